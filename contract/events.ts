@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { cursor, pageLimit, time } from './fields.ts';
+
+/**
+ * Every event type, with the name under which clients of the live stream see it (PRODUCT 3.13).
+ * A type is `<noun>.<past participle>`; flow.ts says which verb it starts, or that it starts none.
+ */
+export const eventNames = {
+  'project.created': 'projectUpdate',
+  'project.changed': 'projectUpdate',
+  'token.created': 'tokenUpdate',
+  'token.revoked': 'tokenUpdate',
+  'session.opened': 'sessionUpdate',
+  'session.answered': 'sessionMessage',
+  'session.reviewing': 'sessionUpdate',
+  'session.approved': 'approvalResolved',
+  'session.rejected': 'approvalResolved',
+  'session.building': 'sessionUpdate',
+  'session.cancelled': 'sessionUpdate',
+  'spec.generated': 'specGenerated',
+  'spec.executing': 'sessionProgress',
+  'spec.cancelled': 'sessionProgress',
+  'tickets.generated': 'ticketsGenerated',
+  'ticket.created': 'ticketUpdate',
+  'ticket.changed': 'ticketUpdate',
+  'ticket.blocked': 'ticketUpdate',
+  'ticket.ready': 'ticketUpdate',
+  'ticket.claimed': 'ticketUpdate',
+  'ticket.running': 'ticketUpdate',
+  'ticket.verifying': 'ticketUpdate',
+  'ticket.completed': 'ticketUpdate',
+  'ticket.failed': 'ticketUpdate',
+  'ticket.cancelled': 'ticketUpdate',
+  'run.queued': 'runUpdate',
+  'run.leased': 'runUpdate',
+  'run.started': 'runUpdate',
+  'run.reported': 'runOutput',
+  'run.submitted': 'runUpdate',
+  'run.accepted': 'runUpdate',
+  'run.failed': 'runUpdate',
+  'run.lost': 'runUpdate',
+  'run.cancelled': 'runUpdate',
+} as const;
+
+export type EventType = keyof typeof eventNames;
+export const eventTypes = Object.keys(eventNames) as EventType[];
+
+export const event = z
+  .object({
+    cursor,
+    type: z.string(),
+    name: z.string().meta({ description: 'The name of its kind for live clients, such as ticketUpdate' }),
+    subject: z.object({ type: z.string(), id: z.string() }),
+    actor: z.string(),
+    at: time,
+    payload: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'Event' });
+
+export const eventFilter = z.object({
+  after: cursor.optional().meta({ description: 'Only events later than this cursor; absent: from the beginning' }),
+  subject: z.string().max(200).optional().meta({ description: 'Only events of this subject id, such as TKT-001' }),
+  limit: pageLimit,
+});
+export const eventPage = z.object({
+  events: z.array(event),
+  next: cursor.meta({ description: 'Pass as after for what follows' }),
+});
+
+/** `after=now` begins with what happens from here on. */
+export const liveFilter = z.object({ after: cursor.optional() });
+
+/** What the live socket sends, one JSON text per frame. */
+export const liveFrame = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('event'), event }),
+  z.object({ kind: z.literal('ready'), cursor }).meta({ description: 'All stored events were sent; what follows is live' }),
+]);
+
+/** Close codes of the live socket beside the standard ones. */
+export const liveCloseCodes = { tokenRevoked: 4401, tooSlow: 4408, badCursor: 4400 } as const;
+
+export type WireEvent = z.infer<typeof event>;
+export type LiveFrame = z.infer<typeof liveFrame>;

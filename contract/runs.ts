@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { cursor, id, pageLimit, text, time } from './fields.ts';
+import { agent } from './projects.ts';
+import { ticket } from './tickets.ts';
+
+export const runStates = [
+  'queued',
+  'leased',
+  'starting',
+  'working',
+  'submitted',
+  'accepted',
+  'returned',
+  'failed',
+  'lost',
+  'parked',
+  'cancelled',
+] as const;
+export const subjectTypes = ['ticket', 'spec_phase', 'review', 'conflict', 'diagnosis'] as const;
+
+/**
+ * Why a run failed. `agent_failed`, `timeout`, `no_changes`, `sandbox` and `repository` are tried again while attempts are
+ * left; `agent_missing`, `output_limit`, `out_of_memory` and `invalid_task` are not, since the next try would end the same.
+ */
+export const failureClasses = [
+  'agent_failed',
+  'agent_missing',
+  'timeout',
+  'output_limit',
+  'out_of_memory',
+  'no_changes',
+  'sandbox',
+  'repository',
+  'invalid_task',
+] as const;
+
+/** The lease token: names the holder in every later write. */
+const token = z.string().min(1).max(200).meta({ description: 'lease.token of the claim' });
+const workerName = z.string().trim().min(1).max(200);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
+const commit = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, 'a full commit id');
+
+export const runResult = z
+  .strictObject({
+    summary: text.default(''),
+    base: commit.optional().meta({ description: 'The commit that the work started from' }),
+    head: commit.optional(),
+    branch: z.string().max(200).optional(),
+    bundle: sha256.optional().meta({ description: 'The blob of an uploaded git bundle' }),
+  })
+  .meta({ id: 'RunResult' });
+
+export const runLimits = z
+  .object({
+    timeout_ms: z.number().int(),
+    output_bytes_max: z.number().int(),
+    bundle_bytes_max: z.number().int(),
+    memory_bytes: z.number().int(),
+    process_count: z.number().int(),
+    cpu_count: z.number(),
+    tmp_bytes: z.number().int(),
+  })
+  .meta({ id: 'RunLimits' });
+
+export const run = z
+  .object({
+    id,
+    subject_type: z.enum(subjectTypes),
+    subject_id: z.string(),
+    attempt: z.number().int(),
+    state: z.enum(runStates),
+    worker: z.string().nullable(),
+    fence: z.number().int().nullable(),
+    lease_expires_at: time.nullable(),
+    failure_class: z.string().nullable(),
+    failure_message: z.string().nullable(),
+    result: runResult.nullable(),
+    created_at: time,
+    leased_at: time.nullable(),
+    started_at: time.nullable(),
+    ended_at: time.nullable(),
+  })
+  .meta({ id: 'Run' });
+
+const lease = z
+  .object({
+    token: z.string(),
+    fence: z.number().int(),
+    expires_at: time,
+    lease_ms: z.number().int(),
+    heartbeat_ms: z.number().int(),
+  })
+  .meta({ id: 'Lease' });
+
+export const claim = z.strictObject({
+  worker: workerName,
+  capabilities: z.array(z.string().min(1).max(100)).max(100).default(['agent:exec']),
+  wait_ms: z.number().int().min(0).max(60_000).default(0).meta({ description: 'How long to wait for work before 204' }),
+  ticket_id: z.string().max(20).optional().meta({ description: 'Take the run of this ticket only' }),
+});
+export const claimed = z
+  .object({
+    run,
+    subject: z.object({ type: z.enum(subjectTypes), id: z.string() }),
+    ticket: ticket.nullable(),
+    lease,
+    project: z.object({ id, name: z.string(), repository: z.string().nullable() }),
+    agent: agent.nullable(),
+    limits: runLimits,
+  })
+  .meta({ id: 'Claimed' });
+
+export const heartbeat = z.strictObject({
+  run_id: id,
+  token,
+  state: z.enum(['starting', 'working']).optional().meta({ description: 'How far the run has come' }),
+  sandbox: z.string().max(200).optional(),
+});
+export const heartbeatAnswer = z.object({ run, lease: lease.omit({ token: true }) });
+
+export const complete = z.strictObject({ run_id: id, token, result: runResult.prefault({}) });
+export const fail = z.strictObject({
+  run_id: id,
+  token,
+  class: z.enum(failureClasses).default('agent_failed'),
+  message: z.string().max(4_000).default(''),
+});
+export const runAnswer = z.object({ run });
+
+export const runFilter = z.object({
+  state: z.enum(runStates).optional(),
+  ticket_id: z.string().max(20).optional(),
+  after: cursor.optional(),
+  limit: pageLimit,
+});
+export const runList = z.object({ runs: z.array(run), next: cursor.nullable() });
+
+export const leaseHeader = 'skep-lease';
+export const logAppend = z.object({ offset: z.coerce.number().int().min(0) });
+export const logAppended = z.object({ size: z.number().int().meta({ description: 'Bytes stored so far' }) });
+export const logChunkBytesMax = 1_048_576;
+export const logRead = z.object({ offset: z.coerce.number().int().min(0).default(0) });
+export const runReport = z.strictObject({
+  token,
+  type: z.string().min(1).max(100),
+  payload: z.record(z.string(), z.unknown()).default({}),
+});
+export const bundleStored = z.object({ blob: sha256, size: z.number().int() });
+
+export type RunResult = z.infer<typeof runResult>;
+export type RunLimits = z.infer<typeof runLimits>;
+export type FailureClass = (typeof failureClasses)[number];
+export type WireRun = z.infer<typeof run>;
+export type Claimed = z.infer<typeof claimed>;

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { id, text, ticketId, time } from './fields.ts';
+import { specCard } from './spec-card.ts';
+
+export const sessionStates = [
+  'input',
+  'clarifying',
+  'reviewing',
+  'approved',
+  'building',
+  'completed',
+  'failed',
+  'cancelled',
+] as const;
+export const sessionState = z.enum(sessionStates);
+
+export const sessionCreate = z
+  .strictObject({
+    project_name: z.string().trim().min(1).max(200).optional(),
+    project_id: id.optional(),
+    description: text.min(1, 'say what is to be built'),
+  })
+  .refine(value => (value.project_name === undefined) !== (value.project_id === undefined), {
+    error: 'give either project_name or project_id',
+  });
+
+export const session = z
+  .object({
+    id,
+    project_id: id,
+    spec_id: id.nullable(),
+    epic_id: ticketId.nullable(),
+    description: z.string(),
+    state: sessionState,
+    progress: z.number().int().meta({ description: 'Percent' }),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: 'Session' });
+export const sessionList = z.object({ sessions: z.array(session) });
+
+export const message = z
+  .object({ number: z.number().int(), author: z.string(), text: z.string(), created_at: time })
+  .meta({ id: 'Message' });
+export const messageList = z.object({ messages: z.array(message) });
+
+export const respond = z.strictObject({ message: text.min(1) });
+export const generateSpec = z.strictObject({ spec_card: specCard.optional() });
+export const reject = z.strictObject({ reason: text.min(1, 'say why, so that the next version can be better') });
+export const startBuild = z.looseObject({ confirmed: z.unknown().optional() }).nullish();
+export const startBuildAnswer = z
+  .object({
+    success: z.literal(true),
+    state: z.literal('building'),
+    epic_id: ticketId,
+    ticket_count: z.number().int(),
+    message: z.string(),
+  })
+  .meta({ id: 'BuildStarted' });
+
+export const specStatuses = [
+  'draft',
+  'executing_planning',
+  'planning_complete',
+  'executing_tasks',
+  'completed',
+  'failed',
+  'cancelled',
+] as const;
+export const specPhases = ['EXPLORE', 'REQUIREMENTS', 'DESIGN', 'TASKS', 'SYNC', 'EXECUTE', 'COMPLETE'] as const;
+
+export const spec = z
+  .object({
+    id,
+    session_id: id,
+    project_id: id,
+    version: z.number().int(),
+    name: z.string(),
+    status: z.enum(specStatuses),
+    phase: z.enum(specPhases),
+    card: specCard,
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: 'Spec' });
+
+export type WireSession = z.infer<typeof session>;
+export type StartBuildAnswer = z.infer<typeof startBuildAnswer>;

@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import type { Client } from '../client/index.ts';
+import type { Environment, Settings } from '../config.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Fault } from '../kernel/fault.ts';
+
+/** What the program is given of the machine: main.ts hands in the process, tests hand in their own. */
+export interface World {
+  /** What was typed after `skep`. */
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly out: Output;
+  readonly err: Output;
+  readonly input: Input;
+  readonly clock: Clock;
+  settings(overrides: Environment): Promise<Settings>;
+  /** Resolves when the process is asked to end, and from then on the process no longer ends by itself on the first Ctrl-C. */
+  stopRequested(): Promise<'SIGINT' | 'SIGTERM'>;
+}
+
+export interface Output {
+  write(text: string | Uint8Array): void;
+  readonly isTerminal: boolean;
+  readonly hasColour: boolean;
+}
+
+export interface Input {
+  readonly isTerminal: boolean;
+  /** All of stdin; throws Fault `too_large` beyond `bytesMax`. */
+  read(bytesMax: number): Promise<Buffer>;
+  ask(question: string): Promise<string>;
+}
+
+/** What a command works with. */
+export interface Context {
+  readonly out: Output;
+  readonly err: Output;
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly json: boolean;
+  /** Whether a person can be asked. */
+  readonly isTerminal: boolean;
+  /** The server's URL without a slash at its end. */
+  readonly server: string;
+  readonly token: string | undefined;
+  /** Prints one JSON document with --json, otherwise the text. */
+  show(document: object, text: () => string): void;
+}
+
+export interface RemoteOptions {
+  readonly json?: boolean;
+  readonly server?: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
+}
+
+/** The context of a command that talks to a server. Throws Fault `invalid_config` for a bad URL or an unreadable token file. */
+export async function connect(world: World, options: RemoteOptions): Promise<Context> {
+  const settings = await world.settings({ SKEP_SERVER: options.server, SKEP_TOKEN: givenToken(options) });
+  const { createClient } = await import('../client/index.ts');
+  const server = settings.SKEP_SERVER.replace(/\/+$/, '');
+  const token = settings.SKEP_TOKEN;
+  const { out, err, clock } = world;
+  return {
+    out,
+    err,
+    clock,
+    server,
+    token,
+    client: createClient({ server, token, clock }),
+    json: options.json === true,
+    isTerminal: world.input.isTerminal && err.isTerminal,
+    show: (document, text) => out.write(options.json === true ? `${JSON.stringify(document)}\n` : withNewline(text())),
+  };
+}
+
+function givenToken({ token, tokenFile }: RemoteOptions): string | undefined {
+  if (token !== undefined || tokenFile === undefined) return token;
+  try {
+    return readFileSync(tokenFile, 'utf8').trim();
+  } catch (cause) {
+    throw new Fault('invalid_config', {
+      message: `The token file ${tokenFile} cannot be read`,
+      hint: 'Give --token-file the path of a file that holds nothing but the token',
+      cause,
+    });
+  }
+}
+
+function withNewline(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}

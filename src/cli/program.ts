@@ -1,0 +1,106 @@
+import { Command } from 'commander';
+import { version } from './command.ts';
+import type { World } from './context.ts';
+import { reportFailure } from './report.ts';
+
+interface Noun {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: (world: World) => Promise<Command>;
+}
+
+/** In the order in which a newcomer meets them. Each is loaded when it is named, so that `skep --help` loads none. */
+const nouns: readonly Noun[] = [
+  {
+    name: 'start',
+    summary: 'server and one worker on this machine',
+    load: async w => (await import('./start/run.ts')).startCommand(w),
+  },
+  { name: 'server', summary: 'the server without a worker', load: async w => (await import('./server/run.ts')).serverCommand(w) },
+  { name: 'worker', summary: 'a worker for a server', load: async () => (await import('./worker/run.ts')).workerCommand() },
+  {
+    name: 'status',
+    summary: 'one look: health and tickets',
+    load: async w => (await import('./status/run.ts')).statusCommand(w),
+  },
+  {
+    name: 'project',
+    summary: 'repositories and their agents',
+    load: async w => (await import('./project/index.ts')).projectCommands(w),
+  },
+  {
+    name: 'session',
+    summary: 'from an idea to a build',
+    load: async w => (await import('./session/index.ts')).sessionCommands(w),
+  },
+  {
+    name: 'ticket',
+    summary: 'pieces of work and their graph',
+    load: async w => (await import('./ticket/index.ts')).ticketCommands(w),
+  },
+  { name: 'run', summary: 'attempts of agents at tickets', load: async w => (await import('./run/index.ts')).runCommands(w) },
+  {
+    name: 'run-ticket',
+    summary: 'run one ticket by hand',
+    load: async () => (await import('./run-ticket/run.ts')).runTicketCommand(),
+  },
+  {
+    name: 'events',
+    summary: 'what happened, and what happens',
+    load: async w => (await import('./events/run.ts')).eventsCommand(w),
+  },
+  { name: 'token', summary: 'who may do what', load: async w => (await import('./token/index.ts')).tokenCommands(w) },
+];
+
+/** Runs what was typed and returns the exit code. Never throws. */
+export async function run(world: World): Promise<number> {
+  const before = world.argv.includes('--') ? world.argv.slice(0, world.argv.indexOf('--')) : world.argv;
+  try {
+    if (world.argv.length === 0) {
+      world.out.write(welcome);
+      return 0;
+    }
+    const program = adopt(await build(world), world);
+    await program.parseAsync([...world.argv], { from: 'user' });
+    return 0;
+  } catch (error) {
+    return reportFailure(error, world.err, before.includes('--json'));
+  }
+}
+
+const welcome = `Skep houses a swarm of coding agents: an idea and a repository in, finished work out.
+
+Start with:
+  skep start                                             server and worker on this machine
+  skep project create demo --repository . -- ./agent.sh  a repository and the agent that works on it
+  skep session create --project demo --description 'what is to be built' --card card.json
+
+All commands: skep --help
+`;
+
+async function build(world: World): Promise<Command> {
+  const program = new Command('skep')
+    .description('Houses a swarm of coding agents. Begin with: skep start')
+    .version(version(), '-V, --version')
+    .helpCommand('help [command]', 'help on a command')
+    .addHelpText('after', '\nExample:\n  skep start\n\nExit codes and all commands: docs/cli.md');
+  for (const { name, summary, load } of nouns) {
+    const command = world.argv.includes(name) ? await load(world) : new Command(name);
+    program.addCommand(command.summary(summary));
+  }
+  return program;
+}
+
+/** Commands made elsewhere print and fail in this program's way too. */
+function adopt(command: Command, world: World): Command {
+  command.exitOverride().configureOutput({
+    writeOut: text => world.out.write(text),
+    writeErr: text => world.err.write(text),
+    // Failures are printed once, by reportFailure.
+    outputError: () => {},
+    getOutHasColors: () => world.out.hasColour,
+    getErrHasColors: () => world.err.hasColour,
+  });
+  for (const child of command.commands) adopt(child, world);
+  return command;
+}

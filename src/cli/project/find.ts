@@ -1,0 +1,35 @@
+import { project, projectList } from '../../../contract/projects.ts';
+import type { WireProject } from '../../../contract/projects.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Context } from '../context.ts';
+import { isUuid } from '../input/id.ts';
+import { fields } from '../output/table.ts';
+
+/** The project of that name, or of that whole id. Throws Fault `project_not_found`. */
+export async function findProject(context: Context, nameOrId: string): Promise<WireProject> {
+  const found = await projectNamed(context, nameOrId);
+  if (found !== undefined) return found;
+  if (isUuid(nameOrId)) return context.client.request('GET', `/api/projects/${nameOrId.toLowerCase()}`, { schema: project });
+  throw new Fault('project_not_found', { message: `There is no project '${nameOrId}'`, hint: 'See: skep project list' });
+}
+
+export async function projectNamed({ client }: Context, name: string): Promise<WireProject | undefined> {
+  const { projects } = await client.request('GET', '/api/projects', { query: { name }, schema: projectList });
+  return projects.find(candidate => candidate.name === name);
+}
+
+export function projectText({ name, id, repository, agent, created_at }: WireProject): string {
+  return fields([
+    ['name', name],
+    ['id', id],
+    ['repository', repository ?? 'none'],
+    ['agent', agent === null ? 'none' : `${agent.kind}: ${commandText(agent.command)}`],
+    ['timeout', agent?.timeout_ms === undefined ? null : `${agent.timeout_ms / 1000} s`],
+    ['created', created_at],
+  ]);
+}
+
+/** Readable, and unambiguous where an argument holds a space: it is argv and no line for a shell. */
+export function commandText(argv: readonly string[]): string {
+  return argv.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
+}

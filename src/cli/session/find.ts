@@ -1,0 +1,59 @@
+import { session, sessionList, spec } from '../../../contract/sessions.ts';
+import type { WireSession } from '../../../contract/sessions.ts';
+import type { Context } from '../context.ts';
+import { shortId, wholeId } from '../input/id.ts';
+import { painted } from '../output/text.ts';
+import { fields } from '../output/table.ts';
+
+/** The whole id of a session, from one that may be shortened. */
+export function sessionId(context: Context, given: string): Promise<string> {
+  return wholeId(given, {
+    noun: 'session',
+    notFound: 'session_not_found',
+    all: async () => (await allSessions(context)).map(({ id }) => id),
+  });
+}
+
+export async function findSession(context: Context, given: string): Promise<WireSession> {
+  return context.client.request('GET', `/api/hitl/${await sessionId(context, given)}`, { schema: session });
+}
+
+export async function allSessions({ client }: Context): Promise<WireSession[]> {
+  return (await client.request('GET', '/api/hitl', { schema: sessionList })).sessions;
+}
+
+export async function specOf(context: Context, specId: string) {
+  return context.client.request('GET', `/api/specs/${specId}`, { schema: spec });
+}
+
+export function sessionText(context: Context, session: WireSession): string {
+  return fields([
+    ['id', session.id],
+    ['state', painted(context.out, session.state)],
+    ['progress', session.progress > 0 ? `${session.progress} %` : null],
+    ['description', session.description],
+    ['spec', session.spec_id],
+    ['epic', session.epic_id],
+    ['created', session.created_at],
+    ['next', nextStep(session)],
+  ]);
+}
+
+/** The line that a person would type next. */
+function nextStep({ id, state }: WireSession): string | null {
+  const short = shortId(id);
+  switch (state) {
+    case 'input':
+    case 'clarifying':
+      return `skep session card ${short} card.json`;
+    case 'reviewing':
+      return `skep session approve ${short}`;
+    case 'approved':
+      return `skep session start-build ${short}`;
+    case 'building':
+    case 'failed':
+      return `skep ticket graph --session ${short}`;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,72 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { Fault } from './kernel/fault.ts';
+
+/**
+ * Every setting, with its default and its meaning: the only reader of the environment. docs/configuration.md lists the same;
+ * a test compares them. A new setting must argue for itself: a good default beats a knob.
+ */
+const whole = (low: number, high: number) => z.coerce.number().int().min(low).max(high);
+const mebibyte = 1_048_576;
+
+const environment = z.object({
+  /** All data of this machine: database, blobs, sandboxes. */
+  SKEP_HOME: z.string().min(1).default(join(homedir(), '.skep')),
+  /** A PostgreSQL ≥ 15 to use instead of the embedded one; its role owns the database and is no superuser. */
+  DATABASE_URL: z.string().min(1).optional(),
+  /** Port of the embedded PostgreSQL; by default any free one. */
+  SKEP_DB_PORT: whole(1, 65_535).optional(),
+  SKEP_HOST: z.string().min(1).default('127.0.0.1'),
+  SKEP_PORT: whole(0, 65_535).default(8080),
+  SKEP_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+  /** Where the CLI and workers find the server. */
+  SKEP_SERVER: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
+  /** The bearer token of the CLI and of workers. */
+  SKEP_TOKEN: z.string().min(1).optional(),
+  /** How many runs a worker executes at once. */
+  SKEP_WORKER_SLOTS: whole(1, 100).default(2),
+  /** A run that is silent for so long is lost and its subject is run again (PRODUCT 3.4: 15 s, heartbeat 5 s). */
+  SKEP_LEASE_MS: whole(300, 600_000).default(15_000),
+  SKEP_HEARTBEAT_MS: whole(100, 200_000).default(5_000),
+  /** Attempts at one ticket before it is failed. */
+  SKEP_ATTEMPTS_MAX: whole(1, 100).default(3),
+  /** First wait before a failed ticket is tried again; doubles with each attempt. */
+  SKEP_RETRY_MS: whole(0, 3_600_000).default(2_000),
+  SKEP_RUN_TIMEOUT_MS: whole(100, 86_400_000).default(1_800_000),
+  SKEP_RUN_OUTPUT_BYTES_MAX: whole(1_000, 1_024 * mebibyte).default(64 * mebibyte),
+  SKEP_RUN_BUNDLE_BYTES_MAX: whole(1_000, 4_096 * mebibyte).default(256 * mebibyte),
+  SKEP_RUN_MEMORY_BYTES: whole(16 * mebibyte, 1_048_576 * mebibyte).default(2_048 * mebibyte),
+  SKEP_RUN_PROCESSES: whole(8, 100_000).default(256),
+  SKEP_RUN_CPUS: z.coerce.number().min(0.1).max(1_000).default(2),
+  SKEP_RUN_TMP_BYTES: whole(mebibyte, 1_048_576 * mebibyte).default(256 * mebibyte),
+  /** Tests only: named places at which this process kills or stops itself (src/kernel/failpoint.ts). */
+  SKEP_FAILPOINTS: z.string().default(''),
+});
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+export type Settings = Readonly<z.infer<typeof environment>>;
+
+/** Reads and checks the settings; `overrides` are what flags of a command said. Throws Fault `invalid_config` naming each bad one. */
+export function readSettings(overrides: Environment = {}, env: Environment = process.env): Settings {
+  const given = Object.fromEntries(
+    Object.entries({ ...env, ...withoutUndefined(overrides) }).filter(([key, value]) => key in environment.shape && value !== ''),
+  );
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    throw new Fault('invalid_config', {
+      message: parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+      hint: 'Each setting with its range is listed in docs/configuration.md',
+    });
+  }
+  if (parsed.data.SKEP_HEARTBEAT_MS * 2 > parsed.data.SKEP_LEASE_MS) {
+    throw new Fault('invalid_config', {
+      message: 'SKEP_HEARTBEAT_MS: must be at most half of SKEP_LEASE_MS, or one late heartbeat loses the run',
+    });
+  }
+  return Object.freeze({ ...parsed.data, SKEP_HOME: resolve(parsed.data.SKEP_HOME) });
+}
+
+function withoutUndefined(values: Environment): Environment {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

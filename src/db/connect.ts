@@ -1,0 +1,56 @@
+/**
+ * The database of this installation, ready to be migrated: a server named by DATABASE_URL, else the embedded one.
+ *
+ *   resolveDatabase({ databaseUrl?, home, clock, log, port? }): Promise<Database>
+ */
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import { startEmbedded, stopEmbedded } from './embedded/index.ts';
+import { ensureRoles, provisionEmbedded, type Roles } from './roles.ts';
+import { inspectServer, refuseUnfit } from './server/fitness.ts';
+
+export interface Database extends Roles {
+  readonly kind: 'embedded' | 'server';
+  /** Of the server, like `18.4`. */
+  readonly version: string;
+  /** Stops the embedded server, whoever started it; does nothing for a server of your own. */
+  stop(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly databaseUrl?: string | undefined;
+  /** SKEP_HOME, an absolute path. */
+  readonly home: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Wanted port of the embedded server. */
+  readonly port?: number | undefined;
+}
+
+/**
+ * Connects, refuses what cannot carry Skep, and makes the roles. Throws Faults: `invalid_config` for a bad URL,
+ * `database_unavailable` when it does not answer in 5 s, `database_unusable` with what to type, and those of `startEmbedded`.
+ */
+export async function resolveDatabase(options: DatabaseOptions): Promise<Database> {
+  return options.databaseUrl === undefined ? embedded(options) : ownServer(options.databaseUrl);
+}
+
+async function embedded({ home, clock, log, port }: DatabaseOptions): Promise<Database> {
+  const server = await startEmbedded({ home, clock, log, port });
+  const ownerUrl = await provisionEmbedded(server);
+  const [{ version }, roles] = await Promise.all([inspectServer(ownerUrl), ensureRoles(ownerUrl)]);
+  return {
+    kind: 'embedded',
+    version,
+    ...roles,
+    async stop() {
+      await stopEmbedded(home, clock);
+    },
+  };
+}
+
+async function ownServer(databaseUrl: string): Promise<Database> {
+  const found = await inspectServer(databaseUrl);
+  refuseUnfit(found);
+  return { kind: 'server', version: found.version, ...(await ensureRoles(databaseUrl)), async stop() {} };
+}

@@ -1,0 +1,133 @@
+import type { PoolClient } from 'pg';
+import type { EventType } from '../../contract/events.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import { appendEvents } from './events.sql.ts';
+import { openPool, type Pool, runStatement, type SqlValue } from './pool.ts';
+import { asFault, isRetryable } from './refusal.ts';
+import type { Statement } from './statement.ts';
+
+/** Something that happened, told in the transaction that made it happen. No secrets: events are shown and sent out. */
+export interface Announcement {
+  readonly type: EventType;
+  readonly subject: { readonly type: string; readonly id: string };
+  readonly payload?: Readonly<Record<string, unknown>>;
+}
+
+/** On whose behalf a transaction acts. */
+export interface Scope {
+  readonly tenantId: string;
+  /** Who, for the event: `token:<id>`, `worker:<name>`, `flow`. */
+  readonly actor: string;
+}
+
+/** One transaction. What it announces is written, with the jobs that the flow derives from it, just before it commits. */
+export interface Tx extends Scope {
+  query<Row>(statement: Statement<Row>, values?: readonly SqlValue[]): Promise<Row[]>;
+  announce(event: Announcement): void;
+}
+
+/** A job as the flow derives it from an event. */
+export interface FlowJob extends Announcement {
+  readonly tenantId: string;
+}
+
+/** Event type → names of the tasks that it starts (src/flow.ts). */
+export type Routes = Readonly<Partial<Record<EventType, readonly string[]>>>;
+
+export interface Database {
+  /** A transaction of the app role: behind the wall of one tenant. */
+  request<T>(scope: Scope, body: (tx: Tx) => Promise<T>): Promise<T>;
+  /** A transaction of the engine role: not behind the wall, for the claims, sweeps and jobs of named modules. */
+  engine<T>(scope: Scope, body: (tx: Tx) => Promise<T>): Promise<T>;
+  /** One statement of the engine role, one round trip. Its events must start no job: a test compares them with the flow. */
+  readonly enginePool: Pool;
+  /** Calls back after each commit that wrote an event on this server. */
+  onCommit(callback: () => void): void;
+  committed(): void;
+  close(): Promise<void>;
+}
+
+interface DatabaseOptions {
+  readonly appUrl: string;
+  readonly engineUrl: string;
+  readonly routes: Routes;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A transaction that lost a race is run again this often before the error is passed on. */
+const attemptsMax = 5;
+
+/** Connections of each role; two cores keep about as many busy, and 100 is the embedded server's limit for all servers together. */
+const connectionCountMax = 12;
+
+export function openDatabase({ appUrl, engineUrl, routes, clock, log }: DatabaseOptions): Database {
+  const appPool = openPool(appUrl, log, connectionCountMax);
+  const enginePool = openPool(engineUrl, log, connectionCountMax);
+  const listeners: (() => void)[] = [];
+  const committed = () => {
+    for (const listener of listeners) listener();
+  };
+
+  async function transact<T>(pool: Pool, scope: Scope, body: (tx: Tx) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await attemptOnce(pool, scope, body);
+      } catch (error) {
+        if (attempt >= attemptsMax || !isRetryable(error)) throw error;
+        await clock.sleep(attempt * 5);
+      }
+    }
+  }
+
+  async function attemptOnce<T>(pool: Pool, scope: Scope, body: (tx: Tx) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    const announced: Announcement[] = [];
+    let broken: unknown;
+    try {
+      await client.query(`begin; set local app.tenant = '${checkedUuid(scope.tenantId)}'`);
+      const result = await body({
+        ...scope,
+        query: (statement, values) => runStatement(client, statement, values),
+        announce: event => announced.push(event),
+      });
+      if (announced.length > 0) await writeEvents(client, scope, announced);
+      await client.query('commit');
+      if (announced.length > 0) committed();
+      return result;
+    } catch (error) {
+      // A client whose rollback fails is not given back to the pool.
+      await client.query('rollback').catch((failure: unknown) => {
+        broken = failure;
+      });
+      throw asFault(error);
+    } finally {
+      client.release(broken instanceof Error ? broken : undefined);
+    }
+  }
+
+  async function writeEvents(client: PoolClient, scope: Scope, announced: readonly Announcement[]): Promise<void> {
+    const jobs = announced.flatMap(event =>
+      (routes[event.type] ?? []).map(task => ({ task, payload: { ...event, tenantId: scope.tenantId } satisfies FlowJob })),
+    );
+    await runStatement(client, appendEvents, [scope.tenantId, scope.actor, JSON.stringify(announced), JSON.stringify(jobs)]);
+  }
+
+  return {
+    request: (scope, body) => transact(appPool, scope, body),
+    engine: (scope, body) => transact(enginePool, scope, body),
+    enginePool,
+    onCommit: callback => void listeners.push(callback),
+    committed,
+    async close() {
+      await Promise.all([appPool.close(), enginePool.close()]);
+    },
+  };
+}
+
+/** `set local` takes no parameter, so the value is checked here instead. */
+function checkedUuid(value: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value)) throw new Error('a tenant id must be a UUID');
+  return value;
+}

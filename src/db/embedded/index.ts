@@ -1,0 +1,9 @@
+/**
+ * The database that Skep brings along. One server per home folder, outliving the process that started it; whoever comes next
+ * adopts it.
+ *
+ *   startEmbedded({ home, clock, log, port? }): Promise<EmbeddedServer>   starts it, or adopts the one that runs
+ *   stopEmbedded(home, clock?): Promise<boolean>                          stops it; false when none ran
+ */
+export { type EmbeddedServer, type StartOptions, startEmbedded } from './start.ts';
+export { stopEmbedded } from './stop.ts';

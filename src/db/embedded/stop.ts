@@ -1,0 +1,46 @@
+import { type Clock, systemClock } from '../../kernel/clock.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { errorCode, siteOf } from './place/folder.ts';
+import { livePostmaster } from './pid-file.ts';
+
+const fastMs = 30_000;
+const immediateMs = 5_000;
+
+/**
+ * Stops the server of this home, whoever started it, and waits until it is gone: open transactions are rolled back and a
+ * checkpoint is written; a server that does not manage that in 30 s is stopped as by a crash, which loses nothing that
+ * was acknowledged. True when it stopped one; false when none ran. Throws Fault `folder_in_use` when it may not or cannot.
+ */
+export async function stopEmbedded(home: string, clock: Clock = systemClock): Promise<boolean> {
+  const { data } = siteOf(home);
+  const first = livePostmaster(data);
+  if (first === undefined) return false;
+  for (const [signal, waitMs] of [
+    ['SIGINT', fastMs],
+    ['SIGQUIT', immediateMs],
+  ] as const) {
+    send(first, signal);
+    const deadline = clock.mono() + waitMs;
+    while (clock.mono() < deadline) {
+      if (livePostmaster(data)?.pid !== first.pid) return true;
+      await clock.sleep(5);
+    }
+  }
+  throw refused(first, 'does not stop');
+}
+
+function send(server: { pid: number; command: string }, signal: NodeJS.Signals): void {
+  try {
+    process.kill(server.pid, signal);
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw refused(server, 'belongs to another user and cannot be stopped from here');
+  }
+}
+
+function refused({ pid, command }: { pid: number; command: string }, why: string): Fault {
+  return new Fault('folder_in_use', {
+    message: `The database, process ${pid} (${command}), ${why}`,
+    hint: `Stop process ${pid} as its user.`,
+    facts: { pid },
+  });
+}

@@ -1,0 +1,28 @@
+import { statement } from './statement.ts';
+
+/** The row of a live server, with the ids of its job slots. */
+export const beatServer = statement<object>(
+  'beat_server',
+  `insert into servers (id, job_slots) values ($1, $2)
+   on conflict (id) do update set beat_at = now(), job_slots = excluded.job_slots`,
+);
+
+export const leaveServers = statement<object>('leave_servers', 'delete from servers where id = $1');
+
+/** Frees what servers hold that have been silent for longer than $1 milliseconds, and forgets them. */
+export const buryServers = statement<{ id: string }>(
+  'bury_servers',
+  `with dead as (delete from servers where beat_at < now() - make_interval(secs => $1::int / 1000.0) returning id, job_slots),
+        freed as (select graphile_worker.force_unlock_workers(job_slots) from dead)
+   select id from dead where (select count(*) from freed) >= 0`,
+);
+
+/** Frees locks whose slot belongs to no server in the table: left by one that died before its first beat. */
+export const freeForeignLocks = statement<{ slot: string }>(
+  'free_foreign_locks',
+  `with foreign_slots as (
+     select distinct locked_by as slot from graphile_worker._private_jobs
+      where locked_by is not null and locked_at < now() - make_interval(secs => $1::int / 1000.0)
+        and not exists (select from servers where locked_by = any (job_slots)))
+   select slot, graphile_worker.force_unlock_workers(array[slot]) from foreign_slots`,
+);

@@ -1,0 +1,85 @@
+import { EventEmitter } from 'node:events';
+import { Logger, run, type Runner, type WorkerEvents } from 'graphile-worker';
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import { createLoop, type Service } from '../kernel/loop.ts';
+import type { Database, FlowJob } from './database.ts';
+import { beatServer, buryServers, freeForeignLocks, leaveServers } from './jobs.sql.ts';
+
+/** Does the work of one job. Must be safe to run twice: guarded by the state that it changes. */
+export type Task = (job: FlowJob) => Promise<void>;
+
+interface JobsOptions {
+  readonly database: Database;
+  readonly tasks: Readonly<Record<string, Task>>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const slotCount = 4;
+/** A job that was due in the future, or whose notification was missed, waits at most this long. */
+const pollMs = 1_000;
+const beatMs = 2_000;
+/** After this silence a server counts as dead and its jobs are free again. */
+const silentMs = 10_000;
+
+/**
+ * Background jobs of this server: graphile-worker, with a heartbeat row so that other servers can free the jobs of a dead one
+ * (its own locks last four hours), and started again when it gives up because the database was away.
+ */
+export function createJobs({ database, tasks, clock, log }: JobsOptions): Service {
+  const serverId = randomUUID();
+  const slots = new Set<string>();
+  let runner: Runner | undefined;
+
+  async function startRunner(): Promise<void> {
+    const events: WorkerEvents = new EventEmitter();
+    events.on('worker:create', ({ worker }) => slots.add(worker.workerId));
+    events.on('worker:release', ({ worker }) => slots.delete(worker.workerId));
+    runner = await run({
+      pgPool: database.enginePool.raw,
+      concurrency: slotCount,
+      pollInterval: pollMs,
+      noHandleSignals: true,
+      events,
+      logger: new Logger(
+        () => (level, message) => log[level === 'warning' ? 'warn' : level === 'info' ? 'debug' : level]({}, message),
+      ),
+      taskList: Object.fromEntries(
+        Object.entries(tasks).map(([name, task]) => [name, (payload: unknown) => task(payload as FlowJob)]),
+      ),
+    });
+    runner.promise.then(
+      () => (runner = undefined),
+      () => (runner = undefined),
+    );
+  }
+
+  const heart = createLoop({
+    name: 'server heartbeat',
+    clock,
+    log,
+    idleMs: beatMs,
+    async turn() {
+      if (runner === undefined) await startRunner();
+      await database.enginePool.query(beatServer, [serverId, [...slots]]);
+      const dead = await database.enginePool.query(buryServers, [silentMs]);
+      const freed = await database.enginePool.query(freeForeignLocks, [silentMs]);
+      if (dead.length + freed.length > 0)
+        log.warn({ dead: dead.map(server => server.id), freed: freed.length }, 'freed the jobs of a dead server');
+      return false;
+    },
+  });
+
+  return {
+    start: heart.start,
+    async stop() {
+      await heart.stop();
+      await runner?.stop();
+      await database.enginePool
+        .query(leaveServers, [serverId])
+        .catch((error: unknown) => log.warn({ error: String(error) }, 'left without a word'));
+    },
+  };
+}

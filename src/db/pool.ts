@@ -1,0 +1,81 @@
+import pg from 'pg';
+import { camel } from '../../contract/case.ts';
+import type { Log } from '../kernel/log.ts';
+import { asFault } from './refusal.ts';
+import type { Statement } from './statement.ts';
+
+export type SqlValue = string | number | boolean | Date | Buffer | null | readonly string[] | readonly number[];
+
+/** A pool of one role's connections. */
+export interface Pool {
+  /** One statement in its own transaction: one round trip. */
+  query<Row>(statement: Statement<Row>, values?: readonly SqlValue[]): Promise<Row[]>;
+  connect(): Promise<pg.PoolClient>;
+  readonly raw: pg.Pool;
+  close(): Promise<void>;
+}
+
+const int8 = 20;
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    // Our bigints are counters and sizes, far below 2^53.
+    oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+};
+
+export function openPool(url: string, log: Log, connectionCountMax: number): Pool {
+  const raw = new pg.Pool({
+    connectionString: url,
+    max: connectionCountMax,
+    types,
+    application_name: 'skep',
+    options: '-c search_path=skep',
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    // A half-open connection must not hold a request for ever; no statement of ours may take so long.
+    query_timeout: 60_000,
+    keepAlive: true,
+  });
+  // Without a listener an idle connection that is cut ends the process.
+  raw.on('error', error => log.warn({ error: error.message }, 'an idle database connection was cut'));
+  raw.on('connect', client => client.on('error', () => {}));
+  return {
+    raw,
+    query: (statement, values) => runStatement(raw, statement, values),
+    async connect() {
+      try {
+        return await raw.connect();
+      } catch (error) {
+        throw asFault(error);
+      }
+    },
+    close: () => raw.end(),
+  };
+}
+
+export async function runStatement<Row>(
+  target: pg.Pool | pg.PoolClient,
+  { name, text }: Statement<Row>,
+  values: readonly SqlValue[] = [],
+): Promise<Row[]> {
+  try {
+    const result = await target.query<Record<string, unknown>>({ name, text, values: [...values] });
+    return result.rows.map(row => camelRow(row)) as Row[];
+  } catch (error) {
+    throw asFault(error);
+  }
+}
+
+const camelNames = new Map<string, string>();
+
+function camelRow(row: Record<string, unknown>): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const key in row) {
+    let name = camelNames.get(key);
+    if (name === undefined) {
+      name = camel(key);
+      camelNames.set(key, name);
+    }
+    out[name] = row[key];
+  }
+  return out;
+}

@@ -1,0 +1,16 @@
+/** Sessions: a conversation that turns an idea into an approved spec. */
+export { type SessionState, sessionMachine, sessionProgress } from './model/session.ts';
+export type { MessageRow, SessionRow } from './sessions.sql.ts';
+export {
+  answerSession,
+  approveSession,
+  beginBuilding,
+  cancelSession,
+  getSession,
+  holdSession,
+  listMessages,
+  listSessions,
+  openSession,
+  presentSpec,
+  rejectSession,
+} from './verbs.ts';

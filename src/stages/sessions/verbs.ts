@@ -1,0 +1,110 @@
+import type { EventType } from '../../../contract/events.ts';
+import type { Tx } from '../../db/database.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { isFinal, move } from '../../kernel/machine.ts';
+import { getProject, projectNamed } from '../../support/projects/index.ts';
+import { sessionMachine, type SessionVerb } from './model/session.ts';
+import {
+  insertMessage,
+  insertSession,
+  type MessageRow,
+  messagesOfSession,
+  moveSessionRow,
+  type SessionRow,
+  sessionById,
+  sessionForUpdate,
+  sessionsOfTenant,
+} from './sessions.sql.ts';
+
+/** Sessions shown in one list, newest first. */
+const listMax = 500;
+
+export async function openSession(
+  tx: Tx,
+  wanted: { description: string; projectId?: string | undefined; projectName?: string | undefined },
+): Promise<SessionRow> {
+  const project =
+    wanted.projectId === undefined ? await projectNamed(tx, wanted.projectName ?? '') : await getProject(tx, wanted.projectId);
+  const [session] = await tx.query(insertSession, [tx.tenantId, project.id, wanted.description, 'clarifying']);
+  if (session === undefined) throw new Error('the session was not stored');
+  await tx.query(insertMessage, [tx.tenantId, session.id, 'person', wanted.description]);
+  announce(tx, 'session.opened', session);
+  return session;
+}
+
+export async function answerSession(tx: Tx, id: string, text: string): Promise<SessionRow> {
+  const session = await holdSession(tx, id);
+  if (isFinal(sessionMachine, session.state)) throw wrongState(session, 'answered');
+  await tx.query(insertMessage, [tx.tenantId, id, 'person', text]);
+  announce(tx, 'session.answered', session);
+  return session;
+}
+
+/** A spec is ready for a person's approval. */
+export function presentSpec(tx: Tx, id: string): Promise<SessionRow> {
+  return moveSession(tx, id, { verb: 'present', type: 'session.reviewing', done: 'given a spec' });
+}
+
+export function approveSession(tx: Tx, id: string): Promise<SessionRow> {
+  return moveSession(tx, id, { verb: 'approve', type: 'session.approved', done: 'approved' });
+}
+
+export async function rejectSession(tx: Tx, id: string, reason: string): Promise<SessionRow> {
+  const session = await moveSession(tx, id, { verb: 'reject', type: 'session.rejected', done: 'rejected' });
+  await tx.query(insertMessage, [tx.tenantId, id, 'person', `Rejected: ${reason}`]);
+  return session;
+}
+
+export function beginBuilding(tx: Tx, id: string): Promise<SessionRow> {
+  return moveSession(tx, id, { verb: 'build', type: 'session.building', done: 'built' });
+}
+
+/** Ends the session; what it has already started is cancelled by the flow. */
+export function cancelSession(tx: Tx, id: string): Promise<SessionRow> {
+  return moveSession(tx, id, { verb: 'cancel', type: 'session.cancelled', done: 'cancelled' });
+}
+
+export async function getSession(tx: Tx, id: string): Promise<SessionRow> {
+  const [session] = await tx.query(sessionById, [tx.tenantId, id]);
+  if (session === undefined) throw new Fault('session_not_found');
+  return session;
+}
+
+/** The session, locked until the transaction ends. */
+export async function holdSession(tx: Tx, id: string): Promise<SessionRow> {
+  const [session] = await tx.query(sessionForUpdate, [tx.tenantId, id]);
+  if (session === undefined) throw new Fault('session_not_found');
+  return session;
+}
+
+export function listSessions(tx: Tx): Promise<SessionRow[]> {
+  return tx.query(sessionsOfTenant, [tx.tenantId, listMax]);
+}
+
+export async function listMessages(tx: Tx, id: string): Promise<MessageRow[]> {
+  await getSession(tx, id);
+  return tx.query(messagesOfSession, [tx.tenantId, id]);
+}
+
+async function moveSession(tx: Tx, id: string, step: { verb: SessionVerb; type: EventType; done: string }): Promise<SessionRow> {
+  const { to, from } = move(sessionMachine, step.verb);
+  const [session] = await tx.query(moveSessionRow, [tx.tenantId, id, to, from]);
+  if (session === undefined) throw wrongState(await getSession(tx, id), step.done);
+  announce(tx, step.type, session);
+  return session;
+}
+
+function wrongState(session: SessionRow, done: string): Fault {
+  return new Fault('wrong_state', {
+    message: `A session that is ${session.state} cannot be ${done}`,
+    facts: { currentState: session.state },
+  });
+}
+
+function announce(tx: Tx, type: EventType, session: SessionRow): void {
+  tx.announce({
+    type,
+    subject: { type: 'session', id: session.id },
+    payload: { state: session.state, projectId: session.projectId },
+  });
+}

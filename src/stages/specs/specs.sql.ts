@@ -1,0 +1,41 @@
+import type { SpecCard } from '../../../contract/spec-card.ts';
+import { statement } from '../../db/statement.ts';
+import type { SpecPhase, SpecStatus } from './model/spec.ts';
+
+export interface SpecRow {
+  id: string;
+  sessionId: string;
+  projectId: string;
+  version: number;
+  name: string;
+  status: SpecStatus;
+  phase: SpecPhase;
+  card: SpecCard;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+const columns = 'id, session_id, project_id, version, name, status, phase, card, created_at, updated_at';
+
+export const specById = statement<SpecRow>('spec_by_id', `select ${columns} from specs where tenant_id = $1 and id = $2`);
+
+export const specOfSession = statement<SpecRow>(
+  'spec_of_session',
+  `select ${columns} from specs where tenant_id = $1 and session_id = $2`,
+);
+
+/** A session has one spec; handing in another card makes its next version. */
+export const putSpec = statement<SpecRow>(
+  'put_spec',
+  `insert into specs (tenant_id, session_id, project_id, name, status, phase, card)
+   values ($1, $2, $3, $4, 'planning_complete', 'SYNC', $5::jsonb)
+   on conflict (tenant_id, session_id) do update
+     set version = specs.version + 1, name = excluded.name, card = excluded.card, status = 'planning_complete', phase = 'SYNC', updated_at = now()
+   returning ${columns}`,
+);
+
+export const moveSpecRow = statement<SpecRow>(
+  'move_spec',
+  `update specs set status = $3, phase = coalesce($4, phase), updated_at = now()
+    where tenant_id = $1 and id = $2 and status = any ($5::text[]) returning ${columns}`,
+);

@@ -1,0 +1,84 @@
+import type { SpecCard } from '../../../contract/spec-card.ts';
+import type { Tx } from '../../db/database.ts';
+import { Fault, type FaultCode } from '../../kernel/fault.ts';
+import { move } from '../../kernel/machine.ts';
+import { editProject } from '../../support/projects/index.ts';
+import { getSession, presentSpec, type SessionRow } from '../sessions/index.ts';
+import { type CardFinding, judgeCard } from './model/card.ts';
+import { specMachine } from './model/spec.ts';
+import { moveSpecRow, putSpec, type SpecRow, specById, specOfSession } from './specs.sql.ts';
+
+/** How many findings an answer lists; the rest is counted. */
+const findingsMax = 20;
+
+/** Takes a card as the spec of a session, with no model involved, and puts it before a person. */
+export async function handInCard(tx: Tx, sessionId: string, card: SpecCard): Promise<{ session: SessionRow; spec: SpecRow }> {
+  refuseBadCard(card);
+  const session = await presentSpec(tx, sessionId);
+  const [spec] = await tx.query(putSpec, [tx.tenantId, sessionId, session.projectId, card.name, JSON.stringify(card)]);
+  if (spec === undefined) throw new Error('the spec was not stored');
+  if (card.repository !== undefined) await editProject(tx, session.projectId, { repository: card.repository });
+  tx.announce({
+    type: 'spec.generated',
+    subject: { type: 'spec', id: spec.id },
+    payload: { sessionId, version: spec.version, name: spec.name, featureCount: card.features.length },
+  });
+  return { session, spec };
+}
+
+export async function beginExecution(tx: Tx, spec: SpecRow): Promise<void> {
+  const { to, from } = move(specMachine, 'execute');
+  const [moved] = await tx.query(moveSpecRow, [tx.tenantId, spec.id, to, 'EXECUTE', from]);
+  if (moved === undefined) throw new Fault('wrong_state', { message: `A spec that is ${spec.status} cannot be executed` });
+  tx.announce({ type: 'spec.executing', subject: { type: 'spec', id: spec.id }, payload: { sessionId: spec.sessionId } });
+}
+
+/** Ends the spec of a session that was cancelled; no spec, or one that has ended, is left as it is. */
+export async function cancelSpecOf(tx: Tx, sessionId: string): Promise<void> {
+  const spec = await findSpecOfSession(tx, sessionId);
+  if (spec === undefined) return;
+  const { to, from } = move(specMachine, 'cancel');
+  const [moved] = await tx.query(moveSpecRow, [tx.tenantId, spec.id, to, null, from]);
+  if (moved !== undefined)
+    tx.announce({ type: 'spec.cancelled', subject: { type: 'spec', id: spec.id }, payload: { sessionId } });
+}
+
+export async function getSpec(tx: Tx, id: string): Promise<SpecRow> {
+  const [spec] = await tx.query(specById, [tx.tenantId, id]);
+  if (spec === undefined) throw new Fault('spec_not_found');
+  return spec;
+}
+
+export async function findSpecOfSession(tx: Tx, sessionId: string): Promise<SpecRow | undefined> {
+  const [spec] = await tx.query(specOfSession, [tx.tenantId, sessionId]);
+  return spec;
+}
+
+export async function getSpecOfSession(tx: Tx, sessionId: string): Promise<SpecRow> {
+  await getSession(tx, sessionId);
+  const spec = await findSpecOfSession(tx, sessionId);
+  if (spec === undefined)
+    throw new Fault('spec_not_found', {
+      message: 'This session has no spec yet',
+      hint: 'Hand in a card with: skep session card',
+    });
+  return spec;
+}
+
+function refuseBadCard(card: SpecCard): void {
+  const findings = judgeCard(card);
+  const first = findings[0];
+  if (first === undefined) return;
+  const codes: Record<CardFinding['kind'], FaultCode> = {
+    duplicate: 'invalid_spec_card',
+    unknown: 'unknown_dependency',
+    cycle: 'dependency_cycle',
+  };
+  throw new Fault(codes[first.kind], {
+    message: `${first.path}: ${first.message}`,
+    facts: {
+      issues: findings.slice(0, findingsMax).map(({ path, message }) => ({ path, message })),
+      issue_count: findings.length,
+    },
+  });
+}

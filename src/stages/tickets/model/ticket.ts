@@ -1,0 +1,47 @@
+import type { ticketStatuses, ticketTypes } from '../../../../contract/tickets.ts';
+import type { Machine } from '../../../kernel/machine.ts';
+
+export type TicketStatus = (typeof ticketStatuses)[number];
+export type TicketType = (typeof ticketTypes)[number];
+export type TicketVerb = 'ready' | 'block' | 'claim' | 'run' | 'verify' | 'merge' | 'complete' | 'wait' | 'fail' | 'cancel';
+
+/** `ready` out of a later state is a send-back: the attempt is over and the ticket waits for the next. */
+export const ticketMachine: Machine<TicketStatus, TicketVerb> = {
+  pending: { ready: 'ready', block: 'blocked', cancel: 'cancelled' },
+  blocked: { ready: 'ready', block: 'blocked', cancel: 'cancelled' },
+  ready: { ready: 'ready', claim: 'claimed', block: 'blocked', wait: 'waiting', fail: 'failed', cancel: 'cancelled' },
+  claimed: { run: 'running', verify: 'verifying', ready: 'ready', wait: 'waiting', fail: 'failed', cancel: 'cancelled' },
+  running: { verify: 'verifying', ready: 'ready', wait: 'waiting', fail: 'failed', cancel: 'cancelled' },
+  verifying: { merge: 'merging', complete: 'completed', ready: 'ready', wait: 'waiting', fail: 'failed', cancel: 'cancelled' },
+  merging: { complete: 'completed', ready: 'ready', wait: 'waiting', fail: 'failed', cancel: 'cancelled' },
+  waiting: { ready: 'ready', block: 'blocked', fail: 'failed', cancel: 'cancelled' },
+  failed: { ready: 'ready', block: 'blocked', cancel: 'cancelled' },
+  completed: {},
+  cancelled: {},
+};
+
+/** Statuses in which a ticket is over, unless a person retries it. */
+export const settledStatuses: readonly TicketStatus[] = ['completed', 'failed', 'cancelled'];
+
+/** What may still be edited: nothing that an agent may be working from right now, and nothing that is over. */
+export const editableStatuses: readonly TicketStatus[] = ['pending', 'blocked', 'ready', 'waiting', 'failed'];
+
+/**
+ * The status of an epic, from those of its children: completed when the work that was not cancelled is, failed when a failure is
+ * all that is left to look at, running while anything can still move.
+ */
+export function epicStatus(children: ReadonlyMap<TicketStatus, number>): TicketStatus {
+  const count = (status: TicketStatus) => children.get(status) ?? 0;
+  const total = [...children.values()].reduce((sum, n) => sum + n, 0);
+  if (total === 0 || count('cancelled') === total) return total === 0 ? 'running' : 'cancelled';
+  if (count('completed') + count('cancelled') === total) return 'completed';
+  // Blocked children behind a failed one cannot move either.
+  if (count('failed') > 0 && count('completed') + count('cancelled') + count('failed') + count('blocked') === total)
+    return 'failed';
+  return 'running';
+}
+
+/** `TKT-001`; the digits grow when they must. */
+export function formatTicketId(number: number): string {
+  return `TKT-${String(number).padStart(3, '0')}`;
+}

@@ -1,0 +1,68 @@
+import type { EventType } from '../../../contract/events.ts';
+import type { Tx } from '../../db/database.ts';
+import { move } from '../../kernel/machine.ts';
+import { epicStatus, ticketMachine, type TicketStatus, type TicketVerb } from './model/ticket.ts';
+import {
+  childrenByStatus,
+  holdDependants,
+  moveTicketRow,
+  releaseTickets,
+  setEpicStatus,
+  type TicketRow,
+  ticketForUpdate,
+} from './tickets.sql.ts';
+
+const eventOf: Readonly<Partial<Record<TicketStatus, EventType>>> = {
+  ready: 'ticket.ready',
+  blocked: 'ticket.blocked',
+  running: 'ticket.running',
+  verifying: 'ticket.verifying',
+  completed: 'ticket.completed',
+  failed: 'ticket.failed',
+  cancelled: 'ticket.cancelled',
+};
+
+export interface TicketStep {
+  readonly id: string;
+  readonly verb: TicketVerb;
+  readonly reason?: string;
+  readonly proof?: 'unproven';
+  /** Beside the status, for the event. */
+  readonly payload?: Readonly<Record<string, unknown>>;
+}
+
+/** Applies a verb of the machine with its event; undefined where the present status does not allow it. The epic follows. */
+export async function moveTicket(tx: Tx, { id, verb, reason, proof, payload }: TicketStep): Promise<TicketRow | undefined> {
+  const { to, from } = move(ticketMachine, verb);
+  const [ticket] = await tx.query(moveTicketRow, [tx.tenantId, id, to, from, reason ?? null, proof ?? null]);
+  if (ticket === undefined) return undefined;
+  announceTicket(tx, ticket, { ...payload, ...(reason === undefined ? {} : { reason }) });
+  if (ticket.parentId !== null) await followChildren(tx, ticket.parentId);
+  return ticket;
+}
+
+/** What waited for `id` alone becomes ready. */
+export async function releaseDependants(tx: Tx, id: string): Promise<void> {
+  const waiting = await tx.query(holdDependants, [tx.tenantId, id]);
+  if (waiting.length === 0) return;
+  const released = await tx.query(releaseTickets, [tx.tenantId, waiting.map(ticket => ticket.id)]);
+  for (const ticket of released)
+    tx.announce({ type: 'ticket.ready', subject: { type: 'ticket', id: ticket.id }, payload: { status: 'ready', after: id } });
+}
+
+export function announceTicket(tx: Tx, ticket: TicketRow, payload: Readonly<Record<string, unknown>> = {}): void {
+  const type = eventOf[ticket.status];
+  if (type !== undefined)
+    tx.announce({ type, subject: { type: 'ticket', id: ticket.id }, payload: { status: ticket.status, ...payload } });
+}
+
+async function followChildren(tx: Tx, parentId: string): Promise<void> {
+  // The lock comes first: of two children that end at once, the second then counts the first.
+  const [epic] = await tx.query(ticketForUpdate, [tx.tenantId, parentId]);
+  if (epic?.type !== 'epic') return;
+  const counts = await tx.query(childrenByStatus, [tx.tenantId, parentId]);
+  const status = epicStatus(new Map(counts.map(row => [row.status, row.count])));
+  if (status === epic.status) return;
+  await tx.query(setEpicStatus, [tx.tenantId, parentId, status]);
+  announceTicket(tx, { ...epic, status });
+}

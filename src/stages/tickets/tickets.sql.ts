@@ -1,0 +1,194 @@
+import { statement } from '../../db/statement.ts';
+import type { TicketStatus, TicketType } from './model/ticket.ts';
+
+export interface TicketRow {
+  id: string;
+  tenantId: string;
+  number: number;
+  sessionId: string | null;
+  specId: string | null;
+  projectId: string;
+  type: TicketType;
+  title: string;
+  description: string;
+  acceptanceCriteria: string[];
+  status: TicketStatus;
+  statusReason: string | null;
+  proof: 'unproven' | null;
+  parentId: string | null;
+  dependsOn: string[];
+  priority: number;
+  chain: number;
+  estimate: number | null;
+  assignedVm: string | null;
+  branchName: string | null;
+  prUrl: string | null;
+  attempts: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+const columns = `t.id, t.tenant_id, t.number, t.session_id, t.spec_id, t.project_id, t.type, t.title, t.description, t.acceptance_criteria,
+  t.status, t.status_reason, t.proof, t.parent_id, t.priority, t.chain, t.estimate, t.assigned_vm, t.branch_name, t.pr_url, t.attempts,
+  t.created_at, t.updated_at,
+  array(select d.needs_id from ticket_dependencies d where d.tenant_id = t.tenant_id and d.ticket_id = t.id order by d.needs_id) as depends_on`;
+
+export const ticketById = statement<TicketRow>(
+  'ticket_by_id',
+  `select ${columns} from tickets t where t.tenant_id = $1 and t.id = $2`,
+);
+
+export const ticketForUpdate = statement<TicketRow>('ticket_for_update', `${ticketById.text} for update of t`);
+
+export const ticketsByIds = statement<TicketRow>(
+  'tickets_by_ids',
+  `select ${columns} from tickets t where t.tenant_id = $1 and t.id = any ($2::text[]) order by t.number`,
+);
+
+export const ticketsFiltered = statement<TicketRow>(
+  'tickets_filtered',
+  `select ${columns} from tickets t
+    where t.tenant_id = $1 and t.number > $2
+      and ($4::text is null or t.status = $4) and ($5::text is null or t.type = $5)
+      and ($6::uuid is null or t.project_id = $6) and ($7::uuid is null or t.session_id = $7)
+      and ($8::uuid is null or t.spec_id = $8) and ($9::text is null or t.parent_id = $9)
+    order by t.number limit $3`,
+);
+
+export const epicOfSession = statement<{ id: string; ticketCount: number }>(
+  'epic_of_session',
+  `select t.id, (select count(*) from tickets c where c.tenant_id = t.tenant_id and c.parent_id = t.id) as ticket_count
+     from tickets t where t.tenant_id = $1 and t.session_id = $2 and t.type = 'epic'`,
+);
+
+export const epicsOfSessions = statement<{ sessionId: string; id: string }>(
+  'epics_of_sessions',
+  `select session_id, id from tickets where tenant_id = $1 and session_id = any ($2::uuid[]) and type = 'epic'`,
+);
+
+/** The next numbers of the tenant. Its row stays locked until the transaction ends, so writes of the graph take turns. */
+export const takeNumbers = statement<{ ticketCount: number }>(
+  'take_numbers',
+  'update tenants set ticket_count = ticket_count + $2 where id = $1 returning ticket_count',
+);
+
+/** The lock of take_numbers without taking one, for changes to dependencies. */
+export const holdGraph = statement<{ id: string }>('hold_graph', 'select id from tenants where id = $1 for no key update');
+
+export const insertTickets = statement<{ id: string }>(
+  'insert_tickets',
+  `insert into tickets (tenant_id, id, number, session_id, spec_id, project_id, type, title, description, acceptance_criteria, status,
+                        parent_id, priority, chain, estimate)
+   select $1, x.id, x.number, $2, $3, $4, x.type, x.title, x.description, x."acceptanceCriteria", x.status, x."parentId",
+          coalesce(x.priority, 0), x.chain, x.estimate
+     from jsonb_to_recordset($5::jsonb) as x (id text, number int, type text, title text, description text, "acceptanceCriteria" jsonb,
+          status text, "parentId" text, priority int, chain int, estimate double precision)
+   returning id`,
+);
+
+export const insertDependencies = statement<object>(
+  'insert_dependencies',
+  `insert into ticket_dependencies (tenant_id, ticket_id, needs_id)
+   select $1, x.id, x.need from jsonb_to_recordset($2::jsonb) as x (id text, need text)`,
+);
+
+export const deleteDependencies = statement<object>(
+  'delete_dependencies',
+  'delete from ticket_dependencies where tenant_id = $1 and ticket_id = $2',
+);
+
+/** What is not yet completed or cancelled in a project, as a graph. */
+export const openGraph = statement<{ id: string; needs: string[]; chain: number }>(
+  'open_graph',
+  `select t.id, t.chain, array(select d.needs_id from ticket_dependencies d where d.tenant_id = t.tenant_id and d.ticket_id = t.id) as needs
+     from tickets t where t.tenant_id = $1 and t.project_id = $2 and t.type <> 'epic' and t.status not in ('completed', 'cancelled')`,
+);
+
+export const setChains = statement<object>(
+  'set_chains',
+  `update tickets t set chain = x.chain from jsonb_to_recordset($2::jsonb) as x (id text, chain int) where t.tenant_id = $1 and t.id = x.id`,
+);
+
+/** The one way in which a status changes: only from the states that the machine allows. A reason that is null clears the last one. */
+export const moveTicketRow = statement<TicketRow>(
+  'move_ticket',
+  `update tickets t set status = $3, status_reason = $5, proof = $6, updated_at = now(),
+          assigned_vm = case when $3 in ('running', 'verifying') then t.assigned_vm end
+    where t.tenant_id = $1 and t.id = $2 and t.status = any ($4::text[]) returning ${columns}`,
+);
+
+/** Locks those that wait for $2, in the order of their ids, so that of two needs which complete at once one sees the other. */
+export const holdDependants = statement<{ id: string }>(
+  'hold_dependants',
+  `select t.id from tickets t join ticket_dependencies d on d.tenant_id = t.tenant_id and d.ticket_id = t.id
+    where d.tenant_id = $1 and d.needs_id = $2 and t.status = 'blocked' order by t.id for update of t`,
+);
+
+/** Those of $2 that wait for nothing any more. Run after hold_dependants, with a fresh snapshot. */
+export const releaseTickets = statement<{ id: string }>(
+  'release_tickets',
+  `update tickets t set status = 'ready', status_reason = null, updated_at = now()
+    where t.tenant_id = $1 and t.id = any ($2::text[]) and t.status = 'blocked'
+      and not exists (select from ticket_dependencies d join tickets n on n.tenant_id = d.tenant_id and n.id = d.needs_id
+                       where d.tenant_id = t.tenant_id and d.ticket_id = t.id and n.status <> 'completed')
+    returning t.id`,
+);
+
+export const openNeeds = statement<{ id: string; status: TicketStatus }>(
+  'open_needs',
+  `select n.id, n.status from ticket_dependencies d join tickets n on n.tenant_id = d.tenant_id and n.id = d.needs_id
+    where d.tenant_id = $1 and d.ticket_id = $2 and n.status <> 'completed' order by n.number`,
+);
+
+/** All that wait for $2, directly or not, and are not over. */
+export const allDependants = statement<{ id: string }>(
+  'all_dependants',
+  `with recursive waiting (id) as (
+     select d.ticket_id from ticket_dependencies d where d.tenant_id = $1 and d.needs_id = $2
+     union
+     select d.ticket_id from waiting w join ticket_dependencies d on d.tenant_id = $1 and d.needs_id = w.id
+   ) select t.id from waiting w join tickets t on t.tenant_id = $1 and t.id = w.id
+      where t.status not in ('completed', 'cancelled') order by t.number`,
+);
+
+export const openTicketsOfSession = statement<{ id: string }>(
+  'open_tickets_of_session',
+  `select id from tickets where tenant_id = $1 and session_id = $2 and type <> 'epic' and status not in ('completed', 'cancelled') order by id`,
+);
+
+export const childrenByStatus = statement<{ status: TicketStatus; count: number }>(
+  'children_by_status',
+  'select status, count(*) as count from tickets where tenant_id = $1 and parent_id = $2 group by status',
+);
+
+export const setEpicStatus = statement<object>(
+  'set_epic_status',
+  `update tickets set status = $3, updated_at = now() where tenant_id = $1 and id = $2 and type = 'epic' and status <> $3`,
+);
+
+export const updateTicketFields = statement<TicketRow>(
+  'update_ticket_fields',
+  `update tickets t set title = coalesce($3, t.title), description = coalesce($4, t.description),
+          acceptance_criteria = coalesce($5::jsonb, t.acceptance_criteria), priority = coalesce($6, t.priority),
+          estimate = case when $8 then $7::double precision else t.estimate end, updated_at = now()
+    where t.tenant_id = $1 and t.id = $2 returning ${columns}`,
+);
+
+export const clearAttempts = statement<object>(
+  'clear_attempts',
+  'update tickets set attempts = 0 where tenant_id = $1 and id = $2',
+);
+
+export const assignWork = statement<object>(
+  'assign_work',
+  `update tickets set assigned_vm = coalesce($3, assigned_vm), branch_name = coalesce($4, branch_name) where tenant_id = $1 and id = $2`,
+);
+
+/**
+ * Part of the claim of a run (one statement for both, since both must hold or neither): the ticket of the run in `claimed` follows
+ * it. The claim has locked the ticket's row and seen it ready.
+ */
+export const ticketFollowsClaim = `
+  update tickets t set status = 'claimed', attempts = t.attempts + 1, updated_at = now()
+    from claimed c where c.subject_type = 'ticket' and t.tenant_id = c.tenant_id and t.id = c.subject_id
+    returning t.id, t.tenant_id, t.attempts`;

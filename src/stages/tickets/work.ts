@@ -1,0 +1,31 @@
+import type { Tx } from '../../db/database.ts';
+import { moveTicket, releaseDependants } from './moves.ts';
+import { assignWork, type TicketRow } from './tickets.sql.ts';
+
+/** What runs, reviews and changes make of a ticket. Each is undefined where the ticket's status does not allow it: it was cancelled, say. */
+
+export async function ticketStarted(tx: Tx, id: string, sandbox: string | undefined): Promise<TicketRow | undefined> {
+  await tx.query(assignWork, [tx.tenantId, id, sandbox ?? null, null]);
+  return moveTicket(tx, { id, verb: 'run', ...(sandbox === undefined ? {} : { payload: { sandbox } }) });
+}
+
+export async function ticketSubmitted(tx: Tx, id: string, branch: string | undefined): Promise<TicketRow | undefined> {
+  await tx.query(assignWork, [tx.tenantId, id, null, branch ?? null]);
+  return moveTicket(tx, { id, verb: 'verify' });
+}
+
+/** Completes a ticket and makes ready what waited for it alone. */
+export async function completeTicket(tx: Tx, id: string, proof: 'unproven'): Promise<TicketRow | undefined> {
+  const ticket = await moveTicket(tx, { id, verb: 'complete', proof, payload: { proof } });
+  if (ticket !== undefined) await releaseDependants(tx, id);
+  return ticket;
+}
+
+/** The attempt is over and the ticket waits for the next one. */
+export function sendTicketBack(tx: Tx, id: string, reason: string): Promise<TicketRow | undefined> {
+  return moveTicket(tx, { id, verb: 'ready', reason });
+}
+
+export function failTicket(tx: Tx, id: string, reason: string): Promise<TicketRow | undefined> {
+  return moveTicket(tx, { id, verb: 'fail', reason });
+}

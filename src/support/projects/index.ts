@@ -1,0 +1,3 @@
+/** Projects: a repository with its settings. */
+export type { ProjectRow } from './projects.sql.ts';
+export { createProject, editProject, getProject, listProjects, projectNamed } from './verbs.ts';

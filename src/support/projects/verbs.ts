@@ -1,0 +1,60 @@
+import type { Agent } from '../../../contract/projects.ts';
+import type { Tx } from '../../db/database.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { insertProject, type ProjectRow, projectById, projectsOfTenant, updateProject } from './projects.sql.ts';
+
+interface ProjectFields {
+  readonly repository?: string | undefined;
+  readonly agent?: Agent | undefined;
+}
+
+/** Throws Fault `already_exists` when the name is taken. */
+export async function createProject(tx: Tx, { name, ...fields }: ProjectFields & { name: string }): Promise<ProjectRow> {
+  const project = await insert(tx, name, fields);
+  if (project === undefined) {
+    throw new Fault('already_exists', {
+      message: `There is a project named "${name}" already`,
+      hint: 'Change it with: skep project set',
+    });
+  }
+  return project;
+}
+
+/** The project of that name; made when it is new. */
+export async function projectNamed(tx: Tx, name: string): Promise<ProjectRow> {
+  const [found] = await tx.query(projectsOfTenant, [tx.tenantId, name]);
+  if (found !== undefined) return found;
+  const made = await insert(tx, name, {});
+  if (made !== undefined) return made;
+  const [theirs] = await tx.query(projectsOfTenant, [tx.tenantId, name]);
+  if (theirs === undefined) throw new Error('the project was neither found nor made');
+  return theirs;
+}
+
+export async function editProject(tx: Tx, id: string, fields: ProjectFields): Promise<ProjectRow> {
+  const [project] = await tx.query(updateProject, [tx.tenantId, id, fields.repository ?? null, json(fields.agent)]);
+  if (project === undefined) throw new Fault('project_not_found');
+  tx.announce({ type: 'project.changed', subject: { type: 'project', id }, payload: { fields: Object.keys(fields) } });
+  return project;
+}
+
+export async function getProject(tx: Tx, id: string): Promise<ProjectRow> {
+  const [project] = await tx.query(projectById, [tx.tenantId, id]);
+  if (project === undefined) throw new Fault('project_not_found');
+  return project;
+}
+
+export function listProjects(tx: Tx, name: string | undefined): Promise<ProjectRow[]> {
+  return tx.query(projectsOfTenant, [tx.tenantId, name ?? null]);
+}
+
+async function insert(tx: Tx, name: string, { repository, agent }: ProjectFields): Promise<ProjectRow | undefined> {
+  const [project] = await tx.query(insertProject, [tx.tenantId, name, repository ?? null, json(agent)]);
+  if (project !== undefined)
+    tx.announce({ type: 'project.created', subject: { type: 'project', id: project.id }, payload: { name } });
+  return project;
+}
+
+function json(value: object | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value);
+}

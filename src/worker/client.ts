@@ -1,0 +1,96 @@
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { bundleStored, claimed, heartbeatAnswer, leaseHeader, logAppended, runAnswer } from '../../contract/runs.ts';
+import type { Claimed, FailureClass, RunResult } from '../../contract/runs.ts';
+import type { Client } from '../client/index.ts';
+
+/** What names a lease in every call after the claim. */
+export interface LeaseKey {
+  readonly runId: string;
+  readonly token: string;
+}
+
+export interface ClaimRequest {
+  readonly worker: string;
+  readonly capabilities: readonly string[];
+  readonly waitMs: number;
+  readonly ticketId?: string | undefined;
+}
+
+/** How far a run has come, as heartbeats say it. */
+export interface Progress {
+  readonly state: 'starting' | 'working';
+  readonly sandbox?: string;
+}
+
+/** The worker protocol, one method per call, without retries. Every one but `claim` may be sent twice. */
+export interface Protocol {
+  /** Undefined where there was no work within `waitMs`. */
+  claim(request: ClaimRequest, signal: AbortSignal): Promise<Claimed | undefined>;
+  heartbeat(key: LeaseKey, progress: Progress, call: Call): Promise<{ leaseMs: number; heartbeatMs: number }>;
+  /** Returns how many bytes the server holds. */
+  appendLog(key: LeaseKey, chunk: { offset: number; bytes: Uint8Array }, call: Call): Promise<number>;
+  /** Returns the name of the stored blob. */
+  putBundle(key: LeaseKey, path: string, call: Call): Promise<string>;
+  report(key: LeaseKey, event: { type: string; payload: Record<string, unknown> }, call: Call): Promise<void>;
+  complete(key: LeaseKey, result: RunResult, call: Call): Promise<void>;
+  fail(key: LeaseKey, failure: { class: FailureClass; message: string }, call: Call): Promise<void>;
+}
+
+export interface Call {
+  readonly signal: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+/** A server that holds a claim for `waitMs` needs a little longer to say that there was nothing. */
+const claimSlackMs = 10_000;
+const uploadTimeoutMs = 600_000;
+
+export function workerProtocol(client: Client): Protocol {
+  const post = <T>(path: string, schema: z.ZodType<T>, call: Call & { body: object }): Promise<T> =>
+    client.request('POST', path, { schema, ...call });
+  return {
+    claim: ({ worker, capabilities, waitMs, ticketId }, signal) =>
+      post('/api/claim', claimed.optional(), {
+        body: { worker, capabilities, wait_ms: waitMs, ...(ticketId === undefined ? {} : { ticket_id: ticketId }) },
+        timeoutMs: waitMs + claimSlackMs,
+        signal,
+      }),
+    async heartbeat(key, progress, call) {
+      const { lease } = await post('/api/heartbeat', heartbeatAnswer, { ...call, body: { ...named(key), ...progress } });
+      return { leaseMs: lease.lease_ms, heartbeatMs: lease.heartbeat_ms };
+    },
+    async appendLog({ runId, token }, { offset, bytes }, call) {
+      const { size } = await client.request('POST', `/api/runs/${runId}/log`, {
+        query: { offset },
+        raw: { type: 'text/plain', content: () => bytes },
+        headers: { [leaseHeader]: token },
+        schema: logAppended,
+        ...call,
+      });
+      return size;
+    },
+    async putBundle({ runId, token }, path, call) {
+      const { blob } = await client.request('PUT', `/api/runs/${runId}/bundle`, {
+        raw: { type: 'application/octet-stream', content: () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array> },
+        headers: { [leaseHeader]: token },
+        schema: bundleStored,
+        timeoutMs: uploadTimeoutMs,
+        ...call,
+      });
+      return blob;
+    },
+    report: ({ runId, token }, event, call) => post(`/api/runs/${runId}/events`, z.undefined(), { ...call, body: { token, ...event } }),
+    async complete(key, result, call) {
+      await post('/api/complete', runAnswer, { ...call, body: { ...named(key), result } });
+    },
+    async fail(key, failure, call) {
+      await post('/api/fail', runAnswer, { ...call, body: { ...named(key), ...failure } });
+    },
+  };
+}
+
+function named({ runId, token }: LeaseKey): { run_id: string; token: string } {
+  return { run_id: runId, token };
+}

@@ -1,0 +1,66 @@
+/**
+ * The port to sandboxes. A sandbox is one workspace folder and any number of commands run in it, one after another, each
+ * in its own namespaces; nothing that a command starts outlives it. A provider that cannot give the isolation it names refuses.
+ */
+export interface SandboxProvider {
+  readonly name: string;
+  /** Whether a sandbox can be made on this machine, by making one. Never throws. */
+  probe(): Promise<SandboxProbe>;
+  /** Throws Fault `sandbox_unavailable` where it cannot be made, `disk_full` where there is no space. */
+  create(spec: SandboxSpec): Promise<Sandbox>;
+  /** Removes what workers that died have left (folders, cgroups, processes); returns how many sandboxes that was. */
+  reapOrphans(): Promise<number>;
+}
+
+export type SandboxProbe =
+  | { readonly ok: true; readonly isolation: 'namespaces'; readonly facts: Readonly<Record<string, string>> }
+  | { readonly ok: false; readonly why: string; readonly hint: string };
+
+export interface SandboxLimits {
+  readonly memoryBytes: number;
+  readonly processCount: number;
+  readonly cpuCount: number;
+  readonly tmpBytes: number;
+}
+
+export interface SandboxSpec {
+  /** Names the sandbox on the host; letters, digits and dashes. */
+  readonly id: string;
+  readonly limits: SandboxLimits;
+  /** Files shown read-only at an absolute path under /skep, written by the host from memory. */
+  readonly files: readonly { readonly path: string; readonly content: string }[];
+  /** Host folders shown read-only at an absolute path under /skep. */
+  readonly folders: readonly { readonly from: string; readonly to: string }[];
+}
+
+export interface Sandbox {
+  readonly id: string;
+  /** Resolves when the command and everything it started have ended and all output has been delivered. */
+  exec(command: SandboxCommand): Promise<SandboxExit>;
+  /** Kills what runs and removes every trace on the host. Safe to call twice. */
+  destroy(): Promise<void>;
+}
+
+export interface SandboxCommand {
+  /** Program and arguments; never a shell string. */
+  readonly argv: readonly [string, ...string[]];
+  /** The whole environment beside PATH, HOME and LANG. Passed by descriptor, never on a command line. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Relative to the workspace (/work). */
+  readonly cwd?: string;
+  readonly stdin?: string;
+  readonly timeoutMs: number;
+  /** Bytes of stdout and stderr together after which the command is killed. */
+  readonly outputBytesMax: number;
+  readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
+  readonly signal?: AbortSignal;
+  /** Called when the command's own process has been started (not merely the sandbox around it). */
+  readonly onStart?: () => void;
+}
+
+export type SandboxExit =
+  | { readonly reason: 'exited'; readonly code: number; readonly durationMs: number }
+  | { readonly reason: 'signaled'; readonly signal: string; readonly durationMs: number }
+  /** The program does not exist in the sandbox or cannot be executed. */
+  | { readonly reason: 'not_found'; readonly durationMs: number }
+  | { readonly reason: 'timeout' | 'output_limit' | 'aborted' | 'out_of_memory'; readonly durationMs: number };
