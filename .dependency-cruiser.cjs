@@ -13,6 +13,11 @@ const PORTS = {
   blobs: 'src/stages/runs/blobs[.]ts',
 };
 
+/** The part of the kernel that compiles without Node; the compiler proves it, and models may use it. */
+const PURE_KERNEL = require('./tsconfig.pure.json')
+  .include.filter(path => path.startsWith('src/kernel/'))
+  .map(path => `^${path}$`);
+
 const TEST = '[.](test|prove)[.]ts$';
 const SLICE = '^src/(stages|support|observers)/';
 const SERVER = '^node_modules/(fastify|@fastify|fastify-type-provider-zod)(/|$)';
@@ -44,7 +49,7 @@ const slices = [
     pathNot: ['^src/$1/$2/', '^src/[^/]+/[^/]+/index[.]ts$'],
   }),
   only('a-model-is-pure', code('^src/(stages|support|observers)/([^/]+)/model/'), {
-    paths: ['^src/$1/$2/model/', '^src/kernel/(fault|machine)[.]ts$', '^contract/'],
+    paths: ['^src/$1/$2/model/', ...PURE_KERNEL, '^contract/'],
     node: false,
   }),
   never('support-knows-no-stage', code('^src/support/'), { path: '^src/(stages|observers)/' }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { show } from './checks/finding.ts';
-import { checkCount, checkReasons, checkVersions, REASONS } from './checks/packages.ts';
-import type { Manifest } from './checks/packages.ts';
+import { checkCount, checkLockfile, checkReasons, checkVersions, REASONS } from './checks/packages.ts';
+import type { Lockfile, Manifest } from './checks/packages.ts';
 import { read } from './repo.ts';
 
 describe('packages', () => {
@@ -27,6 +27,26 @@ describe('packages', () => {
     ]);
   });
 
+  it('refuses a lockfile that is not of this package.json, or lacks what another platform needs', () => {
+    const lock = {
+      packages: {
+        '': { dependencies: { a: '1.0.0' } },
+        'node_modules/a': { optionalDependencies: { 'a-linux': '1.0.0', 'a-mac': '1.0.0' } },
+        'node_modules/a-linux': {},
+      },
+    };
+    expect(show(checkLockfile({ dependencies: { a: '1.0.1' } }, lock))).toEqual([
+      'package-lock.json:0 a is not as in package.json: run npm install',
+      'package-lock.json:0 a-mac is an optional part and is not in it: write the file where all registries can be reached',
+    ]);
+    expect(
+      checkLockfile(
+        { dependencies: { a: '1.0.0' } },
+        { packages: { '': { dependencies: { a: '1.0.0' } }, 'node_modules/a': {} } },
+      ),
+    ).toEqual([]);
+  });
+
   it('refuses the forty-sixth package', () => {
     const dependencies = Object.fromEntries(Array.from({ length: 46 }, (_, i) => [`p${i}`, '1.0.0']));
     expect(checkCount({ dependencies })).toHaveLength(1);
@@ -34,6 +54,8 @@ describe('packages', () => {
 
   it('finds nothing here', () => {
     const manifest = JSON.parse(read('package.json')) as Manifest;
+    const lock = JSON.parse(read('package-lock.json')) as Lockfile;
     expect(show([...checkVersions(manifest), ...checkReasons(manifest, read(REASONS)), ...checkCount(manifest)])).toEqual([]);
+    expect(show(checkLockfile(manifest, lock))).toEqual([]);
   });
 });

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { root } from './repo.ts';
 
-const CONFIGS = ['.dependency-cruiser.cjs', '.oxlintrc.json', 'package.json', 'tsconfig.base.json', 'tsconfig.json'];
+const CONFIGS = [
+  '.dependency-cruiser.cjs',
+  '.oxlintrc.json',
+  'package.json',
+  'tsconfig.base.json',
+  'tsconfig.json',
+  'tsconfig.pure.json',
+];
 
 /** A little repository with our rules and the given files, in which a tool shows what it catches. Removed by `remove`. */
 export function createTrial(files: ReadonlyMap<string, string>) {

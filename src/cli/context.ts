@@ -14,9 +14,14 @@ export interface World {
   readonly input: Input;
   readonly clock: Clock;
   settings(overrides: Environment): Promise<Settings>;
-  /** Resolves when the process is asked to end, and from then on the process no longer ends by itself on the first Ctrl-C. */
-  stopRequested(): Promise<'SIGINT' | 'SIGTERM'>;
+  /**
+   * Resolves when the process is asked to end. From the first call on the process does not end by itself; it ends at once,
+   * with 130, at a signal that no call waits for.
+   */
+  stopRequested(): Promise<StopSignal>;
 }
+
+export type StopSignal = 'SIGINT' | 'SIGTERM';
 
 export interface Output {
   write(text: string | Uint8Array): void;

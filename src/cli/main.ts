@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import type { WriteStream } from 'node:tty';
 import { systemClock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { Input, Output, World } from './context.ts';
+import type { Input, Output, StopSignal, World } from './context.ts';
 import { run } from './program.ts';
 
 /** The entry of the `skep` command: hands the process to the program. */
@@ -15,7 +15,7 @@ const world: World = {
   clock: systemClock,
   // The settings bring zod, which --help does not need.
   settings: async overrides => (await import('../config.ts')).readSettings(overrides),
-  stopRequested,
+  stopRequested: stopSignals(),
 };
 
 const code = await run(world);
@@ -23,10 +23,10 @@ const code = await run(world);
 process.stdout.write('', () => process.exit(process.exitCode ?? code));
 
 function output(stream: WriteStream): Output {
-  // `skep ticket list | head`: whoever reads has had enough, which is no failure.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
+    // `skep ticket list | head`: whoever reads has had enough, which is no failure. A server works on without a reader.
+    if (process.listenerCount('SIGINT') === 0) process.exit(0);
   });
   const isTerminal = stream.isTTY === true;
   return {
@@ -64,17 +64,20 @@ function input(): Input {
   };
 }
 
-function stopRequested(): Promise<'SIGINT' | 'SIGTERM'> {
-  return new Promise(resolve => {
-    const onSignal = (signal: NodeJS.Signals): void => {
-      for (const other of ['SIGINT', 'SIGTERM'] as const) {
-        process.removeListener(other, onSignal);
-        // Who asks twice does not want to wait.
-        process.once(other, () => process.exit(130));
-      }
-      resolve(signal === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
-    };
-    process.on('SIGINT', onSignal);
-    process.on('SIGTERM', onSignal);
-  });
+function stopSignals(): World['stopRequested'] {
+  let waiting: ((signal: StopSignal) => void) | undefined;
+  const onSignal = (signal: StopSignal): void => {
+    // Who asks once more does not want to wait.
+    if (waiting === undefined) process.exit(130);
+    waiting(signal);
+    waiting = undefined;
+  };
+  return () => {
+    if (process.listenerCount('SIGINT') === 0) {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => onSignal(signal));
+    }
+    return new Promise(resolve => {
+      waiting = resolve;
+    });
+  };
 }

@@ -8,11 +8,15 @@ interface Issue {
   readonly message: string;
 }
 
+/** Thrown by a command that Ctrl-C has ended in good order. Exit code 130, and nothing is printed. */
+export class Interrupted extends Error {}
+
 /** Prints why a command failed and returns its exit code. The one place where a fault becomes an exit code. */
 export function reportFailure(error: unknown, err: Output, json: boolean): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   // Help that was not asked for: `skep ticket` alone. It has been printed already.
   if (error instanceof CommanderError && error.code === 'commander.help') return 2;
+  if (error instanceof Interrupted) return 130;
   const fault = asFault(error);
   const hint = fault.hint ?? hints[fault.code];
   const facts = withoutKnown(fault.facts);

@@ -4,7 +4,7 @@ import { Fault } from '../kernel/fault.ts';
 import { faultOfAnswer, faultOfNetwork, shownUrl } from './answer.ts';
 import { withDeadline } from './deadline.ts';
 
-export { retrying } from './retry.ts';
+export { backoffMs, retrying } from './retry.ts';
 export type { Retrying } from './retry.ts';
 export type { Client, ClientOptions, RequestOptions };
 
@@ -64,7 +64,7 @@ export function createClient({ server, token, clock }: ClientOptions): Client {
 // Redirects are refused: the lease header and the body would follow to a host that was never named.
 function message(method: string, { body, raw }: RequestOptions<unknown>): RequestInit {
   const content = raw === undefined ? undefined : raw.content();
-  if (content !== undefined) return { method, redirect: 'error', body: content as BodyInit, duplex: 'half' } as RequestInit;
+  if (content !== undefined) return { method, redirect: 'error', body: content, duplex: 'half' };
   return { method, redirect: 'error', ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
 }
 
@@ -78,8 +78,9 @@ function headersOf(token: string | undefined, { body, raw, headers }: RequestOpt
 }
 
 function search(query: RequestOptions<unknown>['query'] = {}): string {
-  const given = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]]));
-  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
+  const given = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) given.set(key, String(value));
+  return given.size === 0 ? '' : `?${given.toString()}`;
 }
 
 function contentOf(answer: Response, text: string): unknown {

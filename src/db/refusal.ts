@@ -5,9 +5,13 @@ import { Fault } from '../kernel/fault.ts';
 export function asFault(error: unknown): unknown {
   if (error instanceof Fault || !(error instanceof Error)) return error;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (code === '53100') return new Fault('disk_full', { hint: 'Free space where the database keeps its data; nothing was changed', cause: error });
+  if (code === '53100')
+    return new Fault('disk_full', { hint: 'Free space where the database keeps its data; nothing was changed', cause: error });
   if (isConnectionLoss(code, error.message)) {
-    return new Fault('database_unavailable', { hint: 'It is tried again; if this stays, look at the log of the database', cause: error });
+    return new Fault('database_unavailable', {
+      hint: 'It is tried again; if this stays, look at the log of the database',
+      cause: error,
+    });
   }
   return error;
 }
@@ -23,6 +27,8 @@ function isConnectionLoss(code: string, message: string): boolean {
   return (
     connectionCodes.includes(code) ||
     code.startsWith('08') ||
-    /Connection terminated|timeout exceeded when trying to connect|Query read timeout|connection is closed|not queryable/i.test(message)
+    /Connection terminated|timeout exceeded when trying to connect|Query read timeout|connection is closed|not queryable/i.test(
+      message,
+    )
   );
 }

@@ -25,7 +25,7 @@ export function isSameProcess(pid: number, start: string): boolean {
 
 /** Program and script for people, without further arguments: they may hold secrets. */
 export function commandName(argv: readonly string[]): string {
-  const [program = '', first = ''] = argv;
+  const [program = '', first = ''] = argv.map(word => word.trim());
   const script = first.startsWith('/') || /^[\w.-]+\.\w+$/.test(first) ? ` ${first}` : '';
   return `${program.includes(': ') ? program : basename(program)}${script}` || 'unknown program';
 }

@@ -73,7 +73,10 @@ export function workerProtocol(client: Client): Protocol {
     },
     async putBundle({ runId, token }, path, call) {
       const { blob } = await client.request('PUT', `/api/runs/${runId}/bundle`, {
-        raw: { type: 'application/octet-stream', content: () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array> },
+        raw: {
+          type: 'application/octet-stream',
+          content: () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
+        },
         headers: { [leaseHeader]: token },
         schema: bundleStored,
         timeoutMs: uploadTimeoutMs,
@@ -81,7 +84,8 @@ export function workerProtocol(client: Client): Protocol {
       });
       return blob;
     },
-    report: ({ runId, token }, event, call) => post(`/api/runs/${runId}/events`, z.undefined(), { ...call, body: { token, ...event } }),
+    report: ({ runId, token }, event, call) =>
+      post(`/api/runs/${runId}/events`, z.undefined(), { ...call, body: { token, ...event } }),
     async complete(key, result, call) {
       await post('/api/complete', runAnswer, { ...call, body: { ...named(key), result } });
     },

@@ -18,7 +18,8 @@ export function runFailure(failureClass: FailureClass, message: string): Fault {
 export function failureOf(error: unknown): Failure {
   const message = (error instanceof Error ? error.message : String(error)).slice(0, messageCharactersMax);
   if (!isFault(error)) return { class: 'sandbox', message: `The worker failed: ${message}`.slice(0, messageCharactersMax) };
-  if (error.code === 'failed' && error.facts['class'] !== undefined) return { class: error.facts['class'] as FailureClass, message };
+  if (error.code === 'failed' && error.facts['class'] !== undefined)
+    return { class: error.facts['class'] as FailureClass, message };
   if (error.code === 'too_large') return { class: 'output_limit', message };
   if (error.code === 'invalid_bundle') return { class: 'agent_failed', message };
   return { class: 'sandbox', message };

@@ -2,6 +2,7 @@ import { retrying } from '../client/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault, isFault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
+import { startHeart } from './heart.ts';
 import type { Call, LeaseKey, Progress, Protocol } from './client.ts';
 
 export interface LeaseOptions {
@@ -33,7 +34,7 @@ export interface Lease {
    * As `send`, for the call that ends the run: its answer alone says whether the lease was held, as a heartbeat that overtakes
    * it finds no lease any more.
    */
-  sendLast<T>(work: (key: LeaseKey, call: Call) => Promise<T>, beforeSend?: () => void): Promise<T>;
+  sendLast<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
   /** Stops the heartbeats. */
   release(): Promise<void>;
 }
@@ -42,73 +43,50 @@ export function holdLease(options: LeaseOptions): Lease {
   const { protocol, key, clock, random, log } = options;
   const lost = new AbortController();
   const released = new AbortController();
+  const confirmation = signalled();
   let { leaseMs, heartbeatMs } = options;
   // Until the first heartbeat is answered, nobody knows how long the claim's answer was on its way.
   let deadline = clock.mono() + usableMs(leaseMs);
   let progress: Progress = { state: 'starting' };
   let isEnding = false;
-  let wakeUp = (): void => {};
-  let confirm = (): void => {};
-  const firstAnswer = new Promise<void>(resolve => {
-    confirm = resolve;
-  });
 
-  function lose(reason: Fault): void {
+  function lose(reason: Fault): undefined {
     if (lost.signal.aborted || released.signal.aborted) return;
-    log.warn({ run: key.runId, reason: reason.message }, 'the lease is lost');
+    log.warn({ reason: reason.message }, 'the lease is lost');
     lost.abort(reason);
-    confirm();
+    confirmation.resolve();
   }
 
+  /** Throws when the lease is not held any more. */
   function check(): void {
-    if (clock.mono() >= deadline) lose(new Fault('lease_lost', { message: 'The lease ran out: no heartbeat was answered in time' }));
+    if (clock.mono() >= deadline) {
+      lose(new Fault('lease_lost', { message: 'The lease ran out: no heartbeat was answered in time' }));
+    }
     lost.signal.throwIfAborted();
   }
 
-  async function beat(): Promise<void> {
+  async function beat(): Promise<number | undefined> {
+    try {
+      check();
+      await renew();
+      return Math.min(heartbeatMs, deadline - clock.mono());
+    } catch (error) {
+      if (released.signal.aborted || lost.signal.aborted) return undefined;
+      log.debug({ error: String(error) }, 'a heartbeat failed');
+      if (!isFinal(error)) return Math.min(heartbeatMs / 4, 500, deadline - clock.mono());
+      // The call that ends the run was quicker than this heartbeat; its answer decides.
+      if (isEnding) return deadline - clock.mono();
+      return lose(error);
+    }
+  }
+
+  async function renew(): Promise<void> {
     const sentAt = clock.mono();
     const timeoutMs = Math.max(1, Math.min(deadline - sentAt, Math.max(heartbeatMs, 1_000)));
-    const answer = await protocol.heartbeat(key, progress, { signal: released.signal, timeoutMs });
-    ({ leaseMs, heartbeatMs } = answer);
+    ({ leaseMs, heartbeatMs } = await protocol.heartbeat(key, progress, { signal: released.signal, timeoutMs }));
     deadline = sentAt + usableMs(leaseMs);
     check();
-    confirm();
-  }
-
-  /** True: all went well. */
-  async function tryBeat(): Promise<boolean> {
-    try {
-      await beat();
-      return true;
-    } catch (error) {
-      if (released.signal.aborted || lost.signal.aborted) return false;
-      if (isFault(error) && !error.kind.retry && error.code !== 'unknown_answer') refused(error);
-      else log.debug({ run: key.runId, error: String(error) }, 'a heartbeat was not answered');
-      return false;
-    }
-  }
-
-  function refused(fault: Fault): void {
-    if (isEnding) released.abort();
-    else lose(fault);
-  }
-
-  async function keep(): Promise<void> {
-    while (!released.signal.aborted && !lost.signal.aborted) {
-      const wentWell = await tryBeat();
-      await nap(Math.min(wentWell ? heartbeatMs : Math.min(heartbeatMs / 4, 500), deadline - clock.mono()));
-      if (!released.signal.aborted && clock.mono() >= deadline) {
-        lose(new Fault('lease_lost', { message: 'The lease ran out: no heartbeat was answered in time' }));
-      }
-    }
-  }
-
-  async function nap(ms: number): Promise<void> {
-    if (ms <= 0 || released.signal.aborted || lost.signal.aborted) return;
-    const sleep = new AbortController();
-    wakeUp = () => sleep.abort();
-    await clock.sleep(ms, sleep.signal);
-    wakeUp = () => {};
+    confirmation.resolve();
   }
 
   const send: Lease['send'] = work =>
@@ -117,31 +95,39 @@ export function holdLease(options: LeaseOptions): Lease {
       return work(key, { signal: lost.signal });
     });
 
-  const keeping = keep();
+  const heart = startHeart({ clock, beat });
   return {
     signal: lost.signal,
     send,
     async confirmed() {
-      await firstAnswer;
+      await confirmation.promise;
       check();
     },
     progress(next) {
       progress = { ...progress, ...next };
-      wakeUp();
+      heart.hurry();
     },
-    sendLast(work, beforeSend = () => {}) {
+    sendLast(work) {
       isEnding = true;
-      return send((key, call) => {
-        beforeSend();
-        return work(key, call);
-      });
+      return send(work);
     },
     async release() {
       released.abort();
-      wakeUp();
-      await keeping;
+      await heart.stop();
     },
   };
+}
+
+function isFinal(error: unknown): error is Fault {
+  return isFault(error) && !error.kind.retry && error.code !== 'unknown_answer';
+}
+
+function signalled(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>(done => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }
 
 /** The worker gives up a little before the server does. */

@@ -9,6 +9,10 @@ export interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
+export interface Lockfile {
+  readonly packages: Readonly<Record<string, Manifest>>;
+}
+
 /** npm picks the newest that fits, and the newest is not always made for our Node: every version is one version. */
 export function checkVersions(manifest: Manifest): Finding[] {
   return Object.entries(all(manifest))
@@ -21,7 +25,7 @@ export function checkVersions(manifest: Manifest): Finding[] {
  * with the name in backticks; a name ending in * stands for several.
  */
 export function checkReasons(manifest: Manifest, table: string): Finding[] {
-  const rows = [...table.matchAll(/^\| `([^`]+)` \|(.*)\|\s*$/gm)].map(([, name = '', reason = '']) => ({
+  const rows = [...table.matchAll(/^\| `([^`]+)` *\|(.*)\|\s*$/gm)].map(([, name = '', reason = '']) => ({
     name,
     reason: reason.trim(),
   }));
@@ -36,6 +40,26 @@ export function checkReasons(manifest: Manifest, table: string): Finding[] {
     ...stale.map(({ name }) => says(`${name} is no dependency any more: take the row away`)),
     ...mute.map(({ name }) => says(`${name} has no reason`)),
     ...twice.map(({ name }) => says(`${name} has two rows`)),
+  ];
+}
+
+/**
+ * The lockfile knows what package.json asks for, and every optional part of it: a binding that the machine which wrote the
+ * lockfile could not get would be lacking on all other machines, and `npm ci` refuses such a file.
+ */
+export function checkLockfile(manifest: Manifest, lock: Lockfile): Finding[] {
+  const names = new Set(Object.keys(lock.packages).map(path => path.replace(/^.*node_modules\//, '')));
+  const [asked, known] = [manifest, lock.packages[''] ?? {}].map(all);
+  const drifted = Object.keys({ ...asked, ...known }).filter(name => asked?.[name] !== known?.[name]);
+  const partial = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies).filter(name => !names.has(name)),
+  );
+  const text = (name: string, wrong: string) => ({ path: 'package-lock.json', line: 0, says: `${name} ${wrong}` });
+  return [
+    ...drifted.map(name => text(name, 'is not as in package.json: run npm install')),
+    ...[...new Set(partial)].map(name =>
+      text(name, 'is an optional part and is not in it: write the file where all registries can be reached'),
+    ),
   ];
 }
 

@@ -30,11 +30,18 @@ export function createTable<Row>(output: Output, columns: readonly Column<Row>[]
 }
 
 /** Names and values under each other, for one thing. Absent values are left out. */
-export function fields(entries: readonly (readonly [string, string | number | null | undefined])[]): string {
+export function fields(entries: readonly Field[]): string {
   const shown = entries.filter(([, value]) => value !== null && value !== undefined && value !== '');
   const widest = Math.max(0, ...shown.map(([name]) => width(name)));
-  return shown.map(([name, value]) => `${padded(name, widest)}  ${indented(String(value), widest + 2)}`).join('\n');
+  return shown
+    .map(
+      ([name, value, paint = (text: string) => text]) => `${padded(name, widest)}  ${paint(indented(String(value), widest + 2))}`,
+    )
+    .join('\n');
 }
+
+/** Name, value, and what puts colour on it. */
+type Field = readonly [name: string, value: string | number | null | undefined, paint?: (text: string) => string];
 
 function columnWidth<Row>({ title, value, max = 80 }: Column<Row>, rows: readonly Row[]): number {
   let widest = width(title);

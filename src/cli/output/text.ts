@@ -24,7 +24,7 @@ export function tamedLog(text: string): string {
 type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'bold' | 'dim';
 
 export function styled(output: Output, style: Style, text: string): string {
-  return output.hasColour ? styleText(style, text) : text;
+  return output.hasColour ? styleText(style, text, { validateStream: false }) : text;
 }
 
 /** A text in the colour that its state has everywhere; failures stand out. */

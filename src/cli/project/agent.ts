@@ -21,7 +21,10 @@ export function nameOf({ before }: Operands, option: string | undefined): string
   const [name, second] = names;
   if (name === undefined) throw usage('The name of the project is missing', 'skep project create demo --repository .');
   if (second !== undefined) {
-    throw usage(`'${second}' is one word too many`, "Put -- before the agent's command: skep project create demo -- node agent.js");
+    throw usage(
+      `'${second}' is one word too many`,
+      "Put -- before the agent's command: skep project create demo -- node agent.js",
+    );
   }
   return name;
 }

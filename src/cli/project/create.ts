@@ -14,7 +14,7 @@ interface Options extends RemoteOptions {
 }
 
 export function projectCreate(world: World): Command {
-  return remoteCommand({
+  const command = remoteCommand({
     name: 'create',
     description: "Make a project. What follows -- is the agent's program with its arguments; no shell reads it",
     examples: ['skep project create demo --repository . -- node agent.js --fast'],
@@ -23,20 +23,21 @@ export function projectCreate(world: World): Command {
     .argument('[agent...]', "after --: the agent's command")
     .option('--name <name>', 'its name, instead of the argument')
     .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone')
-    .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400))
-    .action(async (_name: string | undefined, _agent: string[], options: Options, command: Command) => {
-      const words = operands(world, command.args);
-      const name = nameOf(words, options.name);
-      const agent = agentOf(words, options.timeout);
-      const context = await connect(world, options);
-      const repository =
-        options.repository === undefined
-          ? undefined
-          : repositoryArgument(options.repository, { cwd: world.cwd, server: context.server });
-      const made = await context.client.request('POST', '/api/projects', {
-        body: { name, ...(repository === undefined ? {} : { repository }), ...(agent === undefined ? {} : { agent }) },
-        schema: project,
-      });
-      context.show(made, () => projectText(made));
+    .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400));
+  return command.action(async () => {
+    const options = command.opts<Options>();
+    const words = operands(world, command.args);
+    const name = nameOf(words, options.name);
+    const agent = agentOf(words, options.timeout);
+    const context = await connect(world, options);
+    const repository =
+      options.repository === undefined
+        ? undefined
+        : repositoryArgument(options.repository, { cwd: world.cwd, server: context.server });
+    const made = await context.client.request('POST', '/api/projects', {
+      body: { name, ...(repository === undefined ? {} : { repository }), ...(agent === undefined ? {} : { agent }) },
+      schema: project,
     });
+    context.show(made, () => projectText(made));
+  });
 }

@@ -13,32 +13,36 @@ interface Options extends RemoteOptions {
 }
 
 export function projectSet(world: World): Command {
-  return remoteCommand({
+  const command = remoteCommand({
     name: 'set',
     description: "Change a project's repository or agent",
-    examples: ['skep project set demo --timeout 600 -- python3 agent.py', 'skep project set demo --repository https://forge.example/demo.git'],
+    examples: [
+      'skep project set demo --timeout 600 -- python3 agent.py',
+      'skep project set demo --repository https://forge.example/demo.git',
+    ],
   })
     .argument('<name>', 'its name or id')
     .argument('[agent...]', "after --: the agent's command")
     .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone')
-    .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400))
-    .action(async (_name: string, _agent: string[], options: Options, command: Command) => {
-      const words = operands(world, command.args);
-      const name = nameOf(words, undefined);
-      if (options.repository === undefined && options.timeout === undefined && words.agent.length === 0) {
-        throw usage('There is nothing to change', "Give --repository, --timeout, or -- and the agent's command");
-      }
-      const context = await connect(world, options);
-      const repository =
-        options.repository === undefined
-          ? undefined
-          : repositoryArgument(options.repository, { cwd: world.cwd, server: context.server });
-      const before = await findProject(context, name);
-      const agent = agentOf(words, options.timeout, before.agent);
-      const after = await context.client.request('PATCH', `/api/projects/${before.id}`, {
-        body: { ...(repository === undefined ? {} : { repository }), ...(agent === undefined ? {} : { agent }) },
-        schema: project,
-      });
-      context.show(after, () => projectText(after));
+    .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400));
+  return command.action(async () => {
+    const options = command.opts<Options>();
+    const words = operands(world, command.args);
+    const name = nameOf(words, undefined);
+    if (options.repository === undefined && options.timeout === undefined && words.agent.length === 0) {
+      throw usage('There is nothing to change', "Give --repository, --timeout, or -- and the agent's command");
+    }
+    const context = await connect(world, options);
+    const repository =
+      options.repository === undefined
+        ? undefined
+        : repositoryArgument(options.repository, { cwd: world.cwd, server: context.server });
+    const before = await findProject(context, name);
+    const agent = agentOf(words, options.timeout, before.agent);
+    const after = await context.client.request('PATCH', `/api/projects/${before.id}`, {
+      body: { ...(repository === undefined ? {} : { repository }), ...(agent === undefined ? {} : { agent }) },
+      schema: project,
     });
+    context.show(after, () => projectText(after));
+  });
 }

@@ -33,7 +33,11 @@ export function sessionCreate(world: World): Command {
       // All that can be refused here is looked at before anything is made.
       const card = options.card === undefined ? undefined : await readCard(world, options.card);
       if (options.repository !== undefined) {
-        await ensureRepository(context, options.project, repositoryArgument(options.repository, { ...world, server: context.server }));
+        await ensureRepository(
+          context,
+          options.project,
+          repositoryArgument(options.repository, { ...world, server: context.server }),
+        );
       }
       const opened = await context.client.request('POST', '/api/hitl', {
         body: { project_name: options.project, description: options.description },

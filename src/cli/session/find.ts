@@ -29,7 +29,7 @@ export async function specOf(context: Context, specId: string) {
 export function sessionText(context: Context, session: WireSession): string {
   return fields([
     ['id', session.id],
-    ['state', painted(context.out, session.state)],
+    ['state', session.state, text => painted(context.out, text)],
     ['progress', session.progress > 0 ? `${session.progress} %` : null],
     ['description', session.description],
     ['spec', session.spec_id],

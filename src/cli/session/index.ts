@@ -23,7 +23,11 @@ export function sessionCommands(world: World): Command {
       example: "skep session respond 3f2a 'Yes, with dark mode'",
     }),
     sessionCard(world),
-    sessionStep(world, { verb: 'approve', description: 'Approve the spec card of a session', example: 'skep session approve 3f2a' }),
+    sessionStep(world, {
+      verb: 'approve',
+      description: 'Approve the spec card of a session',
+      example: 'skep session approve 3f2a',
+    }),
     sessionStep(world, {
       verb: 'reject',
       description: 'Send the spec card of a session back',

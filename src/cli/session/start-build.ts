@@ -40,8 +40,12 @@ async function question(context: Context, specId: string | null): Promise<string
 
 async function confirm(world: World, { isTerminal }: Context, text: string): Promise<void> {
   if (!isTerminal) {
-    throw new Fault('confirmation_required', { message: 'A build must be confirmed, and there is no terminal to ask on', hint: 'Add --yes' });
+    throw new Fault('confirmation_required', {
+      message: 'A build must be confirmed, and there is no terminal to ask on',
+      hint: 'Add --yes',
+    });
   }
   const answer = await world.input.ask(`${text} [y/N] `);
-  if (!/^\s*y(es)?\s*$/i.test(answer)) throw new Fault('confirmation_required', { message: 'Not confirmed: nothing was started' });
+  if (!/^\s*y(es)?\s*$/i.test(answer))
+    throw new Fault('confirmation_required', { message: 'Not confirmed: nothing was started' });
 }

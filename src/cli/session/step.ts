@@ -19,7 +19,10 @@ interface Step {
 
 /** A step of a session that sends at most one text and shows the session as it is then. */
 export function sessionStep(world: World, { verb, description, example, argument, option, field }: Step): Command {
-  const command = remoteCommand({ name: verb, description, examples: [example] }).argument('<id>', 'the session; may be shortened');
+  const command = remoteCommand({ name: verb, description, examples: [example] }).argument(
+    '<id>',
+    'the session; may be shortened',
+  );
   if (argument !== undefined) command.argument(`<${argument}>`);
   if (option !== undefined) command.requiredOption(option, 'why');
   return command.action(async () => {

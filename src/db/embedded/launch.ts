@@ -71,8 +71,10 @@ function openServerLog(site: Site, identity: Identity): { descriptor: number; of
 
 function refusal(ended: string | undefined, output: string): Launched {
   const bad = output.split('\n').filter(line => /FATAL:|PANIC:|error while loading|could not bind|unshare:/.test(line));
-  const line = (bad.at(-1) ?? ended ?? `it is not ready after ${readyMs / 1000} s`).replace(/^.*?(FATAL|PANIC):\s*/, '');
-  return { ok: false, why: classify(ended, output), line };
+  // Some of its complaints carry no level: then all that it said.
+  const line =
+    bad.at(-1) ?? (output.trim().replaceAll('\n', ' ').slice(-400) || ended) ?? `it is not ready after ${readyMs / 1000} s`;
+  return { ok: false, why: classify(ended, output), line: line.replace(/^.*?(FATAL|PANIC):\s*/, '') };
 }
 
 function classify(ended: string | undefined, output: string): Refusal {

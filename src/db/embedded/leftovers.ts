@@ -18,10 +18,11 @@ export async function clearLeftovers({ site, clock, log }: { site: Site; clock: 
     const found = postgresIn(site.data);
     const master = found.find(({ backend }) => !backend);
     if (livePostmaster(site.data)) return;
-    if (master) throw inUse(site, master);
+    // One that is just ending has no pid file any more: it gets the time to go.
+    if (master && clock.mono() - start > patienceMs) throw inUse(site, master);
     if (found.length === 0) break;
     if (clock.mono() - start > 2 * patienceMs) throw inUse(site, found[0] ?? { pid: 0, command: '' });
-    if (!asked && clock.mono() - start > patienceMs) {
+    if (!asked && !master && clock.mono() - start > patienceMs) {
       // Their postmaster is dead: nothing that they still compute can be committed twice or lost, recovery reads the log.
       for (const { pid } of found) quit(pid);
       asked = true;

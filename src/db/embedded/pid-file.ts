@@ -13,6 +13,8 @@ export interface PidFile {
 
 export interface Postmaster extends PidFile {
   readonly command: string;
+  /** Names, with the pid, this one process. */
+  readonly start: string;
 }
 
 export function readPidFile(data: string): PidFile | undefined {
@@ -31,7 +33,7 @@ export function livePostmaster(data: string): Postmaster | undefined {
   const file = readPidFile(data);
   const info = file && file.pid > 0 ? processInfo(file.pid) : undefined;
   if (!file || !info || info.zombie || !serves(info, data)) return undefined;
-  return { ...file, command: commandName(info.argv) };
+  return { ...file, command: commandName(info.argv), start: info.start };
 }
 
 /** Removes a pid file that names no postmaster of this folder; Postgres itself believes any number that a signal reaches. */

@@ -63,7 +63,8 @@ test('three processes that start at once: one makes the database, all use the sa
 test('calls at once in one process share one server too', async () => {
   const home = tempHome();
   const servers = await Promise.all([start(home), start(home), start(home)]);
-  expect(servers.map(({ adopted }) => adopted).sort()).toEqual([false, true, true]);
+  expect(servers.filter(({ adopted }) => adopted)).toHaveLength(2);
+  expect(new Set(servers.map(({ pid }) => pid)).size).toBe(1);
 });
 
 test('a process knows another by its start, not by its number alone', () => {

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { isSameProcess } from '../../kernel/process-info.ts';
 import { errorCode, siteOf } from './place/folder.ts';
 import { livePostmaster } from './pid-file.ts';
 
@@ -22,7 +23,8 @@ export async function stopEmbedded(home: string, clock: Clock = systemClock): Pr
     send(first, signal);
     const deadline = clock.mono() + waitMs;
     while (clock.mono() < deadline) {
-      if (livePostmaster(data)?.pid !== first.pid) return true;
+      // Not the pid file: it goes a moment before the process does.
+      if (!isSameProcess(first.pid, first.start)) return true;
       await clock.sleep(5);
     }
   }

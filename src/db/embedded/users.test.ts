@@ -78,6 +78,18 @@ describe.runIf(isRoot)('as root', () => {
     );
   });
 
+  test('library links that are missing in a package of another user are made in a copy', async () => {
+    const folder = tempHome();
+    chmodSync(folder, 0o755);
+    const packageFolder = copyPackage(join(folder, 'package'));
+    rmSync(join(packageFolder, 'native/lib/libpq.so.5'));
+    const home = tempHome({ uid: nobody });
+    const other = startElsewhere(home, { uid: nobody, packageFolder });
+    expect(await other.answer).toMatchObject({ adopted: false });
+    other.child.stdin?.end();
+    expect(statSync(join(home, 'postgres/native-18.4.0-beta.17/native/lib/libpq.so.5')).isFile()).toBe(true);
+  });
+
   test('an ordinary user starts, adopts and is stopped by root', async () => {
     const home = tempHome({ uid: nobody });
     const first = startElsewhere(home, { uid: nobody });

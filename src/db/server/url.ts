@@ -24,6 +24,9 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
   if (parts.host === '') throw invalid('it names no host');
   if (parts.user === '') throw invalid('it names no user');
   if (parts.database === '') throw invalid('it names no database');
+  // The driver leaves these encoded and would ask for another database.
+  if (/[;/?:@&=+$,#]/.test(parts.database))
+    throw invalid('the name of its database has one of the characters ; / ? : @ & = + $ , #');
   if (!Number.isInteger(parts.port) || parts.port < 1 || parts.port > 65_535)
     throw invalid('its port is not a number from 1 to 65535');
   return parts;

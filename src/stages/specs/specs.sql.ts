@@ -24,6 +24,11 @@ export const specOfSession = statement<SpecRow>(
   `select ${columns} from specs where tenant_id = $1 and session_id = $2`,
 );
 
+export const specsOfSessions = statement<{ sessionId: string; id: string }>(
+  'specs_of_sessions',
+  'select session_id, id from specs where tenant_id = $1 and session_id = any ($2::uuid[])',
+);
+
 /** A session has one spec; handing in another card makes its next version. */
 export const putSpec = statement<SpecRow>(
   'put_spec',

@@ -6,7 +6,7 @@ import { editProject } from '../../support/projects/index.ts';
 import { getSession, presentSpec, type SessionRow } from '../sessions/index.ts';
 import { type CardFinding, judgeCard } from './model/card.ts';
 import { specMachine } from './model/spec.ts';
-import { moveSpecRow, putSpec, type SpecRow, specById, specOfSession } from './specs.sql.ts';
+import { moveSpecRow, putSpec, type SpecRow, specById, specOfSession, specsOfSessions } from './specs.sql.ts';
 
 /** How many findings an answer lists; the rest is counted. */
 const findingsMax = 20;
@@ -63,6 +63,12 @@ export async function getSpecOfSession(tx: Tx, sessionId: string): Promise<SpecR
       hint: 'Hand in a card with: skep session card',
     });
   return spec;
+}
+
+/** The spec of each session that has one. */
+export async function specsOf(tx: Tx, sessionIds: readonly string[]): Promise<Map<string, string>> {
+  const rows = await tx.query(specsOfSessions, [tx.tenantId, sessionIds]);
+  return new Map(rows.map(row => [row.sessionId, row.id]));
 }
 
 function refuseBadCard(card: SpecCard): void {

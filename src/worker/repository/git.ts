@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { lastWords, runFailure } from '../failure.ts';
 
@@ -23,13 +23,21 @@ interface GitOptions {
  */
 export async function clearLocks(mirror: string, lock: string): Promise<void> {
   const find = ['find', mirror, '-name', '*.lock', '-type', 'f', '-delete'];
-  await execa('flock', ['--exclusive', '--no-fork', lock, ...find], { reject: false, stdin: 'ignore', stdout: 'ignore', timeout: 600_000 });
+  await execa('flock', ['--exclusive', '--no-fork', lock, ...find], {
+    reject: false,
+    stdin: 'ignore',
+    stdout: 'ignore',
+    timeout: 600_000,
+  });
 }
 
 /** Reads nothing of what the machine or the user has configured, and can start no program that a repository names. */
 export async function createHostGit(folder: string): Promise<HostGit> {
   const configPath = join(folder, 'gitconfig');
-  await writeFile(configPath, hostConfig);
+  // Renamed into place: another worker of this folder may be reading it.
+  const draft = `${configPath}.${process.pid}`;
+  await writeFile(draft, hostConfig);
+  await rename(draft, configPath);
   return async (args, { lock, secretConfig = {}, signal, timeoutMs = 120_000 } = {}) => {
     const argv = lock === undefined ? ['git', ...args] : ['flock', '--exclusive', '--no-fork', lock, 'git', ...args];
     const [program = 'git', ...rest] = argv;
@@ -45,7 +53,9 @@ export async function createHostGit(folder: string): Promise<HostGit> {
     });
     signal?.throwIfAborted();
     if (!result.failed) return result.stdout;
-    throw runFailure('repository', explained({ ...result, program, verb: args.find(arg => !arg.startsWith('-')) ?? '', timeoutMs }));
+    const verb = args.find(arg => !arg.startsWith('-')) ?? '';
+    const { timedOut, code, stderr, exitCode } = result;
+    throw runFailure('repository', explained({ program, verb, timeoutMs, timedOut, code, stderr, exitCode }));
   };
 }
 
@@ -105,8 +115,13 @@ const inheritedByGit = [
 ];
 
 function configInEnvironment(config: Readonly<Record<string, string>>): Record<string, string> {
-  const pairs = Object.entries(config).map(([key, value], i) => ({ [`GIT_CONFIG_KEY_${i}`]: key, [`GIT_CONFIG_VALUE_${i}`]: value }));
-  return pairs.length === 0 ? {} : Object.assign({ GIT_CONFIG_COUNT: String(pairs.length) }, ...pairs) as Record<string, string>;
+  const pairs = Object.entries(config).map(([key, value], i) => ({
+    [`GIT_CONFIG_KEY_${i}`]: key,
+    [`GIT_CONFIG_VALUE_${i}`]: value,
+  }));
+  return pairs.length === 0
+    ? {}
+    : (Object.assign({ GIT_CONFIG_COUNT: String(pairs.length) }, ...pairs) as Record<string, string>);
 }
 
 interface Failed {

@@ -60,15 +60,27 @@ interface Head {
 
 async function reachable(repository: string): Promise<Remote> {
   const remote = parseRemote(repository);
-  if (remote === undefined) throw runFailure('repository', `The repository '${repository}' is neither an absolute path nor a URL that git can clone`);
-  const isGone = remote.url.startsWith('/') && (await access(remote.url).then(() => false, () => true));
+  if (remote === undefined)
+    throw runFailure('repository', `The repository '${repository}' is neither an absolute path nor a URL that git can clone`);
+  const isGone =
+    remote.url.startsWith('/') &&
+    (await access(remote.url).then(
+      () => false,
+      () => true,
+    ));
   if (isGone) throw runFailure('repository', `There is no ${remote.url} on the worker's machine`);
   return remote;
 }
 
 async function readHead({ git, remote, signal }: Copy): Promise<Head> {
   const listed = await git(['ls-remote', '--quiet', '--', remote.url, 'HEAD', 'refs/heads/*'], { ...reaching(remote), signal });
-  const refs = new Map(listed.split('\n').filter(Boolean).map(line => line.split('\t')).map(([commit = '', name = '']) => [name, commit]));
+  const refs = new Map(
+    listed
+      .split('\n')
+      .filter(Boolean)
+      .map(line => line.split('\t'))
+      .map(([commit = '', name = '']) => [name, commit]),
+  );
   const branches = new Map([...refs].filter(([name]) => name.startsWith('refs/heads/')));
   const anyCommit = [...refs.values()][0] ?? '';
   return { commit: refs.get('HEAD'), branches, objectFormat: anyCommit.length === 64 ? 'sha256' : 'sha1' };
@@ -76,12 +88,23 @@ async function readHead({ git, remote, signal }: Copy): Promise<Head> {
 
 async function update({ git, remote, mirror, lock, signal }: Copy, head: Head): Promise<void> {
   const inMirror = { lock, signal };
-  await git(['init', '--quiet', '--bare', '--template=', '--shared=0644', `--object-format=${head.objectFormat}`, '--', mirror], inMirror);
+  await git(
+    ['init', '--quiet', '--bare', '--template=', '--shared=0644', `--object-format=${head.objectFormat}`, '--', mirror],
+    inMirror,
+  );
   if (head.commit === undefined && head.branches.size === 0) return;
   await clearLocks(mirror, lock);
-  const refs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*', ...(head.commit === undefined ? [] : ['+HEAD:refs/skep/head'])];
+  const refs = [
+    '+refs/heads/*:refs/heads/*',
+    '+refs/tags/*:refs/tags/*',
+    ...(head.commit === undefined ? [] : ['+HEAD:refs/skep/head']),
+  ];
   const how = ['--quiet', '--no-auto-maintenance', '--no-write-fetch-head', '--update-shallow', '--prune', '--no-tags'];
-  await git([`--git-dir=${mirror}`, 'fetch', ...how, '--', remote.url, ...refs], { ...inMirror, ...reaching(remote), timeoutMs: fetchTimeoutMs });
+  await git([`--git-dir=${mirror}`, 'fetch', ...how, '--', remote.url, ...refs], {
+    ...inMirror,
+    ...reaching(remote),
+    timeoutMs: fetchTimeoutMs,
+  });
 }
 
 /** The remote may have moved on since it was read: what counts is what was fetched. */
@@ -97,7 +120,10 @@ function likelyBranch(branches: ReadonlyMap<string, string>): string | undefined
   const [only, ...others] = branches.keys();
   const known = ['refs/heads/main', 'refs/heads/master'].find(name => branches.has(name));
   if (known !== undefined || others.length === 0) return known ?? only;
-  throw runFailure('repository', 'HEAD of the repository names a branch that does not exist, and there is no main or master: point HEAD at the branch to start from');
+  throw runFailure(
+    'repository',
+    'HEAD of the repository names a branch that does not exist, and there is no main or master: point HEAD at the branch to start from',
+  );
 }
 
 function reaching(remote: Remote): { secretConfig: Readonly<Record<string, string>> } {

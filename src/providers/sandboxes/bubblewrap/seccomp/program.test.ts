@@ -31,7 +31,8 @@ function answer(program: Buffer, call: { audit: number; nr: number; args?: reado
 
 describe.each(Object.entries(machines))('the filter on %s', (arch, machine: Machine) => {
   const program = seccompProgram(arch) ?? Buffer.alloc(0);
-  const ask = (name: string, ...args: number[]) => answer(program, { audit: machine.audit, nr: machine.number(name) ?? -1, args });
+  const ask = (name: string, ...args: number[]) =>
+    answer(program, { audit: machine.audit, nr: machine.number(name) ?? -1, args });
 
   it('fits what the kernel takes', () => {
     expect(program.length / 8).toBeGreaterThan(100);

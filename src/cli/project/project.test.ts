@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { scriptedServer, skep } from '../../../test/harness/cli.ts';
+import type { Call } from '../../../test/harness/cli.ts';
+
+const at = '2026-01-02T03:04:05.000Z';
+const demo = {
+  id: '11111111-2222-4333-8444-555555555555',
+  name: 'demo',
+  repository: null,
+  agent: { kind: 'exec', command: ['node', 'agent.js'], timeout_ms: 60_000 },
+  created_at: at,
+  updated_at: at,
+};
+
+function answer({ method, body }: Call) {
+  if (method === 'GET') return { json: { projects: [demo] } };
+  return { json: { ...demo, ...(body as object) } };
+}
+
+let server: Awaited<ReturnType<typeof scriptedServer>>;
+beforeAll(async () => {
+  server = await scriptedServer(answer);
+});
+beforeEach(() => void server.calls.splice(0));
+afterAll(() => server.close());
+
+const at1 = (cwd: string) => ({ cwd, env: { SKEP_SERVER: server.url } });
+const folder = () => realpathSync(mkdtempSync(join(tmpdir(), 'skep-cli-')));
+function repository(): string {
+  const path = folder();
+  execFileSync('git', ['init', '--quiet', path]);
+  return path;
+}
+
+describe('skep project create', () => {
+  it("takes what follows -- as the agent's program and arguments, options and spaces and all", async () => {
+    const cwd = repository();
+    const words = [
+      'project',
+      'create',
+      'demo',
+      '--repository',
+      '.',
+      '--timeout',
+      '600',
+      '--',
+      'node',
+      'a b.js',
+      '--json',
+      '$HOME',
+    ];
+    const { code, out } = await skep(words, at1(cwd));
+    expect(code).toBe(0);
+    expect(server.calls).toEqual([
+      {
+        method: 'POST',
+        path: '/api/projects',
+        token: undefined,
+        body: {
+          name: 'demo',
+          repository: cwd,
+          agent: { kind: 'exec', command: ['node', 'a b.js', '--json', '$HOME'], timeout_ms: 600_000 },
+        },
+      },
+    ]);
+    expect(out).toContain('agent       exec: node "a b.js" --json "$HOME"');
+  });
+
+  it('takes --name instead of the argument', async () => {
+    await skep(['project', 'create', '--name', 'demo', '--', 'true'], at1(folder()));
+    expect(server.calls[0]?.body).toEqual({ name: 'demo', agent: { kind: 'exec', command: ['true'] } });
+  });
+
+  it.each([
+    [['demo', 'node', 'agent.js'], "'node' is one word too many"],
+    [[], 'The name of the project is missing'],
+    [['demo', '--timeout', '5'], '--timeout is for an agent'],
+    [['demo', '--timeout', 'long'], "'long' is not a whole number"],
+    [['demo', '--repository', 'git@forge.example:a/b.git'], 'is not a URL\n  hint: Write it as ssh://git@forge.example/a/b.git'],
+    [['demo', '--repository', 'nowhere'], 'nowhere does not exist'],
+    [['demo', '--repository', ' '], 'The repository is empty'],
+  ])('refuses %j before anything is sent', async (words, why) => {
+    const { code, err } = await skep(['project', 'create', ...words], at1(folder()));
+    expect(code).toBe(2);
+    expect(err).toContain(why);
+    expect(server.calls).toEqual([]);
+  });
+
+  it('refuses a folder that is no repository, and names the repository that it lies in', async () => {
+    const plain = folder();
+    expect((await skep(['project', 'create', 'demo', '--repository', plain], at1('/'))).err).toContain(`git -C ${plain} init`);
+    const top = repository();
+    mkdirSync(join(top, 'below'));
+    const { err } = await skep(['project', 'create', 'demo', '--repository', './below'], at1(top));
+    expect(err).toContain(`hint: It lies within one: give ${top}\n`);
+    expect(server.calls).toEqual([]);
+  });
+
+  it('takes a bare repository and a URL', async () => {
+    const bare = folder();
+    execFileSync('git', ['init', '--quiet', '--bare', bare]);
+    await skep(['project', 'create', 'a', '--repository', bare], at1('/'));
+    await skep(['project', 'create', 'b', '--repository', 'https://forge.example/b.git'], at1('/'));
+    expect(server.calls.map(({ body }) => body)).toEqual([
+      { name: 'a', repository: bare },
+      { name: 'b', repository: 'https://forge.example/b.git' },
+    ]);
+  });
+});
+
+describe('skep project set', () => {
+  it('changes the time of an agent and keeps its command', async () => {
+    const { code } = await skep(['project', 'set', 'demo', '--timeout', '5', '--json'], at1('/'));
+    expect(code).toBe(0);
+    expect(server.calls.at(-1)).toMatchObject({
+      method: 'PATCH',
+      path: `/api/projects/${demo.id}`,
+      body: { agent: { kind: 'exec', command: ['node', 'agent.js'], timeout_ms: 5_000 } },
+    });
+  });
+
+  it('asks what is to be changed', async () => {
+    expect((await skep(['project', 'set', 'demo'], at1('/'))).err).toContain('There is nothing to change');
+  });
+});
+
+describe('skep project list and show', () => {
+  it('prints a table, or one JSON object a line', async () => {
+    const { out } = await skep(['project', 'list'], at1('/'));
+    expect(out).toBe('NAME  REPOSITORY  AGENT\ndemo  -           node agent.js\n');
+    const json = await skep(['project', 'list', '--json'], at1('/'));
+    expect(json.out).toBe(`${JSON.stringify(demo)}\n`);
+  });
+
+  it('names a project that does not exist', async () => {
+    const { code, err } = await skep(['project', 'show', 'other'], at1('/'));
+    expect(code).toBe(3);
+    expect(err).toBe("error: There is no project 'other'\n  hint: See: skep project list\n");
+  });
+});

@@ -1,0 +1,102 @@
+import type { Settings } from '../../config.ts';
+import { createLog } from '../../kernel/log.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { StopSignal, World } from '../context.ts';
+import { Interrupted } from '../report.ts';
+
+export interface ServeOptions {
+  readonly json?: boolean;
+  readonly host?: string;
+  readonly port?: number;
+  readonly home?: string;
+  readonly slots?: number;
+}
+
+/** What works beside the server in the same process. */
+export interface Companion {
+  readonly description: string;
+  /** Lets what runs end, at most `graceMs`. May be called again with less patience. */
+  stop(graceMs: number): Promise<void>;
+  /** Rejects when it cannot go on. */
+  readonly ended: Promise<void>;
+}
+
+/** Called when the server is ready. */
+export type StartCompanion = (at: { url: string; token: string; log: Log }) => Promise<Companion>;
+
+type Server = Awaited<ReturnType<typeof import('../../main.ts')['startServer']>>;
+
+/** A machine that is shut down waits no longer than this; a person may. */
+const graceMs: Readonly<Record<StopSignal, number>> = { SIGINT: Number.POSITIVE_INFINITY, SIGTERM: 60_000 };
+
+/**
+ * Runs the server, and what `prepare` gives beside it, until the process is asked to end; then all is stopped in turn, the
+ * database last. Throws Interrupted after Ctrl-C, and returns after SIGTERM, by which machines end a service.
+ */
+export async function serve(
+  world: World,
+  options: ServeOptions,
+  prepare?: (settings: Settings) => Promise<StartCompanion>,
+): Promise<void> {
+  const settings = await world.settings({
+    SKEP_HOST: options.host,
+    SKEP_PORT: options.port?.toString(),
+    SKEP_HOME: options.home,
+    SKEP_WORKER_SLOTS: options.slots?.toString(),
+  });
+  const startCompanion = await prepare?.(settings);
+  // Listened to before the start: who presses Ctrl-C meanwhile gets a database that was stopped in good order.
+  const stopRequested = world.stopRequested();
+  const log = createLog(settings.SKEP_LOG_LEVEL);
+  const { startServer } = await import('../../main.ts');
+  const server = await startServer(settings, log);
+  let signal: StopSignal;
+  try {
+    const companion = await startCompanion?.({ url: server.url, token: server.workerToken, log });
+    announce(world, { server, companion, json: options.json === true });
+    signal = await untilAsked(world, { companion, stopRequested, quiet: options.json === true });
+  } finally {
+    await server.stop();
+  }
+  if (options.json === true) world.out.write(`${JSON.stringify({ event: 'stopped' })}\n`);
+  if (signal === 'SIGINT') throw new Interrupted();
+}
+
+interface Running {
+  readonly companion: Companion | undefined;
+  readonly stopRequested: Promise<StopSignal>;
+  readonly quiet: boolean;
+}
+
+async function untilAsked(world: World, { companion, stopRequested, quiet }: Running): Promise<StopSignal> {
+  if (companion === undefined) return stopRequested;
+  try {
+    const signal = await Promise.race([stopRequested, companion.ended.then(() => stopRequested)]);
+    if (!quiet) world.err.write('Stopping when what runs has ended. Ctrl-C again hands it back and stops now.\n');
+    void world.stopRequested().then(() => companion.stop(0));
+    await companion.stop(graceMs[signal]);
+    return signal;
+  } finally {
+    await companion.stop(0);
+  }
+}
+
+interface Announced {
+  readonly server: Pick<Server, 'url' | 'adminToken' | 'database'>;
+  readonly companion: Companion | undefined;
+  readonly json: boolean;
+}
+
+function announce({ out }: World, { server: { url, adminToken, database }, companion, json }: Announced): void {
+  if (json) {
+    const token = adminToken === undefined ? {} : { admin_token: adminToken };
+    out.write(`${JSON.stringify({ event: 'ready', url, database, ...token })}\n`);
+    return;
+  }
+  const lines = [`Skep is ready at ${url}`, `  database  ${database.kind} (PostgreSQL ${database.version})`];
+  if (companion !== undefined) lines.push(`  worker    ${companion.description}`);
+  if (adminToken !== undefined) {
+    lines.push('', 'The admin token is shown this once. Keep it, and type next:', `  export SKEP_TOKEN=${adminToken}`);
+  }
+  out.write(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,68 @@
+import type { Claimed } from '../../../contract/runs.ts';
+import type { RunEnd, WorkerChange } from '../../worker/index.ts';
+import { printable } from '../output/text.ts';
+
+/** What a worker does, one line each. */
+export function asLine(change: WorkerChange): string {
+  switch (change.kind) {
+    case 'claimed':
+      return `claimed    ${subject(change.claimed)}  attempt ${change.claimed.run.attempt}, project ${printable(change.claimed.project.name)}`;
+    case 'ended':
+      return `${change.end.kind.padEnd(9)}  ${subject(change.claimed)}  ${endText(change.end)}`;
+    case 'server_gone':
+      return `the server does not answer, trying on: ${printable(change.reason.message)}`;
+    case 'server_back':
+      return 'the server answers again';
+    case 'sandbox_broken':
+      return `no sandbox can be made any more, nothing is claimed: ${printable(change.why)}`;
+    default:
+      return 'sandboxes can be made again';
+  }
+}
+
+/** The same for programs: one JSON document a line. */
+export function asJson(change: WorkerChange): string {
+  switch (change.kind) {
+    case 'claimed':
+      return JSON.stringify({ event: 'claimed', ...names(change.claimed), attempt: change.claimed.run.attempt });
+    case 'ended':
+      return JSON.stringify({ event: change.end.kind, ...names(change.claimed), ...endFields(change.end) });
+    case 'server_gone':
+      return JSON.stringify({ event: change.kind, message: change.reason.message });
+    case 'sandbox_broken':
+      return JSON.stringify({ event: change.kind, message: change.why });
+    default:
+      return JSON.stringify({ event: change.kind });
+  }
+}
+
+/** How a run ended, in one line. */
+export function endText(end: RunEnd): string {
+  switch (end.kind) {
+    case 'submitted':
+      return `${end.result.summary || 'changes'} on ${end.result.branch ?? ''} at ${(end.result.head ?? '').slice(0, 12)}`;
+    case 'failed':
+      return `${end.failure.class}: ${printable(end.failure.message.trim())}`;
+    default:
+      return printable(end.reason.message);
+  }
+}
+
+function endFields(end: RunEnd): object {
+  switch (end.kind) {
+    case 'submitted':
+      return { result: end.result };
+    case 'failed':
+      return { class: end.failure.class, message: end.failure.message };
+    default:
+      return { message: end.reason.message };
+  }
+}
+
+function names({ run, subject }: Claimed): object {
+  return { run_id: run.id, subject };
+}
+
+function subject({ run, subject }: Claimed): string {
+  return `${subject.id} (run ${run.id.slice(0, 8)})`;
+}

@@ -1,0 +1,102 @@
+import helmet from '@fastify/helmet';
+import fastify, { type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Database } from '../db/database.ts';
+import type { Listener } from '../db/listen.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { Log } from '../kernel/log.ts';
+import type { BlobStore, ClaimDesk, RunSettings } from '../stages/runs/index.ts';
+import { protocolRoutes } from '../stages/runs/protocol/routes.ts';
+import { runRoutes } from '../stages/runs/routes.ts';
+import { hitlRoutes } from '../stages/tickets/hitl/routes.ts';
+import { ticketRoutes } from '../stages/tickets/routes.ts';
+import { tokenRoutes } from '../support/access/routes.ts';
+import { projectRoutes } from '../support/projects/routes.ts';
+import { guard } from './auth.ts';
+import { eventRoutes } from './events.ts';
+import { sendFault } from './faults.ts';
+import { acceptJson } from './json.ts';
+import { registerLive } from './live.ts';
+import { describeApi } from './openapi.ts';
+import type { Api } from './route.ts';
+
+export interface AppParts {
+  readonly database: Database;
+  readonly listener: Listener;
+  readonly desk: ClaimDesk;
+  readonly blobs: BlobStore;
+  readonly settings: RunSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+  /** Throws when a request could not be served now. */
+  readonly checkReady: () => Promise<void>;
+}
+
+/** The largest JSON body: a spec card of 2,000 features with room. */
+const jsonBytesMax = 16 * 1_048_576;
+/** A client that sends its request slower than this is cut; a waiting claim is not a slow request. */
+const requestTimeoutMs = 120_000;
+
+export async function createApp(parts: AppParts): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: jsonBytesMax,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    return503OnClosing: true,
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, parts.log));
+  app.setNotFoundHandler(request => {
+    throw new Fault('route_not_found', {
+      message: `No such route: ${request.method} ${request.url.split('?')[0]}`,
+      hint: 'The routes are listed in /openapi.json',
+    });
+  });
+  acceptJson(app, jsonBytesMax);
+  acceptBytes(app);
+  await app.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } });
+  guard(app, parts.database);
+  await describeApi(app, parts.version);
+  await registerLive(app, parts);
+  healthRoutes(app, parts.checkReady);
+  for (const prefix of ['/api', '/api/v1']) {
+    await app.register(async scope => registerApi(scope.withTypeProvider<ZodTypeProvider>(), parts), { prefix });
+  }
+  return app;
+}
+
+function registerApi(api: Api, parts: AppParts): void {
+  projectRoutes(api, parts.database);
+  tokenRoutes(api, parts.database);
+  hitlRoutes(api, parts.database);
+  ticketRoutes(api, parts.database);
+  runRoutes(api, parts);
+  protocolRoutes(api, parts);
+  eventRoutes(api, parts.database);
+}
+
+function healthRoutes(app: FastifyInstance, checkReady: () => Promise<void>): void {
+  const api = app.withTypeProvider<ZodTypeProvider>();
+  const config = { need: 'nothing' } as const;
+  /** The process answers. */
+  api.get('/health', { config, schema: { response: { 200: z.object({ status: z.literal('ok') }) } } }, async () => ({
+    status: 'ok' as const,
+  }));
+  /** It can do its work: the database answers. */
+  api.get('/ready', { config, schema: { response: { 200: z.object({ status: z.literal('ready') }) } } }, async () => {
+    await checkReady();
+    return { status: 'ready' as const };
+  });
+}
+
+/** Log chunks are read whole (their route has a small limit); bundles are handed on as a stream. */
+function acceptBytes(app: FastifyInstance): void {
+  app.addContentTypeParser('text/plain', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+}

@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Settings } from './config.ts';
+import { resolveDatabase } from './db/connect.ts';
+import { type Database, openDatabase } from './db/database.ts';
+import { lastPosition } from './db/events.sql.ts';
+import { createJobs } from './db/jobs.ts';
+import { liveServers } from './db/jobs.sql.ts';
+import { createListener } from './db/listen.ts';
+import { migrate } from './db/migrate.ts';
+import { createSequencer } from './db/sequencer.ts';
+import { flow, tasks } from './flow.ts';
+import { createApp } from './http/app.ts';
+import { listen } from './http/listen.ts';
+import { systemClock } from './kernel/clock.ts';
+import { Fault } from './kernel/fault.ts';
+import type { Log } from './kernel/log.ts';
+import { createFolderBlobs } from './providers/blobs/folder.ts';
+import { createClaimDesk, createSweep, type RunSettings } from './stages/runs/index.ts';
+import { bootstrapAccess, createToken } from './support/access/index.ts';
+
+export interface RunningServer {
+  readonly url: string;
+  /** The first admin token; only the start that made it knows it. */
+  readonly adminToken: string | undefined;
+  readonly database: { readonly kind: 'embedded' | 'server'; readonly version: string };
+  /** A token for a worker in this process, for a day: a start makes its own. */
+  mintWorkerToken(): Promise<string>;
+  /** Answers no new request, ends the loops, and stops the embedded database unless another server uses it. */
+  stop(): Promise<void>;
+}
+
+/** The composition root: database, loops and HTTP, in the order in which they depend on each other. */
+export async function startServer(settings: Settings, log: Log): Promise<RunningServer> {
+  const clock = systemClock;
+  const place = await resolveDatabase({
+    home: settings.SKEP_HOME,
+    clock,
+    log,
+    ...(settings.DATABASE_URL === undefined ? {} : { databaseUrl: settings.DATABASE_URL }),
+    ...(settings.SKEP_DB_PORT === undefined ? {} : { port: settings.SKEP_DB_PORT }),
+  });
+  await migrate(place.ownerUrl, place.names, log);
+  const blobs = await createFolderBlobs(join(settings.SKEP_HOME, 'blobs'));
+  const database = openDatabase({ appUrl: place.appUrl, engineUrl: place.engineUrl, routes: flow, clock, log });
+  const runs = runSettings(settings);
+  const listener = createListener(place.engineUrl, clock, log);
+  const desk = createClaimDesk({ database, listener, settings: runs, clock, log });
+  const loops = [
+    listener,
+    createSequencer(database, clock, log),
+    createJobs({ database, tasks: tasks(database, runs), clock, log }),
+    createSweep({ database, settings: runs, clock, log }),
+    desk,
+  ];
+  async function close(): Promise<void> {
+    await Promise.all(loops.map(loop => loop.stop()));
+    const shared = (await database.enginePool.query(liveServers).catch(() => [])).length > 0;
+    await database.close();
+    if (!shared) await place.stop();
+  }
+
+  try {
+    const { tenantId, adminToken } = await bootstrapAccess(database);
+    const checkReady = () => ping(database);
+    const app = await createApp({
+      database,
+      listener,
+      desk,
+      blobs,
+      settings: runs,
+      clock,
+      log,
+      version: await version(),
+      checkReady,
+    });
+    const url = await listen(app, settings);
+    for (const loop of loops) loop.start();
+    return {
+      url,
+      adminToken,
+      database: { kind: place.kind, version: place.version },
+      mintWorkerToken: () => mintWorkerToken(database, tenantId),
+      async stop() {
+        await app.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const workerTokenS = 86_400;
+
+async function mintWorkerToken(database: Database, tenantId: string): Promise<string> {
+  const made = await database.request({ tenantId, actor: 'start' }, tx =>
+    createToken(tx, { name: 'worker of skep start', role: 'worker', expiresInS: workerTokenS }),
+  );
+  return made.secret;
+}
+
+async function ping(database: Database): Promise<void> {
+  const [row] = await database.enginePool.query(lastPosition);
+  if (row === undefined) throw new Fault('database_unavailable');
+}
+
+function runSettings(settings: Settings): RunSettings {
+  return {
+    leaseMs: settings.SKEP_LEASE_MS,
+    heartbeatMs: settings.SKEP_HEARTBEAT_MS,
+    attemptsMax: settings.SKEP_ATTEMPTS_MAX,
+    retryMs: settings.SKEP_RETRY_MS,
+    limits: {
+      timeout_ms: settings.SKEP_RUN_TIMEOUT_MS,
+      output_bytes_max: settings.SKEP_RUN_OUTPUT_BYTES_MAX,
+      bundle_bytes_max: settings.SKEP_RUN_BUNDLE_BYTES_MAX,
+      memory_bytes: settings.SKEP_RUN_MEMORY_BYTES,
+      process_count: settings.SKEP_RUN_PROCESSES,
+      cpu_count: settings.SKEP_RUN_CPUS,
+      tmp_bytes: settings.SKEP_RUN_TMP_BYTES,
+    },
+  };
+}
+
+async function version(): Promise<string> {
+  // From src/ and from dist/src/ alike the package is the nearest one above.
+  for (const place of ['../package.json', '../../package.json']) {
+    const text = await readFile(new URL(place, import.meta.url), 'utf8').catch(() => undefined);
+    if (text !== undefined) return (JSON.parse(text) as { version: string }).version;
+  }
+  return 'unknown';
+}

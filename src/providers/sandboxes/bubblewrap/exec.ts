@@ -1,0 +1,201 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, unlinkSync } from 'node:fs';
+import { constants as os } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '../../../kernel/clock.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { SandboxCommand, SandboxExit } from '../../../worker/sandbox.ts';
+import type { Cgroup } from './host/cgroups.ts';
+import { setupFault, SYSTEM_PATH } from './host/tools.ts';
+import { FD } from './launch.ts';
+import { openOutput } from './output.ts';
+import type { Output } from './output.ts';
+import { firstChild, programStarted, readStatus } from './status.ts';
+
+type StopReason = 'timeout' | 'output_limit' | 'aborted';
+
+interface Job {
+  readonly launch: readonly [string, ...string[]];
+  readonly arguments: Buffer;
+  /** Where the named pipes and the filter are. */
+  readonly folder: string;
+  /** A file to be read as standard input; its name is removed. */
+  readonly stdin: string | undefined;
+  readonly command: SandboxCommand;
+  readonly cgroup: Cgroup | undefined;
+  /** Descriptors that the worker itself was given and that would be handed on. */
+  readonly inherited: readonly number[];
+  readonly clock: Clock;
+}
+
+export interface Execution {
+  readonly done: Promise<SandboxExit>;
+  stop(): void;
+}
+
+/** Starts the command. `done` resolves when nothing of the sandbox is left; it throws Fault `sandbox_unavailable` where the set-up failed. */
+export function execute(job: Job): Execution {
+  const { command, clock, cgroup } = job;
+  const startedMs = clock.mono();
+  const over = new AbortController();
+  const oomBefore = cgroup?.oomKills() ?? 0;
+  let stopped: StopReason | undefined;
+  let broken: unknown;
+  let begun = false;
+
+  const output = openOutput({
+    folder: job.folder,
+    command,
+    onLimit: () => stop('output_limit'),
+    onError: fail,
+    onSpeak: begin,
+  });
+  const child = start(job, output);
+  const exitCode = readStatus(child.stdio[FD.status] as Readable, () => {
+    void programStarted(child.pid ?? 0, clock, over.signal).then(seen => seen && begin());
+  });
+
+  function begin(): void {
+    if (begun) return;
+    begun = true;
+    output.release();
+    command.onStart?.();
+  }
+
+  function fail(error: unknown): void {
+    broken ??= error;
+    stop('aborted');
+  }
+
+  function stop(reason: StopReason): void {
+    stopped ??= reason;
+    kill(child, cgroup);
+  }
+
+  async function finish(): Promise<SandboxExit> {
+    await exitOf(child);
+    over.abort();
+    const code = exitCode();
+    if (code !== undefined) begin();
+    const words = output.words();
+    await within(CLEAR_MS_MAX, output.ended, clock);
+    if (broken !== undefined)
+      throw broken instanceof Error ? broken : new Error('the receiver of the output failed', { cause: broken });
+    const oom = (cgroup?.oomKills() ?? 0) > oomBefore;
+    return verdict({ stopped, oom, begun, code, words, durationMs: clock.mono() - startedMs });
+  }
+
+  void clock.sleep(command.timeoutMs, over.signal).then(() => over.signal.aborted || stop('timeout'));
+  const abort = () => stop('aborted');
+  command.signal?.addEventListener('abort', abort, { once: true });
+  if (command.signal?.aborted) abort();
+  const done = finish().finally(() => {
+    command.signal?.removeEventListener('abort', abort);
+    output.destroy();
+  });
+  return { done, stop: abort };
+}
+
+function start(job: Job, output: Output): ChildProcess {
+  try {
+    return launch(job, output);
+  } catch (error) {
+    output.destroy();
+    throw error;
+  } finally {
+    output.closeWriters();
+  }
+}
+
+function launch({ launch, folder, stdin, inherited, arguments: words }: Job, { writers }: Output): ChildProcess {
+  const [program, ...args] = launch;
+  const seccomp = openSync(join(folder, 'seccomp'), 'r');
+  const nothing = openSync('/dev/null', 'r+');
+  const input = stdin === undefined ? nothing : openSync(stdin, 'r');
+  if (stdin !== undefined) unlinkSync(stdin);
+  const stdio: ('pipe' | 'ignore' | number)[] = [input, writers.stdout, writers.stderr, 'pipe', 'pipe', seccomp];
+  for (const fd of inherited) {
+    while (stdio.length < fd) stdio.push('ignore');
+    stdio[fd] ??= nothing;
+  }
+  try {
+    const child = spawn(program, args, { stdio, cwd: '/', env: { PATH: SYSTEM_PATH, LC_ALL: 'C' } });
+    child.on('error', () => {});
+    if (child.pid === undefined) throw setupFault(`${program} could not be started: no process or descriptor is free`);
+    const writer = child.stdio[FD.arguments] as Writable;
+    // bubblewrap that died before reading says why on stderr.
+    writer.on('error', () => {});
+    writer.end(words);
+    return child;
+  } catch (error) {
+    throw isTooBig(error)
+      ? new Fault('too_large', { message: 'the arguments of the command are too large', hint: 'pass them on stdin' })
+      : error;
+  } finally {
+    for (const fd of new Set([seccomp, nothing, input])) closeSync(fd);
+  }
+}
+
+function isTooBig(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'E2BIG';
+}
+
+/**
+ * Ends process 1 of the outer pid namespace, with which the kernel ends all in it. Where the launcher has none yet, or has
+ * just made it, the launcher ends, and its child by the death signal.
+ */
+function kill(child: ChildProcess, cgroup: Cgroup | undefined): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  cgroup?.kill();
+  try {
+    process.kill(firstChild(child.pid) ?? child.pid, 'SIGKILL');
+  } catch {
+    // Gone since the look: the launcher is about to end.
+  }
+}
+
+const CLEAR_MS_MAX = 10_000;
+
+/** The output stays open as long as a process holds it. Throws Fault `failed` when the kernel does not let go of one. */
+async function within(limitMs: number, ended: Promise<unknown>, clock: Clock): Promise<void> {
+  const over = new AbortController();
+  const late = clock.sleep(limitMs, over.signal).then(() => !over.signal.aborted);
+  const stuck = await Promise.race([ended.then(() => false), late]);
+  over.abort();
+  if (stuck) throw new Fault('failed', { message: 'a process of a sandbox does not end', hint: 'look for one in state D' });
+}
+
+/** `exit` and not `close`: the output may be held open by processes that are about to be killed. */
+async function exitOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  const status = child.stdio[FD.status];
+  if (status && !status.closed) await once(status, 'close');
+}
+
+interface Ended {
+  readonly stopped: StopReason | undefined;
+  readonly oom: boolean;
+  readonly begun: boolean;
+  readonly code: number | undefined;
+  readonly words: string;
+  readonly durationMs: number;
+}
+
+function verdict({ stopped, oom, begun, code, words, durationMs }: Ended): SandboxExit {
+  if (stopped !== undefined) return { reason: stopped, durationMs };
+  // A command that lost a child to the limit and yet succeeded has coped.
+  if (oom && code !== 0) return { reason: 'out_of_memory', durationMs };
+  if (code !== undefined) {
+    const signal = Object.entries(os.signals).find(([, number]) => number === code - 128)?.[0];
+    return signal === undefined ? { reason: 'exited', code, durationMs } : { reason: 'signaled', signal, durationMs };
+  }
+  if (begun) return { reason: 'signaled', signal: 'SIGKILL', durationMs };
+  // Nothing but bubblewrap could write these words: no program was started.
+  if (/^bwrap: execvp /m.test(words)) return { reason: 'not_found', durationMs };
+  if (/^bwrap: Can't chdir to /m.test(words))
+    throw new Fault('invalid_request', { message: 'the folder to run in does not exist in the workspace' });
+  throw setupFault(words);
+}

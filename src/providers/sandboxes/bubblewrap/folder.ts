@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, isAbsolute, join, posix } from 'node:path';
+import { Fault } from '../../../kernel/fault.ts';
+import type { SandboxSpec } from '../../../worker/sandbox.ts';
+import { run } from './host/tools.ts';
+import type { Tools } from './host/tools.ts';
+
+/**
+ * The folder of one sandbox on the host. `path` is for its owner alone; `slot` is the part that the sandbox gets to see,
+ * bound to a reachable place where the uid could not walk to it.
+ */
+export interface Folder {
+  readonly path: string;
+  readonly slot: string;
+  /** Host folders with the name under which each is bound into the slot. */
+  readonly binds: readonly { readonly from: string; readonly name: string; readonly to: string }[];
+}
+
+interface Make {
+  readonly path: string;
+  readonly spec: SandboxSpec;
+  readonly uid: number | undefined;
+  readonly seccomp: Buffer;
+  readonly tools: Tools;
+}
+
+/** Writes the folder. Throws Fault `already_exists`, `invalid_request`, or the errors of the file system. */
+export async function makeFolder({ path, spec, uid, seccomp, tools }: Make): Promise<Folder> {
+  const slot = join(path, 'slot');
+  const binds = spec.folders.map(({ from, to }, index) => ({ from: hostFolder(from), name: `ro${index}`, to: skepPath(to) }));
+  const files = spec.files.map(({ path: to, content }) => ({ to: skepPath(to), content }));
+  makeOnce(path, spec.id);
+  // The umask of the worker must not decide what the sandbox can read, so every mode is set by name.
+  for (const name of ['', 'work', 'skep', 'etc', ...binds.map(({ name }) => name)]) folder(join(slot, name));
+  for (const { to, content } of files) readable(join(slot, to), content, slot);
+  for (const { to } of binds) folders(join(slot, to), slot);
+  for (const [name, content] of ETC) readable(join(slot, 'etc', name), content, slot);
+  writeFileSync(join(path, 'seccomp'), seccomp, { mode: 0o600 });
+  const pipes = ['stdout', 'stderr'].map(name => join(path, name));
+  await run(tools.mkfifo, ['-m', '600', '--', ...pipes]);
+  // The owner of a pipe may open it again as /dev/stderr, which scripts do.
+  if (uid !== undefined) for (const own of [join(slot, 'work'), ...pipes]) chownSync(own, uid, uid);
+  return { path, slot, binds };
+}
+
+/**
+ * Removes a folder that an agent has filled: with rm, which never follows a link and walks by descriptors, so that neither
+ * depth nor names that are no text stop it. An ordinary user must first give itself the right to folders made read-only.
+ */
+export async function removeFolder(path: string, tools: Tools): Promise<void> {
+  try {
+    await run(tools.rm, ['-rf', '--', path]);
+  } catch (error) {
+    if (!existsSync(path)) return;
+    await run(tools.chmod, ['-R', 'u+rwX', '--', path]).catch(() => {});
+    await run(tools.rm, ['-rf', '--', path]).catch((again: unknown) => {
+      throw new Fault('failed', { message: `the folder of a sandbox could not be removed: ${String(again)}`, cause: error });
+    });
+  }
+}
+
+/** Standard input as an open file without a name: complete before the command starts, and nothing of it stays on the disk. */
+export function stdinPath(folder: Folder, content: string, uid: number | undefined): string {
+  const file = join(folder.path, `stdin-${randomBytes(4).toString('hex')}`);
+  writeFileSync(file, content, { mode: 0o600, flag: 'wx' });
+  if (uid !== undefined) chownSync(file, uid, uid);
+  return file;
+}
+
+const AGENT = 'agent:x:1000:1000:agent:/home/agent:/bin/sh\n';
+const ETC = [
+  ['passwd', AGENT],
+  ['group', 'agent:x:1000:\n'],
+  ['hosts', '127.0.0.1 localhost skep\n::1 localhost skep\n'],
+  ['nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\n'],
+] as const;
+
+function makeOnce(path: string, id: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    throw new Fault('already_exists', { message: `a sandbox ${id} exists already`, cause: error });
+  }
+}
+
+function readable(file: string, content: string, top: string): void {
+  folders(dirname(file), top);
+  writeFileSync(file, content, { flag: 'wx' });
+  chmodSync(file, 0o444);
+}
+
+function folders(path: string, top: string): void {
+  if (path === top || existsSync(path)) return;
+  folders(dirname(path), top);
+  folder(path);
+}
+
+function folder(path: string): void {
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, 0o755);
+}
+
+function skepPath(path: string): string {
+  if (/^\/skep\/./.test(path) && posix.normalize(path) === path && !path.endsWith('/') && !path.includes('\0')) return path;
+  throw new Fault('invalid_request', { message: `"${path}" is not a plain path under /skep` });
+}
+
+function hostFolder(path: string): string {
+  if (isAbsolute(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  throw new Fault('invalid_request', { message: `"${path}" is not a folder of this machine` });
+}

@@ -1,0 +1,168 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../../../kernel/clock.ts';
+import type { SandboxLimits } from '../../../../worker/sandbox.ts';
+
+const CONTROLLERS = ['memory', 'pids', 'cpu'] as const;
+type Controller = (typeof CONTROLLERS)[number];
+
+/** What of cgroups can be written here; a limit whose controller is missing is not enforced. */
+export interface Cgroups {
+  readonly kind: 'v1' | 'v2';
+  readonly controllers: readonly Controller[];
+  /** Makes the group `name` with the limits. */
+  create(name: string, limits: SandboxLimits): Cgroup;
+  /** The group `name` that another worker made. */
+  open(name: string): Cgroup;
+}
+
+export interface Cgroup {
+  /** Files that a process writes its number to, before it starts anything, to be in the group. */
+  readonly joins: readonly string[];
+  /** Kills all in the group at once; false where the kernel cannot. */
+  kill(): boolean;
+  /** How many processes the kernel has killed for want of memory since the group was made. */
+  oomKills(): number;
+  /** Removes the group; waits up to 2 seconds for its last process to be gone. */
+  remove(): Promise<void>;
+}
+
+/** bubblewrap's monitor, its process 1 and the launcher stand in the group too and are not the agent's. */
+const OWN_PROCESSES = 3;
+const CPU_PERIOD_US = 100_000;
+const OURS = 'skep';
+
+/** Undefined where no controller can be written: an ordinary user, a container with a read-only /sys/fs/cgroup. */
+export function findCgroups(clock: Clock, mounts = readFileSync('/proc/self/mounts', 'utf8')): Cgroups | undefined {
+  const { v1, v2 } = parseMounts(mounts);
+  const unified = v2 !== undefined && writable(v2) ? join(v2, OURS) : undefined;
+  const found = new Map<Controller, string>();
+  for (const controller of CONTROLLERS) {
+    const mount = v1.get(controller);
+    if (mount !== undefined && writable(mount)) found.set(controller, join(mount, OURS));
+  }
+  if (found.size > 0) return createCgroups({ kind: 'v1', found, unified, clock });
+  if (unified === undefined || v2 === undefined) return undefined;
+  for (const controller of delegate(v2)) found.set(controller, unified);
+  return found.size > 0 ? createCgroups({ kind: 'v2', found, unified, clock }) : undefined;
+}
+
+interface Places {
+  readonly kind: 'v1' | 'v2';
+  readonly found: ReadonlyMap<Controller, string>;
+  /** Where cgroup.kill is: version 2 has it, also beside version 1 and without controllers. */
+  readonly unified: string | undefined;
+  readonly clock: Clock;
+}
+
+function createCgroups({ kind, found, unified, clock }: Places): Cgroups {
+  const parents = [...new Set([...found.values(), ...(unified === undefined ? [] : [unified])])];
+  const at = (controller: Controller, name: string) => join(found.get(controller) ?? '/nowhere', name);
+
+  function open(name: string): Cgroup {
+    const folders = parents.map(parent => join(parent, name));
+    return {
+      joins: folders.map(folder => join(folder, 'cgroup.procs')),
+      kill: () => unified !== undefined && attempt(() => writeFileSync(join(unified, name, 'cgroup.kill'), '1')),
+      oomKills() {
+        const file = join(at('memory', name), kind === 'v1' ? 'memory.oom_control' : 'memory.events');
+        return Number(/^oom_kill (\d+)/m.exec(readOr(file))?.[1] ?? 0);
+      },
+      async remove() {
+        const until = clock.mono() + 2000;
+        for (const folder of folders)
+          while (existsSync(folder) && !attempt(() => rmdirSync(folder)) && clock.mono() < until) await clock.sleep(2);
+      },
+    };
+  }
+
+  return {
+    kind,
+    controllers: [...found.keys()],
+    open,
+    create(name, limits) {
+      for (const parent of parents) mkdirSync(join(parent, name), { recursive: true });
+      const set = (controller: Controller, values: readonly (readonly [string, number | string])[]) => {
+        if (found.has(controller))
+          for (const [file, value] of values) writeFileSync(join(at(controller, name), file), String(value));
+      };
+      const processes = limits.processCount + OWN_PROCESSES;
+      const quotaUs = Math.max(1000, Math.round(limits.cpuCount * CPU_PERIOD_US));
+      set('pids', [['pids.max', processes]]);
+      set(
+        'memory',
+        kind === 'v1' ? memoryV1(at('memory', name), limits.memoryBytes) : memoryV2(at('memory', name), limits.memoryBytes),
+      );
+      set('cpu', kind === 'v1' ? cpuV1(quotaUs) : [['cpu.max', `${quotaUs} ${CPU_PERIOD_US}`]]);
+      return open(name);
+    },
+  };
+}
+
+type Settings = readonly (readonly [file: string, value: number | string])[];
+
+function cpuV1(quotaUs: number): Settings {
+  return [
+    ['cpu.cfs_period_us', CPU_PERIOD_US],
+    ['cpu.cfs_quota_us', quotaUs],
+  ];
+}
+
+/** Memory and swap together; a kernel without swap accounting lacks the second file. The group may exist with a higher or a lower limit. */
+function memoryV1(folder: string, bytes: number): Settings {
+  const swap = 'memory.memsw.limit_in_bytes';
+  const lift: Settings = existsSync(join(folder, swap)) ? [[swap, -1]] : [];
+  return [...lift, ['memory.limit_in_bytes', bytes], ...lift.map(() => [swap, bytes] as const)];
+}
+
+function memoryV2(folder: string, bytes: number): Settings {
+  return [['memory.max', bytes], ...(existsSync(join(folder, 'memory.swap.max')) ? [['memory.swap.max', 0] as const] : [])];
+}
+
+export function parseMounts(mounts: string): { v1: ReadonlyMap<Controller, string>; v2: string | undefined } {
+  const v1 = new Map<Controller, string>();
+  let v2: string | undefined;
+  for (const line of mounts.split('\n')) {
+    const [, place = '', type, options = ''] = line.split(' ');
+    if (type === 'cgroup2') v2 ??= place;
+    if (type === 'cgroup') for (const name of CONTROLLERS) if (options.split(',').includes(name)) v1.set(name, place);
+  }
+  return { v1, v2 };
+}
+
+/** Version 2 hands a controller down level by level. What the kernel refuses (a root with processes in a container) is left out. */
+function delegate(mount: string): Controller[] {
+  for (const folder of [mount, join(mount, OURS)])
+    for (const name of CONTROLLERS) attempt(() => writeFileSync(join(folder, 'cgroup.subtree_control'), `+${name}`));
+  const offered = readOr(join(mount, OURS, 'cgroup.subtree_control'))
+    .trim()
+    .split(' ');
+  return CONTROLLERS.filter(name => offered.includes(name));
+}
+
+function writable(mount: string): boolean {
+  return attempt(() => mkdirSync(join(mount, OURS), { recursive: true })) && canMake(join(mount, OURS));
+}
+
+/** An existing folder of root's says nothing of our right to write there. */
+function canMake(folder: string): boolean {
+  const trial = join(folder, `trial-${process.pid}`);
+  return attempt(() => mkdirSync(trial)) && attempt(() => rmdirSync(trial));
+}
+
+function attempt(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault } from '../../../../kernel/fault.ts';
+
+/** Where programs are looked for unless the caller says otherwise; not the caller's PATH, which an agent's tools may have changed. */
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+const PACKAGES = {
+  bwrap: 'bubblewrap',
+  setpriv: 'util-linux',
+  unshare: 'util-linux',
+  mount: 'mount',
+  sh: 'dash',
+  mkfifo: 'coreutils',
+  rm: 'coreutils',
+  chmod: 'coreutils',
+} as const;
+
+type Tool = keyof typeof PACKAGES;
+export type Tools = Readonly<Record<Tool, string>>;
+
+/** Throws Fault `sandbox_unavailable`, which names the package that is missing. */
+export function findTools(path: string): Tools {
+  const found = Object.entries(PACKAGES).map(([name, pack]) => {
+    const file = path
+      .split(':')
+      .filter(folder => folder.startsWith('/'))
+      .map(folder => join(folder, name))
+      .find(isProgram);
+    if (file !== undefined) return [name, file];
+    throw new Fault('sandbox_unavailable', { message: `${name} is not on ${path}`, hint: `apt-get install ${pack}` });
+  });
+  return Object.fromEntries(found) as Tools;
+}
+
+/** Runs a program of the system to its end; an Error with its words when it fails. */
+export function run(file: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(file, args, { env: { PATH: SYSTEM_PATH, LC_ALL: 'C' }, cwd: '/' }, (error, stdout, stderr) => {
+      if (error) reject(new Error(stderr.trim() || error.message, { cause: error }));
+      else resolve(stdout.trim());
+    });
+  });
+}
+
+/** Settings that switch user namespaces off, with the value that does it and the one that mends it. */
+const SWITCHES = [
+  { key: 'user.max_user_namespaces', off: '0', on: '15000' },
+  { key: 'kernel.unprivileged_userns_clone', off: '0', on: '1' },
+  { key: 'kernel.apparmor_restrict_unprivileged_userns', off: '1', on: '0' },
+] as const;
+
+/** The Fault for a sandbox that could not be set up, in the words of the program that failed, with what to do about it. */
+export function setupFault(words: string, readSetting = readSysctl): Fault {
+  const text = words.trim().slice(0, 2000) || 'bubblewrap ended without a word';
+  const blocked = SWITCHES.find(({ key, off }) => readSetting(key) === off);
+  const aboutNamespaces = /namespace|unshare|uid map|Operation not permitted|Permission denied|No space left/i.test(text);
+  const hint =
+    blocked && aboutNamespaces
+      ? `user namespaces are switched off: sysctl -w ${blocked.key}=${blocked.on}`
+      : 'the words are those of bubblewrap or of the step before it; in a container it needs the right to make user namespaces';
+  return new Fault('sandbox_unavailable', { message: `the sandbox could not be set up: ${text}`, hint });
+}
+
+/** Turns "no space left" into Fault `disk_full`; other errors pass. */
+export function diskFault(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const full = code === 'ENOSPC' || code === 'EDQUOT' || /No space left|quota exceeded/i.test(String(error));
+  if (error instanceof Fault || !full) return error;
+  return new Fault('disk_full', { message: 'there is no space left for the files of a sandbox', cause: error });
+}
+
+function readSysctl(key: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/${key.replaceAll('.', '/')}`, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}

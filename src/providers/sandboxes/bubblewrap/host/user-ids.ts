@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault } from '../../../../kernel/fault.ts';
+import { isDead, thisOwner } from './owner.ts';
+
+/** Hands out user ids of this machine, each to one sandbox at a time, over all workers that run as root. */
+export interface UserIds {
+  /** Throws Fault `sandbox_unavailable` when all are taken. */
+  take(): number;
+  release(uid: number): void;
+  /** For each id of a dead worker: `clear` first, then free. */
+  reap(clear: (uid: number) => Promise<void>): Promise<void>;
+}
+
+const COUNT = 4096;
+
+/**
+ * First id of the range. The first choice lies above every range that useradd, systemd and container tools hand out; the
+ * others are for root inside a container, which has fewer ids.
+ */
+const BASES = [1_900_000_000, 200_000, 50_000];
+
+/**
+ * A taken id is a folder that holds the owner's name. It comes into being by renaming a filled folder onto it, which
+ * succeeds only where there is none or an empty one; freeing removes the owner by its exact name and then the folder,
+ * which fails when a new owner has come. So no two processes can hold one id, and no lock is needed to clean up.
+ */
+export function createUserIds({ folder, base = firstId() }: { folder: string; base?: number }): UserIds {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const owner = thisOwner();
+  const named = new Set(idsIn('/etc/passwd', 2));
+
+  function free(uid: number, holder: string): void {
+    quietly(() => unlinkSync(join(folder, String(uid), holder)));
+    quietly(() => rmdirSync(join(folder, String(uid))));
+  }
+
+  function claim(uid: number): boolean {
+    const filled = join(folder, `new-${owner}-${randomBytes(4).toString('hex')}`);
+    mkdirSync(filled, { mode: 0o700 });
+    writeFileSync(join(filled, owner), '');
+    if (quietly(() => renameSync(filled, join(folder, String(uid))))) return true;
+    rmSync(filled, { recursive: true, force: true });
+    return false;
+  }
+
+  return {
+    take() {
+      const taken = new Set(quietRead(folder).map(Number));
+      for (let uid = base; uid < base + COUNT; uid++) if (!taken.has(uid) && !named.has(uid) && claim(uid)) return uid;
+      throw new Fault('sandbox_unavailable', {
+        message: `all ${COUNT} user ids for sandboxes are taken`,
+        hint: `remove what dead workers left in ${folder}`,
+      });
+    },
+    release: uid => free(uid, owner),
+    async reap(clear) {
+      for (const name of quietRead(folder)) {
+        if (!/^\d+$/.test(name)) {
+          if (isDead(name.split('-')[1] ?? '')) rmSync(join(folder, name), { recursive: true, force: true });
+          continue;
+        }
+        for (const holder of quietRead(join(folder, name)).filter(isDead)) {
+          await clear(Number(name));
+          free(Number(name), holder);
+        }
+      }
+    },
+  };
+}
+
+/** Throws Fault `sandbox_unavailable` where this root has no other ids: in a user namespace that maps root alone. */
+function firstId(): number {
+  const map = readFileSync('/proc/self/uid_map', 'utf8').trim().split('\n');
+  const ranges = map.map(line => line.trim().split(/\s+/).map(Number)).map(([from = 0, , count = 0]) => ({ from, count }));
+  const base = BASES.find(id => ranges.some(({ from, count }) => id >= from && id + COUNT <= from + count));
+  if (base !== undefined) return base;
+  throw new Fault('sandbox_unavailable', {
+    message: 'root of this user namespace has no other user id to run a sandbox as',
+    hint: 'run the worker as an ordinary user, or give the container a range of 65536 user ids',
+  });
+}
+
+function idsIn(file: string, field: number): number[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .map(line => Number(line.split(':')[field]));
+}
+
+function quietRead(folder: string): string[] {
+  let names: string[] = [];
+  quietly(() => {
+    names = readdirSync(folder);
+  });
+  return names;
+}
+
+/** False when it failed: another process was faster, which is why it was tried in this way. */
+function quietly(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch {
+    return false;
+  }
+}

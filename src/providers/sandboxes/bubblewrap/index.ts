@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { release } from 'node:os';
+import { basename, join } from 'node:path';
+import type { Clock } from '../../../kernel/clock.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { SandboxLimits, SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
+import { removeFolder } from './folder.ts';
+import { findCgroups } from './host/cgroups.ts';
+import { isDead, killMarked, killUser } from './host/owner.ts';
+import { diskFault, findTools, run, SYSTEM_PATH } from './host/tools.ts';
+import { createUserIds } from './host/user-ids.ts';
+import { folderName, makeSandbox, marker } from './sandbox.ts';
+import type { Host } from './sandbox.ts';
+import { seccompProgram } from './seccomp/program.ts';
+
+interface Options {
+  /** Absolute host folder in which sandboxes live; made with mode 0700 where it is missing. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where bwrap and the programs of util-linux are looked for. */
+  readonly path?: string;
+}
+
+/** Sandboxes on this machine by bubblewrap: docs/sandbox.md tells what they hold back and what not. */
+export function createBubblewrap({ folder, clock, log, path = SYSTEM_PATH }: Options): SandboxProvider {
+  const inherited = inheritedDescriptors();
+  let prepared: Promise<Host> | undefined;
+  let proven: Promise<void> | undefined;
+
+  /** What was found is kept; what was missing is looked for again. */
+  function host(): Promise<Host> {
+    prepared ??= prepare({ folder, clock, path, inherited }).catch((error: unknown) => {
+      prepared = undefined;
+      throw error;
+    });
+    return prepared;
+  }
+
+  /** One real sandbox before the first one that is asked for, so that a machine which cannot make any says so at once. */
+  function proof(): Promise<void> {
+    proven ??= tryOut().catch((error: unknown) => {
+      proven = undefined;
+      throw error;
+    });
+    return proven;
+  }
+
+  async function tryOut(): Promise<void> {
+    const sandbox = await makeSandbox(await host(), {
+      id: `probe-${randomBytes(4).toString('hex')}`,
+      limits: PROBE_LIMITS,
+      files: [],
+      folders: [],
+    });
+    try {
+      const exit = await sandbox.exec({ argv: ['true'], timeoutMs: 10_000, outputBytesMax: 65_536, onOutput: () => {} });
+      if (exit.reason !== 'exited' || exit.code !== 0)
+        throw new Fault('sandbox_unavailable', { message: `"true" in a sandbox ended by ${JSON.stringify(exit)}` });
+    } finally {
+      await sandbox.destroy();
+    }
+  }
+
+  return {
+    name: 'bubblewrap',
+    async probe() {
+      try {
+        proven = undefined;
+        await proof();
+        return { ok: true, isolation: 'namespaces', facts: await factsOf(await host()) };
+      } catch (error) {
+        return refusal(error);
+      }
+    },
+    async create(spec) {
+      await proof();
+      return makeSandbox(await host(), spec);
+    },
+    async reapOrphans() {
+      const count = await reap(await host());
+      if (count > 0) log.info({ count }, 'removed sandboxes that dead workers had left');
+      return count;
+    },
+  };
+}
+
+const PROBE_LIMITS: SandboxLimits = { memoryBytes: 256 * 2 ** 20, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20 };
+const USER_IDS = '/run/skep/sandbox-uids';
+
+interface Preparation {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly path: string;
+  readonly inherited: readonly number[];
+}
+
+async function prepare({ folder, clock, path, inherited }: Preparation): Promise<Host> {
+  const seccomp = seccompProgram(process.arch);
+  if (process.platform !== 'linux' || seccomp === undefined)
+    throw new Fault('sandbox_unavailable', {
+      message: `bubblewrap sandboxes need Linux on x86-64 or arm64, not ${process.platform} on ${process.arch}`,
+      hint: 'run the worker on another machine; the server may stay here',
+    });
+  const tools = findTools(path);
+  openFolder(folder);
+  const root = process.geteuid?.() === 0;
+  return {
+    folder,
+    tools,
+    seccomp,
+    clock,
+    inherited,
+    cgroups: root ? findCgroups(clock) : undefined,
+    userIds: root ? createUserIds({ folder: USER_IDS }) : undefined,
+    countsProcesses: root || countsPerNamespace(release()),
+  };
+}
+
+function openFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+    readdirSync(folder);
+  } catch (error) {
+    if (diskFault(error) !== error) throw diskFault(error);
+    throw new Fault('sandbox_unavailable', {
+      message: `the folder ${folder} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      hint: `make it a folder of the user that runs the worker (uid ${process.geteuid?.() ?? '?'})`,
+      cause: error,
+    });
+  }
+}
+
+/** Since Linux 5.14 the limit of processes counts per user namespace; before, it would count all that the user runs. */
+function countsPerNamespace(kernel: string): boolean {
+  const [major = 0, minor = 0] = kernel.split('.').map(part => Number.parseInt(part, 10));
+  return major > 5 || (major === 5 && minor >= 14);
+}
+
+/** Whatever started the worker may have left descriptors open; bubblewrap would hand them on to the agent. */
+function inheritedDescriptors(): number[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc/self/fdinfo').flatMap(name => {
+    try {
+      const flags = /^flags:\s+([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0';
+      const closesOnExec = (Number.parseInt(flags, 8) & 0o2000000) !== 0;
+      return Number(name) > 2 && !closesOnExec ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+async function reap({ folder, tools, userIds, cgroups }: Host): Promise<number> {
+  await userIds?.reap(async uid => {
+    const group = cgroups?.open(String(uid));
+    group?.kill();
+    killUser(uid);
+    await group?.remove();
+  });
+  let count = 0;
+  for (const name of readdirSync(folder)) {
+    const [id = '', owner] = name.split('~');
+    if (owner === undefined || !isDead(owner)) continue;
+    killMarked(marker(name));
+    // Taking it over by name: of two workers that clean up at once, one gets it; should that one die, it is again a dead one's.
+    const mine = join(folder, folderName(`${id}-${randomBytes(4).toString('hex')}`));
+    try {
+      renameSync(join(folder, name), mine);
+    } catch {
+      continue;
+    }
+    await removeFolder(mine, tools);
+    count++;
+  }
+  return count;
+}
+
+async function factsOf({ folder, tools, cgroups, userIds, countsProcesses }: Host): Promise<Record<string, string>> {
+  const byGroup = (controller: 'memory' | 'pids' | 'cpu') => cgroups?.controllers.includes(controller) === true;
+  return {
+    engine: await run(tools.bwrap, ['--version']),
+    runs_as: userIds ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`,
+    cgroups: cgroups?.kind ?? 'none',
+    memory: byGroup('memory') ? 'enforced' : 'advisory',
+    processes: byGroup('pids') || countsProcesses ? 'enforced' : 'none',
+    cpu: byGroup('cpu') ? 'enforced' : 'none',
+    tmp: 'enforced',
+    workspace: 'none',
+    network: 'none',
+    folder: basename(folder),
+  };
+}
+
+function refusal(error: unknown): SandboxProbe {
+  const why = error instanceof Error ? error.message : String(error);
+  return {
+    ok: false,
+    why,
+    hint: (error instanceof Fault && error.hint) || 'no known remedy; the words above are the whole story',
+  };
+}

@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import type { Clock } from '../../../kernel/clock.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { Sandbox, SandboxCommand, SandboxSpec } from '../../../worker/sandbox.ts';
+import { bwrapArguments } from './arguments.ts';
+import { execute } from './exec.ts';
+import type { Execution } from './exec.ts';
+import { makeFolder, removeFolder, stdinPath } from './folder.ts';
+import type { Folder } from './folder.ts';
+import type { Cgroup, Cgroups } from './host/cgroups.ts';
+import { killUser, thisOwner } from './host/owner.ts';
+import { diskFault } from './host/tools.ts';
+import type { Tools } from './host/tools.ts';
+import type { UserIds } from './host/user-ids.ts';
+import { launchArgv, reachablePlace } from './launch.ts';
+
+/** What this machine offers to sandboxes, found once. */
+export interface Host {
+  readonly folder: string;
+  readonly tools: Tools;
+  readonly seccomp: Buffer;
+  readonly clock: Clock;
+  readonly inherited: readonly number[];
+  readonly cgroups: Cgroups | undefined;
+  /** Present when the worker is root; then each sandbox runs as an id of its own. */
+  readonly userIds: UserIds | undefined;
+  /** Whether a limit of processes set by the last step counts the sandbox's alone. */
+  readonly countsProcesses: boolean;
+}
+
+/** A name on the host that tells its owner, so that nothing that a dead worker has left is taken for a live one's. */
+export function folderName(id: string): string {
+  return `${id}~${thisOwner()}`;
+}
+
+export async function makeSandbox(host: Host, spec: SandboxSpec): Promise<Sandbox> {
+  if (!/^[A-Za-z0-9-]{1,64}$/.test(spec.id))
+    throw new Fault('invalid_request', { message: `"${spec.id}" is no name for a sandbox`, hint: 'letters, digits and dashes' });
+  const path = join(host.folder, folderName(spec.id));
+  const uid = host.userIds?.take();
+  let cgroup: Cgroup | undefined;
+  try {
+    cgroup = uid === undefined ? undefined : host.cgroups?.create(String(uid), spec.limits);
+    const folder = await makeFolder({ path, spec, uid, seccomp: host.seccomp, tools: host.tools });
+    return createSandbox({ host, spec, folder, uid, cgroup });
+  } catch (error) {
+    if (!(error instanceof Fault && error.code === 'already_exists')) await removeFolder(path, host.tools);
+    await cgroup?.remove();
+    if (uid !== undefined) host.userIds?.release(uid);
+    throw diskFault(error);
+  }
+}
+
+interface Made {
+  readonly host: Host;
+  readonly spec: SandboxSpec;
+  readonly folder: Folder;
+  readonly uid: number | undefined;
+  readonly cgroup: Cgroup | undefined;
+}
+
+function createSandbox(made: Made): Sandbox {
+  const { host, spec, folder, uid, cgroup } = made;
+  let running: Execution | undefined;
+  let gone: Promise<void> | undefined;
+
+  async function remove(): Promise<void> {
+    running?.stop();
+    await running?.done.catch(() => {});
+    if (uid !== undefined) killUser(uid);
+    try {
+      await removeFolder(folder.path, host.tools);
+    } finally {
+      await cgroup?.remove();
+      if (uid !== undefined) host.userIds?.release(uid);
+    }
+  }
+
+  return {
+    id: spec.id,
+    async exec(command) {
+      if (gone) throw new Fault('wrong_state', { message: `the sandbox ${spec.id} has been removed` });
+      if (running) throw new Fault('wrong_state', { message: `a command runs in the sandbox ${spec.id}; one after another` });
+      if (command.signal?.aborted) return { reason: 'aborted', durationMs: 0 };
+      running = begin(made, command);
+      return running.done.finally(() => {
+        running = undefined;
+      });
+    },
+    destroy: () => (gone ??= remove()),
+  };
+}
+
+function begin({ host, spec, folder, uid, cgroup }: Made, command: SandboxCommand): Execution {
+  const place = uid === undefined ? folder.slot : reachablePlace([folder.slot, ...folder.binds.map(({ from }) => from)]);
+  const within = (name: string) => join(place, name);
+  const root = uid === undefined ? undefined : { uid, cgroupFiles: cgroup?.joins ?? [], binds: bound() };
+  const has = (controller: 'pids' | 'memory') => cgroup !== undefined && host.cgroups?.controllers.includes(controller) === true;
+
+  function bound(): { from: string; to: string }[] {
+    return [{ from: folder.slot, to: place }, ...folder.binds.map(({ from, name }) => ({ from, to: within(name) }))];
+  }
+
+  try {
+    return execute({
+      launch: launchArgv({
+        tools: host.tools,
+        argv: command.argv,
+        marker: marker(folder.path),
+        limits: spec.limits,
+        byRlimit: { processes: host.countsProcesses && !has('pids'), memory: !has('memory') },
+        parentPid: process.pid,
+        root,
+      }),
+      arguments: bwrapArguments({
+        slot: place,
+        binds: folder.binds.map(({ from, name, to }) => ({ source: uid === undefined ? from : within(name), to })),
+        limits: spec.limits,
+        command,
+      }),
+      folder: folder.path,
+      stdin: command.stdin === undefined ? undefined : stdinPath(folder, command.stdin, uid),
+      command,
+      cgroup,
+      inherited: host.inherited,
+      clock: host.clock,
+    });
+  } catch (error) {
+    throw diskFault(error);
+  }
+}
+
+/** Stands in the arguments of every process of the launch. */
+export function marker(path: string): string {
+  return `skep-sandbox-${path.slice(path.lastIndexOf('/') + 1)}`;
+}

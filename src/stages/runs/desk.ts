@@ -1,0 +1,86 @@
+import type { Database } from '../../db/database.ts';
+import type { Listener } from '../../db/listen.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import { createLoop, type Service } from '../../kernel/loop.ts';
+import { type ClaimedRun, type ClaimWish, claimNext } from './claim.ts';
+import type { RunSettings } from './settings.ts';
+
+/** Where workers wait for work. */
+export interface ClaimDesk extends Service {
+  /** The next run, waiting for one for at most `waitMs` or until `signal` is aborted. */
+  claim(wish: ClaimWish, waitMs: number, signal: AbortSignal): Promise<ClaimedRun | undefined>;
+}
+
+interface DeskOptions {
+  readonly database: Database;
+  readonly listener: Listener;
+  readonly settings: RunSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Runs that become due without a notification (a retry after its wait) are found by this. */
+const tickMs = 500;
+
+/**
+ * A queued run wakes one waiting claim, and each claim that got one wakes the next: so 100 waiting workers cost one statement a
+ * run and not 100. The tick wakes one of each tenant too, for what became due by time or whose notification was missed.
+ */
+export function createClaimDesk({ database, listener, settings, clock, log }: DeskOptions): ClaimDesk {
+  const waiting = new Map<string, Set<() => void>>();
+
+  function wakeOne(tenantId: string): void {
+    const [first] = waiting.get(tenantId) ?? [];
+    first?.();
+  }
+
+  /** Resolves when woken, when the time is over, or when aborted; in the order of arrival. */
+  async function wait(tenantId: string, ms: number, signal: AbortSignal): Promise<void> {
+    const queue = waiting.get(tenantId) ?? new Set();
+    waiting.set(tenantId, queue);
+    const woken = new AbortController();
+    const wake = () => {
+      queue.delete(wake);
+      woken.abort();
+    };
+    queue.add(wake);
+    await clock.sleep(ms, AbortSignal.any([woken.signal, signal]));
+    queue.delete(wake);
+    if (queue.size === 0 && waiting.get(tenantId) === queue) waiting.delete(tenantId);
+  }
+
+  listener.on('skep_runs', tenantId => {
+    if (tenantId === '') for (const each of waiting.keys()) wakeOne(each);
+    else wakeOne(tenantId);
+  });
+  const tick = createLoop({
+    name: 'claim tick',
+    clock,
+    log,
+    idleMs: tickMs,
+    async turn() {
+      for (const tenantId of waiting.keys()) wakeOne(tenantId);
+      return false;
+    },
+  });
+
+  return {
+    start: tick.start,
+    stop: tick.stop,
+    async claim(wish, waitMs, signal) {
+      const deadline = clock.mono() + waitMs;
+      for (;;) {
+        const claimed = await claimNext(database, wish, settings);
+        if (claimed !== undefined) {
+          wakeOne(wish.tenantId);
+          return claimed;
+        }
+        const leftMs = deadline - clock.mono();
+        if (leftMs <= 0 || signal.aborted) return undefined;
+        await wait(wish.tenantId, leftMs, signal);
+        if (signal.aborted) return undefined;
+      }
+    },
+  };
+}

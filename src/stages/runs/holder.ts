@@ -1,0 +1,49 @@
+import { type Announcement, type Database, type Scope, type Tx } from '../../db/database.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { hashSecret } from '../../kernel/secret.ts';
+import { type RunRow, runById } from './runs.sql.ts';
+
+/** Names a holder of a run: what a worker says with every write. */
+export interface Holder {
+  readonly runId: string;
+  readonly token: string;
+}
+
+/** Who wants to write, and behalf of which tenant. */
+export interface HolderScope extends Scope {
+  readonly holder: Holder;
+}
+
+/** The first parameters of every fenced statement. */
+export function fence(tenantId: string, { runId, token }: Holder): [string, string, Buffer] {
+  return [tenantId, runId, hashSecret(token)];
+}
+
+/** Why a fenced write changed nothing. */
+export async function lostLease(tx: Pick<Tx, 'query' | 'tenantId'>, { runId }: Holder): Promise<Fault> {
+  const [run] = await tx.query(runById, [tx.tenantId, runId]);
+  if (run === undefined) return new Fault('run_not_found');
+  return new Fault('lease_lost', {
+    message: `The lease of this run is lost: the run is ${run.state}`,
+    hint: 'Stop working on it; nothing of this request was kept',
+    facts: { state: run.state },
+  });
+}
+
+export function announceRun(
+  tx: Tx,
+  type: Announcement['type'],
+  run: RunRow,
+  payload: Readonly<Record<string, unknown>> = {},
+): void {
+  tx.announce({
+    type,
+    subject: { type: 'run', id: run.id },
+    payload: { subject: run.subjectId, attempt: run.attempt, state: run.state, ...payload },
+  });
+}
+
+/** A tx-like view on single statements, for the reads around a one-statement write. */
+export function single(database: Database, tenantId: string): Pick<Tx, 'query' | 'tenantId'> {
+  return { tenantId, query: (statement, values) => database.enginePool.query(statement, values) };
+}

@@ -1,0 +1,9 @@
+/** Runs: one attempt by one agent in one sandbox under one lease. Whatever an agent does is a run. */
+export { createClaimDesk, type ClaimDesk } from './desk.ts';
+export type { BlobStore, ReceivedBlob } from './blobs.ts';
+export { runMachine } from './model/run.ts';
+export { onSubject, queueRun, withdrawRuns } from './queue.ts';
+export { claimEvents } from './runs.sql.ts';
+export type { RunSettings } from './settings.ts';
+export { createSweep } from './sweep.ts';
+export { acceptRun } from './verbs.ts';

@@ -1,0 +1,148 @@
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { toWire } from '../../../../contract/case.ts';
+import {
+  bundleStored,
+  claim,
+  type Claimed,
+  claimed,
+  complete,
+  fail,
+  heartbeat,
+  heartbeatAnswer,
+  leaseHeader,
+  logAppend,
+  logAppended,
+  logChunkBytesMax,
+  runAnswer,
+  runReport,
+} from '../../../../contract/runs.ts';
+import type { Database } from '../../../db/database.ts';
+import { type Api, byId, callerOf } from '../../../http/route.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { Caller } from '../../../support/access/index.ts';
+import { getProject } from '../../../support/projects/index.ts';
+import { getTicket, wireTicket } from '../../tickets/index.ts';
+import type { BlobStore } from '../blobs.ts';
+import type { ClaimedRun } from '../claim.ts';
+import type { ClaimDesk } from '../desk.ts';
+import type { HolderScope } from '../holder.ts';
+import { reportRun } from '../report.ts';
+import type { RunRow } from '../runs.sql.ts';
+import type { RunSettings } from '../settings.ts';
+import { appendLog, storeBundle } from '../uploads.ts';
+import { failRun, progress, renew, submitRun } from '../verbs.ts';
+import { wireRun } from '../wire.ts';
+
+interface ProtocolParts {
+  readonly database: Database;
+  readonly desk: ClaimDesk;
+  readonly blobs: BlobStore;
+  readonly settings: RunSettings;
+}
+
+const config = { need: 'work' } as const;
+
+/** The worker protocol (docs/guides/worker-protocol.md): plain HTTP, every write after the claim with the lease token. */
+export function protocolRoutes(app: Api, parts: ProtocolParts): void {
+  claimRoute(app, parts);
+  leaseRoutes(app, parts);
+  uploadRoutes(app, parts);
+}
+
+function claimRoute(app: Api, { database, desk, settings }: ProtocolParts): void {
+  app.post('/claim', { config, schema: { body: claim, response: { 200: claimed, 204: z.null() } } }, async (request, reply) => {
+    const { worker, capabilities, wait_ms, ticket_id } = request.body;
+    const caller = callerOf(request);
+    const gone = new AbortController();
+    request.raw.socket.once('close', () => gone.abort());
+    const got = await desk.claim({ ...caller, worker, capabilities, ticketId: ticket_id }, wait_ms, gone.signal);
+    if (got === undefined) return reply.code(204).send(null);
+    return reply.code(200).send(await describe(database, caller, got, settings));
+  });
+}
+
+function leaseRoutes(app: Api, { database, settings }: ProtocolParts): void {
+  app.post('/heartbeat', { config, schema: { body: heartbeat, response: { 200: heartbeatAnswer } } }, async request => {
+    const { state, sandbox } = request.body;
+    const scope = scopeOf(callerOf(request), request.body.run_id, request.body.token);
+    const row =
+      state === undefined
+        ? await renew(database, scope, settings)
+        : await database.engine(scope, tx => progress(tx, scope.holder, { state, sandbox, leaseMs: settings.leaseMs }));
+    return { run: wireRun(row), lease: leaseOf(row, settings) };
+  });
+
+  app.post('/complete', { config, schema: { body: complete, response: { 200: runAnswer } } }, async request => {
+    const scope = scopeOf(callerOf(request), request.body.run_id, request.body.token);
+    return { run: wireRun(await database.engine(scope, tx => submitRun(tx, scope.holder, request.body.result))) };
+  });
+
+  app.post('/fail', { config, schema: { body: fail, response: { 200: runAnswer } } }, async request => {
+    const { run_id, token, message } = request.body;
+    const scope = scopeOf(callerOf(request), run_id, token);
+    const ended = { failureClass: request.body.class, message, settings };
+    return { run: wireRun(await database.engine(scope, tx => failRun(tx, scope.holder, ended))) };
+  });
+
+  app.post(
+    '/runs/:id/events',
+    { config, schema: { params: byId, body: runReport, response: { 204: z.null() } } },
+    async (request, reply) => {
+      const { token, type, payload } = request.body;
+      await reportRun(database, scopeOf(callerOf(request), request.params.id, token), { type, payload });
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function uploadRoutes(app: Api, { database, blobs, settings }: ProtocolParts): void {
+  const lease = z.looseObject({ [leaseHeader]: z.string().min(1, 'the lease token of the claim').max(200) });
+  const logSchema = { params: byId, querystring: logAppend, headers: lease, response: { 200: logAppended } };
+  app.post('/runs/:id/log', { config, bodyLimit: logChunkBytesMax, schema: logSchema }, async request => {
+    const scope = scopeOf(callerOf(request), request.params.id, String(request.headers[leaseHeader]));
+    if (!Buffer.isBuffer(request.body)) throw new Fault('unsupported_media_type', { hint: 'Send the bytes as text/plain' });
+    const chunk = { offset: request.query.offset, bytes: request.body, sizeMax: settings.limits.output_bytes_max };
+    return { size: await appendLog(database, scope, chunk) };
+  });
+
+  const bundleSchema = { params: byId, headers: lease, response: { 200: bundleStored } };
+  const bytesMax = settings.limits.bundle_bytes_max;
+  app.put('/runs/:id/bundle', { config, bodyLimit: bytesMax, schema: bundleSchema }, async request => {
+    const scope = scopeOf(callerOf(request), request.params.id, String(request.headers[leaseHeader]));
+    if (!isStream(request.body))
+      throw new Fault('unsupported_media_type', { hint: 'Send the bundle as application/octet-stream' });
+    const stored = await storeBundle({ database, blobs }, scope, { source: request.body, bytesMax });
+    return { blob: stored.sha256, size: stored.size };
+  });
+}
+
+async function describe(database: Database, caller: Caller, { run, token }: ClaimedRun, settings: RunSettings): Promise<Claimed> {
+  return database.request(caller, async tx => {
+    const ticket = await getTicket(tx, run.subjectId);
+    const project = await getProject(tx, ticket.projectId);
+    return {
+      run: wireRun(run),
+      subject: { type: run.subjectType, id: run.subjectId },
+      ticket: wireTicket(ticket),
+      lease: { token, ...leaseOf(run, settings) },
+      project: { id: project.id, name: project.name, repository: project.repository },
+      agent: project.agent,
+      limits: settings.limits,
+    };
+  });
+}
+
+function leaseOf(run: RunRow, { leaseMs, heartbeatMs }: RunSettings): Omit<Claimed['lease'], 'token'> {
+  const { fence, leaseExpiresAt } = run;
+  if (fence === null || leaseExpiresAt === null) throw new Error(`run ${run.id} is held without a lease`);
+  return { ...toWire({ fence, expiresAt: leaseExpiresAt }), lease_ms: leaseMs, heartbeat_ms: heartbeatMs };
+}
+
+function scopeOf(caller: Caller, runId: string, token: string): HolderScope {
+  return { ...caller, holder: { runId, token } };
+}
+
+function isStream(body: unknown): body is IncomingMessage {
+  return typeof body === 'object' && body !== null && 'pipe' in body;
+}

@@ -1,0 +1,36 @@
+import type { Database, FlowJob, Tx } from '../../db/database.ts';
+import { getProject } from '../../support/projects/index.ts';
+import { getTicket } from '../tickets/index.ts';
+import { announceRun } from './holder.ts';
+import { waitBeforeAttempt } from './model/retry.ts';
+import { cancelRunsOfTicket, insertRun, lastRunOf } from './runs.sql.ts';
+import type { RunSettings } from './settings.ts';
+
+/** Puts a ready ticket in the queue; one that is not ready, or queued already, is left as it is. */
+export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings): Promise<void> {
+  const ticket = await getTicket(tx, ticketId);
+  if (ticket.status !== 'ready') return;
+  const { agent } = await getProject(tx, ticket.projectId);
+  const [last] = await tx.query(lastRunOf, [tx.tenantId, 'ticket', ticketId]);
+  const waitMs = ticket.attempts === 0 ? 0 : waitBeforeAttempt(last, settings);
+  const requires = agent === null ? [] : [`agent:${agent.kind}`];
+  const [run] = await tx.query(insertRun, [tx.tenantId, 'ticket', ticketId, ticket.priority, ticket.chain, requires, waitMs]);
+  if (run !== undefined) announceRun(tx, 'run.queued', run, { waitMs });
+}
+
+/** Ends the runs of a ticket that was cancelled or blocked; their holders learn it from their next write. */
+export async function withdrawRuns(tx: Tx, ticketId: string): Promise<void> {
+  for (const run of await tx.query(cancelRunsOfTicket, [tx.tenantId, ticketId, ['cancelled', 'blocked']])) {
+    announceRun(tx, 'run.cancelled', run, { why: 'the ticket was cancelled or blocked' });
+  }
+}
+
+/** A task for the flow from a verb on the event's subject. */
+export function onSubject(
+  database: Database,
+  verb: (tx: Tx, subjectId: string) => Promise<unknown>,
+): (job: FlowJob) => Promise<void> {
+  return async ({ tenantId, subject }) => {
+    await database.engine({ tenantId, actor: 'flow' }, tx => verb(tx, subject.id));
+  };
+}

@@ -1,0 +1,203 @@
+import type { RunResult, subjectTypes } from '../../../contract/runs.ts';
+import { statement } from '../../db/statement.ts';
+import { ticketFollowsClaim } from '../tickets/index.ts';
+import type { RunState } from './model/run.ts';
+
+export interface RunRow {
+  id: string;
+  tenantId: string;
+  subjectType: (typeof subjectTypes)[number];
+  subjectId: string;
+  attempt: number;
+  state: RunState;
+  worker: string | null;
+  fence: number | null;
+  leaseExpiresAt: Date | null;
+  sandbox: string | null;
+  failureClass: string | null;
+  failureMessage: string | null;
+  result: RunResult | null;
+  createdAt: Date;
+  leasedAt: Date | null;
+  startedAt: Date | null;
+  endedAt: Date | null;
+}
+
+const columns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.attempt, r.state, r.worker, r.fence, r.lease_expires_at, r.sandbox,
+  r.failure_class, r.failure_message, r.result, r.created_at, r.leased_at, r.started_at, r.ended_at`;
+
+/**
+ * The fence: every write of a holder is an update of a row of which this is true. The token is of one claim, so it cannot be
+ * that of an earlier holder; an expired lease is not held even before the sweep has taken it back; time is the database's.
+ */
+const heldBy = 'r.tenant_id = $1 and r.id = $2 and r.lease_token_hash = $3 and r.lease_expires_at > clock_timestamp()';
+
+const leaseUntil = (ms: string) => `clock_timestamp() + make_interval(secs => ${ms}::int / 1000.0)`;
+
+/**
+ * Takes the first due run that this worker can do: lease, fence, the ticket and both events, in one statement and so one commit.
+ * The ticket's row is locked with the run's: one that is being cancelled or blocked right now is passed over.
+ */
+export const claimRun = statement<RunRow>(
+  'claim_run',
+  `with picked as materialized (
+     select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.subject_id
+      where r.tenant_id = $1 and r.state = 'queued' and r.subject_type = 'ticket' and t.status = 'ready'
+        and r.due_at <= clock_timestamp() and r.requires <@ $4::text[] and ($6::text is null or r.subject_id = $6)
+      order by r.priority desc, r.chain desc, r.created_at, r.id
+      limit 1 for no key update of r, t skip locked
+   ), claimed as (
+     update runs r set state = 'leased', worker = $2, lease_token_hash = $3, fence = nextval('run_fences'),
+            lease_expires_at = ${leaseUntil('$5')}, leased_at = clock_timestamp()
+       from picked where r.id = picked.id returning ${columns}
+   ), followed as (${ticketFollowsClaim}
+   ), logged as (
+     insert into events (tenant_id, type, subject_type, subject_id, actor, payload)
+     select tenant_id, 'run.leased', 'run', id::text, 'worker:' || worker,
+            jsonb_build_object('subject', subject_id, 'attempt', attempt, 'fence', fence) from claimed
+     union all
+     select tenant_id, 'ticket.claimed', 'ticket', id, 'worker:' || $2, jsonb_build_object('status', 'claimed', 'attempts', attempts)
+       from followed
+   )
+   select * from claimed`,
+);
+
+/** Types of events that claim_run writes by itself, past the flow: none of them may start a verb. */
+export const claimEvents = ['run.leased', 'ticket.claimed'] as const;
+
+export const renewLease = statement<RunRow>(
+  'renew_lease',
+  `update runs r set lease_expires_at = ${leaseUntil('$4')} where ${heldBy} returning ${columns}`,
+);
+
+export const startRunRow = statement<RunRow>(
+  'start_run',
+  `update runs r set lease_expires_at = ${leaseUntil('$4')}, state = $5, sandbox = coalesce($6, r.sandbox),
+          started_at = case when $5 = 'working' then coalesce(r.started_at, clock_timestamp()) else r.started_at end
+    where ${heldBy} and r.state = any ($7::text[]) returning ${columns}`,
+);
+
+/** Locks the row for a write that hangs on the lease, such as a log chunk or an upload. */
+export const holdLease = statement<RunRow>('hold_lease', `select ${columns} from runs r where ${heldBy} for no key update`);
+
+export const submitRunRow = statement<RunRow>(
+  'submit_run',
+  `update runs r set state = 'submitted', result = $4::jsonb, lease_expires_at = null where ${heldBy} returning ${columns}`,
+);
+
+export const failRunRow = statement<RunRow>(
+  'fail_run',
+  `update runs r set state = 'failed', failure_class = $4, failure_message = $5, lease_expires_at = null, ended_at = clock_timestamp()
+    where ${heldBy} returning ${columns}`,
+);
+
+/** The run of a completion or failure that is said again because its answer was lost. */
+export const runEndedByHolder = statement<RunRow>(
+  'run_ended_by_holder',
+  `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2 and r.lease_token_hash = $3 and r.state = any ($4::text[])`,
+);
+
+export const endRunRow = statement<RunRow>(
+  'end_run',
+  `update runs r set state = $3, lease_expires_at = null, ended_at = clock_timestamp()
+    where r.tenant_id = $1 and r.id = $2 and r.state = any ($4::text[]) returning ${columns}`,
+);
+
+/** Expired leases, oldest first. */
+export const expiredRuns = statement<{ tenantId: string; id: string }>(
+  'expired_runs',
+  'select tenant_id, id from runs where lease_expires_at < clock_timestamp() order by lease_expires_at limit $1',
+);
+
+/** Looks at the clock again: of two servers that take back the same lease one does, and a renewal in between wins. */
+export const loseRunRow = statement<RunRow>(
+  'lose_run',
+  `update runs r set state = 'lost', lease_expires_at = null, ended_at = clock_timestamp()
+    where r.tenant_id = $1 and r.id = $2 and r.lease_expires_at < clock_timestamp() returning ${columns}`,
+);
+
+/** One live run a subject: a second insert does nothing. Tells the waiting claims in the same commit. */
+export const insertRun = statement<RunRow>(
+  'insert_run',
+  `with queued as (
+     insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, priority, chain, requires, due_at)
+     select $1, $2, $3, 1 + coalesce(max(attempt), 0), 'queued', $4, $5, $6::text[], ${leaseUntil('$7')}
+       from runs where tenant_id = $1 and subject_type = $2 and subject_id = $3
+     on conflict do nothing returning ${columns}
+   ), told as (select pg_notify('skep_runs', $1::text) from queued)
+   select queued.* from queued left join told on true`,
+);
+
+export const lastRunOf = statement<{ state: RunState; failures: number }>(
+  'last_run_of',
+  `select state, (select count(*) from runs f where f.tenant_id = $1 and f.subject_type = $2 and f.subject_id = $3 and f.state = 'failed') as failures
+     from runs where tenant_id = $1 and subject_type = $2 and subject_id = $3 order by attempt desc limit 1`,
+);
+
+/** Ends what still runs or waits for a ticket that may not go on; $3 are the ticket's statuses for which that holds. */
+export const cancelRunsOfTicket = statement<RunRow>(
+  'cancel_runs_of_ticket',
+  `update runs r set state = 'cancelled', lease_expires_at = null, ended_at = clock_timestamp()
+     from tickets t where t.tenant_id = $1 and t.id = $2 and t.status = any ($3::text[])
+      and r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id
+      and r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked') returning ${columns}`,
+);
+
+/** Nets under the jobs: what an event should have started and, for longer than $1 ms, has not. */
+export const readyWithoutRun = statement<{ tenantId: string; id: string }>(
+  'ready_without_run',
+  `select t.tenant_id, t.id from tickets t
+    where t.status = 'ready' and t.updated_at < now() - make_interval(secs => $1::int / 1000.0)
+      and not exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id
+                       and r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked'))
+    limit 100`,
+);
+
+export const submittedAndLeft = statement<{ tenantId: string; id: string }>(
+  'submitted_and_left',
+  `select r.tenant_id, r.id from runs r
+    where r.state = 'submitted' and r.leased_at < now() - make_interval(secs => $1::int / 1000.0)
+      and not exists (select from events e where e.tenant_id = r.tenant_id and e.subject_id = r.id::text and e.type = 'run.submitted'
+                       and e.at > now() - make_interval(secs => $1::int / 1000.0))
+    limit 100`,
+);
+
+export const runById = statement<RunRow>('run_by_id', `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2`);
+
+export const runsFiltered = statement<RunRow>(
+  'runs_filtered',
+  `select ${columns} from runs r
+    where r.tenant_id = $1 and ($3::text is null or r.state = $3)
+      and ($4::text is null or (r.subject_type = 'ticket' and r.subject_id = $4))
+      and ($5::timestamptz is null or (r.created_at, r.id) < ($5::timestamptz, $6::uuid))
+    order by r.created_at desc, r.id desc limit $2`,
+);
+
+export const logSize = statement<{ size: number }>(
+  'log_size',
+  `select chunk_offset + length(bytes) as size from run_logs where tenant_id = $1 and run_id = $2 order by chunk_offset desc limit 1`,
+);
+
+export const insertLogChunk = statement<object>(
+  'insert_log_chunk',
+  'insert into run_logs (tenant_id, run_id, chunk_offset, bytes) values ($1, $2, $3, $4)',
+);
+
+/** Chunks from the one that holds byte $3 on. */
+export const logChunks = statement<{ chunkOffset: number; bytes: Buffer }>(
+  'log_chunks',
+  `select chunk_offset, bytes from run_logs
+    where tenant_id = $1 and run_id = $2
+      and chunk_offset >= coalesce((select max(chunk_offset) from run_logs where tenant_id = $1 and run_id = $2 and chunk_offset <= $3), 0)
+    order by chunk_offset limit $4`,
+);
+
+export const insertBlob = statement<object>(
+  'insert_blob',
+  `insert into blobs (tenant_id, run_id, sha256, size, kind) values ($1, $2, $3, $4, 'bundle') on conflict do nothing`,
+);
+
+export const blobOfRun = statement<{ sha256: string; size: number }>(
+  'blob_of_run',
+  'select sha256, size from blobs where tenant_id = $1 and run_id = $2 and sha256 = $3',
+);

@@ -1,0 +1,144 @@
+import type { FailureClass, RunResult } from '../../../contract/runs.ts';
+import type { Database, Tx } from '../../db/database.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { move } from '../../kernel/machine.ts';
+import { completeTicket, failTicket, getTicket, sendTicketBack, ticketStarted, ticketSubmitted } from '../tickets/index.ts';
+import { announceRun, fence, type Holder, type HolderScope, lostLease, single } from './holder.ts';
+import { afterAttempt } from './model/retry.ts';
+import { runMachine } from './model/run.ts';
+import {
+  blobOfRun,
+  endRunRow,
+  failRunRow,
+  loseRunRow,
+  renewLease,
+  type RunRow,
+  runById,
+  runEndedByHolder,
+  startRunRow,
+  submitRunRow,
+} from './runs.sql.ts';
+import type { RunSettings } from './settings.ts';
+
+/** Keeps the lease. One statement, since it is said every few seconds for every live run. */
+export async function renew(database: Database, { tenantId, holder }: HolderScope, settings: RunSettings): Promise<RunRow> {
+  const [run] = await database.enginePool.query(renewLease, [...fence(tenantId, holder), settings.leaseMs]);
+  if (run === undefined) throw await lostLease(single(database, tenantId), holder);
+  return run;
+}
+
+/** Keeps the lease and says how far the run has come; what is behind already is said in vain and changes nothing. */
+export async function progress(
+  tx: Tx,
+  holder: Holder,
+  to: { readonly state: 'starting' | 'working'; readonly sandbox?: string | undefined; readonly leaseMs: number },
+): Promise<RunRow> {
+  const { from } = move(runMachine, to.state === 'working' ? 'work' : 'start');
+  const key = fence(tx.tenantId, holder);
+  const [moved] = await tx.query(startRunRow, [...key, to.leaseMs, to.state, to.sandbox ?? null, from]);
+  if (moved === undefined) {
+    const [same] = await tx.query(renewLease, [...key, to.leaseMs]);
+    if (same === undefined) throw await lostLease(tx, holder);
+    return same;
+  }
+  if (moved.state === 'working') {
+    announceRun(tx, 'run.started', moved, { worker: moved.worker, sandbox: moved.sandbox });
+    if (moved.subjectType === 'ticket') await ticketStarted(tx, moved.subjectId, moved.sandbox ?? undefined);
+  }
+  return moved;
+}
+
+/** Hands in the result. Said again by the same holder, because the answer was lost, it answers the same. */
+export async function submitRun(tx: Tx, holder: Holder, result: RunResult): Promise<RunRow> {
+  await checkUpload(tx, holder, result);
+  const key = fence(tx.tenantId, holder);
+  const [run] = await tx.query(submitRunRow, [...key, JSON.stringify(result)]);
+  if (run === undefined) return saidAgain(tx, holder, ['submitted', 'accepted', 'returned']);
+  if (run.subjectType === 'ticket' && (await ticketSubmitted(tx, run.subjectId, result.branch)) === undefined) {
+    throw new Fault('lease_lost', { message: 'The ticket of this run was cancelled', facts: { state: 'cancelled' } });
+  }
+  announceRun(tx, 'run.submitted', run, { head: result.head ?? null, bundle: result.bundle ?? null });
+  return run;
+}
+
+/** Ends the attempt without a result; the ticket is tried again or failed. */
+export async function failRun(
+  tx: Tx,
+  holder: Holder,
+  { failureClass, message, settings }: { failureClass: FailureClass; message: string; settings: RunSettings },
+): Promise<RunRow> {
+  const [run] = await tx.query(failRunRow, [...fence(tx.tenantId, holder), failureClass, message]);
+  if (run === undefined) return saidAgain(tx, holder, ['failed']);
+  announceRun(tx, 'run.failed', run, { class: failureClass, message });
+  await settleTicket(tx, run, { failureClass, message }, settings);
+  return run;
+}
+
+/** The verdict on a submitted run. Until reviews exist there is no check, so the work is accepted as unproven, and says so. */
+export async function acceptRun(tx: Tx, runId: string): Promise<void> {
+  const { to, from } = move(runMachine, 'accept');
+  const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
+  if (run === undefined) return;
+  announceRun(tx, 'run.accepted', run, { proof: 'unproven' });
+  if (run.subjectType === 'ticket') await completeTicket(tx, run.subjectId, 'unproven');
+}
+
+/** Ends a run by a person's word. Its ticket is failed, not tried again: a retry is a person's word too. */
+export async function cancelRun(tx: Tx, runId: string): Promise<RunRow> {
+  const { to, from } = move(runMachine, 'cancel');
+  const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
+  if (run === undefined) {
+    const present = await getRun(tx, runId);
+    throw new Fault('wrong_state', {
+      message: `A run that is ${present.state} cannot be cancelled`,
+      facts: { currentState: present.state },
+    });
+  }
+  announceRun(tx, 'run.cancelled', run, { why: 'cancelled by a person' });
+  if (run.subjectType === 'ticket') await failTicket(tx, run.subjectId, 'its run was cancelled by a person');
+  return run;
+}
+
+/** Takes back an expired lease; the ticket is tried again or failed. A lease that was renewed meanwhile is left alone. */
+export async function loseRun(tx: Tx, runId: string, settings: RunSettings): Promise<boolean> {
+  const [run] = await tx.query(loseRunRow, [tx.tenantId, runId]);
+  if (run === undefined) return false;
+  announceRun(tx, 'run.lost', run, { worker: run.worker });
+  await settleTicket(tx, run, { failureClass: 'lost', message: '' }, settings);
+  return true;
+}
+
+export async function getRun(tx: Tx, runId: string): Promise<RunRow> {
+  const [run] = await tx.query(runById, [tx.tenantId, runId]);
+  if (run === undefined) throw new Fault('run_not_found');
+  return run;
+}
+
+async function settleTicket(
+  tx: Tx,
+  run: RunRow,
+  ended: { failureClass: FailureClass | 'lost'; message: string },
+  settings: RunSettings,
+): Promise<void> {
+  if (run.subjectType !== 'ticket') return;
+  const { attempts } = await getTicket(tx, run.subjectId);
+  const { again, reason } = afterAttempt({ ...ended, attempts }, settings);
+  await (again ? sendTicketBack(tx, run.subjectId, reason) : failTicket(tx, run.subjectId, reason));
+}
+
+async function saidAgain(tx: Tx, holder: Holder, states: readonly string[]): Promise<RunRow> {
+  const [run] = await tx.query(runEndedByHolder, [...fence(tx.tenantId, holder), states]);
+  if (run === undefined) throw await lostLease(tx, holder);
+  return run;
+}
+
+async function checkUpload(tx: Tx, { runId }: Holder, { bundle }: RunResult): Promise<void> {
+  if (bundle === undefined) return;
+  const [blob] = await tx.query(blobOfRun, [tx.tenantId, runId, bundle]);
+  if (blob === undefined) {
+    throw new Fault('blob_not_found', {
+      message: `result.bundle: no bundle ${bundle} was uploaded for this run`,
+      hint: 'Upload it first with PUT /api/runs/:id/bundle and pass the blob that it answers',
+    });
+  }
+}

@@ -1,0 +1,98 @@
+import type { Claimed } from '../../contract/runs.ts';
+import { backoffMs } from '../client/index.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { failpoint } from '../kernel/failpoint.ts';
+import { isFault } from '../kernel/fault.ts';
+import type { Fault } from '../kernel/fault.ts';
+import type { Log } from '../kernel/log.ts';
+import type { ClaimRequest, Protocol } from './client.ts';
+import type { SandboxProvider } from './sandbox.ts';
+
+export interface ClaimsOptions {
+  readonly protocol: Protocol;
+  readonly sandboxes: SandboxProvider;
+  readonly request: ClaimRequest;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly onTrouble: (trouble: Trouble) => void;
+}
+
+/** Said once when it begins and once when it is over. */
+export type Trouble =
+  | { readonly kind: 'server_gone'; readonly reason: Fault }
+  | { readonly kind: 'server_back' }
+  | { readonly kind: 'sandbox_broken'; readonly why: string }
+  | { readonly kind: 'sandbox_works' };
+
+export interface Claims {
+  /**
+   * Waits for a run, through every outage of the server. Undefined when there was none for a while or the signal is aborted.
+   * Throws the Fault with which the server refuses this worker.
+   */
+  next(): Promise<Claimed | undefined>;
+  /** A sandbox could not be made: nothing more is claimed until one can. */
+  suspectSandbox(): void;
+}
+
+export function createClaims(options: ClaimsOptions): Claims {
+  const { protocol, sandboxes, request, clock, random, log, signal, onTrouble } = options;
+  let isSuspect = false;
+  let outages = 0;
+  let failedProbes = 0;
+
+  async function claim(): Promise<Claimed | undefined> {
+    try {
+      const claimed = await protocol.claim(request, signal);
+      if (outages > 0) back();
+      if (claimed !== undefined) failpoint('claimed');
+      return claimed;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!isFault(error) || !(error.kind.retry || error.code === 'unknown_answer')) throw error;
+      if (outages === 0) gone(error);
+      outages += 1;
+      await clock.sleep(backoffMs(outages - 1, random), signal);
+      return undefined;
+    }
+  }
+
+  function gone(reason: Fault): void {
+    log.warn({ reason: reason.message }, 'the server does not answer; trying on');
+    onTrouble({ kind: 'server_gone', reason });
+  }
+
+  function back(): void {
+    outages = 0;
+    log.warn({}, 'the server answers again');
+    onTrouble({ kind: 'server_back' });
+  }
+
+  async function trustSandbox(): Promise<void> {
+    const probe = await sandboxes.probe();
+    isSuspect = !probe.ok;
+    if (probe.ok && failedProbes > 0) onTrouble({ kind: 'sandbox_works' });
+    if (probe.ok) failedProbes = 0;
+    else await distrust(probe.why);
+  }
+
+  async function distrust(why: string): Promise<void> {
+    if (failedProbes === 0) {
+      log.error({ why }, 'no sandbox can be made any more; nothing is claimed until one can');
+      onTrouble({ kind: 'sandbox_broken', why });
+    }
+    failedProbes += 1;
+    await clock.sleep(backoffMs(failedProbes - 1, random), signal);
+  }
+
+  return {
+    async next() {
+      if (isSuspect) await trustSandbox();
+      return isSuspect || signal.aborted ? undefined : claim();
+    },
+    suspectSandbox() {
+      isSuspect = true;
+    },
+  };
+}

@@ -1,0 +1,162 @@
+import { join } from 'node:path';
+import type { Claimed } from '../../contract/runs.ts';
+import type { Client } from '../client/index.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { failpoint } from '../kernel/failpoint.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Agent } from './agent.ts';
+import { createClaims } from './claims.ts';
+import type { Claims, Trouble } from './claims.ts';
+import { workerProtocol } from './client.ts';
+import { createRepositories } from './repository/index.ts';
+import { executeRun } from './run/index.ts';
+import type { RunEnd, RunTools } from './run/index.ts';
+import type { SandboxProvider } from './sandbox.ts';
+
+export interface WorkerOptions {
+  readonly client: Client;
+  /** Unique among the workers of a server. */
+  readonly name: string;
+  /** How many runs at once. */
+  readonly slots: number;
+  readonly sandboxes: SandboxProvider;
+  readonly agents: readonly Agent[];
+  /** For copies of repositories and the files of runs; workers of one machine may share it. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Chance, 0 ≤ x < 1. */
+  readonly random: () => number;
+  /** What it offers beside its agents. */
+  readonly capabilities?: readonly string[];
+  readonly onChange?: (change: WorkerChange) => void;
+}
+
+export type WorkerChange =
+  | { readonly kind: 'claimed'; readonly claimed: Claimed }
+  | { readonly kind: 'ended'; readonly claimed: Claimed; readonly end: RunEnd }
+  | Trouble;
+
+export interface Worker {
+  /** Throws Fault `sandbox_unavailable` where no sandbox can be made: runs are never executed without. */
+  start(): Promise<void>;
+  /**
+   * Claims nothing more and waits for what runs, at most `graceMs`; what still runs then is ended and handed back. May be
+   * called again with less patience. When it resolves, nothing of a run is left.
+   */
+  stop(options: { readonly graceMs: number }): Promise<void>;
+  /** Resolves when the worker has stopped; rejects with the Fault that ended it, such as `unauthenticated`. */
+  readonly ended: Promise<void>;
+}
+
+const claimWaitMs = 20_000;
+/** Longest wait that a timer can hold. */
+const longestSleepMs = 2_147_483_647;
+
+export function createWorker(options: WorkerOptions): Worker {
+  const { clock, slots } = options;
+  const draining = new AbortController();
+  const aborting = new AbortController();
+  const stopped = new AbortController();
+  const running = new Set<Promise<void>>();
+  let begin = (): void => {};
+  const begun = new Promise<void>(resolve => {
+    begin = resolve;
+  });
+  let tools: RunTools | undefined;
+  const ended = begun.then(work).finally(() => stopped.abort());
+  // Whoever does not look at `ended` must not be ended by it.
+  ended.catch(() => {});
+
+  async function work(): Promise<void> {
+    if (tools === undefined) return;
+    const claims = claimsOf(options, tools, draining.signal);
+    try {
+      while (!draining.signal.aborted) {
+        if (running.size >= slots) await Promise.race(running);
+        else await next(claims, tools);
+      }
+    } finally {
+      await Promise.all(running);
+    }
+  }
+
+  async function next(claims: Claims, tools: RunTools): Promise<void> {
+    const claimed = await claims.next();
+    if (claimed === undefined) return;
+    const run = execute(claimed, { tools, options, stop: aborting.signal }).then(end => {
+      running.delete(run);
+      if (end.kind === 'failed' && end.sandboxBroke) claims.suspectSandbox();
+    });
+    running.add(run);
+  }
+
+  return {
+    ended,
+    async start() {
+      tools = await prepare(options);
+      begin();
+    },
+    async stop({ graceMs }) {
+      draining.abort();
+      begin();
+      void clock.sleep(Math.min(graceMs, longestSleepMs), stopped.signal).then(() => aborting.abort());
+      await ended.catch(() => {});
+    },
+  };
+}
+
+/**
+ * Runs one ticket and no other. Throws Fault `wrong_state` where no run of it waits, `sandbox_unavailable`, or what the
+ * server says.
+ */
+export async function runOnce(
+  options: Omit<WorkerOptions, 'slots'>,
+  { ticketId, stop, onOutput }: { ticketId: string; stop: AbortSignal; onOutput?: (chunk: Buffer) => void },
+): Promise<RunEnd> {
+  const tools = { ...(await prepare(options)), onOutput };
+  const request = { worker: options.name, capabilities: capabilitiesOf(options), waitMs: 0, ticketId };
+  const claimed = await tools.protocol.claim(request, stop);
+  if (claimed !== undefined) {
+    failpoint('claimed');
+    return execute(claimed, { tools, options, stop });
+  }
+  throw new Fault('wrong_state', {
+    message: `${ticketId} has no run that waits for a worker`,
+    hint: `'skep ticket show ${ticketId}' says what it waits for; 'skep ticket retry ${ticketId}' makes a new run of a failed one`,
+  });
+}
+
+async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools> {
+  const { sandboxes, folder, log } = options;
+  const probe = await sandboxes.probe();
+  if (!probe.ok)
+    throw new Fault('sandbox_unavailable', { message: `No sandbox can be made here: ${probe.why}`, hint: probe.hint });
+  const orphans = await sandboxes.reapOrphans();
+  if (orphans > 0) log.warn({ orphans }, 'sandboxes that another worker had left were removed');
+  const repositories = await createRepositories(join(folder, 'repositories'));
+  return { ...options, protocol: workerProtocol(options.client), repositories, folder: join(folder, 'runs') };
+}
+
+function claimsOf(options: WorkerOptions, { protocol }: RunTools, signal: AbortSignal): Claims {
+  const request = { worker: options.name, capabilities: capabilitiesOf(options), waitMs: claimWaitMs };
+  return createClaims({ ...options, protocol, request, signal, onTrouble: trouble => options.onChange?.(trouble) });
+}
+
+interface Execution {
+  readonly tools: RunTools;
+  readonly options: Pick<WorkerOptions, 'onChange'>;
+  readonly stop: AbortSignal;
+}
+
+async function execute(claimed: Claimed, { tools, options, stop }: Execution): Promise<RunEnd> {
+  options.onChange?.({ kind: 'claimed', claimed });
+  const end = await executeRun(claimed, tools, stop);
+  options.onChange?.({ kind: 'ended', claimed, end });
+  return end;
+}
+
+function capabilitiesOf({ agents, capabilities = [] }: Pick<WorkerOptions, 'agents' | 'capabilities'>): readonly string[] {
+  return [...agents.map(({ kind }) => `agent:${kind}`), ...capabilities];
+}

@@ -1,0 +1,98 @@
+import type { Claimed, RunResult } from '../../../contract/runs.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { Fault, isFault } from '../../kernel/fault.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Agent } from '../agent.ts';
+import type { Protocol } from '../client.ts';
+import { failureOf } from '../failure.ts';
+import type { Failure } from '../failure.ts';
+import { holdLease } from '../lease.ts';
+import type { Lease } from '../lease.ts';
+import type { Repositories } from '../repository/index.ts';
+import type { SandboxProvider } from '../sandbox.ts';
+import { carryOut } from './phases.ts';
+
+/** What every run of a worker works with. */
+export interface RunTools {
+  readonly protocol: Protocol;
+  readonly sandboxes: SandboxProvider;
+  readonly agents: readonly Agent[];
+  readonly repositories: Repositories;
+  /** For the files of runs while they last. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly onOutput?: ((chunk: Buffer) => void) | undefined;
+}
+
+/** How a run ended for this worker. `lost`: somebody else decides about it now, and nothing was sent. */
+export type RunEnd =
+  | { readonly kind: 'submitted'; readonly result: RunResult }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly sandboxBroke: boolean }
+  | { readonly kind: 'lost'; readonly reason: Fault };
+
+/**
+ * Executes a claimed run to its end and tells the server. `stop` gives the run up: its processes are killed and it is handed
+ * back for another try. Never throws; when it resolves, nothing of the run is left on this machine.
+ */
+export async function executeRun(claimed: Claimed, tools: RunTools, stop: AbortSignal): Promise<RunEnd> {
+  const { run, lease: granted } = claimed;
+  const log = tools.log.child({ run: run.id });
+  const key = { runId: run.id, token: granted.token };
+  const lease = holdLease({ ...tools, log, key, leaseMs: granted.lease_ms, heartbeatMs: granted.heartbeat_ms });
+  const ending = eitherSignal(lease.signal, stop);
+  try {
+    const result = await carryOut({ claimed, tools: { ...tools, log }, lease, signal: ending.signal });
+    return { kind: 'submitted', result };
+  } catch (error) {
+    return await endBadly(error, { lease, protocol: tools.protocol, isStopped: stop.aborted, log });
+  } finally {
+    ending.unlink();
+    await lease.release();
+  }
+}
+
+interface BadEnd {
+  readonly lease: Lease;
+  readonly protocol: Protocol;
+  readonly isStopped: boolean;
+  readonly log: Log;
+}
+
+async function endBadly(error: unknown, { lease, protocol, isStopped, log }: BadEnd): Promise<RunEnd> {
+  const lost = lostBy(error, lease);
+  if (lost !== undefined) return { kind: 'lost', reason: lost };
+  if (!isFault(error))
+    log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a run failed for a reason that was not foreseen');
+  const failure: Failure = isStopped ? { class: 'sandbox', message: 'The worker was stopped' } : failureOf(error);
+  try {
+    await lease.sendLast((key, call) => protocol.fail(key, failure, call));
+  } catch (unsent) {
+    return { kind: 'lost', reason: lostBy(unsent, lease) ?? new Fault('lease_lost', { message: String(unsent), cause: unsent }) };
+  }
+  return { kind: 'failed', failure, sandboxBroke: isFault(error, 'sandbox_unavailable') };
+}
+
+function lostBy(error: unknown, lease: Lease): Fault | undefined {
+  const reason: unknown = lease.signal.aborted ? lease.signal.reason : error;
+  const isLoss =
+    lease.signal.aborted || isFault(error, 'lease_lost') || isFault(error, 'unauthenticated') || isFault(error, 'forbidden');
+  return isLoss && isFault(reason) ? reason : undefined;
+}
+
+function eitherSignal(lease: AbortSignal, stop: AbortSignal): { signal: AbortSignal; unlink: () => void } {
+  const ending = new AbortController();
+  const onLost = (): void => ending.abort(lease.reason);
+  const onStop = (): void => ending.abort(new Fault('shutting_down', { message: 'The worker was stopped' }));
+  if (stop.aborted) onStop();
+  lease.addEventListener('abort', onLost, { once: true });
+  stop.addEventListener('abort', onStop, { once: true });
+  return {
+    signal: ending.signal,
+    unlink() {
+      lease.removeEventListener('abort', onLost);
+      stop.removeEventListener('abort', onStop);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { Clock } from '../../kernel/clock.ts';
+import { Fault, isFault } from '../../kernel/fault.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Protocol } from '../client.ts';
+import type { Lease } from '../lease.ts';
+import { writeAll } from './collect.ts';
+
+export interface OutputOptions {
+  readonly lease: Lease;
+  readonly protocol: Protocol;
+  /** A file of the host for what the server does not have yet; must not exist. */
+  readonly path: string;
+  /** Bytes kept; what comes after them is dropped. */
+  readonly bytesMax: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The way of an agent's output to the run's log on the server. */
+export interface Output {
+  /** Never waits: a slow server makes the file grow, to `bytesMax`, and not the memory. */
+  write(chunk: Buffer): void;
+  /** The last bytes written. */
+  tail(): Buffer;
+  /** Resolves when the server has all of it, or when it will never have it as the lease is lost. Throws Fault `disk_full`. */
+  end(): Promise<void>;
+}
+
+const idleMs = 60_000;
+const gatherMs = 200;
+const gatherBytes = 65_536;
+const chunkBytesMax = 262_144;
+const tailBytes = 4_096;
+
+/** Chunks go out every 200 ms or 64 KiB. */
+export function createOutput({ lease, protocol, path, bytesMax, clock, log }: OutputOptions): Output {
+  const file = openSync(path, 'wx+', 0o600);
+  let written = 0;
+  let sent = 0;
+  let tail = Buffer.alloc(0);
+  let hasEnded = false;
+  let failure: Error | undefined;
+  let wakeUp = (): void => {};
+
+  function write(chunk: Buffer): void {
+    tail = Buffer.concat([tail, chunk.subarray(-tailBytes)]).subarray(-tailBytes);
+    const isFirst = written === sent;
+    const kept = chunk.subarray(0, bytesMax - written);
+    if (hasEnded || failure !== undefined || kept.length === 0) return;
+    try {
+      writeAll(file, kept);
+    } catch (cause) {
+      failure = new Fault('disk_full', { message: "The worker could not keep the agent's output", cause });
+      return;
+    }
+    written += kept.length;
+    if (isFirst || written - sent >= gatherBytes) wakeUp();
+  }
+
+  async function pump(): Promise<void> {
+    while (!lease.signal.aborted && !(hasEnded && sent >= written)) {
+      if (!hasEnded && written === sent) await rest(idleMs);
+      if (!hasEnded && written - sent < gatherBytes) await rest(gatherMs);
+      if (written > sent) await sendNext();
+    }
+  }
+
+  async function rest(ms: number): Promise<void> {
+    const nap = new AbortController();
+    wakeUp = () => nap.abort();
+    await clock.sleep(ms, nap.signal);
+    wakeUp = () => {};
+  }
+
+  async function sendNext(): Promise<void> {
+    const bytes = Buffer.alloc(Math.min(written - sent, chunkBytesMax));
+    readSync(file, bytes, 0, bytes.length, sent);
+    try {
+      await lease.send((key, call) => protocol.appendLog(key, { offset: sent, bytes }, call));
+      sent += bytes.length;
+    } catch (error) {
+      const stored = isFault(error, 'log_gap') ? error.facts['size'] : undefined;
+      if (typeof stored !== 'number' || stored >= sent) throw error;
+      sent = stored;
+    }
+  }
+
+  const pumping = pump().catch((error: unknown) => {
+    // A log with a hole is worse than none, and a run is not lost for its log.
+    if (!lease.signal.aborted) log.warn({ error: String(error) }, 'the output of a run could not be stored');
+  });
+  return {
+    write,
+    tail: () => tail,
+    async end() {
+      hasEnded = true;
+      wakeUp();
+      await pumping;
+      closeSync(file);
+      if (failure !== undefined) throw failure;
+    },
+  };
+}
