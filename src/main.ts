@@ -74,7 +74,7 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
       version: await version(),
       checkReady,
     });
-    const url = await listen(app, settings);
+    const url = await listen(app, { host: settings.SKEP_HOST, port: settings.SKEP_PORT });
     for (const loop of loops) loop.start();
     return {
       url,

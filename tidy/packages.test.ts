@@ -37,7 +37,7 @@ describe('packages', () => {
     };
     expect(show(checkLockfile({ dependencies: { a: '1.0.1' } }, lock))).toEqual([
       'package-lock.json:0 a is not as in package.json: run npm install',
-      'package-lock.json:0 a-mac is an optional part and is not in it: write the file where all registries can be reached',
+      'package-lock.json:0 a-mac is an optional part and is not in it: write the file where the registry has it',
     ]);
     expect(
       checkLockfile(

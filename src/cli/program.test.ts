@@ -45,7 +45,9 @@ describe('the program', () => {
 
   it('shows help with an example on every command', async () => {
     const { out } = await skep(['--help']);
-    const nouns = [...out.matchAll(/^ {2}([a-z-]+) .*$/gm)].map(([, name = '']) => name).filter(name => !['help', 'skep'].includes(name));
+    const nouns = [...out.matchAll(/^ {2}([a-z-]+) .*$/gm)]
+      .map(([, name = '']) => name)
+      .filter(name => !['help', 'skep'].includes(name));
     expect(nouns).toContain('ticket');
     const helps: [string, string][] = [];
     for (const name of nouns) {

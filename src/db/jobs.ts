@@ -3,7 +3,7 @@ import { Logger, run, type Runner, type WorkerEvents } from 'graphile-worker';
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
-import { createLoop, type Service } from '../kernel/loop.ts';
+import { createLoop, type Lifecycle } from '../kernel/loop.ts';
 import type { Database, FlowJob } from './database.ts';
 import { beatServer, buryServers, freeForeignLocks, leaveServers } from './jobs.sql.ts';
 
@@ -28,7 +28,7 @@ const silentMs = 10_000;
  * Background jobs of this server: graphile-worker, with a heartbeat row so that other servers can free the jobs of a dead one
  * (its own locks last four hours), and started again when it gives up because the database was away.
  */
-export function createJobs({ database, tasks, clock, log }: JobsOptions): Service {
+export function createJobs({ database, tasks, clock, log }: JobsOptions): Lifecycle {
   const serverId = randomUUID();
   const slots = new Set<string>();
   let runner: Runner | undefined;

@@ -1,11 +1,11 @@
 import pg from 'pg';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
-import type { Service } from '../kernel/loop.ts';
+import type { Lifecycle } from '../kernel/loop.ts';
 
 export type Channel = 'skep_events' | 'skep_runs';
 
-export interface Listener extends Service {
+export interface Listener extends Lifecycle {
   /** Calls back on each notification, and once after each reconnection, since some may have been missed. */
   on(channel: Channel, callback: (payload: string) => void): void;
 }

@@ -125,6 +125,8 @@ async function installJobs(ownerUrl: string, client: pg.Client, roles: RoleNames
 }
 
 async function jobsAreReady(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query(`select to_regclass('graphile_worker.migrations') is not null as ready`);
+  const { rows } = await client.query<{ ready: boolean }>(
+    `select to_regclass('graphile_worker.migrations') is not null as ready`,
+  );
   return rows[0]?.ready === true;
 }

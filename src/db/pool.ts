@@ -16,11 +16,9 @@ export interface Pool {
 }
 
 const int8 = 20;
-const types: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    // Our bigints are counters and sizes, far below 2^53.
-    oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
-};
+// Our bigints are counters and sizes, far below 2^53; the driver would hand them over as text.
+const types = new pg.TypeOverrides();
+types.setTypeParser(int8, Number);
 
 export function openPool(url: string, log: Log, connectionCountMax: number): Pool {
   const raw = new pg.Pool({

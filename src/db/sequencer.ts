@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
-import { createLoop, type Service } from '../kernel/loop.ts';
+import { createLoop, type Lifecycle } from '../kernel/loop.ts';
 import type { Database } from './database.ts';
 import { sequenceEvents } from './events.sql.ts';
 
@@ -11,7 +11,7 @@ const gatherMs = 10;
 const idleMs = 1_000;
 
 /** Gives committed events their position. Every server runs one; a row lock makes them take turns. */
-export function createSequencer(database: Database, clock: Clock, log: Log): Service {
+export function createSequencer(database: Database, clock: Clock, log: Log): Lifecycle {
   const loop = createLoop({
     name: 'sequencer',
     clock,

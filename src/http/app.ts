@@ -16,7 +16,7 @@ import { tokenRoutes } from '../support/access/routes.ts';
 import { projectRoutes } from '../support/projects/routes.ts';
 import { guard } from './auth.ts';
 import { eventRoutes } from './events.ts';
-import { sendFault } from './faults.ts';
+import { answerFaults } from './faults.ts';
 import { acceptJson } from './json.ts';
 import { registerLive } from './live.ts';
 import { describeApi } from './openapi.ts';
@@ -51,7 +51,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler((error, request, reply) => sendFault(error, request, reply, parts.log));
+  app.setErrorHandler(answerFaults(parts.log));
   app.setNotFoundHandler(request => {
     throw new Fault('route_not_found', {
       message: `No such route: ${request.method} ${request.url.split('?')[0]}`,

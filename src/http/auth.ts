@@ -39,6 +39,6 @@ const protocolBearer = /^bearer\.([\w.~-]{1,200})$/;
 function bearerOf(request: FastifyRequest): string | undefined {
   const fromHeader = bearer.exec(request.headers.authorization ?? '')?.[1];
   if (fromHeader !== undefined || request.headers.upgrade === undefined) return fromHeader;
-  const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/);
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/);
   return offered.map(protocol => protocolBearer.exec(protocol)?.[1]).find(secret => secret !== undefined);
 }

@@ -15,19 +15,19 @@ const frameworkFaults: Readonly<Record<string, FaultCode>> = {
 const issuesMax = 50;
 
 /** The one place where a refusal becomes an answer: `{error, hint?, …facts}`, the status of the table, the code in a header. */
-export function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): void {
-  const fault = toFault(error);
-  if (fault === undefined) {
-    log.error(
-      { request: request.id, method: request.method, route: request.routeOptions.url, error: stackOf(error) },
-      'a request failed',
-    );
-    send(reply, new Fault('internal', { hint: 'The log of the server says more', facts: { request_id: request.id } }));
-    return;
-  }
-  if (fault.kind.status >= 500)
-    log.warn({ request: request.id, code: fault.code, error: stackOf(fault.cause ?? fault) }, 'a request was refused');
-  send(reply, fault);
+export function answerFaults(log: Log): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
+  return (error, request, reply) => {
+    const fault = toFault(error);
+    const where = { request: request.id, method: request.method, route: request.routeOptions.url };
+    if (fault === undefined) {
+      log.error({ ...where, error: stackOf(error) }, 'a request failed');
+      send(reply, new Fault('internal', { hint: 'The log of the server says more', facts: { request_id: request.id } }));
+      return;
+    }
+    if (fault.kind.status >= 500)
+      log.warn({ ...where, code: fault.code, error: stackOf(fault.cause ?? fault) }, 'a request was refused');
+    send(reply, fault);
+  };
 }
 
 function send(reply: FastifyReply, fault: Fault): void {

@@ -1,10 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import type { Settings } from '../config.ts';
 import { Fault } from '../kernel/fault.ts';
 import { whoListens } from '../kernel/port-owner.ts';
 
 /** Opens the port; the URL under which the API answers. Throws Fault `address_in_use`, saying by whom. */
-export async function listen(app: FastifyInstance, { SKEP_HOST: host, SKEP_PORT: port }: Settings): Promise<string> {
+export async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<string> {
   try {
     return await app.listen({ host, port });
   } catch (error) {

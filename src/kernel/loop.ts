@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 
 /** Something that is started once and stopped once; both are safe to call twice. */
-export interface Service {
+export interface Lifecycle {
   start(): void;
   stop(): Promise<void>;
 }
@@ -19,7 +19,7 @@ interface LoopOptions {
   readonly turn: (signal: AbortSignal) => Promise<boolean>;
 }
 
-export interface Loop extends Service {
+export interface Loop extends Lifecycle {
   /** Ask for a turn soon. Wakes during a turn are not lost: one more turn follows. */
   wake(): void;
 }

@@ -39,69 +39,60 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-export function holdLease(options: LeaseOptions): Lease {
-  const { protocol, key, clock, random, log } = options;
-  const lost = new AbortController();
+export function holdLease({ protocol, key, clock, random, log, ...granted }: LeaseOptions): Lease {
   const released = new AbortController();
+  const tenure = createTenure({ clock, log, leaseMs: granted.leaseMs });
+  const { signal } = tenure;
   const confirmation = signalled();
-  let { leaseMs, heartbeatMs } = options;
-  // Until the first heartbeat is answered, nobody knows how long the claim's answer was on its way.
-  let deadline = clock.mono() + usableMs(leaseMs);
+  signal.addEventListener('abort', confirmation.resolve, { once: true });
+  let heartbeatMs = granted.heartbeatMs;
   let progress: Progress = { state: 'starting' };
   let isEnding = false;
 
-  function lose(reason: Fault): undefined {
-    if (lost.signal.aborted || released.signal.aborted) return;
-    log.warn({ reason: reason.message }, 'the lease is lost');
-    lost.abort(reason);
-    confirmation.resolve();
-  }
-
-  /** Throws when the lease is not held any more. */
-  function check(): void {
-    if (clock.mono() >= deadline) {
-      lose(new Fault('lease_lost', { message: 'The lease ran out: no heartbeat was answered in time' }));
-    }
-    lost.signal.throwIfAborted();
-  }
-
   async function beat(): Promise<number | undefined> {
     try {
-      check();
+      tenure.check();
       await renew();
-      return Math.min(heartbeatMs, deadline - clock.mono());
+      return Math.min(heartbeatMs, tenure.leftMs());
     } catch (error) {
-      if (released.signal.aborted || lost.signal.aborted) return undefined;
+      if (released.signal.aborted || signal.aborted) return undefined;
       log.debug({ error: String(error) }, 'a heartbeat failed');
-      if (!isFinal(error)) return Math.min(heartbeatMs / 4, 500, deadline - clock.mono());
+      if (!isFinal(error)) return Math.min(heartbeatMs / 4, 500, tenure.leftMs());
       // The call that ends the run was quicker than this heartbeat; its answer decides.
-      if (isEnding) return deadline - clock.mono();
-      return lose(error);
+      if (isEnding) return tenure.leftMs();
+      tenure.lose(error);
+      return undefined;
     }
   }
 
   async function renew(): Promise<void> {
     const sentAt = clock.mono();
-    const timeoutMs = Math.max(1, Math.min(deadline - sentAt, Math.max(heartbeatMs, 1_000)));
-    ({ leaseMs, heartbeatMs } = await protocol.heartbeat(key, progress, { signal: released.signal, timeoutMs }));
-    deadline = sentAt + usableMs(leaseMs);
-    check();
+    const timeoutMs = Math.max(1, Math.min(tenure.leftMs(), Math.max(heartbeatMs, 1_000)));
+    const answer = await protocol.heartbeat(key, progress, { signal: released.signal, timeoutMs });
+    heartbeatMs = answer.heartbeatMs;
+    tenure.renewed(sentAt, answer.leaseMs);
+    tenure.check();
     confirmation.resolve();
   }
 
-  const send: Lease['send'] = work =>
-    retrying({ clock, random, signal: lost.signal }, () => {
-      check();
-      return work(key, { signal: lost.signal });
-    });
+  async function sendOnce<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T> {
+    tenure.check();
+    try {
+      return await work(key, { signal });
+    } catch (error) {
+      if (isRefusal(error)) tenure.lose(error);
+      throw error;
+    }
+  }
 
+  const send: Lease['send'] = work => retrying({ clock, random, signal }, () => sendOnce(work));
   const heart = startHeart({ clock, beat });
   return {
-    signal: lost.signal,
+    signal,
     send,
     async confirmed() {
       await confirmation.promise;
-      check();
+      tenure.check();
     },
     progress(next) {
       progress = { ...progress, ...next };
@@ -116,6 +107,46 @@ export function holdLease(options: LeaseOptions): Lease {
       await heart.stop();
     },
   };
+}
+
+interface Tenure {
+  readonly signal: AbortSignal;
+  readonly leftMs: () => number;
+  /** Throws when the lease is not held any more. */
+  readonly check: () => void;
+  readonly renewed: (sentAt: number, leaseMs: number) => void;
+  readonly lose: (reason: Fault) => void;
+}
+
+function createTenure({ clock, log, leaseMs }: { clock: Clock; log: Log; leaseMs: number }): Tenure {
+  const lost = new AbortController();
+  // Provisional: until the first heartbeat is answered, nobody knows how long the claim's answer was on its way.
+  let deadline = clock.mono() + usableMs(leaseMs);
+
+  function lose(reason: Fault): void {
+    if (lost.signal.aborted) return;
+    log.warn({ reason: reason.message }, 'the lease is lost');
+    lost.abort(reason);
+  }
+
+  return {
+    signal: lost.signal,
+    lose,
+    leftMs: () => deadline - clock.mono(),
+    check() {
+      if (clock.mono() >= deadline) {
+        lose(new Fault('lease_lost', { message: 'The lease ran out: no heartbeat was answered in time' }));
+      }
+      lost.signal.throwIfAborted();
+    },
+    renewed(sentAt, leaseMs) {
+      deadline = sentAt + usableMs(leaseMs);
+    },
+  };
+}
+
+function isRefusal(error: unknown): error is Fault {
+  return isFault(error, 'lease_lost') || isFault(error, 'unauthenticated') || isFault(error, 'forbidden');
 }
 
 function isFinal(error: unknown): error is Fault {

@@ -10,6 +10,7 @@ import { createClaims } from './claims.ts';
 import type { Claims, Trouble } from './claims.ts';
 import { workerProtocol } from './client.ts';
 import { createRepositories } from './repository/index.ts';
+import { openRunFiles } from './run/files.ts';
 import { executeRun } from './run/index.ts';
 import type { RunEnd, RunTools } from './run/index.ts';
 import type { SandboxProvider } from './sandbox.ts';
@@ -136,7 +137,7 @@ async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools>
   const orphans = await sandboxes.reapOrphans();
   if (orphans > 0) log.warn({ orphans }, 'sandboxes that another worker had left were removed');
   const repositories = await createRepositories(join(folder, 'repositories'));
-  return { ...options, protocol: workerProtocol(options.client), repositories, folder: join(folder, 'runs') };
+  return { ...options, protocol: workerProtocol(options.client), repositories, folder: await openRunFiles(join(folder, 'runs')) };
 }
 
 function claimsOf(options: WorkerOptions, { protocol }: RunTools, signal: AbortSignal): Claims {

@@ -6,7 +6,10 @@ export interface SandboxProvider {
   readonly name: string;
   /** Whether a sandbox can be made on this machine, by making one. Never throws. */
   probe(): Promise<SandboxProbe>;
-  /** Throws Fault `sandbox_unavailable` where it cannot be made, `disk_full` where there is no space. */
+  /**
+   * Throws Fault `sandbox_unavailable` where it cannot be made, `disk_full` where there is no space, `already_exists` while
+   * one of this id lives, `invalid_request` for an id, a path or a folder that is not as SandboxSpec says.
+   */
   create(spec: SandboxSpec): Promise<Sandbox>;
   /** Removes what workers that died have left (folders, cgroups, processes); returns how many sandboxes that was. */
   reapOrphans(): Promise<number>;
@@ -35,7 +38,11 @@ export interface SandboxSpec {
 
 export interface Sandbox {
   readonly id: string;
-  /** Resolves when the command and everything it started have ended and all output has been delivered. */
+  /**
+   * Resolves when the command and everything it started have ended and all output has been delivered. Throws Fault
+   * `sandbox_unavailable` where the sandbox could not be set up around it, `invalid_request` for a `cwd` that is not there,
+   * `too_large` for arguments that the system does not take, `wrong_state` while another command runs or after `destroy`.
+   */
   exec(command: SandboxCommand): Promise<SandboxExit>;
   /** Kills what runs and removes every trace on the host. Safe to call twice. */
   destroy(): Promise<void>;
@@ -60,6 +67,7 @@ export interface SandboxCommand {
 
 export type SandboxExit =
   | { readonly reason: 'exited'; readonly code: number; readonly durationMs: number }
+  /** A shell that reports its child's death by exiting with 128 + signal cannot be told apart and is reported so too. */
   | { readonly reason: 'signaled'; readonly signal: string; readonly durationMs: number }
   /** The program does not exist in the sandbox or cannot be executed. */
   | { readonly reason: 'not_found'; readonly durationMs: number }

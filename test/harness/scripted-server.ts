@@ -107,7 +107,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   }
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
-    void answer(request)
+    void answer(request, response)
       // The client has hung up in the middle of its body.
       .catch((): Reply => ({ status: 400 }))
       .then(({ status, body, fault }) => {
@@ -123,7 +123,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
       });
   }
 
-  async function answer(request: IncomingMessage): Promise<Reply> {
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<Reply> {
     const bytes = await bodyOf(request);
     if (forced !== undefined) return { status: forced };
     if (request.headers.authorization !== `Bearer ${token}`) {
@@ -135,7 +135,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     const call = `${request.method ?? ''} ${part ?? url.pathname}`;
     switch (call) {
       case 'POST /api/claim':
-        return onClaim(claim.parse(json(bytes)), request);
+        return onClaim(claim.parse(json(bytes)), response);
       case 'POST /api/heartbeat':
         return onHeartbeat(heartbeat.parse(json(bytes)));
       case 'POST /api/complete':
@@ -165,14 +165,14 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     return undefined;
   }
 
-  async function onClaim({ wait_ms, ticket_id }: z.infer<typeof claim>, request: IncomingMessage): Promise<Reply> {
+  async function onClaim({ wait_ms, ticket_id }: z.infer<typeof claim>, response: ServerResponse): Promise<Reply> {
     const next = () => [...runs.values()].find(run => run.state === 'queued' && (ticket_id ?? run.ticketId) === run.ticketId);
     const timeout = AbortSignal.timeout(Math.max(1, wait_ms));
     timeout.addEventListener('abort', look);
-    request.socket.once('close', look);
-    await until(() => next() !== undefined || timeout.aborted || request.socket.destroyed);
+    response.once('close', look);
+    await until(() => next() !== undefined || timeout.aborted || response.destroyed);
     const run = next();
-    if (run === undefined || request.socket.destroyed) return { status: 204 };
+    if (run === undefined || response.destroyed) return { status: 204 };
     run.state = 'leased';
     run.fence += 1;
     run.token = randomUUID();

@@ -12,10 +12,15 @@ import { createWorker } from '../../src/worker/index.ts';
 import type { Worker, WorkerChange, WorkerOptions } from '../../src/worker/index.ts';
 import type { ScriptedServer } from './scripted-server.ts';
 
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** A folder that is gone when the process ends, whatever happens. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'skep-worker-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
@@ -95,4 +100,19 @@ export async function startWorker(
   });
   await worker.start();
   return { ...worker, changes, folder };
+}
+
+/** Command lines of this machine that have `word` as an argument. */
+export function processesWith(word: string): string[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(pid => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      } catch {
+        return [];
+      }
+    })
+    .filter(argv => argv.includes(word))
+    .map(argv => argv.join(' '));
 }

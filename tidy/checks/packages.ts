@@ -58,7 +58,7 @@ export function checkLockfile(manifest: Manifest, lock: Lockfile): Finding[] {
   return [
     ...drifted.map(name => text(name, 'is not as in package.json: run npm install')),
     ...[...new Set(partial)].map(name =>
-      text(name, 'is an optional part and is not in it: write the file where all registries can be reached'),
+      text(name, 'is an optional part and is not in it: write the file where the registry has it'),
     ),
   ];
 }

@@ -46,7 +46,7 @@ describe('skep events', () => {
     }));
     const { out } = await skep(['events', '--subject', 'TKT-001'], env());
     expect(out.split('\n')).toHaveLength(502);
-    expect(out).toMatch(/^2026-01-02T03:04:05Z {2}ticket\.ready {9}TKT-001 {2}ann {2}\{"why":"go"\}\n/);
+    expect(out).toMatch(/^2026-01-02T03:04:05Z {2}ticket\.ready {9}TKT-001 {3}ann {2}\{"why":"go"\}\n/);
     expect(server.calls[0]?.path).toBe('/api/events?subject=TKT-001&limit=500');
   });
 });

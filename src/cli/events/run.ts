@@ -4,6 +4,7 @@ import type { WireEvent } from '../../../contract/events.ts';
 import { remoteCommand, whole } from '../command.ts';
 import { connect } from '../context.ts';
 import type { Context, RemoteOptions, World } from '../context.ts';
+import { shortId } from '../input/id.ts';
 import { printable, styled } from '../output/text.ts';
 import { followEvents } from './live.ts';
 
@@ -67,5 +68,10 @@ function print({ out, json }: Context, event: WireEvent): void {
   }
   const { at, type, subject, actor, payload } = event;
   const facts = Object.keys(payload).length === 0 ? '' : `  ${styled(out, 'dim', printable(JSON.stringify(payload)))}`;
-  out.write(`${at.slice(0, 19)}Z  ${printable(type).padEnd(19)}  ${printable(subject.id)}  ${printable(actor)}${facts}\n`);
+  const who = actor.replace(uuid, shortId);
+  out.write(
+    `${at.slice(0, 19)}Z  ${printable(type).padEnd(19)}  ${printable(subject.id).replace(uuid, shortId).padEnd(8)}  ${printable(who)}${facts}\n`,
+  );
 }
+
+const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;

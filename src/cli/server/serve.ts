@@ -22,7 +22,7 @@ export interface Companion {
 }
 
 /** Called when the server is ready. */
-export type StartCompanion = (at: { url: string; token: string; log: Log }) => Promise<Companion>;
+export type StartCompanion = (at: { url: string; mintToken: () => Promise<string>; log: Log }) => Promise<Companion>;
 
 type Server = Awaited<ReturnType<typeof import('../../main.ts')['startServer']>>;
 
@@ -52,9 +52,9 @@ export async function serve(
   const server = await startServer(settings, log);
   let signal: StopSignal;
   try {
-    const companion = await startCompanion?.({ url: server.url, token: server.workerToken, log });
+    const companion = await startCompanion?.({ url: server.url, mintToken: () => server.mintWorkerToken(), log });
     announce(world, { server, companion, json: options.json === true });
-    signal = await untilAsked(world, { companion, stopRequested, quiet: options.json === true });
+    signal = await untilAsked(world, { companion, stopRequested, json: options.json === true });
   } finally {
     await server.stop();
   }
@@ -65,15 +65,16 @@ export async function serve(
 interface Running {
   readonly companion: Companion | undefined;
   readonly stopRequested: Promise<StopSignal>;
-  readonly quiet: boolean;
+  readonly json: boolean;
 }
 
-async function untilAsked(world: World, { companion, stopRequested, quiet }: Running): Promise<StopSignal> {
+async function untilAsked(world: World, { companion, stopRequested, json }: Running): Promise<StopSignal> {
   if (companion === undefined) return stopRequested;
   try {
     const signal = await Promise.race([stopRequested, companion.ended.then(() => stopRequested)]);
-    if (!quiet) world.err.write('Stopping when what runs has ended. Ctrl-C again hands it back and stops now.\n');
     void world.stopRequested().then(() => companion.stop(0));
+    if (json) world.out.write(`${JSON.stringify({ event: 'stopping' })}\n`);
+    else world.err.write('Stopping when what runs has ended. Ctrl-C again hands it back and stops now.\n');
     await companion.stop(graceMs[signal]);
     return signal;
   } finally {

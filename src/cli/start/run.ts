@@ -13,6 +13,7 @@ import { serve } from '../server/serve.ts';
 import type { ServeOptions, StartCompanion } from '../server/serve.ts';
 import { asJson, asLine } from '../worker/lines.ts';
 import { workerParts } from '../worker/parts.ts';
+import { createRenewingClient } from './renewing-client.ts';
 
 export function startCommand(world: World): Command {
   const command = localCommand({
@@ -50,8 +51,8 @@ async function prepareWorker(settings: Settings, { clock, onChange }: Given): Pr
       hint: `${probe.hint}. Without a sandbox no agent is run; 'skep server' runs the server alone`,
     });
   }
-  return async ({ url, token, log }) => {
-    const client = createClient({ server: url, token, clock });
+  return async ({ url, mintToken, log }) => {
+    const client = createRenewingClient({ server: url, mintToken, clock });
     const slots = settings.SKEP_WORKER_SLOTS;
     const worker = createWorker({ ...workerParts({ client, home: settings.SKEP_HOME, clock, log }), slots, onChange });
     await worker.start();

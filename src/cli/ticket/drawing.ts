@@ -2,7 +2,7 @@ import type { WireTicket, WireTicketGraph } from '../../../contract/tickets.ts';
 import type { Output } from '../context.ts';
 import { painted, printable, styled, width } from '../output/text.ts';
 
-/** The graph as lines: what can be done first stands first, each step deeper is one more indent, and arrows name what is waited for. */
+/** The graph as lines: epics, then what is done in them. What can be done first stands first, each step deeper is one more indent, and arrows name what is waited for. */
 export function drawGraph({ nodes, edges, ready, critical_path }: WireTicketGraph, out: Output): string {
   if (nodes.length === 0) return 'There are no tickets yet.';
   const before = groupedBy(edges);
@@ -10,10 +10,10 @@ export function drawGraph({ nodes, edges, ready, critical_path }: WireTicketGrap
     nodes.map(({ id }) => id),
     before,
   );
+  const work = nodes.filter(({ type }) => type !== 'epic');
   const isCritical = new Set(critical_path);
-  const sorted = [...nodes].sort(
-    (a, b) => (depths.get(a.id) ?? 0) - (depths.get(b.id) ?? 0) || a.id.localeCompare(b.id, 'en', { numeric: true }),
-  );
+  const order = (ticket: WireTicket): number => (ticket.type === 'epic' ? -1 : (depths.get(ticket.id) ?? 0));
+  const sorted = [...nodes].sort((a, b) => order(a) - order(b) || a.id.localeCompare(b.id, 'en', { numeric: true }));
   const idWidth = Math.max(...nodes.map(({ id }) => width(id)));
   const statusWidth = Math.max(...nodes.map(({ status }) => status.length));
   const line = (ticket: WireTicket): string => {
@@ -24,11 +24,11 @@ export function drawGraph({ nodes, edges, ready, critical_path }: WireTicketGrap
     const arrow = waits.length === 0 ? '' : styled(out, 'dim', `  <- ${waits.join(', ')}`);
     return `${mark} ${ticket.id.padEnd(idWidth)}  ${status}  ${indent}${printable(ticket.title)}${arrow}`;
   };
-  const done = nodes.filter(({ status }) => status === 'completed').length;
+  const done = work.filter(({ status }) => status === 'completed').length;
   return [
     ...sorted.map(line),
     '',
-    `done           ${done} of ${nodes.length}`,
+    `done           ${done} of ${work.length}`,
     `ready          ${ready.length === 0 ? 'none' : ready.join(', ')}`,
     `critical path  ${critical_path.length === 0 ? 'none' : critical_path.join(' -> ')}`,
   ].join('\n');

@@ -47,6 +47,7 @@ const graph = {
   nodes: [
     ticket(4, { depends_on: ['TKT-002', 'TKT-003'], status: 'blocked', title: 'Ship\u001b[31m' }),
     ticket(1, { status: 'completed' }),
+    ticket(9, { type: 'epic', status: 'running', title: 'Todo' }),
     ticket(2, { depends_on: ['TKT-001'] }),
     ticket(3, { depends_on: ['TKT-001'], status: 'running' }),
   ],
@@ -156,6 +157,7 @@ describe('skep ticket graph', () => {
     const { out } = await skep(['ticket', 'graph', '--session', 'bbbb'], here());
     expect(out).toBe(
       [
+        '  TKT-009  running    Todo',
         '  TKT-001  completed  Title 1',
         '* TKT-002  ready        Title 2  <- TKT-001',
         '  TKT-003  running      Title 3  <- TKT-001',

@@ -1,7 +1,10 @@
-import { type Announcement, type Database, type Scope, type Tx } from '../../db/database.ts';
+import type { EventType } from '../../../contract/events.ts';
+import type { Database, Scope, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { hashSecret } from '../../kernel/secret.ts';
 import { type RunRow, runById } from './runs.sql.ts';
+
+type RunNews = { readonly type: EventType } & Readonly<Record<string, unknown>>;
 
 /** Names a holder of a run: what a worker says with every write. */
 export interface Holder {
@@ -30,16 +33,12 @@ export async function lostLease(tx: Pick<Tx, 'query' | 'tenantId'>, { runId }: H
   });
 }
 
-export function announceRun(
-  tx: Tx,
-  type: Announcement['type'],
-  run: RunRow,
-  payload: Readonly<Record<string, unknown>> = {},
-): void {
+/** Tells the log what became of a run; `news` stands beside what every event of a run says. */
+export function announceRun(tx: Tx, run: RunRow, { type, ...news }: RunNews): void {
   tx.announce({
     type,
     subject: { type: 'run', id: run.id },
-    payload: { subject: run.subjectId, attempt: run.attempt, state: run.state, ...payload },
+    payload: { subject: run.subjectId, attempt: run.attempt, state: run.state, ...news },
   });
 }
 

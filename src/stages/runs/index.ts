@@ -1,9 +1,9 @@
 /** Runs: one attempt by one agent in one sandbox under one lease. Whatever an agent does is a run. */
-export { createClaimDesk, type ClaimDesk } from './desk.ts';
+export { createClaimDesk, type ClaimDesk } from './queue/desk.ts';
 export type { BlobStore, ReceivedBlob } from './blobs.ts';
 export { runMachine } from './model/run.ts';
-export { onSubject, queueRun, withdrawRuns } from './queue.ts';
+export { onSubject, queueRun, withdrawRuns } from './queue/queue.ts';
 export { claimEvents } from './runs.sql.ts';
 export type { RunSettings } from './settings.ts';
-export { createSweep } from './sweep.ts';
+export { createSweep } from './queue/sweep.ts';
 export { acceptRun } from './verbs.ts';

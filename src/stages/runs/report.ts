@@ -11,6 +11,6 @@ export function reportRun(
   return database.engine(scope, async tx => {
     const [run] = await tx.query(holdLease, fence(tx.tenantId, scope.holder));
     if (run === undefined) throw await lostLease(tx, scope.holder);
-    announceRun(tx, 'run.reported', run, { report: report.type, details: report.payload });
+    announceRun(tx, run, { type: 'run.reported', report: report.type, details: report.payload });
   });
 }

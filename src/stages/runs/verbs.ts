@@ -42,7 +42,7 @@ export async function progress(
     return same;
   }
   if (moved.state === 'working') {
-    announceRun(tx, 'run.started', moved, { worker: moved.worker, sandbox: moved.sandbox });
+    announceRun(tx, moved, { type: 'run.started', worker: moved.worker, sandbox: moved.sandbox });
     if (moved.subjectType === 'ticket') await ticketStarted(tx, moved.subjectId, moved.sandbox ?? undefined);
   }
   return moved;
@@ -57,7 +57,7 @@ export async function submitRun(tx: Tx, holder: Holder, result: RunResult): Prom
   if (run.subjectType === 'ticket' && (await ticketSubmitted(tx, run.subjectId, result.branch)) === undefined) {
     throw new Fault('lease_lost', { message: 'The ticket of this run was cancelled', facts: { state: 'cancelled' } });
   }
-  announceRun(tx, 'run.submitted', run, { head: result.head ?? null, bundle: result.bundle ?? null });
+  announceRun(tx, run, { type: 'run.submitted', head: result.head ?? null, bundle: result.bundle ?? null });
   return run;
 }
 
@@ -69,8 +69,8 @@ export async function failRun(
 ): Promise<RunRow> {
   const [run] = await tx.query(failRunRow, [...fence(tx.tenantId, holder), failureClass, message]);
   if (run === undefined) return saidAgain(tx, holder, ['failed']);
-  announceRun(tx, 'run.failed', run, { class: failureClass, message });
-  await settleTicket(tx, run, { failureClass, message }, settings);
+  announceRun(tx, run, { type: 'run.failed', class: failureClass, message });
+  await settleTicket(tx, run, { failureClass, message, settings });
   return run;
 }
 
@@ -79,7 +79,7 @@ export async function acceptRun(tx: Tx, runId: string): Promise<void> {
   const { to, from } = move(runMachine, 'accept');
   const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
   if (run === undefined) return;
-  announceRun(tx, 'run.accepted', run, { proof: 'unproven' });
+  announceRun(tx, run, { type: 'run.accepted', proof: 'unproven' });
   if (run.subjectType === 'ticket') await completeTicket(tx, run.subjectId, 'unproven');
 }
 
@@ -94,7 +94,7 @@ export async function cancelRun(tx: Tx, runId: string): Promise<RunRow> {
       facts: { currentState: present.state },
     });
   }
-  announceRun(tx, 'run.cancelled', run, { why: 'cancelled by a person' });
+  announceRun(tx, run, { type: 'run.cancelled', why: 'cancelled by a person' });
   if (run.subjectType === 'ticket') await failTicket(tx, run.subjectId, 'its run was cancelled by a person');
   return run;
 }
@@ -103,8 +103,8 @@ export async function cancelRun(tx: Tx, runId: string): Promise<RunRow> {
 export async function loseRun(tx: Tx, runId: string, settings: RunSettings): Promise<boolean> {
   const [run] = await tx.query(loseRunRow, [tx.tenantId, runId]);
   if (run === undefined) return false;
-  announceRun(tx, 'run.lost', run, { worker: run.worker });
-  await settleTicket(tx, run, { failureClass: 'lost', message: '' }, settings);
+  announceRun(tx, run, { type: 'run.lost', worker: run.worker });
+  await settleTicket(tx, run, { failureClass: 'lost', message: '', settings });
   return true;
 }
 
@@ -117,8 +117,7 @@ export async function getRun(tx: Tx, runId: string): Promise<RunRow> {
 async function settleTicket(
   tx: Tx,
   run: RunRow,
-  ended: { failureClass: FailureClass | 'lost'; message: string },
-  settings: RunSettings,
+  { settings, ...ended }: { failureClass: FailureClass | 'lost'; message: string; settings: RunSettings },
 ): Promise<void> {
   if (run.subjectType !== 'ticket') return;
   const { attempts } = await getTicket(tx, run.subjectId);

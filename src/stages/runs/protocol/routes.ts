@@ -24,8 +24,8 @@ import type { Caller } from '../../../support/access/index.ts';
 import { getProject } from '../../../support/projects/index.ts';
 import { getTicket, wireTicket } from '../../tickets/index.ts';
 import type { BlobStore } from '../blobs.ts';
-import type { ClaimedRun } from '../claim.ts';
-import type { ClaimDesk } from '../desk.ts';
+import type { ClaimedRun } from '../queue/claim.ts';
+import type { ClaimDesk } from '../queue/desk.ts';
 import type { HolderScope } from '../holder.ts';
 import { reportRun } from '../report.ts';
 import type { RunRow } from '../runs.sql.ts';
@@ -58,7 +58,7 @@ function claimRoute(app: Api, { database, desk, settings }: ProtocolParts): void
     request.raw.socket.once('close', () => gone.abort());
     const got = await desk.claim({ ...caller, worker, capabilities, ticketId: ticket_id }, wait_ms, gone.signal);
     if (got === undefined) return reply.code(204).send(null);
-    return reply.code(200).send(await describe(database, caller, got, settings));
+    return reply.code(200).send(await describe({ database, settings }, caller, got));
   });
 }
 
@@ -100,7 +100,7 @@ function uploadRoutes(app: Api, { database, blobs, settings }: ProtocolParts): v
   const lease = z.looseObject({ [leaseHeader]: z.string().min(1, 'the lease token of the claim').max(200) });
   const logSchema = { params: byId, querystring: logAppend, headers: lease, response: { 200: logAppended } };
   app.post('/runs/:id/log', { config, bodyLimit: logChunkBytesMax, schema: logSchema }, async request => {
-    const scope = scopeOf(callerOf(request), request.params.id, String(request.headers[leaseHeader]));
+    const scope = scopeOf(callerOf(request), request.params.id, request.headers[leaseHeader]);
     if (!Buffer.isBuffer(request.body)) throw new Fault('unsupported_media_type', { hint: 'Send the bytes as text/plain' });
     const chunk = { offset: request.query.offset, bytes: request.body, sizeMax: settings.limits.output_bytes_max };
     return { size: await appendLog(database, scope, chunk) };
@@ -109,7 +109,7 @@ function uploadRoutes(app: Api, { database, blobs, settings }: ProtocolParts): v
   const bundleSchema = { params: byId, headers: lease, response: { 200: bundleStored } };
   const bytesMax = settings.limits.bundle_bytes_max;
   app.put('/runs/:id/bundle', { config, bodyLimit: bytesMax, schema: bundleSchema }, async request => {
-    const scope = scopeOf(callerOf(request), request.params.id, String(request.headers[leaseHeader]));
+    const scope = scopeOf(callerOf(request), request.params.id, request.headers[leaseHeader]);
     if (!isStream(request.body))
       throw new Fault('unsupported_media_type', { hint: 'Send the bundle as application/octet-stream' });
     const stored = await storeBundle({ database, blobs }, scope, { source: request.body, bytesMax });
@@ -117,7 +117,11 @@ function uploadRoutes(app: Api, { database, blobs, settings }: ProtocolParts): v
   });
 }
 
-async function describe(database: Database, caller: Caller, { run, token }: ClaimedRun, settings: RunSettings): Promise<Claimed> {
+async function describe(
+  { database, settings }: Pick<ProtocolParts, 'database' | 'settings'>,
+  caller: Caller,
+  { run, token }: ClaimedRun,
+): Promise<Claimed> {
   return database.request(caller, async tx => {
     const ticket = await getTicket(tx, run.subjectId);
     const project = await getProject(tx, ticket.projectId);

@@ -17,20 +17,27 @@ export function judgeCard(card: SpecCard): CardFinding[] {
     if (first === undefined) places.set(title, index);
     else
       findings.push(
-        at(index, 'title', 'duplicate', `"${title}" is the title of features[${first}] too; dependencies name features by title`),
+        at(
+          `features[${index}].title`,
+          'duplicate',
+          `"${title}" is the title of features[${first}] too; dependencies name features by title`,
+        ),
       );
   });
   card.features.forEach(({ depends_on = [] }, index) => {
     for (const name of depends_on) {
-      if (!places.has(name)) findings.push(at(index, 'depends_on', 'unknown', `there is no feature titled "${name}"`));
+      if (!places.has(name))
+        findings.push(at(`features[${index}].depends_on`, 'unknown', `there is no feature titled "${name}"`));
     }
   });
   if (findings.length > 0) return findings;
   const cycle = findCycle(card.features.map(({ title, depends_on = [] }) => ({ id: title, needs: depends_on })));
   if (cycle === undefined) return [];
-  return [at(places.get(cycle[0] ?? '') ?? 0, 'depends_on', 'cycle', `the dependencies form a cycle: ${cycle.join(' → ')}`)];
+  return [
+    at(`features[${places.get(cycle[0] ?? '') ?? 0}].depends_on`, 'cycle', `the dependencies form a cycle: ${cycle.join(' → ')}`),
+  ];
 }
 
-function at(index: number, field: string, kind: CardFinding['kind'], message: string): CardFinding {
-  return { path: `features[${index}].${field}`, message, kind };
+function at(path: string, kind: CardFinding['kind'], message: string): CardFinding {
+  return { path, message, kind };
 }

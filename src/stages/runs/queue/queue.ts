@@ -1,10 +1,10 @@
-import type { Database, FlowJob, Tx } from '../../db/database.ts';
-import { getProject } from '../../support/projects/index.ts';
-import { getTicket } from '../tickets/index.ts';
-import { announceRun } from './holder.ts';
-import { waitBeforeAttempt } from './model/retry.ts';
-import { cancelRunsOfTicket, insertRun, lastRunOf } from './runs.sql.ts';
-import type { RunSettings } from './settings.ts';
+import type { Database, FlowJob, Tx } from '../../../db/database.ts';
+import { getProject } from '../../../support/projects/index.ts';
+import { getTicket } from '../../tickets/index.ts';
+import { announceRun } from '../holder.ts';
+import { waitBeforeAttempt } from '../model/retry.ts';
+import { cancelRunsOfTicket, insertRun, lastRunOf } from '../runs.sql.ts';
+import type { RunSettings } from '../settings.ts';
 
 /** Puts a ready ticket in the queue; one that is not ready, or queued already, is left as it is. */
 export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings): Promise<void> {
@@ -15,13 +15,13 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
   const waitMs = ticket.attempts === 0 ? 0 : waitBeforeAttempt(last, settings);
   const requires = agent === null ? [] : [`agent:${agent.kind}`];
   const [run] = await tx.query(insertRun, [tx.tenantId, 'ticket', ticketId, ticket.priority, ticket.chain, requires, waitMs]);
-  if (run !== undefined) announceRun(tx, 'run.queued', run, { waitMs });
+  if (run !== undefined) announceRun(tx, run, { type: 'run.queued', waitMs });
 }
 
 /** Ends the runs of a ticket that was cancelled or blocked; their holders learn it from their next write. */
 export async function withdrawRuns(tx: Tx, ticketId: string): Promise<void> {
   for (const run of await tx.query(cancelRunsOfTicket, [tx.tenantId, ticketId, ['cancelled', 'blocked']])) {
-    announceRun(tx, 'run.cancelled', run, { why: 'the ticket was cancelled or blocked' });
+    announceRun(tx, run, { type: 'run.cancelled', why: 'the ticket was cancelled or blocked' });
   }
 }
 

@@ -1,13 +1,13 @@
-import type { Database } from '../../db/database.ts';
-import type { Listener } from '../../db/listen.ts';
-import type { Clock } from '../../kernel/clock.ts';
-import type { Log } from '../../kernel/log.ts';
-import { createLoop, type Service } from '../../kernel/loop.ts';
+import type { Database } from '../../../db/database.ts';
+import type { Listener } from '../../../db/listen.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Log } from '../../../kernel/log.ts';
+import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
 import { type ClaimedRun, type ClaimWish, claimNext } from './claim.ts';
-import type { RunSettings } from './settings.ts';
+import type { RunSettings } from '../settings.ts';
 
 /** Where workers wait for work. */
-export interface ClaimDesk extends Service {
+export interface ClaimDesk extends Lifecycle {
   /** The next run, waiting for one for at most `waitMs` or until `signal` is aborted. */
   claim(wish: ClaimWish, waitMs: number, signal: AbortSignal): Promise<ClaimedRun | undefined>;
 }

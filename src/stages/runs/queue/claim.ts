@@ -1,7 +1,7 @@
-import type { Database, Scope } from '../../db/database.ts';
-import { hashSecret, randomSecret } from '../../kernel/secret.ts';
-import { claimRun, type RunRow } from './runs.sql.ts';
-import type { RunSettings } from './settings.ts';
+import type { Database, Scope } from '../../../db/database.ts';
+import { hashSecret, randomSecret } from '../../../kernel/secret.ts';
+import { claimRun, type RunRow } from '../runs.sql.ts';
+import type { RunSettings } from '../settings.ts';
 
 export interface ClaimWish extends Scope {
   readonly worker: string;

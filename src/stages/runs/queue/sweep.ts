@@ -1,11 +1,11 @@
-import type { Database } from '../../db/database.ts';
-import type { Clock } from '../../kernel/clock.ts';
-import type { Log } from '../../kernel/log.ts';
-import { createLoop, type Service } from '../../kernel/loop.ts';
+import type { Database } from '../../../db/database.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Log } from '../../../kernel/log.ts';
+import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
 import { queueRun } from './queue.ts';
-import { expiredRuns, readyWithoutRun, submittedAndLeft } from './runs.sql.ts';
-import type { RunSettings } from './settings.ts';
-import { acceptRun, loseRun } from './verbs.ts';
+import { expiredRuns, readyWithoutRun, submittedAndLeft } from '../runs.sql.ts';
+import type { RunSettings } from '../settings.ts';
+import { acceptRun, loseRun } from '../verbs.ts';
 
 interface SweepOptions {
   readonly database: Database;
@@ -21,7 +21,7 @@ const idleMsMax = 500;
 const forgottenMs = 15_000;
 
 /** Takes back what fell silent, and does what a lost job left undone. Any number of servers may sweep at once. */
-export function createSweep({ database, settings, clock, log }: SweepOptions): Service {
+export function createSweep({ database, settings, clock, log }: SweepOptions): Lifecycle {
   return createLoop({
     name: 'sweep',
     clock,

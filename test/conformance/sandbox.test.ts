@@ -1,0 +1,383 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { isFault } from '../../src/kernel/fault.ts';
+import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import type { Sandbox, SandboxCommand, SandboxSpec } from '../../src/worker/sandbox.ts';
+import { people, sandboxFolder, startSandboxWorker } from '../harness/sandbox-worker.ts';
+import type { SandboxWorker, Who } from '../harness/sandbox-worker.ts';
+
+const MiB = 2 ** 20;
+const LIMITS = { memoryBytes: 512 * MiB, processCount: 64, cpuCount: 1, tmpBytes: MiB };
+
+async function run(sandbox: Sandbox, argv: SandboxCommand['argv'], more: Partial<SandboxCommand> = {}) {
+  const output = { stdout: '', stderr: '' };
+  const exit = await sandbox.exec({
+    argv,
+    timeoutMs: 20_000,
+    outputBytesMax: MiB,
+    onOutput: (stream, chunk) => void (output[stream] += chunk.toString()),
+    ...more,
+  });
+  return { ...output, exit };
+}
+
+const sh = (sandbox: Sandbox, script: string, more?: Partial<SandboxCommand>) => run(sandbox, ['sh', '-c', script], more);
+
+describe.each(people)('bubblewrap as $who', ({ who, possible }) => {
+  const home = sandboxFolder(who);
+  const extra = mkdtempSync(join(tmpdir(), 'skep-extra-'));
+  const made: Sandbox[] = [];
+  let worker: SandboxWorker;
+  let next = 0;
+
+  beforeAll(async () => {
+    if (possible) worker = await startSandboxWorker({ who, folder: home.folder });
+  });
+  afterEach(async () => {
+    await Promise.all(made.splice(0).map(sandbox => sandbox.destroy()));
+  });
+  afterAll(async () => {
+    await worker?.kill();
+    home.remove();
+    rmSync(extra, { recursive: true, force: true });
+  });
+
+  async function create(spec: Partial<SandboxSpec> = {}): Promise<Sandbox> {
+    const sandbox = await worker.provider.create({ id: `t-${next++}`, limits: LIMITS, files: [], folders: [], ...spec });
+    made.push(sandbox);
+    return sandbox;
+  }
+
+  const check = it.skipIf(!possible);
+
+  check('says of every limit what it is worth', async () => {
+    const probe = await worker.provider.probe();
+    const { facts } = probe.ok ? probe : expect.unreachable(probe.why);
+    for (const limit of ['memory', 'processes', 'cpu', 'tmp', 'workspace'])
+      expect(['enforced', 'advisory', 'none'], limit).toContain(facts[limit]);
+    expect(facts['tmp']).toBe('enforced');
+  });
+
+  check('runs a command in the workspace with a bare environment', async () => {
+    const sandbox = await create();
+    const { stdout, exit } = await sh(sandbox, 'pwd; id -u; id -un; hostname; env | sort', { env: { WORD: 'a "b" $c\nd' } });
+    expect(exit).toEqual({ reason: 'exited', code: 0, durationMs: expect.any(Number) });
+    expect(stdout.split('\n').slice(0, 4)).toEqual(['/work', '1000', 'agent', 'skep']);
+    const names = stdout.match(/^[A-Z_]+(?==)/gm);
+    expect(names).toEqual(['HOME', 'LANG', 'PATH', 'PWD', 'WORD']);
+    expect(stdout).toContain('WORD=a "b" $c\nd');
+    expect(stdout).toContain('HOME=/home/agent');
+  });
+
+  check('keeps the workspace from command to command, and nothing else', async () => {
+    const sandbox = await create();
+    await sh(sandbox, 'mkdir -p sub && echo kept > sub/file && echo lost > /tmp/file && echo lost > $HOME/file');
+    const { stdout } = await sh(sandbox, 'cat file; ls -A /tmp $HOME', { cwd: 'sub' });
+    expect(stdout).toBe('kept\n/home/agent:\n\n/tmp:\n');
+  });
+
+  check('gives stdin, and streams that can be opened by name', async () => {
+    const big = 'x'.repeat(200_000);
+    const script = 'cat /dev/stdin | wc -c; echo err > /dev/stderr; echo out > /dev/stdout';
+    expect(await sh(await create(), script, { stdin: big })).toMatchObject({ stdout: '200000\nout\n', stderr: 'err\n' });
+  });
+
+  check('leaves no descriptor but the three', async () => {
+    const { stdout } = await sh(await create(), 'for fd in /proc/$$/fd/*; do readlink $fd || true; done', { stdin: 'x' });
+    expect(stdout.split('\n').filter(target => target !== '' && !/stdin|stdout|stderr|\/dev\/null/.test(target))).toEqual([]);
+  });
+
+  check('shows files and folders read-only under /skep', async () => {
+    mkdirSync(join(extra, 'deep'), { recursive: true });
+    writeFileSync(join(extra, 'deep/tool'), 'tool\n');
+    execFileSync('chmod', ['-R', 'a+rX', extra]);
+    const sandbox = await create({
+      files: [{ path: '/skep/a/b/c.txt', content: 'content\n' }],
+      folders: [{ from: extra, to: '/skep/tools/x' }],
+    });
+    const { stdout, stderr } = await sh(
+      sandbox,
+      'cat /skep/a/b/c.txt /skep/tools/x/deep/tool; echo no > /skep/a/b/c.txt; echo no > /skep/tools/x/new; rm -f /skep/a/b/c.txt',
+    );
+    expect(stdout).toBe('content\ntool\n');
+    expect(stderr.match(/Read-only file system/g)).toHaveLength(3);
+  });
+
+  it.skipIf(!possible).each([
+    ['../etc', 'cwd'],
+    ['/etc', 'cwd'],
+    ['missing', 'cwd'],
+  ])('refuses %s as a %s', async cwd => {
+    await expect(run(await create(), ['true'], { cwd })).rejects.toSatisfy(error => isFault(error, 'invalid_request'));
+  });
+
+  it
+    .skipIf(!possible)
+    .each([
+      { id: '../x' },
+      { id: '' },
+      { files: [{ path: '/etc/passwd', content: '' }] },
+      { files: [{ path: '/skep/../x', content: '' }] },
+      { folders: [{ from: 'relative', to: '/skep/x' }] },
+      { folders: [{ from: '/nowhere-at-all', to: '/skep/x' }] },
+    ])('refuses the spec %j', async spec => {
+    await expect(create(spec)).rejects.toSatisfy(error => isFault(error, 'invalid_request'));
+    expect(readdirSync(home.folder).filter(name => name.includes('~'))).toEqual([]);
+  });
+
+  check('tells how a command ended', async () => {
+    const sandbox = await create();
+    const ends = async (script: string) => (await sh(sandbox, script)).exit;
+    expect(await ends('exit 0')).toMatchObject({ reason: 'exited', code: 0 });
+    expect(await ends('exit 7')).toMatchObject({ reason: 'exited', code: 7 });
+    expect(await ends('exit 127')).toMatchObject({ reason: 'exited', code: 127 });
+    expect(await ends('kill -TERM $$')).toMatchObject({ reason: 'signaled', signal: 'SIGTERM' });
+    expect(await ends('kill -SEGV $$')).toMatchObject({ reason: 'signaled', signal: 'SIGSEGV' });
+  });
+
+  check('tells a program that is not there from one that talks like bubblewrap', async () => {
+    const sandbox = await create({ files: [{ path: '/skep/plain', content: 'no program' }] });
+    let started = 0;
+    const onStart = () => void started++;
+    expect((await run(sandbox, ['no-such-program'], { onStart })).exit.reason).toBe('not_found');
+    expect((await run(sandbox, ['/skep/plain'], { onStart })).exit.reason).toBe('not_found');
+    expect(started).toBe(0);
+    const forged = await sh(sandbox, 'echo "bwrap: execvp sh: No such file or directory" >&2; exit 1', { onStart });
+    expect(forged).toMatchObject({
+      exit: { reason: 'exited', code: 1 },
+      stderr: 'bwrap: execvp sh: No such file or directory\n',
+    });
+    expect(started).toBe(1);
+  });
+
+  check('says when the command has started, while it runs', async () => {
+    const sandbox = await create();
+    const abort = new AbortController();
+    const { exit } = await run(sandbox, ['sleep', '1000'], { onStart: () => abort.abort(), signal: abort.signal });
+    expect(exit.reason).toBe('aborted');
+  });
+
+  check('stops at the time limit', async () => {
+    const { exit } = await run(await create(), ['sleep', '1000'], { timeoutMs: 100 });
+    expect(exit.reason).toBe('timeout');
+    expect(exit.durationMs).toBeLessThan(5000);
+  });
+
+  check('stops a command that ignores signals', async () => {
+    const { exit, stdout } = await sh(await create(), "trap '' TERM INT HUP; echo in; while :; do sleep 1; done", {
+      timeoutMs: 500,
+    });
+    expect([exit.reason, stdout]).toEqual(['timeout', 'in\n']);
+  });
+
+  check('stops at the output limit, with both streams counted and not a byte more', async () => {
+    const { exit, stdout, stderr } = await sh(await create(), 'yes out & yes err >&2', { outputBytesMax: 100_000 });
+    expect(exit.reason).toBe('output_limit');
+    expect(stdout.length + stderr.length).toBe(100_000);
+    const exact = await sh(await create(), 'head -c 1000 /dev/zero', { outputBytesMax: 1000 });
+    expect(exact.exit).toMatchObject({ reason: 'exited', code: 0 });
+  });
+
+  check('does not start what is aborted already', async () => {
+    const sandbox = await create();
+    expect((await sh(sandbox, 'touch ran', { signal: AbortSignal.abort() })).exit.reason).toBe('aborted');
+    expect((await sh(sandbox, 'ls')).stdout).toBe('');
+  });
+
+  check('passes on the signal of a command at any moment of its start', async () => {
+    const sandbox = await create();
+    for (const waitMs of [0, 1, 3, 6, 9, 12, 16]) {
+      const abort = new AbortController();
+      void systemClock.sleep(waitMs).then(() => abort.abort());
+      const { exit } = await run(sandbox, ['sleep', '1000'], { signal: abort.signal });
+      expect(exit.reason).toBe('aborted');
+    }
+    expect((await sh(sandbox, 'echo still good')).stdout).toBe('still good\n');
+  });
+
+  check('runs one command after another and none after its end', async () => {
+    const sandbox = await create();
+    const first = run(sandbox, ['sleep', '1000']);
+    await expect(run(sandbox, ['true'])).rejects.toSatisfy(error => isFault(error, 'wrong_state'));
+    await sandbox.destroy();
+    expect((await first).exit.reason).toBe('aborted');
+    await sandbox.destroy();
+    await expect(run(sandbox, ['true'])).rejects.toSatisfy(error => isFault(error, 'wrong_state'));
+  });
+
+  check('runs a hundred commands without leaving a process, dead ones included', async () => {
+    const sandbox = await create({ limits: { ...LIMITS, processCount: 8 } });
+    for (let count = 0; count < 100; count++) expect((await run(sandbox, ['true'])).exit).toMatchObject({ code: 0 });
+    expect(childrenOf(worker.pid)).toEqual([]);
+  });
+
+  check('refuses a second sandbox of one name', async () => {
+    await create({ id: 'twin' });
+    await expect(create({ id: 'twin' })).rejects.toSatisfy(error => isFault(error, 'already_exists'));
+  });
+
+  check('refuses arguments that the system does not take', async () => {
+    await expect(run(await create(), ['echo', 'x'.repeat(200_000)])).rejects.toSatisfy(error => isFault(error, 'too_large'));
+  });
+
+  check('removes whatever an agent has left, and nothing outside', async () => {
+    const outside = join(extra, 'outside');
+    mkdirSync(outside, { recursive: true });
+    writeFileSync(join(outside, 'keep'), '');
+    const sandbox = await create();
+    const { exit, stderr } = await sh(
+      sandbox,
+      `set -e
+      mkdir -p locked/inner && touch locked/inner/file && chmod 0 locked/inner && chmod 0555 locked
+      touch -- '-rf' "$(printf 'a\\nb')" "$(printf 'bad\\377name')" ' '
+      ln -s ${outside} link && ln -s / root && mkfifo pipe && ln -s loop loop
+      i=0; while [ $i -lt 1500 ]; do mkdir deep && cd deep; i=$((i + 1)); done`,
+    );
+    expect([exit, stderr]).toMatchObject([{ code: 0 }, '']);
+    await sandbox.destroy();
+    expect(readdirSync(home.folder).filter(name => name.includes('~'))).toEqual([]);
+    expect(existsSync(join(outside, 'keep'))).toBe(true);
+  });
+
+  check('does not let two sandboxes meet', async () => {
+    const [one, two] = [await create(), await create()];
+    await sh(one, 'echo mine > secret');
+    expect((await sh(two, 'ls -A; find / -name secret 2> /dev/null | head')).stdout).toBe('');
+    if (who !== 'root') return;
+    const owners = readdirSync(home.folder).filter(name => name.includes('~'));
+    const uids = owners.map(name => statSync(join(home.folder, name, 'slot/work')).uid);
+    expect(new Set(uids).size).toBe(2);
+    expect(uids.every(uid => uid >= 50_000)).toBe(true);
+  });
+
+  check('takes no path that a symlink in its own folder makes', async () => {
+    const linked = join(extra, 'linked');
+    symlinkSync('/usr/share', linked);
+    const sandbox = await create({ folders: [{ from: linked, to: '/skep/share' }] });
+    expect((await sh(sandbox, 'ls -d /skep/share/doc')).stdout).toBe('/skep/share/doc\n');
+  });
+});
+
+describe.each(people)('when a worker of $who dies', ({ who, possible }) => {
+  it.skipIf(!possible)('all that it ran dies within half a second, and the next worker removes the rest', async () => {
+    const home = sandboxFolder(who);
+    const dying = await startSandboxWorker({ who, folder: home.folder });
+    const living = await startSandboxWorker({ who, folder: home.folder });
+    const spec = { limits: LIMITS, files: [], folders: [] };
+    const lost = await dying.provider.create({ ...spec, id: 'lost' });
+    const kept = await living.provider.create({ ...spec, id: 'kept' });
+    const mark = `${process.pid}.${who.length}`;
+
+    await new Promise<void>(resolve => {
+      const script = `setsid sleep 8${mark} & (setsid sleep 8${mark} &) ; trap '' TERM HUP; sleep 8${mark}`;
+      void sh(lost, `${script} & echo up; wait`, { onOutput: () => resolve() }).catch(() => {});
+    });
+    await eventually(() => countOf(`8${mark}`) === 3);
+    await dying.kill();
+    const before = systemClock.mono();
+    await eventually(() => countOf(`8${mark}`) === 0);
+    expect(systemClock.mono() - before).toBeLessThan(500);
+
+    expect(readdirSync(home.folder).filter(name => name.includes('~'))).toHaveLength(2);
+    const [first, second] = await Promise.all([living.provider.reapOrphans(), living.provider.reapOrphans()]);
+    expect(first + second).toBe(1);
+    expect(readdirSync(home.folder).filter(name => name.includes('~'))).toEqual([expect.stringMatching(/^kept~/)]);
+    expect((await sh(kept, 'echo alive')).stdout).toBe('alive\n');
+    await kept.destroy();
+    await living.kill();
+    home.remove();
+  });
+});
+
+describe('where no sandbox can be made', () => {
+  const who: Who = 'an ordinary user';
+  const home = sandboxFolder(who);
+  afterAll(() => home.remove());
+
+  async function refusal(start: Parameters<typeof startSandboxWorker>[0]): Promise<string> {
+    const worker = await startSandboxWorker({ folder: home.folder, ...start });
+    try {
+      const probe = await worker.provider.probe();
+      await expect(worker.provider.create({ id: 'x', limits: LIMITS, files: [], folders: [] })).rejects.toSatisfy(error =>
+        isFault(error, 'sandbox_unavailable'),
+      );
+      return probe.ok ? 'a sandbox was made' : `${probe.why} → ${probe.hint}`;
+    } finally {
+      await worker.kill();
+    }
+  }
+
+  it('names the program that is missing and its package', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'skep-empty-'));
+    expect(await refusal({ who, path: empty })).toBe(`bwrap is not on ${empty} → apt-get install bubblewrap`);
+    for (const name of ['bwrap', 'unshare']) symlinkSync(`/usr/bin/${name}`, join(empty, name));
+    execFileSync('chmod', ['755', empty]);
+    expect(await refusal({ who, path: empty })).toBe(`setpriv is not on ${empty} → apt-get install util-linux`);
+    rmSync(empty, { recursive: true });
+  });
+
+  it('names the setting that switches user namespaces off', async () => {
+    const off = ['sh', '-c', 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"', 'sh'];
+    const wrap = ['unshare', '--user', '--map-current-user', '--keep-caps', ...off];
+    expect(await refusal({ who, wrap })).toMatch(/unshare.* → .*sysctl -w user\.max_user_namespaces=15000/);
+  });
+
+  it('says that the folder cannot be written', async () => {
+    expect(await refusal({ who, folder: '/proc/skep' })).toMatch(
+      /^the folder \/proc\/skep cannot be used: .* → make it a folder of the user/,
+    );
+  });
+
+  it('refuses as a root that has no other user ids', async () => {
+    expect(await refusal({ who, wrap: ['unshare', '--user', '--map-root-user'] })).toMatch(/no other user id/);
+  });
+
+  it.skipIf(process.geteuid?.() !== 0)('says that the disk is full', async () => {
+    const small = mkdtempSync(join(tmpdir(), 'skep-small-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', small]);
+    const worker = await startSandboxWorker({ who: 'root', folder: small });
+    try {
+      const files = [{ path: '/skep/big', content: 'x'.repeat(400_000) }];
+      const create = worker.provider.create({ id: 'big', limits: LIMITS, files, folders: [] });
+      await expect(create).rejects.toSatisfy(error => isFault(error, 'disk_full'));
+      expect(readdirSync(small).filter(name => name.includes('~'))).toEqual([]);
+      const sandbox = await worker.provider.create({ id: 'small', limits: LIMITS, files: [], folders: [] });
+      await expect(run(sandbox, ['cat'], { stdin: 'x'.repeat(400_000) })).rejects.toSatisfy(error => isFault(error, 'disk_full'));
+      await sandbox.destroy();
+    } finally {
+      await worker.kill();
+      execFileSync('umount', [small]);
+      rmSync(small, { recursive: true });
+    }
+  });
+});
+
+function countOf(argument: string): number {
+  return allPids().filter(pid => processInfo(pid)?.argv.includes(argument)).length;
+}
+
+function childrenOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+}
+
+async function eventually(holds: () => boolean): Promise<void> {
+  const until = systemClock.mono() + 5000;
+  while (!holds()) {
+    if (systemClock.mono() > until) throw new Error('it did not come about in 5 s');
+    await systemClock.sleep(5);
+  }
+}

@@ -1,0 +1,201 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Fault } from '../../src/kernel/fault.ts';
+import type { FaultCode } from '../../src/kernel/fault.ts';
+import type {
+  Sandbox,
+  SandboxCommand,
+  SandboxExit,
+  SandboxProbe,
+  SandboxProvider,
+  SandboxSpec,
+} from '../../src/worker/sandbox.ts';
+
+type PlainCommand = Omit<SandboxCommand, 'onOutput' | 'onStart' | 'signal'>;
+
+export type Call = { readonly id: number } & (
+  | { readonly verb: 'probe' | 'reap' }
+  | { readonly verb: 'create'; readonly spec: SandboxSpec }
+  | {
+      readonly verb: 'exec';
+      readonly sandbox: number;
+      readonly command: { readonly plain: PlainCommand; readonly aborted: boolean };
+    }
+  | { readonly verb: 'destroy'; readonly sandbox: number }
+  | { readonly verb: 'abort'; readonly exec: number }
+);
+
+export interface Answer {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: { readonly message: string; readonly code?: FaultCode; readonly hint?: string | undefined };
+  readonly stream?: 'stdout' | 'stderr';
+  readonly chunk?: Uint8Array;
+  readonly started?: true;
+}
+
+export type Who = 'root' | 'an ordinary user';
+
+/** Those that this process can be; as an ordinary user nobody can become root. */
+export const people: readonly { readonly who: Who; readonly possible: boolean }[] = [
+  { who: 'root', possible: process.geteuid?.() === 0 },
+  { who: 'an ordinary user', possible: true },
+];
+
+export interface SandboxWorker {
+  readonly provider: SandboxProvider;
+  /** Where it keeps its sandboxes. */
+  readonly folder: string;
+  readonly pid: number;
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+}
+
+interface Start {
+  readonly who: Who;
+  /** The folder of an earlier worker; a new one otherwise. */
+  readonly folder?: string;
+  readonly path?: string;
+  /** Wraps the command line of the worker. */
+  readonly wrap?: readonly string[];
+}
+
+const ORDINARY = 65534;
+const repository = join(import.meta.dirname, '../..');
+
+/** A folder as a worker would have it: root's lies under a path that only root can walk. */
+export function sandboxFolder(who: Who): { readonly folder: string; remove(): void } {
+  const top = mkdtempSync(join(tmpdir(), 'skep-sandboxes-'));
+  const folder = join(top, 'home', 'sandboxes');
+  mkdirSync(folder, { recursive: true });
+  if (who === 'an ordinary user' && process.geteuid?.() === 0) {
+    chmodSync(top, 0o755);
+    for (const path of [join(top, 'home'), folder]) chownSync(path, ORDINARY, ORDINARY);
+  }
+  return { folder, remove: () => rmSync(top, { recursive: true, force: true }) };
+}
+
+/** Starts a worker process that serves the port over its IPC channel. */
+export async function startSandboxWorker({
+  who,
+  folder = sandboxFolder(who).folder,
+  path,
+  wrap = [],
+}: Start): Promise<SandboxWorker> {
+  const [program, ...args] = [
+    ...becoming(who),
+    ...wrap,
+    process.execPath,
+    '--import',
+    'tsx',
+    'test/fixtures/sandbox-worker.ts',
+    folder,
+  ];
+  const child = spawn(program ?? '', [...args, ...(path === undefined ? [] : [path])], {
+    cwd: repository,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'advanced',
+    env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, TSX_DISABLE_CACHE: '1' },
+  });
+  const waiting = new Map<number, (answer: Answer) => void>();
+  const gone = new Promise<void>(resolve => {
+    child.once('exit', () => {
+      for (const [id, tell] of waiting) tell({ id, error: { message: 'the worker is dead' } });
+      resolve();
+    });
+  });
+  const ready = new Promise<Answer>(resolve => waiting.set(0, resolve));
+  child.on('message', answer => waiting.get((answer as Answer).id)?.(answer as Answer));
+  const { error } = await ready;
+  if (error) throw new Error(error.message);
+
+  let last = 0;
+  function ask(call: (id: number) => Call, onEvent: (answer: Answer) => void = () => {}): Promise<unknown> {
+    const id = ++last;
+    return new Promise((resolve, reject) => {
+      waiting.set(id, answer => {
+        if (answer.stream || answer.started) return onEvent(answer);
+        waiting.delete(id);
+        if (answer.error)
+          reject(
+            answer.error.code
+              ? new Fault(answer.error.code, { message: answer.error.message, ...hint(answer) })
+              : new Error(answer.error.message),
+          );
+        else resolve(answer.value);
+      });
+      child.send(call(id));
+    });
+  }
+
+  return {
+    provider: providerOver(ask),
+    folder,
+    pid: child.pid ?? 0,
+    async kill() {
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+type Ask = (call: (id: number) => Call, onEvent?: (answer: Answer) => void) => Promise<unknown>;
+
+function providerOver(ask: Ask): SandboxProvider {
+  return {
+    name: 'bubblewrap of another process',
+    probe: async () => (await ask(id => ({ id, verb: 'probe' }))) as SandboxProbe,
+    reapOrphans: async () => (await ask(id => ({ id, verb: 'reap' }))) as number,
+    async create(spec) {
+      const sandbox = (await ask(id => ({ id, verb: 'create', spec }))) as number;
+      return {
+        id: spec.id,
+        exec: command => execOver(ask, sandbox, command),
+        destroy: async () => void (await ask(id => ({ id, verb: 'destroy', sandbox }))),
+      } satisfies Sandbox;
+    },
+  };
+}
+
+async function execOver(ask: Ask, sandbox: number, command: SandboxCommand): Promise<SandboxExit> {
+  const { onOutput, onStart, signal, ...plain } = command;
+  let exec = 0;
+  const abort = () => void ask(id => ({ id, verb: 'abort', exec }));
+  signal?.addEventListener('abort', abort);
+  const exit = await ask(
+    id => {
+      exec = id;
+      return { id, verb: 'exec', sandbox, command: { plain, aborted: signal?.aborted ?? false } };
+    },
+    ({ stream, chunk, started }) => {
+      if (started) onStart?.();
+      if (stream && chunk) onOutput(stream, Buffer.from(chunk));
+    },
+  ).finally(() => signal?.removeEventListener('abort', abort));
+  return exit as SandboxExit;
+}
+
+/** The repository may lie under a path that only root can walk: then the other user sees it at a place of its own. */
+function becoming(who: Who): string[] {
+  if (who === 'root' || process.geteuid?.() !== 0) return [];
+  const script = 'mount --rbind "$1" /mnt && cd /mnt && shift && exec "$@"';
+  const id = String(ORDINARY);
+  return [
+    'unshare',
+    '--mount',
+    '--propagation',
+    'private',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    repository,
+    ...['setpriv', '--reuid', id, '--regid', id, '--clear-groups'],
+  ];
+}
+
+function hint({ error }: Answer): { hint?: string } {
+  return error?.hint === undefined ? {} : { hint: error.hint };
+}
