@@ -8,6 +8,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
 import type { BlobStore, ClaimDesk, RunSettings } from '../stages/runs/index.ts';
+import { progressRoutes } from '../observers/progress/routes.ts';
 import { protocolRoutes } from '../stages/runs/protocol/routes.ts';
 import { runRoutes } from '../stages/runs/routes.ts';
 import { hitlRoutes } from '../stages/tickets/hitl/routes.ts';
@@ -75,6 +76,7 @@ function registerApi(api: Api, parts: AppParts): void {
   projectRoutes(api, parts.database);
   tokenRoutes(api, parts.database);
   hitlRoutes(api, parts.database);
+  progressRoutes(api, parts.database);
   ticketRoutes(api, parts.database);
   runRoutes(api, parts);
   protocolRoutes(api, parts);

@@ -31,8 +31,8 @@ export interface Protocol {
   heartbeat(key: LeaseKey, progress: Progress, call: Call): Promise<{ leaseMs: number; heartbeatMs: number }>;
   /** Returns how many bytes the server holds. */
   appendLog(key: LeaseKey, chunk: { offset: number; bytes: Uint8Array }, call: Call): Promise<number>;
-  /** Returns the name of the stored blob. */
-  putBundle(key: LeaseKey, path: string, call: Call): Promise<string>;
+  /** Sends all of an open file. Returns the name of the stored blob. */
+  putBundle(key: LeaseKey, descriptor: number, call: Call): Promise<string>;
   report(key: LeaseKey, event: { type: string; payload: Record<string, unknown> }, call: Call): Promise<void>;
   complete(key: LeaseKey, result: RunResult, call: Call): Promise<void>;
   fail(key: LeaseKey, failure: { class: FailureClass; message: string }, call: Call): Promise<void>;
@@ -71,12 +71,9 @@ export function workerProtocol(client: Client): Protocol {
       });
       return size;
     },
-    async putBundle({ runId, token }, path, call) {
+    async putBundle({ runId, token }, descriptor, call) {
       const { blob } = await client.request('PUT', `/api/runs/${runId}/bundle`, {
-        raw: {
-          type: 'application/octet-stream',
-          content: () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
-        },
+        raw: { type: 'application/octet-stream', content: () => contentOf(descriptor) },
         headers: { [leaseHeader]: token },
         schema: bundleStored,
         timeoutMs: uploadTimeoutMs,
@@ -97,4 +94,9 @@ export function workerProtocol(client: Client): Protocol {
 
 function named({ runId, token }: LeaseKey): { run_id: string; token: string } {
   return { run_id: runId, token };
+}
+
+/** From its beginning, also when it is sent again. */
+function contentOf(descriptor: number): ReadableStream<Uint8Array> {
+  return Readable.toWeb(createReadStream('', { fd: descriptor, start: 0, autoClose: false })) as ReadableStream<Uint8Array>;
 }

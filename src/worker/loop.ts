@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Claimed } from '../../contract/runs.ts';
 import type { Client } from '../client/index.ts';
@@ -10,7 +11,6 @@ import { createClaims } from './claims.ts';
 import type { Claims, Trouble } from './claims.ts';
 import { workerProtocol } from './client.ts';
 import { createRepositories } from './repository/index.ts';
-import { openRunFiles } from './run/files.ts';
 import { executeRun } from './run/index.ts';
 import type { RunEnd, RunTools } from './run/index.ts';
 import type { SandboxProvider } from './sandbox.ts';
@@ -137,7 +137,9 @@ async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools>
   const orphans = await sandboxes.reapOrphans();
   if (orphans > 0) log.warn({ orphans }, 'sandboxes that another worker had left were removed');
   const repositories = await createRepositories(join(folder, 'repositories'));
-  return { ...options, protocol: workerProtocol(options.client), repositories, folder: await openRunFiles(join(folder, 'runs')) };
+  const runFolder = join(folder, 'runs');
+  await mkdir(runFolder, { recursive: true, mode: 0o700 });
+  return { ...options, protocol: workerProtocol(options.client), repositories, folder: runFolder };
 }
 
 function claimsOf(options: WorkerOptions, { protocol }: RunTools, signal: AbortSignal): Claims {

@@ -245,7 +245,7 @@ describe.each(people)('bubblewrap as $who', ({ who, possible }) => {
       mkdir -p locked/inner && touch locked/inner/file && chmod 0 locked/inner && chmod 0555 locked
       touch -- '-rf' "$(printf 'a\\nb')" "$(printf 'bad\\377name')" ' '
       ln -s ${outside} link && ln -s / root && mkfifo pipe && ln -s loop loop
-      i=0; while [ $i -lt 1500 ]; do mkdir deep && cd deep; i=$((i + 1)); done`,
+      i=0; while [ $i -lt 1500 ]; do mkdir deep && cd -P deep; i=$((i + 1)); done`,
     );
     expect([exit, stderr]).toMatchObject([{ code: 0 }, '']);
     await sandbox.destroy();

@@ -97,7 +97,7 @@ export async function startSandboxWorker({
     cwd: repository,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
-    env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, TSX_DISABLE_CACHE: '1' },
+    env: { PATH: process.env['PATH'], HOME: folder, TSX_DISABLE_CACHE: '1' },
   });
   const waiting = new Map<number, (answer: Answer) => void>();
   const gone = new Promise<void>(resolve => {

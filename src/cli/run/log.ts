@@ -28,40 +28,39 @@ export function runLog(world: World): Command {
 /** Prints the log, byte for byte where stdout is no terminal. With `follow` it goes on until the run has ended. */
 export async function printLog(context: Context, id: string, follow: boolean): Promise<void> {
   const print = printer(context);
-  for (let offset = 0; ; ) {
+  let offset = 0;
+  let answeredAt: number | undefined;
+  for (;;) {
     try {
       // Asked before the log is read: what is written after the run has ended is nothing.
       const isLast = !follow || hasEnded(await runById(context, id));
-      offset += await copyLog(context, { path: `/api/runs/${id}/log?offset=${offset}`, print });
+      await copyLog(context, `/api/runs/${id}/log?offset=${offset}`, chunk => {
+        // Counted as it comes, so that after a broken connection nothing is printed twice.
+        offset += chunk.length;
+        print(chunk);
+      });
       if (isLast) return;
+      answeredAt = context.clock.mono();
     } catch (error) {
-      // A server that is restarted is no reason to stop watching; at the first look it is.
-      if (!(follow && offset > 0 && isFault(error, 'server_unavailable'))) throw error;
+      // A server that is started anew is no reason to stop watching; at the first look, or for long, it is.
+      const isPatient = answeredAt !== undefined && context.clock.mono() - answeredAt < patienceMs;
+      if (!isPatient || !isFault(error) || !error.kind.retry) throw error;
     }
     await context.clock.sleep(pollMs);
   }
 }
 
 const pollMs = 700;
+const patienceMs = 60_000;
 
 /** Copies while it arrives, and not by the client, which answers text: offsets count bytes, and logs can be large. */
-async function copyLog(
-  { server, token }: Context,
-  { path, print }: { readonly path: string; readonly print: (chunk: Uint8Array) => void },
-): Promise<number> {
-  let bytes = 0;
+async function copyLog({ server, token }: Context, path: string, print: (chunk: Uint8Array) => void): Promise<void> {
   try {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const answer = await fetch(`${server}${path}`, { headers, redirect: 'error' });
     if (!answer.ok) throw faultOfAnswer(answer, await answer.text());
-    for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      print(chunk);
-    }
-    return bytes;
+    for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) print(chunk);
   } catch (error) {
-    // What was printed must not be printed again: the next look begins behind it.
-    if (bytes > 0) return bytes;
     throw faultOfNetwork(error, { server, timeoutMs: 0, timedOut: false });
   }
 }

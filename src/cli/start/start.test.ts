@@ -24,9 +24,9 @@ interface Ready {
 }
 
 /** `skep start --json` as a process of its own. */
-function start(before: readonly string[] = []) {
+function start({ before = [], port = '0' }: { before?: readonly string[]; port?: string } = {}) {
   const main = join(import.meta.dirname, '../main.ts');
-  const skepStart = [process.execPath, '--import', tsx, main, 'start', '--json', '--port', '0', '--home', home];
+  const skepStart = [process.execPath, '--import', tsx, main, 'start', '--json', '--port', port, '--home', home];
   const [program = '', ...args] = [...before, ...skepStart];
   const child = spawn(program, args, {
     env: { PATH: process.env['PATH'], SKEP_RETRY_MS: '0' },
@@ -82,7 +82,7 @@ describe('skep start', () => {
       'mount --bind /dev/null "$(command -v bwrap)" && exec "$@"',
       'sh',
     ];
-    const { code, err } = await start(hide).ended;
+    const { code, err } = await start({ before: hide }).ended;
     expect(code).toBe(7);
     expect(JSON.parse(err)).toMatchObject({ code: 'sandbox_unavailable', hint: expect.stringContaining('skep server') });
     expect(existsSync(join(home, 'postgres'))).toBe(false);
@@ -110,16 +110,17 @@ describe('skep start', () => {
     const { code, lines, err } = await first.ended;
     expect({ code, err }).toEqual({ code: 130, err: '' });
     expect(lines.map(line => line['event'])).toEqual(['ready', 'claimed', 'stopping', expect.any(String), 'stopped']);
-    await log;
     expect(existsSync(join(home, 'postgres', 'data', 'postmaster.pid'))).toBe(false);
 
-    const second = start();
+    const second = start({ port: new URL(url).port });
     const ready = (await second.event('ready')) as unknown as Ready;
     expect(ready.admin_token).toBeUndefined();
     // The token of the first start holds, and the run that was handed back is tried again.
     expect(await second.event('claimed')).toMatchObject({ subject: { id: 'TKT-001' } });
-    const shown = await skep(['ticket', 'show', '1', '--json'], { env: { ...env, SKEP_SERVER: ready.url } });
+    const shown = await skep(['ticket', 'show', '1', '--json'], { env });
     expect(JSON.parse(shown.out)).toMatchObject({ id: 'TKT-001', title: 'wait' });
+    // Who watched the first run has come back by himself, and sees that it has ended.
+    expect(await log).toMatchObject({ code: 0, out: expect.stringMatching(/^begun\n/) });
     second.child.kill('SIGTERM');
     await second.event('stopping');
     second.child.kill('SIGINT');

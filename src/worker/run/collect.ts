@@ -1,6 +1,6 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { runFailure } from '../failure.ts';
 import type { Sandbox } from '../sandbox.ts';
+import type { NamelessFile } from './files.ts';
 import { gitInside } from './inside.ts';
 import type { Answer, InsideOptions } from './inside.ts';
 
@@ -10,8 +10,8 @@ export interface Work {
   readonly base: string | undefined;
   /** Of the commit that holds what the agent did not commit itself. */
   readonly message: string;
-  /** Where the bundle goes on the host; the file must not exist. */
-  readonly bundlePath: string;
+  /** Where the bundle goes on the host. */
+  readonly bundle: NamelessFile;
   readonly bundleBytesMax: number;
   readonly signal: AbortSignal;
 }
@@ -32,7 +32,7 @@ export async function collect(work: Work): Promise<Collected> {
   const head = await headOf(work);
   if (head === undefined || head === work.base) throw runFailure('no_changes', 'The agent ended well but changed nothing');
   await git(work, ['update-ref', `refs/heads/${work.branch}`, head]);
-  await bundle(work);
+  await makeBundle(work);
   return { head, summary: await summaryOf(work, head) };
 }
 
@@ -51,30 +51,20 @@ async function headOf({ sandbox, base, signal }: Work): Promise<string | undefin
   return head;
 }
 
-async function bundle(work: Work): Promise<void> {
+async function makeBundle(work: Work): Promise<void> {
   const { bundleBytesMax } = work;
-  const file = openSync(work.bundlePath, 'wx', 0o600);
   let bytes = 0;
   const store = (chunk: Buffer): void => {
     bytes += chunk.length;
-    // Written at once: the next chunk waits, so memory holds one. What is over the limit is not kept.
-    if (bytes <= bundleBytesMax) writeAll(file, chunk);
+    if (bytes <= bundleBytesMax) work.bundle.append(chunk);
   };
-  try {
-    const revisions = [`refs/heads/${work.branch}`, ...(work.base === undefined ? [] : [`^${work.base}`])];
-    const options = { signal: work.signal, onStdout: store, outputBytesMax: bundleBytesMax + 65_536 };
-    const answer = await gitInside(work.sandbox, ['bundle', 'create', '--quiet', '-', ...revisions], options);
-    if (bytes > bundleBytesMax || answer.reason === 'output_limit') {
-      throw runFailure('output_limit', `The result is too large: its git bundle has more than ${bundleBytesMax} bytes`);
-    }
-    if (answer.code !== 0) throw broken(answer);
-  } finally {
-    closeSync(file);
+  const revisions = [`refs/heads/${work.branch}`, ...(work.base === undefined ? [] : [`^${work.base}`])];
+  const options = { signal: work.signal, onStdout: store, outputBytesMax: bundleBytesMax + 65_536 };
+  const answer = await gitInside(work.sandbox, ['bundle', 'create', '--quiet', '-', ...revisions], options);
+  if (bytes > bundleBytesMax || answer.reason === 'output_limit') {
+    throw runFailure('output_limit', `The result is too large: its git bundle has more than ${bundleBytesMax} bytes`);
   }
-}
-
-export function writeAll(file: number, chunk: Buffer): void {
-  for (let offset = 0; offset < chunk.length; ) offset += writeSync(file, chunk, offset);
+  if (answer.code !== 0) throw broken(answer);
 }
 
 /** For people only, so a failure is no matter. */

@@ -1,21 +1,28 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { processInfo } from '../../kernel/process-info.ts';
 
-/**
- * Makes the folder in which this process keeps the files of its runs, and removes those of workers that died: their runs have
- * gone to others. Several workers share `parent`, so each folder names its process and when that was started.
- */
-export async function openRunFiles(parent: string): Promise<string> {
-  const own = join(parent, `${process.pid}-${processInfo(process.pid)?.start ?? ''}`);
-  await mkdir(own, { recursive: true, mode: 0o700 });
-  for (const name of await readdir(parent)) {
-    if (isDead(name)) await rm(join(parent, name), { recursive: true, force: true });
-  }
-  return own;
+/** A file of the host that no agent can reach. It has no name, so nothing is left of it when the worker dies. */
+export interface NamelessFile {
+  readonly descriptor: number;
+  /** Writes all of it before it returns: the next chunk waits, and memory holds one. */
+  append(chunk: Uint8Array): void;
+  close(): void;
 }
 
-function isDead(name: string): boolean {
-  const [, pid, start] = /^(\d+)-(.*)$/.exec(name) ?? [];
-  return pid !== undefined && processInfo(Number(pid))?.start !== start;
+export function openNameless(folder: string): NamelessFile {
+  const path = join(folder, randomUUID());
+  const descriptor = openSync(path, 'wx+', 0o600);
+  unlinkSync(path);
+  let isOpen = true;
+  return {
+    descriptor,
+    append(chunk) {
+      for (let offset = 0; offset < chunk.length; ) offset += writeSync(descriptor, chunk, offset);
+    },
+    close() {
+      if (isOpen) closeSync(descriptor);
+      isOpen = false;
+    },
+  };
 }

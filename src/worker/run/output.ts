@@ -1,16 +1,16 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Protocol } from '../client.ts';
 import type { Lease } from '../lease.ts';
-import { writeAll } from './collect.ts';
+import { openNameless } from './files.ts';
 
 export interface OutputOptions {
   readonly lease: Lease;
   readonly protocol: Protocol;
-  /** A file of the host for what the server does not have yet; must not exist. */
-  readonly path: string;
+  /** On the host, for what the server does not have yet. */
+  readonly folder: string;
   /** Bytes kept; what comes after them is dropped. */
   readonly bytesMax: number;
   readonly clock: Clock;
@@ -34,8 +34,8 @@ const chunkBytesMax = 262_144;
 const tailBytes = 4_096;
 
 /** Chunks go out every 200 ms or 64 KiB. */
-export function createOutput({ lease, protocol, path, bytesMax, clock, log }: OutputOptions): Output {
-  const file = openSync(path, 'wx+', 0o600);
+export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: OutputOptions): Output {
+  const file = openNameless(folder);
   let written = 0;
   let sent = 0;
   let tail = Buffer.alloc(0);
@@ -49,7 +49,7 @@ export function createOutput({ lease, protocol, path, bytesMax, clock, log }: Ou
     const kept = chunk.subarray(0, bytesMax - written);
     if (hasEnded || failure !== undefined || kept.length === 0) return;
     try {
-      writeAll(file, kept);
+      file.append(kept);
     } catch (cause) {
       failure = new Fault('disk_full', { message: "The worker could not keep the agent's output", cause });
       return;
@@ -75,7 +75,7 @@ export function createOutput({ lease, protocol, path, bytesMax, clock, log }: Ou
 
   async function sendNext(): Promise<void> {
     const bytes = Buffer.alloc(Math.min(written - sent, chunkBytesMax));
-    readSync(file, bytes, 0, bytes.length, sent);
+    readSync(file.descriptor, bytes, 0, bytes.length, sent);
     try {
       await lease.send((key, call) => protocol.appendLog(key, { offset: sent, bytes }, call));
       sent += bytes.length;
@@ -97,7 +97,7 @@ export function createOutput({ lease, protocol, path, bytesMax, clock, log }: Ou
       hasEnded = true;
       wakeUp();
       await pumping;
-      closeSync(file);
+      file.close();
       if (failure !== undefined) throw failure;
     },
   };

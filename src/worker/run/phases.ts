@@ -1,5 +1,3 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Claimed, RunResult } from '../../../contract/runs.ts';
 import { failpoint } from '../../kernel/failpoint.ts';
 import { lastWords, runFailure } from '../failure.ts';
@@ -9,6 +7,7 @@ import type { Sandbox } from '../sandbox.ts';
 import { checkOut, mirrorInside } from './checkout.ts';
 import { collect } from './collect.ts';
 import type { RunTools } from './index.ts';
+import { openNameless } from './files.ts';
 import { gitFiles } from './inside.ts';
 import { createOutput } from './output.ts';
 import { createReports } from './reports.ts';
@@ -27,8 +26,6 @@ export interface Started {
 interface Run extends Started {
   readonly reports: Reports;
   readonly task: Task;
-  /** Holds this run's files on the host; no agent can reach it. */
-  readonly folder: string;
   /** Names the sandbox; another lease of the same run gets another one. */
   readonly name: string;
 }
@@ -42,10 +39,10 @@ export async function carryOut(started: Started): Promise<RunResult> {
     ...started,
     reports: createReports({ ...tools, lease }),
     task: taskOf(claimed, tools.agents),
-    folder: join(tools.folder, name),
     name,
   };
   const phase = (phase: string): void => run.reports.add('phase.started', { phase });
+  const bundle = openNameless(tools.folder);
   let sandbox: Sandbox | undefined;
   try {
     phase('prepare_sandbox');
@@ -60,25 +57,23 @@ export async function carryOut(started: Started): Promise<RunResult> {
     await runAgent(run, sandbox, () => phase('stream'));
 
     phase('collect');
-    const bundlePath = join(run.folder, 'result.bundle');
     const bundleBytesMax = claimed.limits.bundle_bytes_max;
     const message = run.task.commitMessage;
-    const { head, summary } = await collect({ sandbox, branch, base: origin.base, message, bundlePath, bundleBytesMax, signal });
+    const { head, summary } = await collect({ sandbox, branch, base: origin.base, message, bundle, bundleBytesMax, signal });
 
     phase('submit');
-    const bundle = await lease.send((key, call) => tools.protocol.putBundle(key, bundlePath, call));
-    const result = { summary, ...(origin.base === undefined ? {} : { base: origin.base }), head, branch, bundle };
+    const blob = await lease.send((key, call) => tools.protocol.putBundle(key, bundle.descriptor, call));
+    const result = { summary, ...(origin.base === undefined ? {} : { base: origin.base }), head, branch, bundle: blob };
     await submit(run, result);
     return result;
   } finally {
+    bundle.close();
     await tearDown(run, sandbox);
   }
 }
 
-async function prepareSandbox({ claimed, tools, folder, name, task, lease, signal }: Run, origin: Origin): Promise<Sandbox> {
+async function prepareSandbox({ claimed, tools, name, task, lease }: Run, origin: Origin): Promise<Sandbox> {
   const { limits } = claimed;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  signal.throwIfAborted();
   const sandbox = await tools.sandboxes.create({
     id: name,
     limits: {
@@ -96,9 +91,9 @@ async function prepareSandbox({ claimed, tools, folder, name, task, lease, signa
 
 /** Resolves when the agent says that it is done; throws a run failure when it ended in any other way. */
 async function runAgent(run: Run, sandbox: Sandbox, onStart: () => void): Promise<void> {
-  const { claimed, tools, lease, reports, task, folder, signal } = run;
+  const { claimed, tools, lease, reports, task, signal } = run;
   const outputBytesMax = claimed.limits.output_bytes_max;
-  const output = createOutput({ ...tools, lease, path: join(folder, 'output.log'), bytesMax: outputBytesMax });
+  const output = createOutput({ ...tools, lease, bytesMax: outputBytesMax });
   try {
     const outcome = await task.agent.run({
       sandbox,
@@ -143,14 +138,11 @@ async function submit({ tools, lease, reports, signal }: Run, result: RunResult)
   });
 }
 
-async function tearDown({ tools, folder }: Run, sandbox: Sandbox | undefined): Promise<void> {
+async function tearDown({ tools }: Run, sandbox: Sandbox | undefined): Promise<void> {
   await sandbox?.destroy().catch((error: unknown) => {
     tools.log.error(
       { sandbox: sandbox.id, error: String(error) },
       'a sandbox could not be removed; the next start of a worker tries again',
     );
-  });
-  await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
-    tools.log.warn({ folder, error: String(error) }, 'the files of a run could not be removed');
   });
 }

@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { resolveDatabase } from '../../src/db/connect.ts';
+import { type Database, openDatabase } from '../../src/db/database.ts';
+import { startEmbedded, stopEmbedded } from '../../src/db/embedded/index.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { openPool, type Pool } from '../../src/db/pool.ts';
+import { flow } from '../../src/flow.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { bootstrapAccess } from '../../src/support/access/index.ts';
+import { createProject } from '../../src/support/projects/index.ts';
+import type { Stage } from './bench.ts';
+
+export interface Place {
+  readonly database: Database;
+  readonly tenantId: string;
+  readonly projectId: string;
+  /** Past every wall, to fill tables. */
+  readonly superuser: Pool;
+  /** The engine role's, with as many connections as there are claimers; the product's own has 12. */
+  readonly enginePool: Pool;
+}
+
+/** A home of its own below the system's folder for temporary files; removed at the end with the database in it. */
+export function temporaryHome(stage: Stage): string {
+  const home = mkdtempSync(join(tmpdir(), 'skep-bench-'));
+  stage.atEnd(async () => {
+    await stopEmbedded(home);
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return home;
+}
+
+/** A migrated embedded database with a tenant and a project, and no server on it. */
+export async function openPlace(stage: Stage): Promise<Place> {
+  const home = temporaryHome(stage);
+  const options = { home, clock: systemClock, log: silentLog };
+  const { superuserUrl } = await startEmbedded(options);
+  const { ownerUrl, appUrl, engineUrl, names, version } = await resolveDatabase(options);
+  stage.measuredOn(version);
+  await migrate(ownerUrl, names, silentLog);
+  const database = openDatabase({ appUrl, engineUrl, routes: flow, clock: systemClock, log: silentLog });
+  const superuser = openPool(inSkep(superuserUrl), silentLog, 2);
+  const enginePool = openPool(engineUrl, silentLog, 16);
+  stage.atEnd(async () => {
+    await Promise.all([database.close(), superuser.close(), enginePool.close()]);
+  });
+  const { tenantId } = await bootstrapAccess(database);
+  const project = await database.request({ tenantId, actor: 'bench' }, tx => createProject(tx, { name: 'bench' }));
+  return { database, tenantId, projectId: project.id, superuser, enginePool };
+}
+
+function inSkep(url: string): string {
+  const changed = new URL(url);
+  changed.pathname = '/skep';
+  return changed.href;
+}

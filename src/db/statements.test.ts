@@ -1,0 +1,181 @@
+import { readdirSync } from 'node:fs';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { query, type TestDatabase, testDatabase } from '../../test/harness/database.ts';
+import { statement, type Statement } from './statement.ts';
+
+/** Raise it with every statement that is added: fewer means that the walk has lost a file. */
+const statementCountMin = 71;
+
+/** Planned by the app role alone; every other statement must suit the engine. */
+const appOnly = [
+  'delete_dependencies',
+  'insert_dependencies',
+  'insert_message',
+  'insert_project',
+  'insert_session',
+  'move_session',
+  'move_spec',
+  'put_spec',
+  'session_for_update',
+  'take_numbers',
+  'update_project',
+];
+
+interface Found {
+  readonly file: string;
+  readonly statement: Statement<unknown>;
+}
+
+let place: TestDatabase;
+let roles: { readonly app: pg.Client; readonly engine: pg.Client };
+let all: Found[];
+
+beforeAll(async () => {
+  place = await testDatabase();
+  await fill();
+  roles = { app: await connect(place.appUrl), engine: await connect(place.engineUrl) };
+  all = await statements();
+});
+
+afterAll(async () => {
+  await Promise.all([roles.app.end(), roles.engine.end()]);
+  await place.close();
+});
+
+describe('every statement', () => {
+  test('is found, and has a name of its own', () => {
+    expect(all.length).toBeGreaterThanOrEqual(statementCountMin);
+    expect(duplicates(all)).toEqual([]);
+  });
+
+  test('is planned by the role that uses it', async () => {
+    const wrong: string[] = [];
+    const byApp: string[] = [];
+    for (const { file, statement } of all) {
+      const [app, engine] = [await plan(roles.app, statement), await plan(roles.engine, statement)];
+      if (app.ok && !engine.ok) byApp.push(statement.name);
+      if (!app.ok && !engine.ok) wrong.push(`${file} ${statement.name}: ${engine.why}`);
+    }
+    expect(wrong).toEqual([]);
+    expect(byApp.sort()).toEqual(appOnly);
+  });
+
+  test('a wrong one is reported', async () => {
+    const misspelt = statement('misspelt', 'select subjekt_id from runs where tenant_id = $1');
+    expect(await plan(roles.engine, misspelt)).toEqual({ ok: false, why: 'column "subjekt_id" does not exist' });
+    const denied = statement('denied', 'select from servers where id = $1');
+    expect(await plan(roles.app, denied)).toEqual({ ok: false, why: 'permission denied for table servers' });
+    const found = { file: 'a.sql.ts', statement: misspelt };
+    expect(duplicates([found, { ...found, file: 'b.sql.ts' }])).toEqual(['misspelt']);
+  });
+});
+
+describe(`the plans that carry the engine, on ${inject('postgres').version} with 60,000 runs`, () => {
+  test.each(['force_generic_plan', 'force_custom_plan'])('%s: the claim walks the queue in its order', async mode => {
+    const text = await planOf('claim_run', mode);
+    expect(text).toContain('Index Scan using runs_queue on runs');
+    expect(text).not.toMatch(/Sort Key|Seq Scan on (runs|tickets)/);
+  });
+
+  test.each([
+    ['expired_runs', 'runs_expiring'],
+    ['renew_lease', 'runs_pkey'],
+    ['lose_run', 'runs_(pkey|expiring)'],
+    ['insert_run', 'runs_of_subject'],
+    ['move_ticket', 'tickets_pkey'],
+    ['hold_dependants', 'ticket_dependants'],
+    ['events_after', 'events_of_(tenant|subject)|events_by_position'],
+  ])('%s uses %s', async (name, index) => {
+    const text = await planOf(name, 'force_generic_plan');
+    expect(text).toMatch(new RegExp(`using (${index})|on (${index})`));
+    expect(text).not.toMatch(/Seq Scan on (runs|tickets|events|ticket_dependencies)/);
+  });
+});
+
+async function planOf(name: string, mode: string): Promise<string> {
+  const found = all.find(each => each.statement.name === name);
+  if (found === undefined) throw new Error(`no statement ${name}`);
+  const planned = await plan(roles.engine, found.statement, mode);
+  if (!planned.ok) throw new Error(planned.why);
+  return planned.text;
+}
+
+async function statements(): Promise<Found[]> {
+  const source = new URL('../', import.meta.url);
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.sql.ts'))
+    .sort();
+  const modules = await Promise.all(files.map(file => import(new URL(file, source).href) as Promise<object>));
+  return modules.flatMap((module, i) =>
+    Object.values(module)
+      .filter(isStatement)
+      .map(found => ({ file: files[i] ?? '', statement: found })),
+  );
+}
+
+function isStatement(value: unknown): value is Statement<unknown> {
+  return typeof value === 'object' && value !== null && 'name' in value && 'text' in value;
+}
+
+function duplicates(found: readonly Found[]): string[] {
+  const names = found.map(each => each.statement.name);
+  return [...new Set(names.filter((name, i) => names.indexOf(name) !== i))];
+}
+
+type Planned = { ok: true; text: string } | { ok: false; why: string };
+
+/** Parses and plans it for parameters that are not known yet, which checks columns, types and rights and runs nothing. */
+async function plan(client: pg.Client, { name, text }: Statement<unknown>, mode = 'force_generic_plan'): Promise<Planned> {
+  const prepared = pg.escapeIdentifier(`${name}_planned`);
+  try {
+    await client.query(`begin; set local plan_cache_mode = ${mode}; prepare ${prepared} as ${text}`);
+    const { rows } = await client.query<{ count: number }>(
+      'select cardinality(parameter_types) as count from pg_prepared_statements where name = $1',
+      [`${name}_planned`],
+    );
+    const values = sample(text, rows[0]?.count ?? 0, mode === 'force_custom_plan');
+    const { rows: lines } = await client.query<{ 'QUERY PLAN': string }>(
+      `explain (costs off) execute ${prepared}${values.length === 0 ? '' : `(${values.join(', ')})`}`,
+    );
+    return { ok: true, text: lines.map(line => line['QUERY PLAN']).join('\n') };
+  } catch (error) {
+    return { ok: false, why: (error as Error).message };
+  } finally {
+    await client.query(`rollback; deallocate all`);
+  }
+}
+
+const claimValues = [`'${'1'.repeat(8)}-0000-4000-8000-000000000000'`, `'w'`, `'\\x00'`, `'{agent:exec}'`, '15000', 'null'];
+
+/** NULLs, but what a worker sends where the plan is made for the values: NULL = anything would plan nothing at all. */
+function sample(text: string, count: number, real: boolean): string[] {
+  return real && text.includes('run_fences') ? claimValues : Array.from({ length: count }, () => 'null');
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, options: '-c search_path=skep' });
+  await client.connect();
+  return client;
+}
+
+/** Enough rows, five of six runs over, that the planner has to choose as it would at work. */
+async function fill(): Promise<void> {
+  await query(
+    place.superuserUrl,
+    `insert into tenants (id, name) values (${claimValues[0]}, 'many');
+     insert into projects (id, tenant_id, name) select id, id, 'p' from tenants;
+     insert into tickets (tenant_id, id, number, project_id, type, title, status)
+       select ${claimValues[0]}, 'TKT-' || (1000 + n), n, ${claimValues[0]}, 'task', 't', 'ready' from generate_series(1, 10000) n;
+     insert into ticket_dependencies (tenant_id, ticket_id, needs_id)
+       select ${claimValues[0]}, 'TKT-' || (1000 + n), 'TKT-' || (999 + n) from generate_series(2, 10000) n;
+     insert into runs (tenant_id, subject_type, subject_id, attempt, state, ended_at, priority)
+       select ${claimValues[0]}, 'ticket', 'TKT-' || (1001 + n % 10000), n / 10000,
+              case when n < 50000 then 'lost' else 'queued' end, case when n < 50000 then now() end, n % 3
+         from generate_series(0, 59999) n;
+     update runs set state = 'working', fence = 1, lease_token_hash = '', lease_expires_at = now() where state = 'queued' and priority = 1;
+     insert into events (tenant_id, type, subject_type, subject_id, actor, position)
+       select ${claimValues[0]}, 'run.queued', 'run', n, 'a', n from generate_series(1, 20000) n;
+     analyze`,
+  );
+}
