@@ -21,13 +21,13 @@ export const flow = {
 type TaskName = (typeof flow)[keyof typeof flow][number];
 
 /** The verb of each task. Each looks at the state that it finds, so a job that is run twice does nothing the second time. */
-export function tasks(database: Database, settings: RunSettings): Readonly<Record<TaskName, Task>> {
+export function tasks({ request, engine }: Database, settings: RunSettings): Readonly<Record<TaskName, Task>> {
   return {
-    cancelSpec: onSubject(database, cancelSpecOf),
-    cancelTickets: onSubject(database, cancelTicketsOf),
-    queueRun: onSubject(database, (tx, ticketId) => queueRun(tx, ticketId, settings)),
-    withdrawRuns: onSubject(database, withdrawRuns),
-    acceptRun: onSubject(database, acceptRun),
+    cancelSpec: onSubject(request, cancelSpecOf),
+    cancelTickets: onSubject(request, cancelTicketsOf),
+    queueRun: onSubject(engine, (tx, ticketId) => queueRun(tx, ticketId, settings)),
+    withdrawRuns: onSubject(engine, withdrawRuns),
+    acceptRun: onSubject(engine, acceptRun),
   };
 }
 

@@ -1,9 +1,10 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../test/harness/cli.ts';
 import type { Answer, Call } from '../../test/harness/cli.ts';
+import { faults } from '../kernel/fault.ts';
 
 let server: Awaited<ReturnType<typeof scriptedServer>> | undefined;
 afterEach(async () => {
@@ -15,6 +16,22 @@ afterEach(async () => {
 async function against(argv: readonly string[], answer: (call: Call) => Answer, token = 'secret') {
   server = await scriptedServer(answer);
   return skep([...argv, '--server', server.url], { env: { SKEP_TOKEN: token } });
+}
+
+/** The help of every command that does something, by its name. */
+async function allHelps(): Promise<[name: string, help: string][]> {
+  const { out } = await skep(['--help']);
+  const nouns = [...out.matchAll(/^ {2}([a-z-]+) .*$/gm)]
+    .map(([, name = '']) => name)
+    .filter(name => !['help', 'skep'].includes(name));
+  const helps: [string, string][] = [];
+  for (const name of nouns) {
+    const { out: help } = await skep([name, '--help']);
+    const verbs = [...help.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map(([, verb = '']) => verb);
+    if (verbs.length === 0) helps.push([name, help]);
+    for (const verb of verbs) helps.push([`${name} ${verb}`, (await skep([name, verb, '--help'])).out]);
+  }
+  return helps;
 }
 
 describe('the program', () => {
@@ -44,21 +61,22 @@ describe('the program', () => {
   });
 
   it('shows help with an example on every command', async () => {
-    const { out } = await skep(['--help']);
-    const nouns = [...out.matchAll(/^ {2}([a-z-]+) .*$/gm)]
-      .map(([, name = '']) => name)
-      .filter(name => !['help', 'skep'].includes(name));
-    expect(nouns).toContain('ticket');
-    const helps: [string, string][] = [];
-    for (const name of nouns) {
-      const { out: help } = await skep([name, '--help']);
-      const verbs = [...help.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map(([, verb = '']) => verb);
-      if (verbs.length === 0) helps.push([name, help]);
-      for (const verb of verbs) helps.push([`${name} ${verb}`, (await skep([name, verb, '--help'])).out]);
-    }
+    const helps = await allHelps();
     expect(helps.length).toBeGreaterThan(30);
     expect(helps.filter(([, help]) => !/Examples?:\n {2}(DATABASE_URL=\S+ )?skep /.test(help)).map(([name]) => name)).toEqual([]);
     expect(helps.filter(([, help]) => !help.includes('--json')).map(([name]) => name)).toEqual([]);
+  });
+
+  it('is what docs/cli.md says: every command, every exit code', async () => {
+    const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8');
+    const unnamed = (await allHelps()).filter(([name]) => {
+      const [noun = '', verb] = name.split(' ');
+      const rows = page.split('\n').filter(line => line.startsWith(`| \`skep ${noun}`));
+      return !rows.some(row => verb === undefined || new RegExp(`[\`\\s]${verb}\\b`).test(row));
+    });
+    expect(unnamed.map(([name]) => name)).toEqual([]);
+    const codes = new Set(Object.values(faults).map(({ exit }) => exit));
+    expect([...codes].filter(code => !page.includes(`\n| ${code} | `))).toEqual([]);
   });
 
   it('ends with 2 where a noun has no verb', async () => {

@@ -26,8 +26,8 @@ export function faultOfNetwork(error: unknown, at: { server: string; timeoutMs: 
   return new Fault('server_unavailable', { message: `${at.server} does not answer (${reason(error)})`, cause: error });
 }
 
-/** A URL without the name and password that it may hold. */
-export function shownUrl(url: string): string {
+/** A URL that may be shown. */
+export function withoutLogin(url: string): string {
   return url.replace(/\/\/[^/@]*@/, '//');
 }
 

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
-import { faultOfAnswer, faultOfNetwork, shownUrl } from './answer.ts';
+import { faultOfAnswer, faultOfNetwork, withoutLogin } from './answer.ts';
 import { withDeadline } from './deadline.ts';
 
+export { faultOfAnswer, faultOfNetwork } from './answer.ts';
 export { backoffMs, retrying } from './retry.ts';
-export type { Retrying } from './retry.ts';
 export type { Client, ClientOptions, RequestOptions };
 
 interface ClientOptions {
-  /** Where the server is, such as http://127.0.0.1:8080; a path in front of /api is kept. */
+  /** Where the server is, such as http://127.0.0.1:8080; a path in front of /api is kept, a name and a password are not. */
   readonly server: string;
   /** The bearer token. It is in no log line and in no error. Over http:// it crosses the network readable: see docs. */
   readonly token?: string | undefined;
@@ -39,7 +39,7 @@ interface Client {
 }
 
 export function createClient({ server, token, clock }: ClientOptions): Client {
-  const origin = server.replace(/\/+$/, '');
+  const origin = withoutLogin(server).replace(/\/+$/, '');
 
   async function request<T>(method: string, path: string, options: RequestOptions<T>): Promise<T> {
     const { signal, timeoutMs = 30_000 } = options;
@@ -53,7 +53,7 @@ export function createClient({ server, token, clock }: ClientOptions): Client {
         return parsed(options.schema, { method, path, content: contentOf(answer, text) });
       } catch (error) {
         signal?.throwIfAborted();
-        throw faultOfNetwork(error, { server: shownUrl(origin), timeoutMs, timedOut: limit.aborted });
+        throw faultOfNetwork(error, { server: origin, timeoutMs, timedOut: limit.aborted });
       }
     });
   }

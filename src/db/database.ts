@@ -54,15 +54,14 @@ interface DatabaseOptions {
   readonly routes: Routes;
   readonly clock: Clock;
   readonly log: Log;
+  /** Connections of each role; two cores keep about as many busy, and 100 is the embedded server's limit for all servers together. */
+  readonly connectionCountMax?: number;
 }
 
 /** A transaction that lost a race is run again this often before the error is passed on. */
 const attemptsMax = 5;
 
-/** Connections of each role; two cores keep about as many busy, and 100 is the embedded server's limit for all servers together. */
-const connectionCountMax = 12;
-
-export function openDatabase({ appUrl, engineUrl, routes, clock, log }: DatabaseOptions): Database {
+export function openDatabase({ appUrl, engineUrl, routes, clock, log, connectionCountMax = 12 }: DatabaseOptions): Database {
   const appPool = openPool(appUrl, log, connectionCountMax);
   const enginePool = openPool(engineUrl, log, connectionCountMax);
   const listeners: (() => void)[] = [];

@@ -1,6 +1,4 @@
 /** The worker: claims runs over HTTP and executes them in sandboxes. */
-export type { Agent } from './agent.ts';
 export { createWorker, runOnce } from './loop.ts';
 export type { Worker, WorkerChange, WorkerOptions } from './loop.ts';
 export type { RunEnd } from './run/index.ts';
-export type { SandboxProvider } from './sandbox.ts';

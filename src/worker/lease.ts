@@ -78,7 +78,8 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
   async function sendOnce<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T> {
     tenure.check();
     try {
-      return await work(key, { signal });
+      // The last call is not cut at the deadline: the server may have it already, and what it says of it is what counts.
+      return await work(key, { signal: isEnding ? released.signal : signal });
     } catch (error) {
       if (isRefusal(error)) tenure.lose(error);
       throw error;

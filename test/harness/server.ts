@@ -40,14 +40,19 @@ export async function testApi(settings: Partial<Record<keyof Settings, string>> 
     url: server.url,
     adminToken,
     home,
-    call: (method, path, body) => call(`${server.url}${path}`, { method, body, token: adminToken }),
-    callAs: token => (method, path, body) => call(`${server.url}${path}`, { method, body, token }),
+    call: callWith(server.url, adminToken),
+    callAs: token => callWith(server.url, token),
     async stop() {
       await server.stop();
       await place.close();
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** Requests to a server with a token. */
+export function callWith(url: string, token: string): Call {
+  return (method, path, body) => call(`${url}${path}`, { method, body, token });
 }
 
 async function call(url: string, { method, body, token }: { method: string; body: unknown; token: string }): Promise<Answer> {

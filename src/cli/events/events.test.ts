@@ -112,6 +112,13 @@ describe('skep events --follow', () => {
     expect(err).toContain('error: Authentication required\n  hint: Give the token');
   });
 
+  it('does not try for ever to reach a server that takes no connection', async () => {
+    await live([socket => socket.close(1011)]);
+    const { code, err } = await skep(['events', '--follow'], env());
+    expect(code).toBe(6);
+    expect(err).toContain('it closed the connection');
+  });
+
   it('says that nobody answers', async () => {
     server = await scriptedServer(() => ({}));
     await server.close();

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
 import { liveCloseCodes, liveFrame } from '../../../contract/events.ts';
 import type { LiveFrame, WireEvent } from '../../../contract/events.ts';
-import { faultOfAnswer } from '../../client/answer.ts';
+import { faultOfAnswer } from '../../client/index.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Context } from '../context.ts';
 
@@ -26,6 +26,7 @@ export async function* followEvents(context: Context, first: string | undefined)
     } catch (error) {
       if (!wasOpen || !isFault(error) || !error.kind.retry) throw error;
     }
+    if (!wasOpen) throw unreachable(context.server, 'it closed the connection');
     if (!context.json) context.err.write('The connection is lost; trying again\n');
     await context.clock.sleep(waitMs);
   }
@@ -58,12 +59,10 @@ async function* frames(context: Context, after: string | undefined): AsyncGenera
     wake();
   });
   socket.on('unexpected-response', (request, response) => {
-    refusal(response).then(end, () => end());
+    refusal(response).then(end, (error: unknown) => end(unreachable(server, error)));
     response.once('close', () => request.destroy());
   });
-  socket.on('error', error =>
-    end(new Fault('server_unavailable', { message: `${server} does not answer (${error.message})`, cause: error })),
-  );
+  socket.on('error', error => end(unreachable(server, error)));
   socket.on('close', code => end(faultOfClose(code)));
   void watchPulse(socket, clock, ended.signal);
   try {
@@ -94,6 +93,11 @@ async function watchPulse(socket: WebSocket, clock: Context['clock'], ended: Abo
     isAlive = false;
     if (socket.readyState === WebSocket.OPEN) socket.ping();
   }
+}
+
+function unreachable(server: string, reason: unknown): Fault {
+  const words = reason instanceof Error ? reason.message : String(reason);
+  return new Fault('server_unavailable', { message: `${server} does not answer (${words})`, cause: reason });
 }
 
 async function refusal(response: import('node:http').IncomingMessage): Promise<Fault> {

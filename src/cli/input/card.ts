@@ -5,7 +5,7 @@ import { Fault } from '../../kernel/fault.ts';
 import type { World } from '../context.ts';
 import { parseJson } from './json.ts';
 
-export const cardBytesMax = 8 * 1_048_576;
+const cardBytesMax = 8 * 1_048_576;
 
 /**
  * Reads and checks a spec card before anything is sent. `-` is stdin. Throws Fault `invalid_request` (no such file),
@@ -25,7 +25,7 @@ export async function readCard(world: World, path: string): Promise<SpecCardInpu
 }
 
 /** `features[3].title` */
-export function pathText(path: readonly PropertyKey[]): string {
+function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
     return text === '' ? String(key) : `${text}.${String(key)}`;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { faultOfAnswer, faultOfNetwork } from '../../client/answer.ts';
+import { faultOfAnswer, faultOfNetwork } from '../../client/index.ts';
 import { isFault } from '../../kernel/fault.ts';
 import { remoteCommand } from '../command.ts';
 import { connect } from '../context.ts';

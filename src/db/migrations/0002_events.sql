@@ -58,7 +58,7 @@ grant execute on function sequence_events to {engine};
 create function enqueue(task text, payload json, run_at timestamptz default null, job_key text default null) returns void
   language plpgsql security definer set search_path = skep, pg_temp as $$
 begin
-  if session_user = {app_literal} and (payload ->> 'tenantId') is distinct from current_setting('app.tenant', true) then
+  if session_user = {app_literal} and (payload ->> 'tenantId' = current_tenant()::text) is not true then
     raise exception 'a job for another tenant' using errcode = 'insufficient_privilege';
   end if;
   perform graphile_worker.add_job(task, payload, run_at => run_at, job_key => job_key);

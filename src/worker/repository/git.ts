@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import { randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { lastWords, runFailure } from '../failure.ts';
@@ -35,7 +36,7 @@ export async function clearLocks(mirror: string, lock: string): Promise<void> {
 export async function createHostGit(folder: string): Promise<HostGit> {
   const configPath = join(folder, 'gitconfig');
   // Renamed into place: another worker of this folder may be reading it.
-  const draft = `${configPath}.${process.pid}`;
+  const draft = `${configPath}.${randomUUID()}`;
   await writeFile(draft, hostConfig);
   await rename(draft, configPath);
   return async (args, { lock, secretConfig = {}, signal, timeoutMs = 120_000 } = {}) => {

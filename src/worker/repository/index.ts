@@ -88,12 +88,12 @@ async function readHead({ git, remote, signal }: Copy): Promise<Head> {
 
 async function update({ git, remote, mirror, lock, signal }: Copy, head: Head): Promise<void> {
   const inMirror = { lock, signal };
+  await clearLocks(mirror, lock);
   await git(
     ['init', '--quiet', '--bare', '--template=', '--shared=0644', `--object-format=${head.objectFormat}`, '--', mirror],
     inMirror,
   );
   if (head.commit === undefined && head.branches.size === 0) return;
-  await clearLocks(mirror, lock);
   const refs = [
     '+refs/heads/*:refs/heads/*',
     '+refs/tags/*:refs/tags/*',

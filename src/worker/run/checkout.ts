@@ -1,7 +1,7 @@
 import { runFailure } from '../failure.ts';
 import type { Origin } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox.ts';
-import { gitInside } from './inside.ts';
+import { gitInside, templatePath } from './inside.ts';
 
 /** Where a sandbox sees the bare copy of the repository, read-only. */
 export const mirrorInside = '/skep/repository.git';
@@ -12,29 +12,13 @@ export const mirrorInside = '/skep/repository.git';
  */
 export async function checkOut(sandbox: Sandbox, at: { origin: Origin; branch: string; signal: AbortSignal }): Promise<void> {
   const { origin, branch, signal } = at;
-  const git = async (...args: string[]): Promise<void> => {
-    const answer = await gitInside(sandbox, args, { signal });
-    if (answer.reason === 'not_found') throw runFailure('sandbox', answer.words);
-    if (answer.code !== 0) throw runFailure('repository', `The check-out failed: ${answer.words}`);
-  };
-  await git(
-    'init',
-    '--quiet',
-    '--template=/skep/git-template',
-    `--object-format=${origin.objectFormat}`,
-    `--initial-branch=${branch}`,
-  );
-  if (origin.base === undefined) return;
-  const into = `${origin.base}:refs/heads/${branch}`;
-  await git(
-    'fetch',
-    '--quiet',
-    '--no-write-fetch-head',
-    '--update-head-ok',
-    '--update-shallow',
-    '--',
-    `file://${mirrorInside}`,
-    into,
-  );
-  await git('reset', '--quiet', '--hard');
+  const args = [branch, origin.objectFormat, origin.base ?? '', `file://${mirrorInside}`];
+  const answer = await gitInside(sandbox, script, { args, signal });
+  if (!answer.ok) throw runFailure('repository', `The check-out failed: ${answer.words}`);
 }
+
+const script = `
+git init --quiet --template=${templatePath} --initial-branch="$1" --object-format="$2"
+[ -n "$3" ] || exit 0
+git fetch --quiet --no-write-fetch-head --update-head-ok --update-shallow -- "$4" "$3:refs/heads/$1"
+git reset --quiet --hard`;

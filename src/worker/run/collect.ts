@@ -2,7 +2,6 @@ import { runFailure } from '../failure.ts';
 import type { Sandbox } from '../sandbox.ts';
 import type { NamelessFile } from './files.ts';
 import { gitInside } from './inside.ts';
-import type { Answer, InsideOptions } from './inside.ts';
 
 export interface Work {
   readonly sandbox: Sandbox;
@@ -28,60 +27,50 @@ export interface Collected {
  * `agent_failed` where the agent left a repository that git can't work with.
  */
 export async function collect(work: Work): Promise<Collected> {
-  await commitRest(work);
-  const head = await headOf(work);
+  const { head, summary } = await commitRest(work);
   if (head === undefined || head === work.base) throw runFailure('no_changes', 'The agent ended well but changed nothing');
-  await git(work, ['update-ref', `refs/heads/${work.branch}`, head]);
-  await makeBundle(work);
-  return { head, summary: await summaryOf(work, head) };
+  await makeBundle(work, head);
+  return { head, summary };
 }
 
-async function commitRest(work: Work): Promise<void> {
-  await git(work, ['add', '--all']);
-  const staged = await gitInside(work.sandbox, ['diff', '--cached', '--quiet', ...plain], { signal: work.signal });
-  if (staged.code === 0) return;
-  if (staged.code !== 1) throw broken(staged);
-  await git(work, ['commit', '--quiet', '--no-verify', '--cleanup=whitespace', '--file=-'], { stdin: work.message });
+// A diff that fails for another reason than changes makes the commit fail too, which then says why.
+const commitScript = `
+git add --all
+git diff --cached --quiet --no-ext-diff --no-textconv || git commit --quiet --no-verify --cleanup=whitespace --file=-
+git rev-parse --quiet --verify 'HEAD^{commit}' || { [ -z "$1" ] && exit 0; echo 'HEAD names no commit' >&2; exit 1; }
+git diff --shortstat --no-ext-diff --no-textconv "\${1:-$(git hash-object -t tree /dev/null)}" HEAD || :`;
+
+async function commitRest({ sandbox, base = '', message, signal }: Work): Promise<Partial<Collected> & { summary: string }> {
+  const answer = await gitInside(sandbox, commitScript, { args: [base], stdin: message, signal });
+  if (!answer.ok) throw uncollectable(answer.words);
+  const [head = '', summary = ''] = answer.stdout.split('\n');
+  if (head === '') return { summary };
+  if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(head)) throw uncollectable('HEAD is no commit');
+  return { head, summary: summary.trim().slice(0, 200) };
 }
 
-async function headOf({ sandbox, base, signal }: Work): Promise<string | undefined> {
-  const answer = await gitInside(sandbox, ['rev-parse', '--quiet', '--verify', 'HEAD^{commit}'], { signal });
-  const [head] = /^[0-9a-f]{40}([0-9a-f]{24})?(?=\n$)/.exec(answer.stdout) ?? [];
-  if (head === undefined && base !== undefined) throw broken({ words: `HEAD names no commit: ${answer.words}` });
-  return head;
-}
+const bundleScript = `
+git update-ref "refs/heads/$1" "$2"
+[ -n "$3" ] || exec git bundle create --quiet - "refs/heads/$1"
+exec git bundle create --quiet - "refs/heads/$1" "^$3"`;
 
-async function makeBundle(work: Work): Promise<void> {
-  const { bundleBytesMax } = work;
+async function makeBundle({ sandbox, branch, base = '', bundle, bundleBytesMax, signal }: Work, head: string): Promise<void> {
   let bytes = 0;
-  const store = (chunk: Buffer): void => {
-    bytes += chunk.length;
-    if (bytes <= bundleBytesMax) work.bundle.append(chunk);
-  };
-  const revisions = [`refs/heads/${work.branch}`, ...(work.base === undefined ? [] : [`^${work.base}`])];
-  const options = { signal: work.signal, onStdout: store, outputBytesMax: bundleBytesMax + 65_536 };
-  const answer = await gitInside(work.sandbox, ['bundle', 'create', '--quiet', '-', ...revisions], options);
+  const answer = await gitInside(sandbox, bundleScript, {
+    args: [branch, head, base],
+    signal,
+    outputBytesMax: bundleBytesMax + 65_536,
+    onStdout(chunk) {
+      bytes += chunk.length;
+      if (bytes <= bundleBytesMax) bundle.append(chunk);
+    },
+  });
   if (bytes > bundleBytesMax || answer.reason === 'output_limit') {
     throw runFailure('output_limit', `The result is too large: its git bundle has more than ${bundleBytesMax} bytes`);
   }
-  if (answer.code !== 0) throw broken(answer);
+  if (!answer.ok) throw uncollectable(answer.words);
 }
 
-/** For people only, so a failure is no matter. */
-async function summaryOf({ sandbox, base, signal }: Work, head: string): Promise<string> {
-  const range = base === undefined ? ['--root', head] : [base, head];
-  const verb = base === undefined ? 'diff-tree' : 'diff';
-  const answer = await gitInside(sandbox, [verb, '--shortstat', ...plain, ...range], { signal });
-  return answer.code === 0 ? (answer.stdout.trim().split('\n').at(-1) ?? '').trim().slice(0, 200) : '';
-}
-
-const plain = ['--no-ext-diff', '--no-textconv'];
-
-async function git(work: Work, args: readonly string[], more: Partial<InsideOptions> = {}): Promise<void> {
-  const answer = await gitInside(work.sandbox, args, { signal: work.signal, ...more });
-  if (answer.code !== 0) throw broken(answer);
-}
-
-function broken({ words }: Pick<Answer, 'words'>): Error {
+function uncollectable(words: string): Error {
   return runFailure('agent_failed', `What the agent left can't be collected: ${words}`);
 }

@@ -1,30 +1,15 @@
 import type { Claimed, RunResult } from '../../../contract/runs.ts';
-import type { Clock } from '../../kernel/clock.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
-import type { Agent } from '../agent.ts';
 import type { Protocol } from '../client.ts';
 import { failureOf } from '../failure.ts';
 import type { Failure } from '../failure.ts';
 import { holdLease } from '../lease.ts';
 import type { Lease } from '../lease.ts';
-import type { Repositories } from '../repository/index.ts';
-import type { SandboxProvider } from '../sandbox.ts';
 import { carryOut } from './phases.ts';
+import type { RunTools } from './tools.ts';
 
-/** What every run of a worker works with. */
-export interface RunTools {
-  readonly protocol: Protocol;
-  readonly sandboxes: SandboxProvider;
-  readonly agents: readonly Agent[];
-  readonly repositories: Repositories;
-  /** For the files of runs while they last. */
-  readonly folder: string;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Log;
-  readonly onOutput?: ((chunk: Buffer) => void) | undefined;
-}
+export type { RunTools };
 
 /** How a run ended for this worker. `lost`: somebody else decides about it now, and nothing was sent. */
 export type RunEnd =

@@ -1,17 +1,18 @@
-import { lastWords } from '../failure.ts';
+import { lastWords, runFailure } from '../failure.ts';
 import type { Sandbox, SandboxExit } from '../sandbox.ts';
 
 export interface InsideOptions {
+  /** $1 and up of the script; data never stands in the script itself. */
+  readonly args: readonly string[];
   readonly signal: AbortSignal;
   readonly stdin?: string;
-  readonly timeoutMs?: number;
   readonly outputBytesMax?: number;
   /** Where stdout goes instead of into the answer. */
   readonly onStdout?: (chunk: Buffer) => void;
 }
 
 export interface Answer {
-  readonly code: number;
+  readonly ok: boolean;
   readonly stdout: string;
   /** Git's own words, fit to be shown. */
   readonly words: string;
@@ -19,60 +20,68 @@ export interface Answer {
 }
 
 const outputBytesMax = 262_144;
-const defaultTimeoutMs = 600_000;
+const timeoutMs = 600_000;
 
 /**
- * Runs git inside the sandbox: the repository there is the agent's, and its settings can start programs. Code 0 means that it
- * ended well. Throws the signal's reason when aborted.
+ * Runs a script of git commands inside the sandbox: the repository there is the agent's, and its settings can start programs.
+ * Throws the signal's reason when aborted, and a run failure `sandbox` where git is missing.
  */
-export async function gitInside(sandbox: Sandbox, args: readonly string[], options: InsideOptions): Promise<Answer> {
+export async function gitInside(sandbox: Sandbox, script: string, options: InsideOptions): Promise<Answer> {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   const keep = options.onStdout ?? ((chunk: Buffer) => void stdout.push(chunk));
   const exit = await sandbox.exec({
-    argv: ['git', ...withoutPrograms, ...args],
-    env: { GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: gitConfigPath, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
-    timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+    // shell: each command in the sandbox costs as much as ten git commands; the text is ours and data comes as arguments.
+    argv: ['sh', '-ec', script, 'skep', ...options.args],
+    env: { ...withoutPrograms, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: configPath, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
+    timeoutMs,
     outputBytesMax: options.outputBytesMax ?? outputBytesMax,
     onOutput: (stream, chunk) => (stream === 'stdout' ? keep(chunk) : void stderr.push(chunk)),
     signal: options.signal,
     ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
   });
   options.signal.throwIfAborted();
-  const code = exit.reason === 'exited' ? exit.code : -1;
-  const words = lastWords(Buffer.concat(stderr)) || ended(exit);
-  return { code, stdout: Buffer.concat(stdout).toString('utf8'), words, reason: exit.reason };
+  const words = lastWords(Buffer.concat(stderr));
+  if (exit.reason === 'not_found' || (exit.reason === 'exited' && exit.code === 127)) {
+    throw runFailure(
+      'sandbox',
+      `git cannot be run in a sandbox: it must be installed under /usr of the worker's machine: ${words}`,
+    );
+  }
+  const ok = exit.reason === 'exited' && exit.code === 0;
+  return { ok, stdout: Buffer.concat(stdout).toString('utf8'), words: words || ended(exit), reason: exit.reason };
 }
 
 /** Not for safety, the sandbox sees to that: an agent's own hooks and monitors must not change what is collected. */
-const withoutPrograms = [
-  '-c',
-  'core.hooksPath=/dev/null',
-  '-c',
-  'core.fsmonitor=false',
-  '-c',
-  'gc.auto=0',
-  '-c',
-  'commit.gpgSign=false',
-];
+const withoutPrograms = configured({
+  'core.hooksPath': '/dev/null',
+  'core.fsmonitor': 'false',
+  'gc.auto': '0',
+  'commit.gpgSign': 'false',
+});
 
-const gitConfigPath = '/skep/gitconfig';
+function configured(settings: Readonly<Record<string, string>>): Record<string, string> {
+  const pairs = Object.entries(settings);
+  const named = pairs.flatMap(([key, value], i) => [
+    [`GIT_CONFIG_KEY_${i}`, key],
+    [`GIT_CONFIG_VALUE_${i}`, value],
+  ]);
+  return { GIT_CONFIG_COUNT: String(pairs.length), ...(Object.fromEntries(named) as Record<string, string>) };
+}
+
+const configPath = '/skep/gitconfig';
+export const templatePath = '/skep/git-template';
 
 /** Files that git inside a sandbox reads. */
 export const gitFiles = [
-  { path: gitConfigPath, content: '[safe]\n\tdirectory = *\n[advice]\n\tdetachedHead = false\n' },
-  { path: '/skep/git-template/config', content: '[user]\n\tname = Skep agent\n\temail = agent@skep.invalid\n[gc]\n\tauto = 0\n' },
+  { path: configPath, content: '[safe]\n\tdirectory = *\n[advice]\n\tdetachedHead = false\n' },
+  {
+    path: `${templatePath}/config`,
+    content: '[user]\n\tname = Skep agent\n\temail = agent@skep.invalid\n[gc]\n\tauto = 0\n',
+  },
 ];
 
 function ended(exit: SandboxExit): string {
-  switch (exit.reason) {
-    case 'exited':
-      return `exit code ${exit.code}`;
-    case 'signaled':
-      return `it was ended by ${exit.signal}`;
-    case 'not_found':
-      return "git is not installed under /usr of the worker's machine";
-    default:
-      return exit.reason.replaceAll('_', ' ');
-  }
+  if (exit.reason === 'exited') return `exit code ${exit.code}`;
+  return exit.reason === 'signaled' ? `ended by ${exit.signal}` : exit.reason.replaceAll('_', ' ');
 }

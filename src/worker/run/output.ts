@@ -1,4 +1,5 @@
 import { readSync } from 'node:fs';
+import { logChunkBytesMax } from '../../../contract/runs.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -30,7 +31,6 @@ export interface Output {
 const idleMs = 60_000;
 const gatherMs = 200;
 const gatherBytes = 65_536;
-const chunkBytesMax = 262_144;
 const tailBytes = 4_096;
 
 /** Chunks go out every 200 ms or 64 KiB. */
@@ -74,7 +74,7 @@ export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: 
   }
 
   async function sendNext(): Promise<void> {
-    const bytes = Buffer.alloc(Math.min(written - sent, chunkBytesMax));
+    const bytes = Buffer.alloc(Math.min(written - sent, logChunkBytesMax));
     readSync(file.descriptor, bytes, 0, bytes.length, sent);
     try {
       await lease.send((key, call) => protocol.appendLog(key, { offset: sent, bytes }, call));

@@ -6,7 +6,6 @@ import type { Origin } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { checkOut, mirrorInside } from './checkout.ts';
 import { collect } from './collect.ts';
-import type { RunTools } from './index.ts';
 import { openNameless } from './files.ts';
 import { gitFiles } from './inside.ts';
 import { createOutput } from './output.ts';
@@ -14,6 +13,7 @@ import { createReports } from './reports.ts';
 import type { Reports } from './reports.ts';
 import { taskOf, ticketPath } from './task.ts';
 import type { Task } from './task.ts';
+import type { RunTools } from './tools.ts';
 
 export interface Started {
   readonly claimed: Claimed;

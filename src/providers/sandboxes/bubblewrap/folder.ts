@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, posix } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
 import type { SandboxSpec } from '../../../worker/sandbox.ts';
@@ -60,17 +60,21 @@ export async function removeFolder(path: string, tools: Tools): Promise<void> {
   }
 }
 
-/** Standard input as an open file without a name: complete before the command starts, and nothing of it stays on the disk. */
+/** Standard input as a file that the caller opens and unlinks: complete before the command starts, and nothing of it stays on the disk. */
 export function stdinPath(folder: Folder, content: string, uid: number | undefined): string {
   const file = join(folder.path, `stdin-${randomBytes(4).toString('hex')}`);
-  writeFileSync(file, content, { mode: 0o600, flag: 'wx' });
-  if (uid !== undefined) chownSync(file, uid, uid);
-  return file;
+  try {
+    writeFileSync(file, content, { mode: 0o600, flag: 'wx' });
+    if (uid !== undefined) chownSync(file, uid, uid);
+    return file;
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  }
 }
 
-const AGENT = 'agent:x:1000:1000:agent:/home/agent:/bin/sh\n';
 const ETC = [
-  ['passwd', AGENT],
+  ['passwd', 'agent:x:1000:1000:agent:/home/agent:/bin/sh\n'],
   ['group', 'agent:x:1000:\n'],
   ['hosts', '127.0.0.1 localhost skep\n::1 localhost skep\n'],
   ['nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\n'],

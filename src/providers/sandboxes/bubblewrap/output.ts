@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { chmodSync, closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { SandboxCommand } from '../../../worker/sandbox.ts';
@@ -68,6 +68,8 @@ export function openOutput({ folder, command, onLimit, onError, onSpeak }: Optio
 
   const sockets = (['stdout', 'stderr'] as const).map(stream => {
     const path = join(folder, stream);
+    // The command before may have taken the right from its own pipe.
+    chmodSync(path, 0o600);
     // A pipe opened for reading without a writer would wait; opened for writing without a reader it would fail: hence this order.
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     writers[stream] = openSync(path, constants.O_WRONLY);

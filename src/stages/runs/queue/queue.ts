@@ -25,12 +25,12 @@ export async function withdrawRuns(tx: Tx, ticketId: string): Promise<void> {
   }
 }
 
-/** A task for the flow from a verb on the event's subject. */
+/** A task for the flow from a verb on the event's subject, in a transaction of the role that may do it. */
 export function onSubject(
-  database: Database,
+  transact: Database['request'],
   verb: (tx: Tx, subjectId: string) => Promise<unknown>,
 ): (job: FlowJob) => Promise<void> {
   return async ({ tenantId, subject }) => {
-    await database.engine({ tenantId, actor: 'flow' }, tx => verb(tx, subject.id));
+    await transact({ tenantId, actor: 'flow' }, tx => verb(tx, subject.id));
   };
 }

@@ -81,7 +81,7 @@ function createCgroups({ kind, found, unified, clock }: Places): Cgroups {
     controllers: [...found.keys()],
     open,
     create(name, limits) {
-      for (const parent of parents) mkdirSync(join(parent, name), { recursive: true });
+      for (const parent of parents) make(join(parent, name));
       const set = (controller: Controller, values: readonly (readonly [string, number | string])[]) => {
         if (found.has(controller))
           for (const [file, value] of values) writeFileSync(join(at(controller, name), file), String(value));
@@ -130,18 +130,26 @@ export function parseMounts(mounts: string): { v1: ReadonlyMap<Controller, strin
   return { v1, v2 };
 }
 
-/** Version 2 hands a controller down level by level. What the kernel refuses (a root with processes in a container) is left out. */
+/**
+ * Version 2 hands a controller down level by level. What the kernel refuses (at a root with processes, as in a container) is
+ * left out: cgroup.controllers of our group names what has come down to it.
+ */
 function delegate(mount: string): Controller[] {
-  for (const folder of [mount, join(mount, OURS)])
-    for (const name of CONTROLLERS) attempt(() => writeFileSync(join(folder, 'cgroup.subtree_control'), `+${name}`));
-  const offered = readOr(join(mount, OURS, 'cgroup.subtree_control'))
-    .trim()
-    .split(' ');
-  return CONTROLLERS.filter(name => offered.includes(name));
+  const ours = join(mount, OURS);
+  for (const name of CONTROLLERS) attempt(() => writeFileSync(join(mount, 'cgroup.subtree_control'), `+${name}`));
+  const come = readOr(join(ours, 'cgroup.controllers')).trim().split(' ');
+  return CONTROLLERS.filter(
+    name => come.includes(name) && attempt(() => writeFileSync(join(ours, 'cgroup.subtree_control'), `+${name}`)),
+  );
 }
 
 function writable(mount: string): boolean {
-  return attempt(() => mkdirSync(join(mount, OURS), { recursive: true })) && canMake(join(mount, OURS));
+  return attempt(() => make(join(mount, OURS))) && canMake(join(mount, OURS));
+}
+
+/** Not `recursive`: where the kernel answers ENOENT to a mkdir, as in a group that is being removed, Node would try for ever. */
+function make(folder: string): void {
+  if (!existsSync(folder)) mkdirSync(folder);
 }
 
 /** An existing folder of root's says nothing of our right to write there. */

@@ -21,12 +21,18 @@ const COUNT = 4096;
  */
 const BASES = [1_900_000_000, 200_000, 50_000];
 
+interface Place {
+  readonly folder: string;
+  readonly base?: number;
+  readonly count?: number;
+}
+
 /**
  * A taken id is a folder that holds the owner's name. It comes into being by renaming a filled folder onto it, which
  * succeeds only where there is none or an empty one; freeing removes the owner by its exact name and then the folder,
  * which fails when a new owner has come. So no two processes can hold one id, and no lock is needed to clean up.
  */
-export function createUserIds({ folder, base = firstId() }: { folder: string; base?: number }): UserIds {
+export function createUserIds({ folder, base = firstId(), count = COUNT }: Place): UserIds {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const owner = thisOwner();
   const named = new Set(idsIn('/etc/passwd', 2));
@@ -48,9 +54,9 @@ export function createUserIds({ folder, base = firstId() }: { folder: string; ba
   return {
     take() {
       const taken = new Set(quietRead(folder).map(Number));
-      for (let uid = base; uid < base + COUNT; uid++) if (!taken.has(uid) && !named.has(uid) && claim(uid)) return uid;
+      for (let uid = base; uid < base + count; uid++) if (!taken.has(uid) && !named.has(uid) && claim(uid)) return uid;
       throw new Fault('sandbox_unavailable', {
-        message: `all ${COUNT} user ids for sandboxes are taken`,
+        message: `all ${count} user ids for sandboxes are taken`,
         hint: `remove what dead workers left in ${folder}`,
       });
     },

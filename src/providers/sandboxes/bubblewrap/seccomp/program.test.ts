@@ -56,10 +56,11 @@ describe.each(Object.entries(machines))('the filter on %s', (arch, machine: Mach
   });
 
   it('lets ordinary calls through', () => {
-    for (const nr of [0, 1, 2, 3, 57, 59, 231, 257, 439, 466]) {
-      const denied = [...DENIED, 'clone3', 'ioctl', 'socket', 'socketpair', 'clone', 'unshare', 'personality'];
-      if (denied.every(name => machine.number(name) !== nr)) expect(answer(program, { audit: machine.audit, nr })).toBe(ALLOW);
-    }
+    const judged = [...DENIED, 'clone3', 'ioctl', 'socket', 'socketpair', 'clone', 'unshare', 'personality'];
+    const numbers = new Set(judged.map(name => machine.number(name)));
+    const ordinary = Array.from({ length: 467 }, (_, nr) => nr).filter(nr => !numbers.has(nr));
+    expect(ordinary.length).toBeGreaterThan(400);
+    expect(ordinary.filter(nr => answer(program, { audit: machine.audit, nr }) !== ALLOW)).toEqual([]);
   });
 
   it('sends clone3 back to clone, and lets clone make threads and processes but no namespace', () => {

@@ -1,0 +1,75 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { isDead, thisOwner } from './owner.ts';
+import { createUserIds } from './user-ids.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'skep-user-ids-'));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const base = 1_900_000_000;
+const dead = thisOwner().replace(/^\d+\.\d+/, '1.1');
+
+function leave(uid: number, owner: string): void {
+  mkdirSync(join(folder, String(uid)), { recursive: true });
+  writeFileSync(join(folder, String(uid), owner), '');
+}
+
+it('knows a dead owner, and takes one that it cannot see for alive', () => {
+  const [pid = '', start = '', namespace = '', boot = ''] = thisOwner().split('.');
+  expect(isDead(thisOwner())).toBe(false);
+  expect(isDead([pid, `${Number(start) + 1}`, namespace, boot].join('.'))).toBe(true);
+  expect(isDead([pid, start, namespace, 'ffffffff'].join('.'))).toBe(true);
+  expect(isDead(['1', '1', '4026539999', boot].join('.'))).toBe(false);
+  expect(isDead('nonsense')).toBe(false);
+});
+
+it('gives each id once until it is released', () => {
+  const ids = createUserIds({ folder, base });
+  const twin = createUserIds({ folder, base });
+  const taken = [ids.take(), twin.take(), ids.take()];
+  expect(new Set(taken).size).toBe(3);
+  ids.release(taken[1] ?? 0);
+  expect(twin.take()).toBe(taken[1]);
+  expect(readdirSync(folder).filter(name => name.startsWith('new-'))).toEqual([]);
+});
+
+it('gives no id that /etc/passwd names', () => {
+  expect(createUserIds({ folder, base: 0 }).take()).not.toBe(0);
+});
+
+it('frees what the dead have left, after it was cleared, and nothing of the living', async () => {
+  const ids = createUserIds({ folder, base });
+  const mine = ids.take();
+  leave(base + 7, dead);
+  mkdirSync(join(folder, `new-${dead}-0a0b0c0d`));
+  const cleared: number[] = [];
+  await ids.reap(uid => {
+    expect(readdirSync(join(folder, String(uid)))).toEqual([dead]);
+    cleared.push(uid);
+    return Promise.resolve();
+  });
+  expect(cleared).toEqual([base + 7]);
+  expect(readdirSync(folder)).toEqual([String(mine)]);
+});
+
+it('leaves an id to the one who took it while a dead owner was being removed', async () => {
+  const ids = createUserIds({ folder, base });
+  leave(base, dead);
+  await ids.reap(() => {
+    // Another worker was faster with the cleaning, and a third has taken the id since.
+    rmSync(join(folder, String(base), dead));
+    leave(base, thisOwner());
+    return Promise.resolve();
+  });
+  expect(readdirSync(join(folder, String(base)))).toEqual([thisOwner()]);
+});
+
+it('refuses when all are taken', () => {
+  for (let uid = base; uid < base + 9; uid++) leave(uid, thisOwner());
+  expect(createUserIds({ folder, base, count: 10 }).take()).toBe(base + 9);
+  expect(() => createUserIds({ folder, base, count: 10 }).take()).toThrow(
+    expect.objectContaining({ code: 'sandbox_unavailable' }),
+  );
+});

@@ -1,0 +1,20 @@
+import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Agent } from '../agent.ts';
+import type { Protocol } from '../client.ts';
+import type { Repositories } from '../repository/index.ts';
+import type { SandboxProvider } from '../sandbox.ts';
+
+/** What every run of a worker works with. */
+export interface RunTools {
+  readonly protocol: Protocol;
+  readonly sandboxes: SandboxProvider;
+  readonly agents: readonly Agent[];
+  readonly repositories: Repositories;
+  /** For the files of runs while they last. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly onOutput?: ((chunk: Buffer) => void) | undefined;
+}
