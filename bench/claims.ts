@@ -6,15 +6,26 @@ import { silentLog } from '../src/kernel/log.ts';
 import { hashSecret, randomSecret } from '../src/kernel/secret.ts';
 import { claimNext } from '../src/stages/runs/queue/claim.ts';
 import { type Bench, type Figure, figure, rate, type Stage } from './harness/bench.ts';
-import { bareClaim, emptyQueues, fillBareRuns, fillRuns, fillTickets, makeBareTables, settle } from './harness/fill.sql.ts';
+import {
+  bareClaim,
+  emptyQueues,
+  engineSessions,
+  enterSession,
+  fillBareRuns,
+  fillRuns,
+  fillTickets,
+  makeBareTables,
+  settle,
+} from './harness/fill.sql.ts';
 import { openPlace, type Place } from './harness/place.ts';
+import { coreUs } from './harness/processes.ts';
 
-const rounds = 7;
+const rounds = 5;
 const depths = [10_000, 100_000];
 /** Claimers and how many claims they make in a round, some half a second of work. */
 const crowds = [
-  { claimers: 1, count: 1_000 },
-  { claimers: 16, count: 2_000 },
+  { claimers: 1, count: 500 },
+  { claimers: 16, count: 1_500 },
 ];
 
 export const claims: Bench = {
@@ -23,12 +34,14 @@ export const claims: Bench = {
   async run(stage) {
     const place = await openPlace(stage);
     for (const statement of makeBareTables) await place.superuser.query(statement);
-    const figures: Figure[] = [];
+    // Connections are made beforehand: a round measures claims, not logins.
+    await Promise.all(Array.from({ length: 16 }, () => place.enginePool.query(enterSession)));
+    const all: Figure[] = [];
     for (const depth of depths) {
       const queue = createQueue(place, depth);
-      for (const { claimers, count } of crowds) figures.push(...(await compare(stage, { place, queue, claimers, count })));
+      for (const { claimers, count } of crowds) all.push(...(await compare(stage, { place, queue, claimers, count })));
     }
-    return figures;
+    return all;
   },
 };
 
@@ -59,35 +72,63 @@ interface Comparison {
 }
 
 async function compare(stage: Stage, { place, queue, claimers, count }: Comparison): Promise<Figure[]> {
-  const rates = { bare: [] as number[], ours: [] as number[], sequenced: [] as number[] };
+  const given: Record<Variant, Measured[]> = { bare: [], ours: [], sequenced: [] };
   for (let round = 0; round < rounds; round++) {
-    const variants = [
-      async () => rates.bare.push(await claimBare(place, claimers, count)),
-      async () => rates.ours.push(await claimOurs(place, claimers, count)),
-      async () => rates.sequenced.push(await claimSequenced(place, claimers, count)),
-    ];
     await queue.topUp();
     // Who goes first changes, so that what the filling leaves behind is everybody's burden in turn.
-    for (let i = 0; i < variants.length; i++) await variants[(round + i) % variants.length]?.();
+    for (let i = 0; i < order.length; i++) {
+      const variant = order[(round + i) % order.length] ?? 'bare';
+      given[variant].push(await measure(place, { variant, claimers, count }));
+    }
     // Ours was claimed from twice and the bare one once.
     queue.taken(2 * count);
-    stage.say(`${queue.depth} queued, ${claimers} claimers, round ${round + 1}: ${shown(rates, round)}`);
+    const shown = order.map(variant => `${variant} ${Math.round(given[variant][round]?.perSecond ?? 0)}/s`);
+    stage.say(`${queue.depth} queued, ${claimers} claimers, round ${round + 1}: ${shown.join(', ')}`);
   }
-  const at = `${queue.depth} queued, ${claimers} ${claimers === 1 ? 'claimer' : 'claimers'}`;
-  const beside = (values: readonly number[]) => values.map((value, i) => value / (rates.bare[i] ?? Number.NaN));
+  return figures(given, `${queue.depth} queued, ${claimers} ${claimers === 1 ? 'claimer' : 'claimers'}`);
+}
+
+type Variant = 'bare' | 'ours' | 'sequenced';
+const order: readonly Variant[] = ['bare', 'ours', 'sequenced'];
+
+interface Measured {
+  readonly perSecond: number;
+  /** Of a core, spent by the connections' processes of PostgreSQL. */
+  readonly usPerClaim: number;
+}
+
+function figures(given: Readonly<Record<Variant, readonly Measured[]>>, at: string): Figure[] {
+  const speed = (variant: Variant) => given[variant].map(({ perSecond }) => perSecond);
+  const cost = (variant: Variant) => given[variant].map(({ usPerClaim }) => usPerClaim);
+  const over = (above: readonly number[], below: readonly number[]) => above.map((value, i) => value / (below[i] ?? Number.NaN));
   return [
-    figure(`bare statement, ${at}`, 'claims/s', { values: rates.bare }),
-    figure(`claimNext, ${at}`, 'claims/s', { values: rates.ours }),
-    figure(`claimNext and sequencer, ${at}`, 'claims/s', { values: rates.sequenced }),
-    figure(`claimNext / bare, ${at}`, 'ratio', { values: beside(rates.ours), goal: { is: 'at least', value: 0.8 } }),
-    figure(`claimNext and sequencer / bare, ${at}`, 'ratio', { values: beside(rates.sequenced) }),
+    figure(`bare statement, ${at}`, 'claims/s', { values: speed('bare') }),
+    figure(`claimNext, ${at}`, 'claims/s', { values: speed('ours') }),
+    figure(`claimNext and sequencer, ${at}`, 'claims/s', { values: speed('sequenced') }),
+    figure(`claimNext / bare, ${at}`, 'ratio', {
+      values: over(speed('ours'), speed('bare')),
+      goal: { is: 'at least', value: 0.8 },
+    }),
+    figure(`claimNext and sequencer / bare, ${at}`, 'ratio', { values: over(speed('sequenced'), speed('bare')) }),
+    figure(`core time of the bare statement, ${at}`, 'µs/claim', { values: cost('bare') }),
+    figure(`core time of claimNext, ${at}`, 'µs/claim', { values: cost('ours') }),
+    figure(`core time, bare / claimNext, ${at}`, 'ratio', { values: over(cost('bare'), cost('ours')) }),
   ];
 }
 
-function shown(rates: Readonly<Record<string, readonly number[]>>, round: number): string {
-  return Object.entries(rates)
-    .map(([name, values]) => `${name} ${Math.round(values[round] ?? 0)}/s`)
-    .join(', ');
+interface Turn {
+  readonly variant: Variant;
+  readonly claimers: number;
+  readonly count: number;
+}
+
+async function measure(place: Place, { variant, claimers, count }: Turn): Promise<Measured> {
+  const sessions = await place.superuser.query(engineSessions);
+  const pids = sessions.map(({ pid }) => pid);
+  const claim = { bare: claimBare, ours: claimOurs, sequenced: claimSequenced }[variant];
+  const before = coreUs(pids);
+  const perSecond = await claim(place, claimers, count);
+  return { perSecond, usPerClaim: (coreUs(pids) - before) / count };
 }
 
 async function claimBare({ enginePool, tenantId }: Place, claimers: number, count: number): Promise<number> {
@@ -143,7 +184,15 @@ async function claimOn(
   const settings = {
     ...{ leaseMs: 15_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 2_000 },
     limits: {
-      ...{ timeout_ms: 0, output_bytes_max: 0, bundle_bytes_max: 0, memory_bytes: 0, process_count: 0, cpu_count: 0, tmp_bytes: 0 },
+      ...{
+        timeout_ms: 0,
+        output_bytes_max: 0,
+        bundle_bytes_max: 0,
+        memory_bytes: 0,
+        process_count: 0,
+        cpu_count: 0,
+        tmp_bytes: 0,
+      },
     },
   };
   const perSecond = await rate(count, claimers, async lane => {

@@ -49,7 +49,9 @@ export function publish(result: Result): void {
     compared(figure.median, known[figure.name]),
   ]);
   const { machine, node, postgres } = result;
-  console.log(`\n${result.name}: ${machine.cores} cores, load ${machine.load_before}, Node ${node}, PostgreSQL ${postgres ?? '-'}`);
+  console.log(
+    `\n${result.name}: ${machine.cores} cores, load ${machine.load_before}, Node ${node}, PostgreSQL ${postgres ?? '-'}`,
+  );
   console.log(table([['figure', 'median', 'min–max', 'unit', 'rounds', 'goal', '÷ baseline'], ...rows]));
   mkdirSync(resultFolder, { recursive: true });
   writeFileSync(join(resultFolder, `${result.name}.json`), `${JSON.stringify(result, null, 2)}\n`);

@@ -17,7 +17,7 @@ import { Fault } from './kernel/fault.ts';
 import type { Log } from './kernel/log.ts';
 import { createFolderBlobs } from './providers/blobs/folder.ts';
 import { createClaimDesk, createSweep, type RunSettings } from './stages/runs/index.ts';
-import { bootstrapAccess, createToken } from './support/access/index.ts';
+import { bootstrapAccess, createToken, revokeToken } from './support/access/index.ts';
 
 export interface RunningServer {
   readonly url: string;
@@ -74,15 +74,21 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
       version: await version(),
       checkReady,
     });
+    const minted: string[] = [];
     const url = await listen(app, { host: settings.SKEP_HOST, port: settings.SKEP_PORT });
     for (const loop of loops) loop.start();
     return {
       url,
       adminToken,
       database: { kind: place.kind, version: place.version },
-      mintWorkerToken: () => mintWorkerToken(database, tenantId),
+      async mintWorkerToken() {
+        const { token, secret } = await mintWorkerToken(database, tenantId);
+        minted.push(token.id);
+        return secret;
+      },
       async stop() {
         await app.close();
+        for (const id of minted) await revokeWorkerToken(database, { tenantId, id });
         await close();
       },
     };
@@ -94,11 +100,15 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
 
 const workerTokenS = 86_400;
 
-async function mintWorkerToken(database: Database, tenantId: string): Promise<string> {
-  const made = await database.request({ tenantId, actor: 'start' }, tx =>
+function mintWorkerToken(database: Database, tenantId: string): ReturnType<typeof createToken> {
+  return database.request({ tenantId, actor: 'start' }, tx =>
     createToken(tx, { name: 'worker of skep start', role: 'worker', expiresInS: workerTokenS }),
   );
-  return made.secret;
+}
+
+/** What a start has made for itself does not outlive it; after a crash it ends by its own time. */
+async function revokeWorkerToken(database: Database, { tenantId, id }: { tenantId: string; id: string }): Promise<void> {
+  await database.request({ tenantId, actor: 'start' }, tx => revokeToken(tx, id)).catch(() => {});
 }
 
 async function ping(database: Database): Promise<void> {

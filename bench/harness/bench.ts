@@ -61,7 +61,11 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 /** How many of `work` end in a second, when each of `lanes` begins the next as soon as its last has ended. */
-export async function rate(count: number, lanes: number, work: (lane: number, turn: number) => Promise<unknown>): Promise<number> {
+export async function rate(
+  count: number,
+  lanes: number,
+  work: (lane: number, turn: number) => Promise<unknown>,
+): Promise<number> {
   let begun = 0;
   const from = performance.now();
   async function lane(number: number): Promise<void> {

@@ -60,3 +60,12 @@ export const fillEvents = statement<object>(
   `insert into events (tenant_id, type, subject_type, subject_id, actor, payload)
    select $1, 'ticket.changed', 'ticket', 'TKT-' || n, 'bench', '{"title":"bench"}' from generate_series(1, $2::int) as n`,
 );
+
+/** Holds a connection for long enough that a pool opens another one for the next. */
+export const enterSession = statement<object>('enter_session', 'select pg_sleep(0.2)');
+
+/** The server's processes of the engine role. */
+export const engineSessions = statement<{ pid: number }>(
+  'engine_sessions',
+  `select pid from pg_stat_activity where usename = 'skep_engine'`,
+);

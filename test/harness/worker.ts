@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { afterAll } from 'vitest';
 import { createClient } from '../../src/client/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
@@ -13,11 +14,12 @@ import type { Worker, WorkerChange, WorkerOptions } from '../../src/worker/index
 import type { ScriptedServer } from './scripted-server.ts';
 
 const folders: string[] = [];
-process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+// Registered first, so it runs last: after the hooks that stop workers.
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder that is gone when the process ends, whatever happens. */
+/** A folder that is gone when the suite ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'skep-worker-'));
   folders.push(folder);

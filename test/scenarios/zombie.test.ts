@@ -39,13 +39,13 @@ async function haunt(farm: Farm, url: string, name: string): Promise<void> {
   const worker = farm.worker(name, { url, env: { SKEP_FAILPOINTS: 'before-complete:stop' } });
   for (let round = 1; round <= rounds / zombies; round++) {
     await until(`${name} has frozen`, () => (processState(worker.pid) === 'T' ? true : undefined));
-    const run = worker.lines.findLast(line => line['event'] === 'claimed')?.['run'];
+    const run = worker.lines.findLast(line => line['event'] === 'claimed')?.['run_id'];
     await until(`run ${String(run)} of ${name} is lost`, async () => {
       const { body } = await farm.call('GET', `/api/runs/${String(run)}`);
       return body['state'] === 'lost' ? true : undefined;
     });
     await worker.kill('SIGCONT');
-    await worker.line(line => line['event'] === 'lost' && line['run'] === run);
+    await worker.line(line => line['event'] === 'lost' && line['run_id'] === run);
   }
   await worker.kill('SIGKILL');
 }

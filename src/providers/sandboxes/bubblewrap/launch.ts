@@ -72,7 +72,7 @@ set -e
 mount=$1
 shift
 ulimit -c 0
-while [ "$1" = cgroup ]; do echo $$ > "$2"; shift 2; done
+while [ "$1" = cgroup ]; do echo 0 > "$2"; shift 2; done
 while [ "$1" = bind ]; do "$mount" --rbind -- "$2" "$3"; shift 3; done
 if [ "$1" = processes ]; then ulimit -u "$2" 2> /dev/null || ulimit -p "$2"; shift 2; fi
 if [ "$1" = data ]; then ulimit -d "$2"; shift 2; fi

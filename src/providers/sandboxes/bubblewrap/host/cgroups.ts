@@ -17,10 +17,10 @@ export interface Cgroups {
 }
 
 export interface Cgroup {
-  /** Files that a process writes its number to, before it starts anything, to be in the group. */
+  /** Files that a process writes 0 to, before it starts anything, to be in the group. */
   readonly joins: readonly string[];
-  /** Kills all in the group at once; false where the kernel cannot. */
-  kill(): boolean;
+  /** Kills all in the group at once, where the kernel can (version 2). */
+  kill(): void;
   /** How many processes the kernel has killed for want of memory since the group was made. */
   oomKills(): number;
   /** Removes the group; waits up to 2 seconds for its last process to be gone. */
@@ -35,35 +35,40 @@ const OURS = 'skep';
 /** Undefined where no controller can be written: an ordinary user, a container with a read-only /sys/fs/cgroup. */
 export function findCgroups(clock: Clock, mounts = readFileSync('/proc/self/mounts', 'utf8')): Cgroups | undefined {
   const { v1, v2 } = parseMounts(mounts);
-  const unified = v2 !== undefined && writable(v2) ? join(v2, OURS) : undefined;
   const found = new Map<Controller, string>();
   for (const controller of CONTROLLERS) {
     const mount = v1.get(controller);
     if (mount !== undefined && writable(mount)) found.set(controller, join(mount, OURS));
   }
-  if (found.size > 0) return createCgroups({ kind: 'v1', found, unified, clock });
-  if (unified === undefined || v2 === undefined) return undefined;
-  for (const controller of delegate(v2)) found.set(controller, unified);
-  return found.size > 0 ? createCgroups({ kind: 'v2', found, unified, clock }) : undefined;
+  // A machine that has both versions keeps its controllers in the first.
+  if (found.size > 0) return createCgroups({ kind: 'v1', found, clock });
+  if (v2 !== undefined && writable(v2)) for (const controller of delegate(v2)) found.set(controller, join(v2, OURS));
+  return found.size > 0 ? createCgroups({ kind: 'v2', found, clock }) : undefined;
 }
 
 interface Places {
   readonly kind: 'v1' | 'v2';
   readonly found: ReadonlyMap<Controller, string>;
-  /** Where cgroup.kill is: version 2 has it, also beside version 1 and without controllers. */
-  readonly unified: string | undefined;
   readonly clock: Clock;
 }
 
-function createCgroups({ kind, found, unified, clock }: Places): Cgroups {
-  const parents = [...new Set([...found.values(), ...(unified === undefined ? [] : [unified])])];
+/**
+ * A process that writes 0 moves itself. By `tasks` of version 1 that takes no lock of the whole kernel; by cgroup.procs it
+ * does, and on a busy machine each such move waits some milliseconds for it.
+ */
+const JOIN = { v1: 'tasks', v2: 'cgroup.procs' } as const;
+
+function createCgroups({ kind, found, clock }: Places): Cgroups {
+  const parents = [...new Set(found.values())];
   const at = (controller: Controller, name: string) => join(found.get(controller) ?? '/nowhere', name);
 
   function open(name: string): Cgroup {
     const folders = parents.map(parent => join(parent, name));
     return {
-      joins: folders.map(folder => join(folder, 'cgroup.procs')),
-      kill: () => unified !== undefined && attempt(() => writeFileSync(join(unified, name, 'cgroup.kill'), '1')),
+      joins: folders.map(folder => join(folder, JOIN[kind])),
+      kill() {
+        if (kind === 'v2') for (const folder of folders) attempt(() => writeFileSync(join(folder, 'cgroup.kill'), '1'));
+      },
       oomKills() {
         const file = join(at('memory', name), kind === 'v1' ? 'memory.oom_control' : 'memory.events');
         return Number(/^oom_kill (\d+)/m.exec(readOr(file))?.[1] ?? 0);

@@ -1,0 +1,134 @@
+import { Logger, runOnce } from 'graphile-worker';
+import type { SpecCardInput } from '../../contract/spec-card.ts';
+import { specCard } from '../../contract/spec-card.ts';
+import type { Tx } from '../../src/db/database.ts';
+import type { FlowJob } from '../../src/db/database.ts';
+import { tasks } from '../../src/flow.ts';
+import { approveSession, openSession } from '../../src/stages/sessions/index.ts';
+import { handInCard } from '../../src/stages/specs/index.ts';
+import { openTicket } from '../../src/stages/tickets/index.ts';
+import type { NewTicket } from '../../src/stages/tickets/verbs.ts';
+import { type ClaimedRun, type ClaimWish, claimNext } from '../../src/stages/runs/queue/claim.ts';
+import type { RunSettings } from '../../src/stages/runs/index.ts';
+import { createProject } from '../../src/support/projects/verbs.ts';
+import { query, type TestDatabase, testDatabase } from './database.ts';
+import { ownerless, type Ownerless } from './ownerless.ts';
+
+/** The stages on a real database, with the jobs of the flow done when a test says so: no server, no loop, no waiting. */
+export interface Stages extends TestDatabase {
+  readonly tenantId: string;
+  readonly projectId: string;
+  readonly settings: RunSettings;
+  /** A transaction as a request makes it; of another tenant where one is given. */
+  app<T>(body: (tx: Tx) => Promise<T>, tenantId?: string): Promise<T>;
+  engine<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Raw SQL, behind everybody's back. */
+  sql<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Opens a ticket; its id. */
+  open(wanted?: Partial<NewTicket>): Promise<string>;
+  /** A session that is approved with this card. */
+  approved(card: SpecCardInput): Promise<string>;
+  /** Does all waiting jobs, and those that follow from them. Throws when one fails. */
+  drain(): Promise<void>;
+  claim(wish?: Partial<ClaimWish>): Promise<ClaimedRun | undefined>;
+  /** Opens a ticket, queues its run and claims it. */
+  claimNew(wanted?: Partial<NewTicket>): Promise<ClaimedRun>;
+  /** Lets the lease of a run have run out a second ago. */
+  expire(runId: string): Promise<void>;
+  statusOf(ticketId: string): Promise<string>;
+  ownerless(): Promise<Ownerless[]>;
+}
+
+export const testSettings: RunSettings = {
+  leaseMs: 15_000,
+  heartbeatMs: 5_000,
+  attemptsMax: 3,
+  retryMs: 0,
+  limits: {
+    timeout_ms: 60_000,
+    output_bytes_max: 1_000,
+    bundle_bytes_max: 10_000,
+    memory_bytes: 1e9,
+    process_count: 64,
+    cpu_count: 1,
+    tmp_bytes: 1e9,
+  },
+};
+
+export async function stagesForTests(settings: RunSettings = testSettings): Promise<Stages> {
+  const place = await testDatabase();
+  const { database } = place;
+  const tenantId = await place.makeTenant('stages');
+  const scope = { tenantId, actor: 'test' };
+  const sql = <Row extends object>(text: string, values: readonly unknown[] = []) => query<Row>(place.superuserUrl, text, values);
+  const app: Stages['app'] = (body, tenant = tenantId) => database.request({ ...scope, tenantId: tenant }, body);
+  const { id: projectId } = await app(tx => createProject(tx, { name: 'p', agent: { kind: 'exec', command: ['true'] } }));
+  const open: Stages['open'] = async wanted => (await app(tx => openTicket(tx, { ...newTicket(projectId), ...wanted }))).id;
+  const claim: Stages['claim'] = wish =>
+    claimNext(database, { ...scope, worker: 'w', capabilities: ['agent:exec'], ...wish }, settings);
+  const drain = () => doJobs(place, settings);
+  return {
+    ...place,
+    tenantId,
+    projectId,
+    settings,
+    app,
+    engine: body => database.engine(scope, body),
+    sql,
+    open,
+    approved: card => app(tx => approvedSession(tx, projectId, card)),
+    drain,
+    claim,
+    async claimNew(wanted) {
+      const ticketId = await open(wanted);
+      await drain();
+      const claimed = await claim({ ticketId });
+      if (claimed === undefined) throw new Error(`${ticketId} could not be claimed`);
+      return claimed;
+    },
+    async expire(runId) {
+      await sql(`update runs set lease_expires_at = clock_timestamp() - interval '1 second' where id = $1`, [runId]);
+    },
+    async statusOf(ticketId) {
+      const [row] = await sql<{ status: string }>('select status from tickets where tenant_id = $1 and id = $2', [
+        tenantId,
+        ticketId,
+      ]);
+      return row?.status ?? 'none';
+    },
+    ownerless: () => ownerless(place.superuserUrl),
+  };
+}
+
+export function newTicket(projectId: string): NewTicket {
+  return {
+    projectId,
+    type: 'task',
+    title: 't',
+    description: '',
+    acceptanceCriteria: [],
+    dependsOn: [],
+    priority: 0,
+    estimate: null,
+  };
+}
+
+async function approvedSession(tx: Tx, projectId: string, card: SpecCardInput): Promise<string> {
+  const { id } = await openSession(tx, { description: 'd', projectId });
+  await handInCard(tx, id, specCard.parse(card));
+  await approveSession(tx, id);
+  return id;
+}
+
+async function doJobs({ database, superuserUrl }: TestDatabase, settings: RunSettings): Promise<void> {
+  const taskList = Object.fromEntries(
+    Object.entries(tasks(database, settings)).map(([name, task]) => [name, (payload: unknown) => task(payload as FlowJob)]),
+  );
+  await runOnce({ pgPool: database.enginePool.raw, taskList, noHandleSignals: true, logger: new Logger(() => () => {}) });
+  const [failed] = await query<{ task: string; error: string }>(
+    superuserUrl,
+    `select t.identifier as task, j.last_error as error from graphile_worker._private_jobs j
+       join graphile_worker._private_tasks t on t.id = j.task_id where j.last_error is not null`,
+  );
+  if (failed !== undefined) throw new Error(`the job ${failed.task} failed: ${failed.error}`);
+}
