@@ -3,7 +3,7 @@ import type { Database, Routes } from './db/database.ts';
 import type { Task } from './db/jobs.ts';
 import { cancelSpecOf } from './stages/specs/index.ts';
 import { cancelTicketsOf } from './stages/tickets/index.ts';
-import { acceptRun, onSubject, queueRun, type RunSettings, withdrawRuns } from './stages/runs/index.ts';
+import { acceptRun, onSubject, queueRun, reorderRuns, type RunSettings, withdrawRuns } from './stages/runs/index.ts';
 
 /**
  * The product on one page: which event starts which verb. A stage calls earlier stages itself; whatever a later stage must do
@@ -12,6 +12,7 @@ import { acceptRun, onSubject, queueRun, type RunSettings, withdrawRuns } from '
 export const flow = {
   'session.cancelled': ['cancelSpec', 'cancelTickets'],
   'ticket.ready': ['queueRun'],
+  'ticket.changed': ['reorderRuns'],
   'ticket.blocked': ['withdrawRuns'],
   'ticket.cancelled': ['withdrawRuns'],
   // Until the reviews stage stands between the two, a submission is accepted without a check, as `unproven`.
@@ -26,6 +27,7 @@ export function tasks({ request, engine }: Database, settings: RunSettings): Rea
     cancelSpec: onSubject(request, cancelSpecOf),
     cancelTickets: onSubject(request, cancelTicketsOf),
     queueRun: onSubject(engine, (tx, ticketId) => queueRun(tx, ticketId, settings)),
+    reorderRuns: onSubject(engine, reorderRuns),
     withdrawRuns: onSubject(engine, withdrawRuns),
     acceptRun: onSubject(engine, acceptRun),
   };
@@ -48,7 +50,6 @@ export const endings: readonly EventType[] = [
   'spec.cancelled',
   'tickets.generated',
   'ticket.created',
-  'ticket.changed',
   'ticket.claimed',
   'ticket.running',
   'ticket.verifying',

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { tokenCreated } from '../../contract/access.ts';
+import { tokenCreated } from '../../contract/tokens.ts';
 import { type Client, createClient } from '../../src/client/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Stage } from './bench.ts';

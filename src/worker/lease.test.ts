@@ -149,6 +149,7 @@ describe('a lease', () => {
     const last = lease.sendLast(() => new Promise<string>(resolve => (finish = () => resolve('accepted'))));
     heartbeat = () => Promise.reject(new Fault('lease_lost'));
     await time.pass(300);
+    expect(lease.signal.aborted).toBe(false);
     finish();
     await expect(last).resolves.toBe('accepted');
   });

@@ -23,6 +23,8 @@ export interface TestApi extends TestDatabase {
   readonly call: Call;
   /** The same with another token. */
   callAs(token: string): Call;
+  /** The server stops, and starts again at the same address, on the same database. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -30,10 +32,9 @@ export interface TestApi extends TestDatabase {
 export async function testApi(settings: Partial<Record<keyof Settings, string>> = {}): Promise<TestApi> {
   const place = await testDatabase();
   const home = mkdtempSync(join(tmpdir(), 'skep-api-'));
-  const server: RunningServer = await startServer(
-    readSettings({ SKEP_HOME: home, DATABASE_URL: place.ownerUrl, SKEP_PORT: '0', ...settings }, {}),
-    silentLog,
-  );
+  const start = (port: string): Promise<RunningServer> =>
+    startServer(readSettings({ SKEP_HOME: home, DATABASE_URL: place.ownerUrl, SKEP_PORT: port, ...settings }, {}), silentLog);
+  let server = await start('0');
   const adminToken = server.adminToken ?? '';
   return {
     ...place,
@@ -42,6 +43,10 @@ export async function testApi(settings: Partial<Record<keyof Settings, string>> 
     home,
     call: callWith(server.url, adminToken),
     callAs: token => callWith(server.url, token),
+    async restart() {
+      await server.stop();
+      server = await start(new URL(server.url).port);
+    },
     async stop() {
       await server.stop();
       await place.close();

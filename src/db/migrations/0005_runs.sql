@@ -26,7 +26,8 @@ create table runs (
   failure_class text,
   failure_message text,
   result jsonb,
-  created_at timestamptz not null default now(),
+  -- In milliseconds: a page of runs ends at one as JavaScript knows it, and the next must not begin past its neighbours.
+  created_at timestamptz(3) not null default now(),
   leased_at timestamptz,
   started_at timestamptz,
   ended_at timestamptz,

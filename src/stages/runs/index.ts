@@ -2,7 +2,7 @@
 export { createClaimDesk, type ClaimDesk } from './queue/desk.ts';
 export type { BlobStore, ReceivedBlob } from './blobs.ts';
 export { runMachine } from './model/run.ts';
-export { onSubject, queueRun, withdrawRuns } from './queue/queue.ts';
+export { onSubject, queueRun, reorderRuns, withdrawRuns } from './queue/queue.ts';
 export { claimEvents } from './runs.sql.ts';
 export type { RunSettings } from './settings.ts';
 export { createSweep } from './queue/sweep.ts';

@@ -98,6 +98,12 @@ export const runEndedByHolder = statement<RunRow>(
   `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2 and r.lease_token_hash = $3 and r.state = any ($4::text[])`,
 );
 
+/** Locks a run in one of these states: runs are locked before their tickets everywhere. */
+export const holdRun = statement<RunRow>(
+  'hold_run',
+  `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2 and r.state = any ($3::text[]) for no key update`,
+);
+
 export const endRunRow = statement<RunRow>(
   'end_run',
   `update runs r set state = $3, lease_expires_at = null, ended_at = clock_timestamp()
@@ -127,6 +133,14 @@ export const insertRun = statement<RunRow>(
      on conflict do nothing returning ${columns}
    ), told as (select pg_notify('skep_runs', $1::text) from queued)
    select queued.* from queued left join told on true`,
+);
+
+/** Brings waiting runs to the places that their tickets now give them. */
+export const reorderRunRows = statement<object>(
+  'reorder_runs',
+  `update runs r set priority = t.priority, chain = t.chain from tickets t
+    where r.tenant_id = $1 and r.state = 'queued' and r.subject_type = 'ticket' and t.tenant_id = r.tenant_id and t.id = r.subject_id
+      and (r.priority, r.chain) <> (t.priority, t.chain)`,
 );
 
 export const lastRunOf = statement<{ state: RunState; failures: number }>(

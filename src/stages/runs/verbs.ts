@@ -10,6 +10,7 @@ import {
   blobOfRun,
   endRunRow,
   failRunRow,
+  holdRun,
   loseRunRow,
   renewLease,
   type RunRow,
@@ -111,6 +112,13 @@ export async function loseRun(tx: Tx, runId: string, settings: RunSettings): Pro
 export async function getRun(tx: Tx, runId: string): Promise<RunRow> {
   const [run] = await tx.query(runById, [tx.tenantId, runId]);
   if (run === undefined) throw new Fault('run_not_found');
+  return run;
+}
+
+async function endAsCancelled(tx: Tx, runId: string, why: string): Promise<RunRow | undefined> {
+  const { to, from } = move(runMachine, 'cancel');
+  const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
+  if (run !== undefined) announceRun(tx, 'run.cancelled', run, { why });
   return run;
 }
 

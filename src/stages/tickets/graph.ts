@@ -1,11 +1,11 @@
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { chainLengths, findCycle, type GraphNode } from '../../kernel/graph.ts';
-import { deleteDependencies, insertDependencies, openGraph, setChains, type TicketRow, ticketsByIds } from './tickets.sql.ts';
+import { deleteDependencies, insertDependencies, needsForShare, openGraph, setChains, type TicketRow } from './tickets.sql.ts';
 
-/** Throws unless every id exists, belongs to the project, and can be waited for. */
+/** Holds the needs as they are. Throws unless every id exists, belongs to the project, and can be waited for. */
 export async function checkNeeds(tx: Tx, projectId: string, needs: readonly string[]): Promise<TicketRow[]> {
-  const found = await tx.query(ticketsByIds, [tx.tenantId, needs]);
+  const found = await tx.query(needsForShare, [tx.tenantId, needs]);
   const known = new Map(found.map(ticket => [ticket.id, ticket]));
   for (const id of needs) {
     const ticket = known.get(id);

@@ -31,23 +31,33 @@ export interface TicketStep {
   readonly payload?: Readonly<Record<string, unknown>>;
 }
 
-/** Applies a verb of the machine with its event; undefined where the present status does not allow it. The epic follows. */
+/**
+ * Applies a verb of the machine with its event; undefined where the present status does not allow it. What waited for a completed
+ * ticket alone becomes ready, and then the epics follow: tickets are locked before epics everywhere.
+ */
 export async function moveTicket(tx: Tx, { id, verb, reason, proof, payload }: TicketStep): Promise<TicketRow | undefined> {
   const { to, from } = move(ticketMachine, verb);
   const [ticket] = await tx.query(moveTicketRow, [tx.tenantId, id, to, from, reason ?? null, proof ?? null]);
   if (ticket === undefined) return undefined;
   announceTicket(tx, ticket, { ...payload, ...(reason === undefined ? {} : { reason }) });
-  if (ticket.parentId !== null) await followChildren(tx, ticket.parentId);
+  const released = to === 'completed' ? await releaseDependants(tx, id) : [];
+  await followTickets(tx, [ticket, ...released]);
   return ticket;
 }
 
-/** What waited for `id` alone becomes ready. */
-export async function releaseDependants(tx: Tx, id: string): Promise<void> {
+/** Brings the epics of these tickets to the status that their tickets now give them. */
+export async function followTickets(tx: Tx, tickets: readonly Pick<TicketRow, 'parentId'>[]): Promise<void> {
+  const epics = new Set(tickets.map(ticket => ticket.parentId).filter(id => id !== null));
+  for (const id of [...epics].sort()) await followChildren(tx, id);
+}
+
+async function releaseDependants(tx: Tx, id: string): Promise<readonly Pick<TicketRow, 'id' | 'parentId'>[]> {
   const waiting = await tx.query(holdDependants, [tx.tenantId, id]);
-  if (waiting.length === 0) return;
+  if (waiting.length === 0) return [];
   const released = await tx.query(releaseTickets, [tx.tenantId, waiting.map(ticket => ticket.id)]);
   for (const ticket of released)
     tx.announce({ type: 'ticket.ready', subject: { type: 'ticket', id: ticket.id }, payload: { status: 'ready', after: id } });
+  return released;
 }
 
 export function announceTicket(tx: Tx, ticket: TicketRow, payload: Readonly<Record<string, unknown>> = {}): void {

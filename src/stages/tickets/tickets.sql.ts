@@ -45,6 +45,12 @@ export const ticketsByIds = statement<TicketRow>(
   `select ${columns} from tickets t where t.tenant_id = $1 and t.id = any ($2::text[]) order by t.number`,
 );
 
+/**
+ * For who is about to wait for them: none completes or is cancelled before this transaction ends, so the one that completes next
+ * sees who waits for it.
+ */
+export const needsForShare = statement<TicketRow>('needs_for_share', `${ticketsByIds.text} for share of t`);
+
 export const ticketsFiltered = statement<TicketRow>(
   'tickets_filtered',
   `select ${columns} from tickets t
@@ -125,19 +131,21 @@ export const holdDependants = statement<{ id: string }>(
 );
 
 /** Those of $2 that wait for nothing any more. Run after hold_dependants, with a fresh snapshot. */
-export const releaseTickets = statement<{ id: string }>(
+export const releaseTickets = statement<{ id: string; parentId: string | null }>(
   'release_tickets',
   `update tickets t set status = 'ready', status_reason = null, updated_at = now()
     where t.tenant_id = $1 and t.id = any ($2::text[]) and t.status = 'blocked'
       and not exists (select from ticket_dependencies d join tickets n on n.tenant_id = d.tenant_id and n.id = d.needs_id
                        where d.tenant_id = t.tenant_id and d.ticket_id = t.id and n.status <> 'completed')
-    returning t.id`,
+    returning t.id, t.parent_id`,
 );
 
+/** What a ticket still waits for, held as by needs_for_share. */
 export const openNeeds = statement<{ id: string; status: TicketStatus }>(
   'open_needs',
   `select n.id, n.status from ticket_dependencies d join tickets n on n.tenant_id = d.tenant_id and n.id = d.needs_id
-    where d.tenant_id = $1 and d.ticket_id = $2 and n.status <> 'completed' order by n.number`,
+    where d.tenant_id = $1 and d.ticket_id = $2 and n.status <> 'completed' order by n.number
+      for share of n`,
 );
 
 /** All that wait for $2, directly or not, and are not over. */
@@ -151,9 +159,22 @@ export const allDependants = statement<{ id: string }>(
       where t.status not in ('completed', 'cancelled') order by t.number`,
 );
 
-export const openTicketsOfSession = statement<{ id: string }>(
-  'open_tickets_of_session',
-  `select id from tickets where tenant_id = $1 and session_id = $2 and type <> 'epic' and status not in ('completed', 'cancelled') order by id`,
+/** Of $2, in the order of their ids, those that are not over; held until the transaction ends. */
+export const holdOpenTickets = statement<{ id: string }>(
+  'hold_open_tickets',
+  `select id from tickets where tenant_id = $1 and id = any ($2::text[]) and status not in ('completed', 'cancelled')
+    order by id for update`,
+);
+
+/** The work of a session, and all that waits for it, directly or not. */
+export const ticketsOnSession = statement<{ id: string; ofSession: boolean }>(
+  'tickets_on_session',
+  `with recursive ending (id) as (
+     select t.id from tickets t where t.tenant_id = $1 and t.session_id = $2 and t.type <> 'epic' and t.status not in ('completed', 'cancelled')
+     union
+     select d.ticket_id from ending e join ticket_dependencies d on d.tenant_id = $1 and d.needs_id = e.id
+   ) select t.id, t.session_id is not distinct from $2 as of_session from ending e join tickets t on t.tenant_id = $1 and t.id = e.id
+      order by t.id`,
 );
 
 export const childrenByStatus = statement<{ status: TicketStatus; count: number }>(

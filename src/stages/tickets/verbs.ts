@@ -1,20 +1,22 @@
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { isFinal } from '../../kernel/machine.ts';
 import { getProject } from '../../support/projects/index.ts';
 import { announceCreated, takeTicketNumbers } from './build.ts';
 import { checkNeeds, replaceNeeds } from './graph.ts';
-import { editableStatuses, formatTicketId, type TicketType } from './model/ticket.ts';
-import { moveTicket } from './moves.ts';
+import { editableStatuses, formatTicketId, ticketMachine, type TicketType } from './model/ticket.ts';
+import { followTickets, moveTicket } from './moves.ts';
 import {
   allDependants,
   clearAttempts,
   holdGraph,
+  holdOpenTickets,
   insertTickets,
   openNeeds,
-  openTicketsOfSession,
   type TicketRow,
   ticketById,
   ticketForUpdate,
+  ticketsOnSession,
   updateTicketFields,
 } from './tickets.sql.ts';
 
@@ -37,9 +39,9 @@ export interface NewTicket extends TicketFields {
 export async function openTicket(tx: Tx, wanted: NewTicket): Promise<TicketRow> {
   await getProject(tx, wanted.projectId);
   const number = (await takeTicketNumbers(tx, 1)) + 1;
-  const parent = wanted.parentId === undefined ? undefined : await epicOf(tx, wanted.parentId, wanted.projectId);
   const needs = [...new Set(wanted.dependsOn)];
   const found = await checkNeeds(tx, wanted.projectId, needs);
+  const parent = wanted.parentId === undefined ? undefined : await epicOf(tx, wanted.parentId, wanted.projectId);
   const ticket = {
     ...wanted,
     id: formatTicketId(number),
@@ -53,6 +55,7 @@ export async function openTicket(tx: Tx, wanted: NewTicket): Promise<TicketRow> 
   await tx.query(insertTickets, [...place, JSON.stringify([ticket])]);
   if (needs.length > 0) await replaceNeeds(tx, ticket, needs);
   announceCreated(tx, ticket);
+  await followTickets(tx, [ticket]);
   return getTicket(tx, ticket.id);
 }
 
@@ -62,16 +65,9 @@ export async function editTicket(
   id: string,
   fields: { [K in keyof TicketFields]?: TicketFields[K] | undefined },
 ): Promise<TicketRow> {
-  if (fields.dependsOn !== undefined) await tx.query(holdGraph, [tx.tenantId]);
+  const needs = fields.dependsOn === undefined ? undefined : await holdNeeds(tx, id, fields.dependsOn);
   const before = await holdTicket(tx, id);
-  if (before.type === 'epic' && fields.dependsOn !== undefined)
-    throw new Fault('invalid_request', { message: 'depends_on: an epic has no dependencies of its own' });
-  if (before.type !== 'epic' && !editableStatuses.includes(before.status)) {
-    throw new Fault('wrong_state', {
-      message: `${id} is ${before.status}; it can be edited while it is ${editableStatuses.join(', ')}`,
-      facts: { currentStatus: before.status },
-    });
-  }
+  refuseEdit(before);
   await tx.query(updateTicketFields, [
     tx.tenantId,
     id,
@@ -87,9 +83,7 @@ export async function editTicket(
     subject: { type: 'ticket', id },
     payload: { fields: Object.keys(fields), status: before.status },
   });
-  if (fields.dependsOn !== undefined) {
-    const needs = [...new Set(fields.dependsOn)];
-    await checkNeeds(tx, before.projectId, needs);
+  if (needs !== undefined) {
     await replaceNeeds(tx, before, needs);
     if (before.status === 'ready' || before.status === 'blocked') await settle(tx, before);
   }
@@ -99,13 +93,7 @@ export async function editTicket(
 /** Cancels a ticket; with `cascade` also what waits for it, which otherwise would wait for ever and so is refused. */
 export async function cancelTicket(tx: Tx, id: string, how: { reason: string; cascade: boolean }): Promise<TicketRow[]> {
   await tx.query(holdGraph, [tx.tenantId]);
-  const ticket = await holdTicket(tx, id);
-  if (ticket.type === 'epic') {
-    throw new Fault('wrong_state', {
-      message: `${id} is an epic; its status follows its tickets`,
-      hint: 'Cancel the session, or its tickets one by one',
-    });
-  }
+  refuseCancel(await holdTicket(tx, id));
   const dependants = (await tx.query(allDependants, [tx.tenantId, id])).map(row => row.id);
   if (dependants.length > 0 && !how.cascade) {
     throw new Fault('wrong_state', {
@@ -114,13 +102,13 @@ export async function cancelTicket(tx: Tx, id: string, how: { reason: string; ca
       facts: { dependants },
     });
   }
+  // All of them before the first move, which locks the epic.
+  await tx.query(holdOpenTickets, [tx.tenantId, dependants]);
   const cancelled: TicketRow[] = [];
   for (const each of [id, ...dependants]) {
     const moved = await moveTicket(tx, { id: each, verb: 'cancel', reason: how.reason });
     if (moved !== undefined) cancelled.push(moved);
   }
-  if (cancelled.length === 0)
-    throw new Fault('wrong_state', { message: `${id} is ${ticket.status} already`, facts: { currentStatus: ticket.status } });
   return cancelled;
 }
 
@@ -138,11 +126,15 @@ export async function retryTicket(tx: Tx, id: string): Promise<TicketRow> {
   return getTicket(tx, id);
 }
 
-/** Ends all tickets of a session that was cancelled. Safe to run twice. */
+/** Ends all tickets of a session that was cancelled, and what others made wait for them. Safe to run twice. */
 export async function cancelTicketsOf(tx: Tx, sessionId: string): Promise<void> {
   await tx.query(holdGraph, [tx.tenantId]);
-  for (const { id } of await tx.query(openTicketsOfSession, [tx.tenantId, sessionId])) {
-    await moveTicket(tx, { id, verb: 'cancel', reason: 'the session was cancelled' });
+  const ending = await tx.query(ticketsOnSession, [tx.tenantId, sessionId]);
+  const open = await tx.query(holdOpenTickets, [tx.tenantId, ending.map(ticket => ticket.id)]);
+  const ofSession = new Map(ending.map(ticket => [ticket.id, ticket.ofSession]));
+  for (const { id } of open) {
+    const reason = ofSession.get(id) === true ? 'the session was cancelled' : 'it waited for a session that was cancelled';
+    await moveTicket(tx, { id, verb: 'cancel', reason });
   }
 }
 
@@ -162,6 +154,35 @@ async function settle(tx: Tx, ticket: TicketRow): Promise<void> {
   }
 }
 
+/** Locks what a ticket is going to need before the ticket itself, as the completion of a need does. */
+async function holdNeeds(tx: Tx, id: string, dependsOn: readonly string[]): Promise<string[]> {
+  await tx.query(holdGraph, [tx.tenantId]);
+  const { type, projectId } = await getTicket(tx, id);
+  if (type === 'epic') throw new Fault('invalid_request', { message: 'depends_on: an epic has no dependencies of its own' });
+  const needs = [...new Set(dependsOn)];
+  await checkNeeds(tx, projectId, needs);
+  return needs;
+}
+
+function refuseEdit({ id, type, status }: TicketRow): void {
+  if (type === 'epic' || editableStatuses.includes(status)) return;
+  throw new Fault('wrong_state', {
+    message: `${id} is ${status}; it can be edited while it is ${editableStatuses.join(', ')}`,
+    facts: { currentStatus: status },
+  });
+}
+
+function refuseCancel({ id, type, status }: TicketRow): void {
+  if (type === 'epic') {
+    throw new Fault('wrong_state', {
+      message: `${id} is an epic; its status follows its tickets`,
+      hint: 'Cancel the session, or its tickets one by one',
+    });
+  }
+  if (isFinal(ticketMachine, status))
+    throw new Fault('wrong_state', { message: `${id} is ${status} already`, facts: { currentStatus: status } });
+}
+
 async function holdTicket(tx: Tx, id: string): Promise<TicketRow> {
   const [ticket] = await tx.query(ticketForUpdate, [tx.tenantId, id]);
   if (ticket === undefined) throw new Fault('ticket_not_found');
@@ -169,7 +190,7 @@ async function holdTicket(tx: Tx, id: string): Promise<TicketRow> {
 }
 
 async function epicOf(tx: Tx, id: string, projectId: string): Promise<TicketRow> {
-  const parent = await getTicket(tx, id);
+  const parent = await holdTicket(tx, id);
   if (parent.type !== 'epic' || parent.projectId !== projectId) {
     throw new Fault('invalid_request', { message: `parent_id: ${id} is not an epic of this project` });
   }

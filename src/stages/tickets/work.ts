@@ -1,5 +1,5 @@
 import type { Tx } from '../../db/database.ts';
-import { moveTicket, releaseDependants } from './moves.ts';
+import { moveTicket } from './moves.ts';
 import { assignWork, type TicketRow } from './tickets.sql.ts';
 
 /** What runs, reviews and changes make of a ticket. Each is undefined where the ticket's status does not allow it: it was cancelled, say. */
@@ -15,10 +15,8 @@ export async function ticketSubmitted(tx: Tx, id: string, branch: string | undef
 }
 
 /** Completes a ticket and makes ready what waited for it alone. */
-export async function completeTicket(tx: Tx, id: string, proof: 'unproven'): Promise<TicketRow | undefined> {
-  const ticket = await moveTicket(tx, { id, verb: 'complete', proof, payload: { proof } });
-  if (ticket !== undefined) await releaseDependants(tx, id);
-  return ticket;
+export function completeTicket(tx: Tx, id: string, proof: 'unproven'): Promise<TicketRow | undefined> {
+  return moveTicket(tx, { id, verb: 'complete', proof, payload: { proof } });
 }
 
 /** The attempt is over and the ticket waits for the next one. */

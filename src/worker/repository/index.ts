@@ -88,7 +88,7 @@ async function readHead({ git, remote, signal }: Copy): Promise<Head> {
 
 async function update({ git, remote, mirror, lock, signal }: Copy, head: Head): Promise<void> {
   const inMirror = { lock, signal };
-
+  await clearLocks(mirror, lock);
   await git(
     ['init', '--quiet', '--bare', '--template=', '--shared=0644', `--object-format=${head.objectFormat}`, '--', mirror],
     inMirror,

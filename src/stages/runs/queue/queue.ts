@@ -3,7 +3,7 @@ import { getProject } from '../../../support/projects/index.ts';
 import { getTicket } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { waitBeforeAttempt } from '../model/retry.ts';
-import { cancelRunsOfTicket, insertRun, lastRunOf } from '../runs.sql.ts';
+import { cancelRunsOfTicket, insertRun, lastRunOf, reorderRunRows } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 
 /** Puts a ready ticket in the queue; one that is not ready, or queued already, is left as it is. */
@@ -16,6 +16,11 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
   const requires = agent === null ? [] : [`agent:${agent.kind}`];
   const [run] = await tx.query(insertRun, [tx.tenantId, 'ticket', ticketId, ticket.priority, ticket.chain, requires, waitMs]);
   if (run !== undefined) announceRun(tx, run, { type: 'run.queued', waitMs });
+}
+
+/** A ticket was changed: its priority, or what waits for it and so the chains of others too. */
+export async function reorderRuns(tx: Tx): Promise<void> {
+  await tx.query(reorderRunRows, [tx.tenantId]);
 }
 
 /** Ends the runs of a ticket that was cancelled or blocked; their holders learn it from their next write. */

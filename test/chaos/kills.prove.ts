@@ -1,0 +1,70 @@
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { allCompleted, allEvents, build, type Farm, heldTwice, startFarm } from '../harness/farm.ts';
+import { buildSkep, endAll, processesWith, type SkepProcess, until } from '../harness/process.ts';
+import { card } from '../harness/story.ts';
+
+beforeAll(buildSkep);
+afterEach(endAll);
+
+const kills = 40;
+const workers = 3;
+const ticketCount = 120;
+
+/** A small generator with a seed (mulberry32), so that the order of the deaths can be had again. */
+function dice(seed: number): (sides: number) => number {
+  let state = seed;
+  return sides => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % sides;
+  };
+}
+
+test(`${kills} kills of servers and workers under load: every ticket is completed once, nothing is left behind`, async () => {
+  const seed = Number(process.env['SEED'] ?? 20_261_121);
+  const roll = dice(seed);
+  const mark = `0.2${process.pid}`;
+  let farm = await startFarm({ SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_ATTEMPTS_MAX: '100', SKEP_RETRY_MS: '50' });
+  const hive: SkepProcess[] = Array.from({ length: workers }, (_, index) => farm.worker(`w${index}`, { slots: 2 }));
+  const features = Array.from({ length: ticketCount }, (_, index) => ({
+    title: `part ${index}`,
+    ...(index >= 10 ? { depends_on: [`part ${index - 10}`] } : {}),
+  }));
+  await build(farm, `sleep ${mark}; date > "$SKEP_TICKET_ID.txt"`, card('chaos', features));
+
+  const killed = { server: 0, worker: 0 };
+  for (let count = 0; count < kills; count++) {
+    await systemClock.sleep(200 + roll(900));
+    farm = await killOne(farm, hive, { roll, killed });
+  }
+  expect([`seed ${seed}`, killed.server > 0, killed.worker > 0]).toEqual([`seed ${seed}`, true, true]);
+
+  const done = await until('all tickets completed', () => allCompleted(farm), 300_000);
+  expect(done).toHaveLength(ticketCount);
+  const events = await allEvents(farm);
+  expect(heldTwice(events)).toEqual([]);
+  const completions = events.filter(event => event.type === 'ticket.completed').map(event => event.subject.id);
+  expect(new Set(completions).size).toBe(completions.length);
+  for (const worker of hive) await worker.kill('SIGTERM');
+  expect(processesWith(`sleep ${mark}`)).toEqual([]);
+});
+
+async function killOne(
+  farm: Farm,
+  hive: SkepProcess[],
+  { roll, killed }: { roll: (sides: number) => number; killed: { server: number; worker: number } },
+): Promise<Farm> {
+  const victim = roll(workers + 1);
+  const worker = hive[victim];
+  if (worker === undefined) {
+    killed.server++;
+    await farm.server.kill('SIGKILL');
+    return farm.restart();
+  }
+  killed.worker++;
+  await worker.kill('SIGKILL');
+  hive[victim] = farm.worker(`w${victim}`, { slots: 2 });
+  return farm;
+}
