@@ -1,8 +1,9 @@
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import { liveFrame } from '../contract/events.ts';
 import { project } from '../contract/projects.ts';
 import { ticket } from '../contract/tickets.ts';
 import type { Client } from '../src/client/index.ts';
+import type { Database } from '../src/db/database.ts';
 import { sequenceEvents } from '../src/db/events.sql.ts';
 import { createSequencer } from '../src/db/sequencer.ts';
 import { systemClock } from '../src/kernel/clock.ts';
@@ -28,7 +29,7 @@ export const events: Bench = {
     const place = await openPlace(stage);
     for (const statement of makeBareTables) await place.superuser.query(statement);
     const figures: Figure[] = [];
-    for (const crowd of crowds) figures.push(...(await append(stage, place, crowd)));
+    for (const crowd of crowds) figures.push(...(await append(stage, { place, ...crowd })));
     figures.push(await sequence(place));
     const { server, client } = await freshServer(stage);
     for (const { writers } of crowds) figures.push(...(await deliver(stage, { server, client, writers })));
@@ -36,32 +37,39 @@ export const events: Bench = {
   },
 };
 
+/** Beside a bare insert: a transaction that announces what starts nothing, and one that announces what starts a job. */
 async function append(
   stage: Stage,
-  { database, enginePool, tenantId, superuser }: Place,
-  { writers, count }: { writers: number; count: number },
+  { place, writers, count }: { place: Place; writers: number; count: number },
 ): Promise<Figure[]> {
-  const sequencer = createSequencer(database, systemClock, silentLog);
-  sequencer.start();
-  const bare: number[] = [];
-  const announced: number[] = [];
-  const id = 'TKT-001';
+  const { enginePool, tenantId, superuser } = place;
+  const given: Record<'bare' | 'plain' | 'job', number[]> = { bare: [], plain: [], job: [] };
+  const plain = place.open({});
+  const job = place.open({ 'ticket.changed': ['bench'] });
+  const sequencers = [plain, job].map(database => createSequencer(database, systemClock, silentLog));
+  for (const sequencer of sequencers) sequencer.start();
+  const event = { type: 'ticket.changed', subject: { type: 'ticket', id: 'TKT-001' }, payload: { title: 'bench' } } as const;
+  const announce = (database: Database) => database.request({ tenantId, actor: 'bench' }, async tx => tx.announce(event));
   for (let round = 0; round < rounds; round++) {
     for (const statement of emptyQueues) await superuser.query(statement);
-    bare.push(await rate(count, writers, () => enginePool.query(bareAppend, [tenantId, id])));
-    const event = { type: 'ticket.changed', subject: { type: 'ticket', id }, payload: { title: 'bench' } } as const;
-    const scope = { tenantId, actor: 'bench' };
-    announced.push(await rate(count, writers, () => database.request(scope, async tx => tx.announce(event))));
-    stage.say(
-      `${writers} writers, round ${round + 1}: bare ${Math.round(bare.at(-1) ?? 0)}/s, ours ${Math.round(announced.at(-1) ?? 0)}/s`,
-    );
+    given.bare.push(await rate(count, writers, () => enginePool.query(bareAppend, [tenantId, event.subject.id])));
+    given.plain.push(await rate(count, writers, () => announce(plain)));
+    given.job.push(await rate(count, writers, () => announce(job)));
+    const shown = Object.entries(given).map(([name, values]) => `${name} ${Math.round(values.at(-1) ?? 0)}/s`);
+    stage.say(`${writers} writers, round ${round + 1}: ${shown.join(', ')}`);
   }
-  await sequencer.stop();
-  const at = `${writers} ${writers === 1 ? 'writer' : 'writers'}`;
+  for (const sequencer of sequencers) await sequencer.stop();
+  return appendFigures(given, `${writers} ${writers === 1 ? 'writer' : 'writers'}`);
+}
+
+function appendFigures(given: Readonly<Record<'bare' | 'plain' | 'job', readonly number[]>>, at: string): Figure[] {
+  const beside = (values: readonly number[]) => values.map((value, i) => value / (given.bare[i] ?? Number.NaN));
   return [
-    figure(`bare insert, ${at}`, 'events/s', { values: bare }),
-    figure(`transaction with announce, ${at}`, 'events/s', { values: announced }),
-    figure(`announce / bare, ${at}`, 'ratio', { values: announced.map((value, i) => value / (bare[i] ?? Number.NaN)) }),
+    figure(`bare insert, ${at}`, 'events/s', { values: given.bare }),
+    figure(`transaction with announce, ${at}`, 'events/s', { values: given.plain }),
+    figure(`the same, and it starts a job, ${at}`, 'events/s', { values: given.job }),
+    figure(`announce / bare, ${at}`, 'ratio', { values: beside(given.plain) }),
+    figure(`announce with a job / bare, ${at}`, 'ratio', { values: beside(given.job) }),
   ];
 }
 

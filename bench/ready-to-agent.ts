@@ -55,9 +55,8 @@ interface Way {
 async function follow(client: Client, projectId: string): Promise<Way> {
   const body = { project_id: projectId, title: 'Write a note' };
   const { id } = await client.request('POST', '/api/tickets', { body, schema: ticket });
-  await ended(client, id);
+  const ofTicket = await lifeOf(client, id);
   const { runs } = await client.request('GET', '/api/runs', { query: { ticket_id: id }, schema: runList });
-  const ofTicket = await eventsOf(client, id);
   const ofRun = await eventsOf(client, runs[0]?.id ?? '');
   return {
     ready: timeOf(ofTicket, 'ticket.ready'),
@@ -68,13 +67,16 @@ async function follow(client: Client, projectId: string): Promise<Way> {
   };
 }
 
-async function ended(client: Client, ticketId: string): Promise<void> {
+/** All events of a ticket, once it is completed. */
+async function lifeOf(client: Client, ticketId: string): Promise<readonly WireEvent[]> {
   const deadline = systemClock.mono() + endMs;
   for (;;) {
-    const { status, status_reason } = await client.request('GET', `/api/tickets/${ticketId}`, { schema: ticket });
-    if (status === 'completed') return;
-    if (status === 'failed' || systemClock.mono() > deadline) throw new Error(`${ticketId} is ${status}: ${status_reason ?? ''}`);
-    await systemClock.sleep(50);
+    const events = await eventsOf(client, ticketId);
+    if (events.some(({ type }) => type === 'ticket.completed')) return events;
+    const isOver = systemClock.mono() > deadline || events.some(({ type }) => type === 'ticket.failed');
+    if (isOver) throw new Error(`${ticketId} was not completed: ${JSON.stringify(events.at(-1))}`);
+    // Seldom enough that asking does not slow the run down.
+    await systemClock.sleep(100);
   }
 }
 
@@ -83,7 +85,9 @@ async function eventsOf(client: Client, subject: string): Promise<readonly WireE
 }
 
 function timeOf(events: readonly WireEvent[], type: string): number {
-  return Date.parse(events.find(event => event.type === type)?.at ?? '');
+  const found = events.find(event => event.type === type);
+  if (found === undefined) throw new Error(`there is no ${type}`);
+  return Date.parse(found.at);
 }
 
 const agentReport = z.object({ details: z.object({ at: z.iso.datetime() }) });

@@ -25,7 +25,7 @@ export function fromWire<T extends object>(value: T): Inner<T> {
   return out as Inner<T>;
 }
 
-export function snake(key: string): string {
+function snake(key: string): string {
   return key.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 }
 

@@ -11,7 +11,7 @@ export const agent = z
   .meta({ id: 'Agent' });
 
 /** A path on the workers' machine or a URL that git can clone. `ext::` and the like are refused: they run commands. */
-export const repository = z
+const repository = z
   .string()
   .trim()
   .min(1)

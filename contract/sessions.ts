@@ -12,7 +12,7 @@ export const sessionStates = [
   'failed',
   'cancelled',
 ] as const;
-export const sessionState = z.enum(sessionStates);
+const sessionState = z.enum(sessionStates);
 
 export const sessionCreate = z
   .strictObject({
@@ -39,7 +39,7 @@ export const session = z
   .meta({ id: 'Session' });
 export const sessionList = z.object({ sessions: z.array(session) });
 
-export const message = z
+const message = z
   .object({ number: z.number().int(), author: z.string(), text: z.string(), created_at: time })
   .meta({ id: 'Message' });
 export const messageList = z.object({ messages: z.array(message) });
@@ -85,4 +85,3 @@ export const spec = z
   .meta({ id: 'Spec' });
 
 export type WireSession = z.infer<typeof session>;
-export type StartBuildAnswer = z.infer<typeof startBuildAnswer>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { criteria, text, title } from './fields.ts';
 
 /** At most this many features in one card (PRODUCT 3.1). */
-export const featuresMax = 2_000;
+const featuresMax = 2_000;
 
 const feature = z.strictObject({
   title,

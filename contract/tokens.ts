@@ -3,7 +3,7 @@ import { id, time, title } from './fields.ts';
 
 /** What a token may do: admin all; member all but tokens; viewer only read; worker only the worker protocol. */
 export const roles = ['admin', 'member', 'viewer', 'worker'] as const;
-export const role = z.enum(roles);
+const role = z.enum(roles);
 
 export const tokenCreate = z.strictObject({
   name: title,
@@ -18,5 +18,3 @@ export const tokenCreated = z.object({
   secret: z.string().meta({ description: 'Shown this once; stored only as a hash' }),
 });
 export const tokenList = z.object({ tokens: z.array(token) });
-
-export type Role = z.infer<typeof role>;

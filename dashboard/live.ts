@@ -43,7 +43,7 @@ export function followEvents(options: LiveOptions): () => void {
   let retry: ReturnType<typeof setTimeout> | undefined;
 
   function connect(): void {
-    const mine = new options.WebSocket(liveUrl(options.url, after), [`bearer.${options.token}`]);
+    const mine = new options.WebSocket(liveUrl(options.url, after), ['skep', `bearer.${options.token}`]);
     socket = mine;
     // A socket that was given up may still deliver what had arrived.
     const ifMine =

@@ -29,6 +29,7 @@ export const fillBareRuns = statement<object>('fill_bare_runs', runsFor('bare.ru
 
 export const emptyQueues = [
   'truncate tickets, runs, events, ticket_dependencies, run_logs, blobs, bare.runs, bare.events',
+  'delete from graphile_worker._private_jobs',
   'vacuum analyze',
 ].map((text, i) => statement<object>(`empty_queues_${i}`, text));
 
@@ -62,7 +63,7 @@ export const fillEvents = statement<object>(
 );
 
 /** Holds a connection for long enough that a pool opens another one for the next. */
-export const enterSession = statement<object>('enter_session', 'select pg_sleep(0.2)');
+export const enterSession = statement<object>('enter_session', 'select pg_sleep(0.1)');
 
 /** The server's processes of the engine role. */
 export const engineSessions = statement<{ pid: number }>(

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveDatabase } from '../../src/db/connect.ts';
-import { type Database, openDatabase } from '../../src/db/database.ts';
+import { type Database, openDatabase, type Routes } from '../../src/db/database.ts';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/index.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { openPool, type Pool } from '../../src/db/pool.ts';
@@ -15,6 +15,8 @@ import type { Stage } from './bench.ts';
 
 export interface Place {
   readonly database: Database;
+  /** Another database object on the same tables, whose events start these jobs. Nobody works on them. */
+  open(routes: Routes): Database;
   readonly tenantId: string;
   readonly projectId: string;
   /** Past every wall, to fill tables. */
@@ -41,15 +43,20 @@ export async function openPlace(stage: Stage): Promise<Place> {
   const { ownerUrl, appUrl, engineUrl, names, version } = await resolveDatabase(options);
   stage.measuredOn(version);
   await migrate(ownerUrl, names, silentLog);
-  const database = openDatabase({ appUrl, engineUrl, routes: flow, clock: systemClock, log: silentLog });
+  const open = (routes: Routes) => {
+    const opened = openDatabase({ appUrl, engineUrl, routes, clock: systemClock, log: silentLog });
+    stage.atEnd(() => opened.close());
+    return opened;
+  };
+  const database = open(flow);
   const superuser = openPool(inSkep(superuserUrl), silentLog, 2);
   const enginePool = openPool(engineUrl, silentLog, 16);
   stage.atEnd(async () => {
-    await Promise.all([database.close(), superuser.close(), enginePool.close()]);
+    await Promise.all([superuser.close(), enginePool.close()]);
   });
   const { tenantId } = await bootstrapAccess(database);
   const project = await database.request({ tenantId, actor: 'bench' }, tx => createProject(tx, { name: 'bench' }));
-  return { database, tenantId, projectId: project.id, superuser, enginePool };
+  return { database, open, tenantId, projectId: project.id, superuser, enginePool };
 }
 
 function inSkep(url: string): string {

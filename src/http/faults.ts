@@ -3,7 +3,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { Fault, type FaultCode } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
 
-export const faultHeader = 'skep-fault';
+const faultHeader = 'skep-fault';
 
 /** Codes of fastify itself that are the client's doing. */
 const frameworkFaults: Readonly<Record<string, FaultCode>> = {

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { type LiveFrame, liveCloseCodes, liveFilter } from '../../contract/events.ts';
 import type { Database } from '../db/database.ts';
-import { type EventRow, eventsAfter, lastPosition } from '../db/events.sql.ts';
+import { eventsAfter, lastPosition } from '../db/events.sql.ts';
 import type { Listener } from '../db/listen.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -22,30 +22,40 @@ interface LiveOptions {
 }
 
 const pageMax = 200;
-/** A client that does not read is cut when so much waits for it; it comes back with its cursor and misses nothing. */
-const bufferedBytesMax = 4 * 1_048_576;
+/** A client that has not taken a page after so long is cut; it comes back with its cursor and misses nothing. */
+const slowMs = 10_000;
 /** Ping, and a look at the log in case a notification was missed. */
 const idleMs = 15_000;
 const frameBytesMax = 4_096;
+const socketOptions = {
+  maxPayload: frameBytesMax,
+  // A client that does not read does not answer a close either: neither it nor our own stop waits longer for that.
+  closeTimeout: 2_000,
+  // A browser wants one of its protocols said back: rather not the one that is its token, since answers are logged by proxies.
+  handleProtocols: (offered: ReadonlySet<string>) =>
+    [...offered].find(protocol => !protocol.startsWith('bearer.')) ?? [...offered][0] ?? (false as const),
+};
 
 /** The log as a stream: first what is stored after the cursor, then what happens, each event once and in order. */
 export async function registerLive(app: FastifyInstance, options: LiveOptions): Promise<void> {
-  await app.register(websocket, { options: { maxPayload: frameBytesMax, handleProtocols: offered => [...offered][0] ?? false } });
+  await app.register(websocket, { options: socketOptions });
   const tails = new Set<Loop>();
   options.listener.on('skep_events', () => {
     for (const tail of tails) tail.wake();
   });
   for (const prefix of ['/api', '/api/v1']) {
-    app.get(
-      `${prefix}/live`,
-      { websocket: true, config: { need: 'read' }, schema: { hide: true }, preValidation: sameOrigin },
-      async (socket, request) => {
-        const tail = follow(
-          socket,
-          { caller: callerOf(request), after: await startOf(request, options.database, socket) },
-          options,
-        );
-        if (tail === undefined) return;
+    app.route({
+      method: 'GET',
+      url: `${prefix}/live`,
+      config: { need: 'read' },
+      schema: { hide: true },
+      preValidation: sameOrigin,
+      handler: refusePlain,
+      async wsHandler(socket, request) {
+        const after = await startOf(request, options.database, socket);
+        // It may have gone meanwhile, and would never tell again.
+        if (after === undefined || socket.readyState !== socket.OPEN) return;
+        const tail = follow(socket, { caller: callerOf(request), after }, options);
         tails.add(tail);
         socket.on('close', () => {
           tails.delete(tail);
@@ -53,58 +63,84 @@ export async function registerLive(app: FastifyInstance, options: LiveOptions): 
         });
         tail.start();
       },
-    );
+    });
   }
 }
 
-/** Sends page after page from the cursor on; the log itself is the buffer, so a slow client costs no memory here. */
+/** Sends page after page from the cursor on; the log itself is the buffer, so a slow client costs the memory of one page here. */
 function follow(
   socket: WebSocket,
-  { caller, after }: { caller: Caller; after: number | undefined },
+  { caller, after }: { caller: Caller; after: number },
   { database, clock, log }: LiveOptions,
-): Loop | undefined {
-  if (after === undefined) return undefined;
+): Loop {
   let position = after;
   let live = false;
   let answered = true;
+  let pingedAt = clock.mono();
   socket.on('pong', () => (answered = true));
-  socket.on('error', () => socket.terminate());
-  const send = (frame: LiveFrame) => socket.send(JSON.stringify(frame));
 
-  function deliver(rows: readonly EventRow[]): void {
-    for (const row of rows) {
-      send({ kind: 'event', event: toWireEvent(row) });
-      position = row.position;
-      if (row.type === 'token.revoked' && row.subjectId === caller.tokenId)
-        socket.close(liveCloseCodes.tokenRevoked, 'the token was revoked');
-    }
+  function ping(): void {
+    if (clock.mono() - pingedAt < idleMs) return;
+    if (!answered) socket.terminate();
+    answered = false;
+    pingedAt = clock.mono();
+    socket.ping();
   }
 
-  let pingedAt = clock.mono();
   return createLoop({
     name: 'live',
     clock,
     log,
     idleMs,
-    async turn() {
+    async turn(signal) {
       if (socket.readyState !== socket.OPEN) return false;
-      if (socket.bufferedAmount > bufferedBytesMax) {
-        socket.close(liveCloseCodes.tooSlow, 'too slow: come back with the last cursor');
+      const rows = await database.enginePool.query(eventsAfter, [caller.tenantId, position, pageMax, null]);
+      if (caller.expiresAt !== null && caller.expiresAt.getTime() <= clock.now()) {
+        socket.close(liveCloseCodes.tokenRevoked, 'the token has ended');
         return false;
       }
-      const rows = await database.enginePool.query(eventsAfter, [caller.tenantId, position, pageMax, null]);
-      deliver(rows);
-      if (rows.length === pageMax) return true;
-      if (!live) send({ kind: 'ready', cursor: encodeCursor(eventCursor, position) });
-      live = true;
-      if (clock.mono() - pingedAt >= idleMs) {
-        if (!answered) socket.terminate();
-        answered = false;
-        pingedAt = clock.mono();
-        socket.ping();
+      const frames = rows.map((row): LiveFrame => ({ kind: 'event', event: toWireEvent(row) }));
+      position = rows.at(-1)?.position ?? position;
+      const more = rows.length === pageMax;
+      if (!more && !live) {
+        frames.push({ kind: 'ready', cursor: encodeCursor(eventCursor, position) });
+        live = true;
       }
-      return false;
+      const sent = send(socket, frames);
+      if (rows.some(row => row.type === 'token.revoked' && row.subjectId === caller.tokenId))
+        socket.close(liveCloseCodes.tokenRevoked, 'the token was revoked');
+      if (!(await inTime(sent, { clock, signal })))
+        socket.close(liveCloseCodes.tooSlow, 'too slow: come back with the last cursor');
+      ping();
+      return more;
     },
+  });
+}
+
+/** Resolves when the kernel has taken the last frame, or the socket is gone. */
+function send(socket: WebSocket, frames: readonly LiveFrame[]): Promise<void> {
+  return new Promise(resolve => {
+    frames.forEach((frame, index) =>
+      socket.send(JSON.stringify(frame), () => {
+        if (index === frames.length - 1) resolve();
+      }),
+    );
+    if (frames.length === 0) resolve();
+  });
+}
+
+async function inTime(sent: Promise<void>, { clock, signal }: { clock: Clock; signal: AbortSignal }): Promise<boolean> {
+  const enough = new AbortController();
+  const late = clock.sleep(slowMs, AbortSignal.any([signal, enough.signal])).then(() => signal.aborted);
+  const done = await Promise.race([sent.then(() => true), late]);
+  enough.abort();
+  return done;
+}
+
+async function refusePlain(): Promise<never> {
+  throw new Fault('invalid_request', {
+    message: 'This is a WebSocket',
+    hint: 'Over plain HTTP the same events are at /api/events',
   });
 }
 

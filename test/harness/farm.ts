@@ -48,7 +48,7 @@ async function farmIn(
 }
 
 /** A repository with an agent in it: `script` is what it does. */
-export function repositoryWith(script: string): string {
+function repositoryWith(script: string): string {
   const folder = tempFolder();
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', folder, '-c', 'user.name=t', '-c', 'user.email=t@example.invalid', ...args]);

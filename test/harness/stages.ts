@@ -10,6 +10,7 @@ import { openTicket } from '../../src/stages/tickets/index.ts';
 import type { NewTicket } from '../../src/stages/tickets/verbs.ts';
 import { type ClaimedRun, type ClaimWish, claimNext } from '../../src/stages/runs/queue/claim.ts';
 import type { RunSettings } from '../../src/stages/runs/index.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { createProject } from '../../src/support/projects/verbs.ts';
 import { query, type TestDatabase, testDatabase } from './database.ts';
 import { ownerless, type Ownerless } from './ownerless.ts';
@@ -125,6 +126,9 @@ async function doJobs({ database, superuserUrl }: TestDatabase, settings: RunSet
     Object.entries(tasks(database, settings)).map(([name, task]) => [name, (payload: unknown) => task(payload as FlowJob)]),
   );
   await runOnce({ pgPool: database.enginePool.raw, taskList, noHandleSignals: true, logger: new Logger(() => () => {}) });
+  // The runner resolves before the word that a job is done has reached the database.
+  while ((await query(superuserUrl, 'select from graphile_worker._private_jobs where locked_at is not null')).length > 0)
+    await systemClock.sleep(2);
   const [failed] = await query<{ task: string; error: string }>(
     superuserUrl,
     `select t.identifier as task, j.last_error as error from graphile_worker._private_jobs j

@@ -36,7 +36,7 @@ export async function adopt(site: Site, clock: Clock): Promise<Found | undefined
   }
 }
 
-export function superuserUrlOf(password: string, port: number): string {
+function superuserUrlOf(password: string, port: number): string {
   return `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres?application_name=skep`;
 }
 

@@ -16,7 +16,7 @@ export function createExecAgent(): Agent {
 }
 
 /** What the end of the command means for the run. */
-export function outcomeOf(
+function outcomeOf(
   exit: SandboxExit,
   { program, timeoutMs, outputBytesMax }: Pick<AgentContext, 'timeoutMs' | 'outputBytesMax'> & { readonly program: string },
 ): AgentOutcome {

@@ -78,16 +78,19 @@ export async function failRun(
 /** The verdict on a submitted run. Until reviews exist there is no check, so the work is accepted as unproven, and says so. */
 export async function acceptRun(tx: Tx, runId: string): Promise<void> {
   const { to, from } = move(runMachine, 'accept');
+  const [held] = await tx.query(holdRun, [tx.tenantId, runId, from]);
+  if (held === undefined) return;
+  if (held.subjectType === 'ticket' && (await completeTicket(tx, held.subjectId, 'unproven')) === undefined) {
+    await endAsCancelled(tx, runId, 'the ticket was cancelled before the verdict');
+    return;
+  }
   const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
-  if (run === undefined) return;
-  announceRun(tx, run, { type: 'run.accepted', proof: 'unproven' });
-  if (run.subjectType === 'ticket') await completeTicket(tx, run.subjectId, 'unproven');
+  if (run !== undefined) announceRun(tx, run, { type: 'run.accepted', proof: 'unproven' });
 }
 
 /** Ends a run by a person's word. Its ticket is failed, not tried again: a retry is a person's word too. */
 export async function cancelRun(tx: Tx, runId: string): Promise<RunRow> {
-  const { to, from } = move(runMachine, 'cancel');
-  const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
+  const run = await endAsCancelled(tx, runId, 'cancelled by a person');
   if (run === undefined) {
     const present = await getRun(tx, runId);
     throw new Fault('wrong_state', {
@@ -95,7 +98,6 @@ export async function cancelRun(tx: Tx, runId: string): Promise<RunRow> {
       facts: { currentState: present.state },
     });
   }
-  announceRun(tx, run, { type: 'run.cancelled', why: 'cancelled by a person' });
   if (run.subjectType === 'ticket') await failTicket(tx, run.subjectId, 'its run was cancelled by a person');
   return run;
 }
@@ -118,7 +120,7 @@ export async function getRun(tx: Tx, runId: string): Promise<RunRow> {
 async function endAsCancelled(tx: Tx, runId: string, why: string): Promise<RunRow | undefined> {
   const { to, from } = move(runMachine, 'cancel');
   const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
-  if (run !== undefined) announceRun(tx, 'run.cancelled', run, { why });
+  if (run !== undefined) announceRun(tx, run, { type: 'run.cancelled', why });
   return run;
 }
 

@@ -1,6 +1,6 @@
 /** Sessions: a conversation that turns an idea into an approved spec. */
-export { type SessionState, sessionMachine, sessionProgress } from './model/session.ts';
-export type { MessageRow, SessionRow } from './sessions.sql.ts';
+export { sessionProgress } from './model/session.ts';
+export type { SessionRow } from './sessions.sql.ts';
 export {
   answerSession,
   approveSession,

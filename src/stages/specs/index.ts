@@ -1,4 +1,3 @@
 /** Specs: what is to be built, as a person approves it. */
-export { specMachine, type SpecStatus } from './model/spec.ts';
 export type { SpecRow } from './specs.sql.ts';
 export { beginExecution, cancelSpecOf, getSpec, getSpecOfSession, handInCard, specsOf } from './verbs.ts';

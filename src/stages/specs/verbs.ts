@@ -49,7 +49,7 @@ export async function getSpec(tx: Tx, id: string): Promise<SpecRow> {
   return spec;
 }
 
-export async function findSpecOfSession(tx: Tx, sessionId: string): Promise<SpecRow | undefined> {
+async function findSpecOfSession(tx: Tx, sessionId: string): Promise<SpecRow | undefined> {
   const [spec] = await tx.query(specOfSession, [tx.tenantId, sessionId]);
   return spec;
 }

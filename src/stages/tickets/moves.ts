@@ -60,7 +60,7 @@ async function releaseDependants(tx: Tx, id: string): Promise<readonly Pick<Tick
   return released;
 }
 
-export function announceTicket(tx: Tx, ticket: TicketRow, payload: Readonly<Record<string, unknown>> = {}): void {
+function announceTicket(tx: Tx, ticket: TicketRow, payload: Readonly<Record<string, unknown>> = {}): void {
   const type = eventOf[ticket.status];
   if (type !== undefined)
     tx.announce({ type, subject: { type: 'ticket', id: ticket.id }, payload: { status: ticket.status, ...payload } });

@@ -16,6 +16,8 @@ import type { Role } from './roles.ts';
 export interface Caller extends Scope {
   readonly tokenId: string;
   readonly role: Role;
+  /** For what outlives a request. */
+  readonly expiresAt: Date | null;
 }
 
 const defaultTenant = 'default';
@@ -29,7 +31,8 @@ export async function authenticate(database: Database, secret: string): Promise<
       hint: 'It may be mistyped, expired or revoked; an admin makes a new one with: skep token create',
     });
   }
-  return { tenantId: token.tenantId, tokenId: token.id, role: token.role, actor: `token:${token.id}` };
+  const { tenantId, id, role, expiresAt } = token;
+  return { tenantId, tokenId: id, role, expiresAt, actor: `token:${id}` };
 }
 
 /** Makes the tenant and, where no admin token is valid, the first one; its secret is returned this once and only to the server that made it. */

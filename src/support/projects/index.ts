@@ -1,3 +1,2 @@
 /** Projects: a repository with its settings. */
-export type { ProjectRow } from './projects.sql.ts';
-export { createProject, editProject, getProject, listProjects, projectNamed } from './verbs.ts';
+export { createProject, editProject, getProject, projectNamed } from './verbs.ts';

@@ -20,9 +20,6 @@ export const ticketMachine: Machine<TicketStatus, TicketVerb> = {
   cancelled: {},
 };
 
-/** Statuses in which a ticket is over, unless a person retries it. */
-export const settledStatuses: readonly TicketStatus[] = ['completed', 'failed', 'cancelled'];
-
 /** What may still be edited: nothing that an agent may be working from right now, and nothing that is over. */
 export const editableStatuses: readonly TicketStatus[] = ['pending', 'blocked', 'ready', 'waiting', 'failed'];
 

@@ -1,0 +1,394 @@
+-- The schema after all migrations, made by `npm run generate`: do not edit. {app} serves requests, {engine} claims and sweeps.
+
+create table blobs (
+  tenant_id uuid not null,
+  sha256 text not null,
+  size bigint not null,
+  kind text not null,
+  run_id uuid not null,
+  created_at timestamp with time zone not null default now(),
+  constraint blobs_pkey PRIMARY KEY (tenant_id, run_id, sha256),
+  constraint blobs_kind CHECK ((kind = 'bundle'::text)),
+  constraint blobs_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+  constraint blobs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint blobs_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id)
+);
+alter table blobs enable row level security;
+alter table blobs force row level security;
+create policy all_tenants on blobs to {engine} using (true) with check (true);
+create policy one_tenant on blobs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant select on blobs to {app};
+grant insert, select on blobs to {engine};
+
+create table event_sequencer (
+  the_only boolean not null default true,
+  last_position bigint not null default 0,
+  constraint event_sequencer_pkey PRIMARY KEY (the_only),
+  constraint event_sequencer_the_only_check CHECK (the_only)
+);
+alter table event_sequencer enable row level security;
+alter table event_sequencer force row level security;
+create policy all_tenants on event_sequencer to {engine} using (true) with check (true);
+grant select, update on event_sequencer to {engine};
+
+create table events (
+  id bigint not null generated always as identity,
+  position bigint,
+  tenant_id uuid not null,
+  type text not null,
+  subject_type text not null,
+  subject_id text not null,
+  actor text not null,
+  payload jsonb not null default '{}'::jsonb,
+  at timestamp with time zone not null default clock_timestamp(),
+  constraint events_pkey PRIMARY KEY (id),
+  constraint events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+CREATE UNIQUE INDEX events_by_position ON events USING btree ("position");
+CREATE INDEX events_of_subject ON events USING btree (tenant_id, subject_id, "position");
+CREATE INDEX events_of_tenant ON events USING btree (tenant_id, "position");
+CREATE INDEX events_without_position ON events USING btree (id) WHERE ("position" IS NULL);
+alter table events enable row level security;
+alter table events force row level security;
+create policy all_tenants on events to {engine} using (true) with check (true);
+create policy one_tenant on events to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select on events to {app};
+grant insert, select on events to {engine};
+grant update (position) on events to {engine};
+
+create table migrations (
+  name text not null,
+  sha256 text not null,
+  applied_at timestamp with time zone not null default now(),
+  constraint migrations_pkey PRIMARY KEY (name)
+);
+
+create table projects (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  name text not null,
+  repository text,
+  agent jsonb,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint projects_pkey PRIMARY KEY (id),
+  constraint projects_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint projects_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint projects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+alter table projects enable row level security;
+alter table projects force row level security;
+create policy all_tenants on projects to {engine} using (true) with check (true);
+create policy one_tenant on projects to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on projects to {app};
+grant select on projects to {engine};
+
+create table run_logs (
+  tenant_id uuid not null,
+  run_id uuid not null,
+  chunk_offset bigint not null,
+  bytes bytea not null,
+  at timestamp with time zone not null default now(),
+  constraint run_logs_pkey PRIMARY KEY (tenant_id, run_id, chunk_offset),
+  constraint run_logs_chunk_offset_check CHECK ((chunk_offset >= 0)),
+  constraint run_logs_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id)
+);
+alter table run_logs enable row level security;
+alter table run_logs force row level security;
+create policy all_tenants on run_logs to {engine} using (true) with check (true);
+create policy one_tenant on run_logs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant select on run_logs to {app};
+grant insert, select on run_logs to {engine};
+
+create table runs (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  subject_type text not null,
+  subject_id text not null,
+  attempt integer not null,
+  state text not null,
+  priority integer not null default 0,
+  chain integer not null default 0,
+  requires text[] not null default '{}'::text[],
+  due_at timestamp with time zone not null default now(),
+  worker text,
+  fence bigint,
+  lease_token_hash bytea,
+  lease_expires_at timestamp with time zone,
+  sandbox text,
+  failure_class text,
+  failure_message text,
+  result jsonb,
+  created_at timestamp(3) with time zone not null default now(),
+  leased_at timestamp with time zone,
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  constraint runs_pkey PRIMARY KEY (id),
+  constraint runs_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint a_failure_has_its_class CHECK (((state = 'failed'::text) = (failure_class IS NOT NULL))),
+  constraint a_final_run_has_its_time CHECK (((state = ANY (ARRAY['accepted'::text, 'returned'::text, 'failed'::text, 'lost'::text, 'cancelled'::text])) = (ended_at IS NOT NULL))),
+  constraint a_holder_has_a_fence CHECK (((lease_token_hash IS NULL) OR (fence IS NOT NULL))),
+  constraint a_lease_is_whole CHECK (((state = ANY (ARRAY['leased'::text, 'starting'::text, 'working'::text])) = (lease_expires_at IS NOT NULL))),
+  constraint runs_state CHECK ((state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'accepted'::text, 'returned'::text, 'failed'::text, 'lost'::text, 'parked'::text, 'cancelled'::text]))),
+  constraint runs_subject_type CHECK ((subject_type = ANY (ARRAY['ticket'::text, 'spec_phase'::text, 'review'::text, 'conflict'::text, 'diagnosis'::text]))),
+  constraint runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+CREATE UNIQUE INDEX one_live_run_a_subject ON runs USING btree (tenant_id, subject_type, subject_id) WHERE (state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'parked'::text]));
+CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
+CREATE INDEX runs_of_subject ON runs USING btree (tenant_id, subject_type, subject_id, attempt DESC);
+CREATE INDEX runs_of_tenant ON runs USING btree (tenant_id, created_at DESC, id);
+CREATE INDEX runs_queue ON runs USING btree (tenant_id, priority DESC, chain DESC, created_at, id) WHERE (state = 'queued'::text);
+alter table runs set (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
+alter table runs enable row level security;
+alter table runs force row level security;
+create policy all_tenants on runs to {engine} using (true) with check (true);
+create policy one_tenant on runs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant select on runs to {app};
+grant insert, select, update on runs to {engine};
+
+create table servers (
+  id uuid not null,
+  job_slots text[] not null default '{}'::text[],
+  started_at timestamp with time zone not null default now(),
+  beat_at timestamp with time zone not null default now(),
+  constraint servers_pkey PRIMARY KEY (id)
+);
+alter table servers enable row level security;
+alter table servers force row level security;
+create policy all_tenants on servers to {engine} using (true) with check (true);
+grant delete, insert, select, update on servers to {engine};
+
+create table session_messages (
+  tenant_id uuid not null,
+  session_id uuid not null,
+  number integer not null,
+  author text not null,
+  text text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint session_messages_pkey PRIMARY KEY (tenant_id, session_id, number),
+  constraint session_messages_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES sessions(tenant_id, id)
+);
+alter table session_messages enable row level security;
+alter table session_messages force row level security;
+create policy all_tenants on session_messages to {engine} using (true) with check (true);
+create policy one_tenant on session_messages to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select on session_messages to {app};
+grant select on session_messages to {engine};
+
+create table sessions (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  project_id uuid not null,
+  description text not null,
+  state text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint sessions_pkey PRIMARY KEY (id),
+  constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint sessions_state CHECK ((state = ANY (ARRAY['input'::text, 'clarifying'::text, 'reviewing'::text, 'approved'::text, 'building'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+  constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint sessions_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id)
+);
+CREATE INDEX sessions_of_tenant ON sessions USING btree (tenant_id, created_at DESC);
+alter table sessions enable row level security;
+alter table sessions force row level security;
+create policy all_tenants on sessions to {engine} using (true) with check (true);
+create policy one_tenant on sessions to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on sessions to {app};
+grant select on sessions to {engine};
+
+create table specs (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  session_id uuid not null,
+  project_id uuid not null,
+  version integer not null default 1,
+  name text not null,
+  status text not null,
+  phase text not null,
+  card jsonb not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint specs_pkey PRIMARY KEY (id),
+  constraint specs_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint specs_tenant_id_session_id_key UNIQUE (tenant_id, session_id),
+  constraint specs_phase CHECK ((phase = ANY (ARRAY['EXPLORE'::text, 'REQUIREMENTS'::text, 'DESIGN'::text, 'TASKS'::text, 'SYNC'::text, 'EXECUTE'::text, 'COMPLETE'::text]))),
+  constraint specs_status CHECK ((status = ANY (ARRAY['draft'::text, 'executing_planning'::text, 'planning_complete'::text, 'executing_tasks'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+  constraint specs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint specs_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
+  constraint specs_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES sessions(tenant_id, id)
+);
+alter table specs enable row level security;
+alter table specs force row level security;
+create policy all_tenants on specs to {engine} using (true) with check (true);
+create policy one_tenant on specs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on specs to {app};
+grant select on specs to {engine};
+
+create table tenants (
+  id uuid not null default gen_random_uuid(),
+  name text not null,
+  ticket_count integer not null default 0,
+  created_at timestamp with time zone not null default now(),
+  constraint tenants_pkey PRIMARY KEY (id),
+  constraint tenants_name_key UNIQUE (name),
+  constraint tenants_name_check CHECK ((name <> ''::text))
+);
+alter table tenants enable row level security;
+alter table tenants force row level security;
+create policy all_tenants on tenants to {engine} using (true) with check (true);
+create policy one_tenant on tenants to {app} using ((id = current_tenant())) with check ((id = current_tenant()));
+grant select on tenants to {app};
+grant insert, select on tenants to {engine};
+grant update (ticket_count) on tenants to {app};
+
+create table ticket_dependencies (
+  tenant_id uuid not null,
+  ticket_id text not null,
+  needs_id text not null,
+  constraint ticket_dependencies_pkey PRIMARY KEY (tenant_id, ticket_id, needs_id),
+  constraint needs_another CHECK ((ticket_id <> needs_id)),
+  constraint ticket_dependencies_tenant_id_needs_id_fkey FOREIGN KEY (tenant_id, needs_id) REFERENCES tickets(tenant_id, id),
+  constraint ticket_dependencies_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets(tenant_id, id)
+);
+CREATE INDEX ticket_dependants ON ticket_dependencies USING btree (tenant_id, needs_id);
+alter table ticket_dependencies enable row level security;
+alter table ticket_dependencies force row level security;
+create policy all_tenants on ticket_dependencies to {engine} using (true) with check (true);
+create policy one_tenant on ticket_dependencies to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant delete, insert, select on ticket_dependencies to {app};
+grant select on ticket_dependencies to {engine};
+
+create table tickets (
+  tenant_id uuid not null,
+  id text not null,
+  number integer not null,
+  session_id uuid,
+  spec_id uuid,
+  project_id uuid not null,
+  type text not null,
+  title text not null,
+  description text not null default ''::text,
+  acceptance_criteria jsonb not null default '[]'::jsonb,
+  status text not null,
+  status_reason text,
+  proof text,
+  parent_id text,
+  priority integer not null default 0,
+  chain integer not null default 0,
+  estimate double precision,
+  assigned_vm text,
+  branch_name text,
+  pr_url text,
+  attempts integer not null default 0,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint tickets_pkey PRIMARY KEY (tenant_id, id),
+  constraint completed_has_proof CHECK ((((status = 'completed'::text) AND (type <> 'epic'::text)) = (proof IS NOT NULL))),
+  constraint epics_are_never_claimed CHECK (((type <> 'epic'::text) OR (status <> ALL (ARRAY['ready'::text, 'claimed'::text, 'verifying'::text, 'merging'::text])))),
+  constraint tickets_id CHECK ((id ~ '^TKT-[0-9]{3,9}$'::text)),
+  constraint tickets_proof CHECK ((proof = 'unproven'::text)),
+  constraint tickets_status CHECK ((status = ANY (ARRAY['pending'::text, 'blocked'::text, 'ready'::text, 'claimed'::text, 'running'::text, 'verifying'::text, 'merging'::text, 'completed'::text, 'waiting'::text, 'failed'::text, 'cancelled'::text]))),
+  constraint tickets_type CHECK ((type = ANY (ARRAY['epic'::text, 'feature'::text, 'task'::text, 'bug'::text]))),
+  constraint tickets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint tickets_tenant_id_parent_id_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES tickets(tenant_id, id),
+  constraint tickets_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
+  constraint tickets_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES sessions(tenant_id, id),
+  constraint tickets_tenant_id_spec_id_fkey FOREIGN KEY (tenant_id, spec_id) REFERENCES specs(tenant_id, id)
+);
+CREATE UNIQUE INDEX one_epic_a_session ON tickets USING btree (tenant_id, session_id) WHERE (type = 'epic'::text);
+CREATE INDEX tickets_by_number ON tickets USING btree (tenant_id, number);
+CREATE INDEX tickets_of_parent ON tickets USING btree (tenant_id, parent_id);
+CREATE INDEX tickets_of_spec ON tickets USING btree (tenant_id, spec_id, number);
+CREATE INDEX tickets_ready ON tickets USING btree (tenant_id, id) WHERE (status = 'ready'::text);
+alter table tickets enable row level security;
+alter table tickets force row level security;
+create policy all_tenants on tickets to {engine} using (true) with check (true);
+create policy one_tenant on tickets to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on tickets to {app};
+grant insert, select, update on tickets to {engine};
+
+create table tokens (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  name text not null,
+  role text not null,
+  secret_hash bytea not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint tokens_pkey PRIMARY KEY (id),
+  constraint tokens_secret_hash_key UNIQUE (secret_hash),
+  constraint tokens_role CHECK ((role = ANY (ARRAY['admin'::text, 'member'::text, 'viewer'::text, 'worker'::text]))),
+  constraint tokens_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+CREATE INDEX tokens_of_tenant ON tokens USING btree (tenant_id, created_at);
+alter table tokens enable row level security;
+alter table tokens force row level security;
+create policy all_tenants on tokens to {engine} using (true) with check (true);
+create policy one_tenant on tokens to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select on tokens to {app};
+grant insert, select on tokens to {engine};
+grant update (revoked_at) on tokens to {app};
+grant update (revoked_at) on tokens to {engine};
+
+create sequence run_fences;
+grant usage on sequence run_fences to {engine};
+
+CREATE OR REPLACE FUNCTION skep.current_tenant()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid;
+grant execute on current_tenant() to public;
+
+CREATE OR REPLACE FUNCTION skep.enqueue(task text, payload json, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, job_key text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'skep', 'pg_temp'
+AS $function$
+begin
+  if session_user = '{app}' and (payload ->> 'tenantId' = current_tenant()::text) is not true then
+    raise exception 'a job for another tenant' using errcode = 'insufficient_privilege';
+  end if;
+  perform graphile_worker.add_job(task, payload, run_at => run_at, job_key => job_key);
+end $function$;
+grant execute on enqueue(text,json,timestamp with time zone,text) to {app};
+grant execute on enqueue(text,json,timestamp with time zone,text) to {engine};
+
+CREATE OR REPLACE PROCEDURE skep.raise_wall(IN walled regclass, IN tenant_column name DEFAULT 'tenant_id'::name)
+ LANGUAGE plpgsql
+AS $procedure$
+begin
+  execute format('alter table %s enable row level security', walled);
+  execute format('alter table %s force row level security', walled);
+  execute format('create policy one_tenant on %s to {app} using (%I = current_tenant()) with check (%I = current_tenant())',
+                 walled, tenant_column, tenant_column);
+  execute format('create policy all_tenants on %s to {engine} using (true) with check (true)', walled);
+end $procedure$;
+grant execute on raise_wall(regclass,name) to public;
+
+CREATE OR REPLACE FUNCTION skep.sequence_events(batch integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'skep', 'pg_temp'
+AS $function$
+declare
+  last bigint;
+  given int;
+begin
+  select last_position into last from event_sequencer for update;
+  with next as (
+    select id, row_number() over (order by id) as turn
+      from (select id from events where position is null order by id limit batch) as waiting
+  )
+  update events set position = last + next.turn from next where events.id = next.id;
+  get diagnostics given = row_count;
+  if given > 0 then
+    update event_sequencer set last_position = last + given;
+    perform pg_notify('skep_events', (last + given)::text);
+  end if;
+  return given;
+end $function$;
+grant execute on sequence_events(integer) to {engine};

@@ -1,0 +1,26 @@
+/**
+ * Writes what is derived from the migrations and the machines: `npm run generate`. Tests compare each file with what would be
+ * written now (src/db/generated.test.ts, test/states.test.ts).
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { migrate } from '../../src/db/migrate.ts';
+import { ensureRoles, provisionEmbedded } from '../../src/db/roles.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { embeddedForTests } from '../../test/harness/postgres.ts';
+import { root } from '../repo.ts';
+import { schemaText } from './schema.ts';
+import { statesText } from './states.ts';
+import { tablesText } from './tables.ts';
+
+const server = await embeddedForTests();
+try {
+  const ownerUrl = await provisionEmbedded(server);
+  const { names } = await ensureRoles(ownerUrl);
+  await migrate(ownerUrl, names, silentLog);
+  writeFileSync(join(root, 'src/db/tables.gen.ts'), await tablesText(ownerUrl));
+  writeFileSync(join(root, 'src/db/schema.sql'), await schemaText(ownerUrl, names));
+  writeFileSync(join(root, 'docs/states.md'), statesText());
+} finally {
+  await server.stop();
+}
