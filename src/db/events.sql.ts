@@ -1,15 +1,10 @@
 import { statement } from './statement.ts';
+import type { Tables } from './tables.gen.ts';
 
 /** Rows of the log as readers see them: only those with a position. */
-export interface EventRow {
+export interface EventRow extends Omit<Tables['events'], 'id'> {
   position: number;
-  tenantId: string;
-  type: string;
-  subjectType: string;
-  subjectId: string;
-  actor: string;
   payload: Record<string, unknown>;
-  at: Date;
 }
 
 /** All events of a transaction and the jobs that follow from them, in one round trip. */

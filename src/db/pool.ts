@@ -33,8 +33,10 @@ export function openPool(url: string, log: Log, connectionCountMax: number): Poo
     query_timeout: 60_000,
     keepAlive: true,
   });
-  // Without a listener an idle connection that is cut ends the process.
-  raw.on('error', error => log.warn({ error: error.message }, 'an idle database connection was cut'));
+  // Without a listener an idle connection that is cut ends the process. A pool that ends has given its connections up already.
+  raw.on('error', error => {
+    if (!raw.ending) log.warn({ error: error.message }, 'an idle database connection was cut');
+  });
   raw.on('connect', client => client.on('error', () => {}));
   return {
     raw,

@@ -19,7 +19,7 @@ import { guard } from './auth.ts';
 import { eventRoutes } from './events.ts';
 import { answerFaults } from './faults.ts';
 import { acceptJson } from './json.ts';
-import { registerLive } from './live.ts';
+import { acceptSockets, registerLive } from './live.ts';
 import { describeApi } from './openapi.ts';
 import type { Api } from './route.ts';
 
@@ -62,9 +62,10 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   acceptJson(app, jsonBytesMax);
   acceptBytes(app);
   await app.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } });
+  await acceptSockets(app);
   guard(app, parts.database);
   await describeApi(app, parts.version);
-  await registerLive(app, parts);
+  registerLive(app, parts);
   healthRoutes(app, parts.checkReady);
   for (const prefix of ['/api', '/api/v1']) {
     await app.register(async scope => registerApi(scope.withTypeProvider<ZodTypeProvider>(), parts), { prefix });

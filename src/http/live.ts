@@ -21,8 +21,10 @@ interface LiveOptions {
   readonly log: Log;
 }
 
-const pageMax = 200;
-/** A client that has not taken a page after so long is cut; it comes back with its cursor and misses nothing. */
+const pageMax = 100;
+/** What waits here for a client to read, beside the rest of its page. */
+const bufferedBytesMax = 262_144;
+/** A client that takes nothing for so long is cut; it comes back with its cursor and misses nothing. */
 const slowMs = 10_000;
 /** Ping, and a look at the log in case a notification was missed. */
 const idleMs = 15_000;
@@ -36,9 +38,13 @@ const socketOptions = {
     [...offered].find(protocol => !protocol.startsWith('bearer.')) ?? [...offered][0] ?? (false as const),
 };
 
-/** The log as a stream: first what is stored after the cursor, then what happens, each event once and in order. */
-export async function registerLive(app: FastifyInstance, options: LiveOptions): Promise<void> {
+/** Comes before the guard: whoever is refused while asking for a socket is then cut, and keeps no connection that a stop waits for. */
+export async function acceptSockets(app: FastifyInstance): Promise<void> {
   await app.register(websocket, { options: socketOptions });
+}
+
+/** The log as a stream: first what is stored after the cursor, then what happens, each event once and in order. */
+export function registerLive(app: FastifyInstance, options: LiveOptions): void {
   const tails = new Set<Loop>();
   options.listener.on('skep_events', () => {
     for (const tail of tails) tail.wake();
@@ -78,6 +84,7 @@ function follow(
   let answered = true;
   let pingedAt = clock.mono();
   socket.on('pong', () => (answered = true));
+  const send = (frame: LiveFrame, signal: AbortSignal) => handOver(socket, frame, { clock, signal });
 
   function ping(): void {
     if (clock.mono() - pingedAt < idleMs) return;
@@ -99,42 +106,33 @@ function follow(
         socket.close(liveCloseCodes.tokenRevoked, 'the token has ended');
         return false;
       }
-      const frames = rows.map((row): LiveFrame => ({ kind: 'event', event: toWireEvent(row) }));
-      position = rows.at(-1)?.position ?? position;
-      const more = rows.length === pageMax;
-      if (!more && !live) {
-        frames.push({ kind: 'ready', cursor: encodeCursor(eventCursor, position) });
-        live = true;
+      for (const row of rows) {
+        if (!(await send({ kind: 'event', event: toWireEvent(row) }, signal))) return false;
+        position = row.position;
+        if (row.type === 'token.revoked' && row.subjectId === caller.tokenId)
+          socket.close(liveCloseCodes.tokenRevoked, 'the token was revoked');
       }
-      const sent = send(socket, frames);
-      if (rows.some(row => row.type === 'token.revoked' && row.subjectId === caller.tokenId))
-        socket.close(liveCloseCodes.tokenRevoked, 'the token was revoked');
-      if (!(await inTime(sent, { clock, signal })))
-        socket.close(liveCloseCodes.tooSlow, 'too slow: come back with the last cursor');
+      if (rows.length === pageMax) return true;
+      live ||= await send({ kind: 'ready', cursor: encodeCursor(eventCursor, position) }, signal);
       ping();
-      return more;
+      return false;
     },
   });
 }
 
-/** Resolves when the kernel has taken the last frame, or the socket is gone. */
-function send(socket: WebSocket, frames: readonly LiveFrame[]): Promise<void> {
-  return new Promise(resolve => {
-    frames.forEach((frame, index) =>
-      socket.send(JSON.stringify(frame), () => {
-        if (index === frames.length - 1) resolve();
-      }),
-    );
-    if (frames.length === 0) resolve();
-  });
-}
-
-async function inTime(sent: Promise<void>, { clock, signal }: { clock: Clock; signal: AbortSignal }): Promise<boolean> {
-  const enough = new AbortController();
-  const late = clock.sleep(slowMs, AbortSignal.any([signal, enough.signal])).then(() => signal.aborted);
-  const done = await Promise.race([sent.then(() => true), late]);
-  enough.abort();
-  return done;
+/** Resolves when the client may be sent more: at once, or when it has read; false when it is gone or was cut. */
+async function handOver(
+  socket: WebSocket,
+  frame: LiveFrame,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): Promise<boolean> {
+  if (socket.readyState !== socket.OPEN) return false;
+  const taken = new AbortController();
+  socket.send(JSON.stringify(frame), () => taken.abort());
+  if (socket.bufferedAmount <= bufferedBytesMax) return true;
+  await clock.sleep(slowMs, AbortSignal.any([signal, taken.signal]));
+  if (!taken.signal.aborted) socket.close(liveCloseCodes.tooSlow, 'too slow: come back with the last cursor');
+  return socket.readyState === socket.OPEN;
 }
 
 async function refusePlain(): Promise<never> {

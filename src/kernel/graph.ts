@@ -75,13 +75,29 @@ export function chainLengths(nodes: readonly GraphNode[]): Map<string, number> {
 /** The longest chain, first to last: each needs the one before it. Of equal ones the first by id. */
 export function longestChain(nodes: readonly GraphNode[]): string[] {
   const lengths = chainLengths(nodes);
-  const byId = (a: GraphNode, b: GraphNode) => (lengths.get(b.id) ?? 0) - (lengths.get(a.id) ?? 0) || (a.id < b.id ? -1 : 1);
-  const chain: string[] = [];
-  let candidates = [...nodes].sort(byId);
-  for (let node = candidates[0]; node !== undefined; node = candidates[0]) {
-    const id = node.id;
-    chain.push(id);
-    candidates = nodes.filter(other => other.needs.includes(id)).sort(byId);
+  const dependants = new Map<string, string[]>();
+  for (const { id, needs } of nodes) {
+    for (const need of needs) {
+      const waiting = dependants.get(need);
+      if (waiting === undefined) dependants.set(need, [id]);
+      else waiting.push(id);
+    }
   }
+  const chain: string[] = [];
+  let next = first(
+    nodes.map(node => node.id),
+    lengths,
+  );
+  for (; next !== undefined; next = first(dependants.get(next) ?? [], lengths)) chain.push(next);
   return chain;
+}
+
+/** The one that most wait for; of equal ones the first by id. */
+function first(ids: readonly string[], lengths: ReadonlyMap<string, number>): string | undefined {
+  const length = (id: string) => lengths.get(id) ?? 0;
+  let best = ids[0];
+  for (const id of ids) {
+    if (best === undefined || length(id) > length(best) || (length(id) === length(best) && id < best)) best = id;
+  }
+  return best;
 }

@@ -35,6 +35,8 @@ export interface WorkerOptions {
 }
 
 export type WorkerChange =
+  /** It can work: what its sandboxes are worth on this machine, per limit. */
+  | { readonly kind: 'started'; readonly sandbox: Readonly<Record<string, string>> }
   | { readonly kind: 'claimed'; readonly claimed: Claimed }
   | { readonly kind: 'ended'; readonly claimed: Claimed; readonly end: RunEnd }
   | Trouble;
@@ -134,6 +136,7 @@ async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools>
   const probe = await sandboxes.probe();
   if (!probe.ok)
     throw new Fault('sandbox_unavailable', { message: `No sandbox can be made here: ${probe.why}`, hint: probe.hint });
+  options.onChange?.({ kind: 'started', sandbox: { provider: sandboxes.name, isolation: probe.isolation, ...probe.facts } });
   const orphans = await sandboxes.reapOrphans();
   if (orphans > 0) log.warn({ orphans }, 'sandboxes that another worker had left were removed');
   const repositories = await createRepositories(join(folder, 'repositories'));

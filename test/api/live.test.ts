@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { WireEvent } from '../../contract/events.ts';
@@ -125,6 +126,7 @@ describe('what a tail shows', () => {
   });
 
   test('from now: nothing that was, everything that comes', async () => {
+    await log();
     const { events, live } = tail({ after: 'now' });
     await live();
     expect(events).toEqual([]);
@@ -254,6 +256,22 @@ describe('who may', () => {
     for (const [name, options, wanted] of attempts) expect([name, await open('', options).status]).toEqual([name, wanted]);
     expect(await open(`?token=${viewer}`).status).toBe(401);
     expect(await open(`?access_token=${viewer}`).status).toBe(401);
+  });
+
+  test('who was refused keeps no connection', async () => {
+    for (const headers of [{}, { authorization: 'Bearer skep_unknown' }, { authorization: `Bearer ${api.adminToken}` }]) {
+      const { port, hostname } = new URL(api.url);
+      const path = 'authorization' in headers && headers.authorization.endsWith(api.adminToken) ? '/api/nowhere' : '/api/live';
+      const socket = connect({ port: Number(port), host: hostname });
+      stops.push(() => socket.destroy());
+      const upgrade = { ...headers, host: 'x', connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+      const lines = Object.entries({ ...upgrade, 'sec-websocket-key': 'MTIzNDU2Nzg5MDEyMzQ1Ng==' }).map(pair => pair.join(': '));
+      socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+      let answer = '';
+      socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+      await new Promise(resolve => socket.once('close', resolve));
+      expect(answer).toMatch(/^HTTP\/1.1 40[14] /);
+    }
   });
 
   test('the token is not said back to a client that offers another protocol beside it', async () => {

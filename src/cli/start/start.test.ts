@@ -109,7 +109,7 @@ describe('skep start', () => {
     first.child.kill('SIGINT');
     const { code, lines } = await first.ended;
     expect(code).toBe(130);
-    expect(lines.map(line => line['event'])).toEqual(['ready', 'claimed', 'stopping', expect.any(String), 'stopped']);
+    expect(lines.map(line => line['event'])).toEqual(['started', 'ready', 'claimed', 'stopping', expect.any(String), 'stopped']);
     expect(existsSync(join(home, 'postgres', 'data', 'postmaster.pid'))).toBe(false);
 
     const second = start({ port: new URL(url).port });

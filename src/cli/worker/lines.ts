@@ -5,6 +5,8 @@ import { printable } from '../output/text.ts';
 /** What a worker does, one line each. */
 export function asLine(change: WorkerChange): string {
   switch (change.kind) {
+    case 'started':
+      return `sandbox    ${printable(sandboxText(change.sandbox))}`;
     case 'claimed':
       return `claimed    ${subject(change.claimed)}  attempt ${change.claimed.run.attempt}, project ${printable(change.claimed.project.name)}`;
     case 'ended':
@@ -20,9 +22,26 @@ export function asLine(change: WorkerChange): string {
   }
 }
 
+const limits = ['memory', 'processes', 'cpu', 'tmp', 'workspace'];
+
+/** What holds here and what does not, so that nobody believes in a limit that is none. */
+function sandboxText(facts: Readonly<Record<string, string>>): string {
+  const of = (worth: string) => limits.filter(limit => facts[limit] === worth).join(', ');
+  const parts = [
+    ['enforced', of('enforced')],
+    ['advisory', of('advisory')],
+    ['not limited', of('none')],
+    ['network', facts['network'] ?? ''],
+  ];
+  const told = parts.filter(([, what]) => what !== '').map(([worth, what]) => `${worth}: ${what}`);
+  return [facts['engine'] ?? facts['provider'] ?? '', ...told].join('; ');
+}
+
 /** The same for programs: one JSON document a line. */
 export function asJson(change: WorkerChange): string {
   switch (change.kind) {
+    case 'started':
+      return JSON.stringify({ event: 'started', sandbox: change.sandbox });
     case 'claimed':
       return JSON.stringify({ event: 'claimed', ...names(change.claimed), attempt: change.claimed.run.attempt });
     case 'ended':

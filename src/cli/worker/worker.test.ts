@@ -60,7 +60,8 @@ describe('skep worker', () => {
     worker.child.kill('SIGTERM');
     expect(await worker.code).toBe(0);
     expect(states(good, bad, running)).toEqual(['submitted', 'failed', 'submitted']);
-    expect(worker.out()).toMatch(/^worker w1 takes up to 1 runs at once from http/);
+    expect(worker.out()).toMatch(/^worker w1 takes up to 1 runs at once from http/m);
+    expect(worker.out()).toMatch(/^sandbox {4}bubblewrap .*enforced: .*not limited: workspace; network: none$/m);
     expect(worker.out()).toMatch(/^claimed {4}TKT-001 \(run .{8}\) {2}attempt 1, project demo$/m);
     expect(worker.out()).toMatch(/^submitted {2}TKT-001 .* 1 file changed/m);
     expect(worker.out()).toMatch(/^failed {5}TKT-002 .* agent_failed: .*exit code 3.*oh no/m);
@@ -77,6 +78,7 @@ describe('skep worker', () => {
       .split('\n')
       .map(line => JSON.parse(line) as object);
     expect(lines).toMatchObject([
+      { event: 'started', sandbox: { provider: 'bubblewrap', isolation: 'namespaces', network: 'none' } },
       { event: 'claimed', run_id: run.id, subject: { type: 'ticket', id: 'TKT-001' } },
       { event: 'submitted', result: { branch: 'skep/TKT-001' } },
     ]);

@@ -1,26 +1,13 @@
-import type { RunResult, subjectTypes } from '../../../contract/runs.ts';
+import type { RunResult } from '../../../contract/runs.ts';
 import { statement } from '../../db/statement.ts';
+import type { Tables } from '../../db/tables.gen.ts';
 import { ticketFollowsClaim } from '../tickets/index.ts';
 import type { RunState } from './model/run.ts';
 
-export interface RunRow {
-  id: string;
-  tenantId: string;
-  subjectType: (typeof subjectTypes)[number];
-  subjectId: string;
-  attempt: number;
-  state: RunState;
-  worker: string | null;
-  fence: number | null;
-  leaseExpiresAt: Date | null;
-  sandbox: string | null;
-  failureClass: string | null;
-  failureMessage: string | null;
+type Unseen = 'priority' | 'chain' | 'requires' | 'dueAt' | 'leaseTokenHash';
+
+export interface RunRow extends Omit<Tables['runs'], Unseen> {
   result: RunResult | null;
-  createdAt: Date;
-  leasedAt: Date | null;
-  startedAt: Date | null;
-  endedAt: Date | null;
 }
 
 const columns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.attempt, r.state, r.worker, r.fence, r.lease_expires_at, r.sandbox,

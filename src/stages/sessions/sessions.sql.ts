@@ -1,21 +1,8 @@
 import { statement } from '../../db/statement.ts';
-import type { SessionState } from './model/session.ts';
+import type { Tables } from '../../db/tables.gen.ts';
 
-export interface SessionRow {
-  id: string;
-  projectId: string;
-  description: string;
-  state: SessionState;
-  createdAt: Date;
-  updatedAt: Date;
-}
-
-export interface MessageRow {
-  number: number;
-  author: string;
-  text: string;
-  createdAt: Date;
-}
+export type SessionRow = Omit<Tables['sessions'], 'tenantId'>;
+export type MessageRow = Omit<Tables['session_messages'], 'tenantId' | 'sessionId'>;
 
 const columns = 'id, project_id, description, state, created_at, updated_at';
 

@@ -1,18 +1,9 @@
 import type { SpecCard } from '../../../contract/spec-card.ts';
 import { statement } from '../../db/statement.ts';
-import type { SpecPhase, SpecStatus } from './model/spec.ts';
+import type { Tables } from '../../db/tables.gen.ts';
 
-export interface SpecRow {
-  id: string;
-  sessionId: string;
-  projectId: string;
-  version: number;
-  name: string;
-  status: SpecStatus;
-  phase: SpecPhase;
+export interface SpecRow extends Omit<Tables['specs'], 'tenantId'> {
   card: SpecCard;
-  createdAt: Date;
-  updatedAt: Date;
 }
 
 const columns = 'id, session_id, project_id, version, name, status, phase, card, created_at, updated_at';

@@ -1,31 +1,12 @@
 import { statement } from '../../db/statement.ts';
-import type { TicketStatus, TicketType } from './model/ticket.ts';
+import type { Tables } from '../../db/tables.gen.ts';
+import type { TicketStatus } from './model/ticket.ts';
 
-export interface TicketRow {
-  id: string;
-  tenantId: string;
-  number: number;
-  sessionId: string | null;
-  specId: string | null;
-  projectId: string;
-  type: TicketType;
-  title: string;
-  description: string;
+type Columns = Tables['tickets'];
+
+export interface TicketRow extends Columns {
   acceptanceCriteria: string[];
-  status: TicketStatus;
-  statusReason: string | null;
-  proof: 'unproven' | null;
-  parentId: string | null;
   dependsOn: string[];
-  priority: number;
-  chain: number;
-  estimate: number | null;
-  assignedVm: string | null;
-  branchName: string | null;
-  prUrl: string | null;
-  attempts: number;
-  createdAt: Date;
-  updatedAt: Date;
 }
 
 const columns = `t.id, t.tenant_id, t.number, t.session_id, t.spec_id, t.project_id, t.type, t.title, t.description, t.acceptance_criteria,

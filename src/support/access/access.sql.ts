@@ -1,15 +1,7 @@
 import { statement } from '../../db/statement.ts';
-import type { Role } from './roles.ts';
+import type { Tables } from '../../db/tables.gen.ts';
 
-export interface TokenRow {
-  id: string;
-  tenantId: string;
-  name: string;
-  role: Role;
-  createdAt: Date;
-  expiresAt: Date | null;
-  revokedAt: Date | null;
-}
+export type TokenRow = Omit<Tables['tokens'], 'secretHash'>;
 
 const columns = 'id, tenant_id, name, role, created_at, expires_at, revoked_at';
 

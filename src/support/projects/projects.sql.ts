@@ -1,13 +1,9 @@
 import type { Agent } from '../../../contract/projects.ts';
 import { statement } from '../../db/statement.ts';
+import type { Tables } from '../../db/tables.gen.ts';
 
-export interface ProjectRow {
-  id: string;
-  name: string;
-  repository: string | null;
+export interface ProjectRow extends Omit<Tables['projects'], 'tenantId'> {
   agent: Agent | null;
-  createdAt: Date;
-  updatedAt: Date;
 }
 
 const columns = 'id, name, repository, agent, created_at, updated_at';

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, inject, test } from 'vitest';
+import { runStates } from '../contract/runs.ts';
+import { sessionStates, specStatuses } from '../contract/sessions.ts';
+import { ticketStatuses } from '../contract/tickets.ts';
+import { isFinal, type Machine, move } from '../src/kernel/machine.ts';
+import { machines, statesText } from '../tidy/generate/states.ts';
+import { query } from './harness/database.ts';
+
+const spoken = {
+  session: { contract: sessionStates, table: 'sessions', constraint: 'sessions_state' },
+  spec: { contract: specStatuses, table: 'specs', constraint: 'specs_status' },
+  ticket: { contract: ticketStatuses, table: 'tickets', constraint: 'tickets_status' },
+  run: { contract: runStates, table: 'runs', constraint: 'runs_state' },
+} as const;
+
+const names = Object.keys(spoken) as (keyof typeof spoken)[];
+
+describe.each(names)('the states of a %s', name => {
+  const { machine, begins } = machines[name];
+  const states = Object.keys(machine);
+
+  test('are those of the contract and of the CHECK', async () => {
+    const { contract, table, constraint } = spoken[name];
+    expect(states.toSorted()).toEqual([...contract].toSorted());
+    const [row] = await query<{ definition: string }>(
+      inject('postgres').superuserUrl.replace(/[^/]*$/, 'skep'),
+      `select pg_get_constraintdef(oid) as definition from pg_constraint where conrelid = $1::regclass and conname = $2`,
+      [`skep.${table}`, constraint],
+    );
+    const words = [...(row?.definition ?? '').matchAll(/'([^']+)'/g)].map(([, word]) => word);
+    expect(words.toSorted()).toEqual(states.toSorted());
+  });
+
+  test('can all be reached, and from each that is not final there is a way to a final one', () => {
+    expect([...reach(machine, begins)].toSorted()).toEqual(states.toSorted());
+    for (const state of states) {
+      const ends = [...reach(machine, [state])].filter(end => isFinal(machine, end));
+      expect([state, ends.length > 0]).toEqual([state, true]);
+    }
+  });
+
+  test('each verb leads to one state of the machine, and nowhere from a final one', () => {
+    const verbs = new Set(states.flatMap(state => Object.keys(machine[state] ?? {})));
+    expect(verbs.size).toBeGreaterThan(4);
+    for (const verb of verbs) {
+      const { to, from } = move(machine, verb);
+      expect(states).toContain(to);
+      expect(from.length).toBeGreaterThan(0);
+      for (const state of from) expect(isFinal(machine, state)).toBe(false);
+    }
+  });
+
+  test('can be cancelled from wherever it is not over', () => {
+    // A failed ticket is over until a person retries it, and can be cancelled too.
+    const open = states.filter(state => !isFinal(machine, state));
+    expect(move(machine, 'cancel').from.toSorted()).toEqual(open.toSorted());
+  });
+});
+
+test('docs/states.md draws them: run npm run generate', () => {
+  const text = readFileSync(join(import.meta.dirname, '../docs/states.md'), 'utf8');
+  expect(text.split('\n')).toEqual(statesText().split('\n'));
+});
+
+test('a machine with a state that cannot be reached, or a verb of two minds, is told', () => {
+  const broken: Machine<string, string> = { a: { go: 'b' }, b: { go: 'c' }, c: {}, island: {} };
+  expect([...reach(broken, ['a'])]).toEqual(['a', 'b', 'c']);
+  expect(() => move(broken, 'go')).toThrow('must lead to exactly one state');
+  expect(() => move(broken, 'fly')).toThrow('must lead to exactly one state');
+});
+
+function reach(machine: Machine<string, string>, begins: readonly string[]): Set<string> {
+  const reached = new Set(begins);
+  // What is added while it is walked is walked too.
+  for (const state of reached) for (const to of Object.values(machine[state] ?? {})) if (to !== undefined) reached.add(to);
+  return reached;
+}
