@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { noun } from '../command.ts';
 import type { World } from '../context.ts';
+import { ticketBundle } from './bundle.ts';
 import { ticketCancel } from './cancel.ts';
 import { ticketCreate } from './create.ts';
 import { ticketEdit } from './edit.ts';
@@ -20,6 +21,7 @@ export function ticketCommands(world: World): Command {
     ticketRetry(world),
     ticketGraph(world),
     ticketLog(world),
+    ticketBundle(world),
     ticketExport(world),
   ]);
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { logRead, run, runFilter, runList } from '../../../contract/runs.ts';
 import type { Database } from '../../db/database.ts';
 import { decodeCursor, encodeCursor } from '../../http/cursor.ts';
@@ -36,9 +37,11 @@ export function runRoutes(app: Api, { database, blobs }: { database: Database; b
   );
 
   app.get('/runs/:id/log', { config: read, schema: { params: byId, querystring: logRead } }, async (request, reply) => {
-    const bytes = await database.request(callerOf(request), tx => readLog(tx, request.params.id, request.query.offset));
+    const caller = callerOf(request);
+    const { id } = await database.request(caller, tx => getRun(tx, request.params.id));
+    const pieces = readLog(database, caller, { runId: id, offset: request.query.offset });
     // What an agent printed is shown as text and never as a page.
-    return reply.type('text/plain; charset=utf-8').header('x-content-type-options', 'nosniff').send(bytes);
+    return reply.type('text/plain; charset=utf-8').header('x-content-type-options', 'nosniff').send(Readable.from(pieces));
   });
 
   app.get('/runs/:id/bundle', { config: read, schema: { params: byId } }, async (request, reply) => {

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import type { Database, Tx } from '../../db/database.ts';
+import type { Database, Scope, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { BlobStore } from './blobs.ts';
 import { fence, type HolderScope, lostLease, single } from './holder.ts';
-import { holdLease, insertBlob, insertLogChunk, logChunks, logSize, runById } from './runs.sql.ts';
+import { holdLease, insertBlob, insertLogChunk, logChunks, logSize } from './runs.sql.ts';
 
 /**
  * Adds what a run printed at byte `offset`. A chunk that is stored already is accepted again, since its answer may have been lost.
@@ -30,17 +30,24 @@ export async function appendLog(
   });
 }
 
-/** Chunks that one read fetches: at most this many MiB. */
-const readChunksMax = 8;
+/** Chunks that are in memory at once; each is at most 1 MiB. */
+const readChunksMax = 4;
 
-/** The log from byte `offset` on, a few MiB at most; the reader asks again from where that ended. */
-export async function readLog(tx: Tx, runId: string, offset: number): Promise<Buffer> {
-  const [run] = await tx.query(runById, [tx.tenantId, runId]);
-  if (run === undefined) throw new Fault('run_not_found');
-  const chunks = await tx.query(logChunks, [tx.tenantId, runId, offset, readChunksMax]);
-  const first = chunks[0];
-  if (first === undefined) return Buffer.alloc(0);
-  return Buffer.concat(chunks.map(chunk => chunk.bytes)).subarray(Math.max(0, offset - first.chunkOffset));
+/** The log from byte `offset` to its present end, piece by piece, so that the longest one needs no more memory than a short one. */
+export async function* readLog(
+  database: Database,
+  scope: Scope,
+  { runId, offset }: { readonly runId: string; readonly offset: number },
+): AsyncGenerator<Buffer> {
+  for (let from = offset; ; ) {
+    const chunks = await database.request(scope, tx => tx.query(logChunks, [tx.tenantId, runId, from, readChunksMax]));
+    const first = chunks[0];
+    if (first === undefined) return;
+    const bytes = Buffer.concat(chunks.map(chunk => chunk.bytes)).subarray(Math.max(0, from - first.chunkOffset));
+    if (bytes.length === 0) return;
+    yield bytes;
+    from += bytes.length;
+  }
 }
 
 const bundleHeads = ['# v2 git bundle\n', '# v3 git bundle\n'];

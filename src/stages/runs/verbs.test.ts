@@ -240,7 +240,16 @@ describe('the log', () => {
   const scope = () => ({ tenantId: stages.tenantId, actor: 'worker:w', holder: holderOf(claimed) });
   const append = (offset: number, text: string) =>
     appendLog(stages.database, scope(), { offset, bytes: Buffer.from(text), sizeMax });
-  const read = (offset: number) => stages.app(async tx => (await readLog(tx, claimed.run.id, offset)).toString());
+  const read = async (offset: number) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of readLog(stages.database, scope(), { runId: claimed.run.id, offset })) pieces.push(piece);
+    return Buffer.concat(pieces).toString();
+  };
+
+  test('is read to its end, however many chunks it has', async () => {
+    for (let offset = 0; offset < sizeMax; offset++) await append(offset, 'x');
+    expect(await read(0)).toBe('x'.repeat(sizeMax));
+  });
 
   test('grows by offset; a chunk that is said again is stored once, whole or in part', async () => {
     expect([await append(0, 'hello '), await append(0, 'hello '), await append(6, 'world')]).toEqual([6, 6, 11]);
@@ -267,6 +276,12 @@ describe('the log', () => {
   test('the same chunk ten times at once is stored once', async () => {
     expect(await Promise.all(Array.from({ length: 10 }, () => append(0, 'hello')))).toEqual(Array.from({ length: 10 }, () => 5));
     expect(await read(0)).toBe('hello');
+  });
+
+  test('of more chunks than are read at once is read whole, from any byte on', async () => {
+    const whole = 'abcdefghijklmnopqrs';
+    for (let i = 0; i < whole.length; i++) await append(i, whole.charAt(i));
+    for (let i = 0; i <= whole.length; i++) expect(await read(i)).toBe(whole.slice(i));
   });
 
   test('has a limit to the byte', async () => {

@@ -1,0 +1,181 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { query, type TestDatabase, testDatabase } from '../../test/harness/database.ts';
+import { createGate } from '../../test/harness/gate.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { silentLog } from '../kernel/log.ts';
+import type { Lifecycle } from '../kernel/loop.ts';
+import { type Database, type FlowJob, openDatabase } from './database.ts';
+import { createJobs, type Task } from './jobs.ts';
+import { liveServers } from './jobs.sql.ts';
+
+let place: TestDatabase;
+let database: Database;
+let tenantId: string;
+let servers: Lifecycle[];
+beforeEach(async () => {
+  place = await testDatabase();
+  database = openDatabase({ ...place, routes: { 'project.created': ['work'] }, clock: systemClock, log: silentLog });
+  tenantId = await place.makeTenant('jobs');
+  servers = [];
+});
+afterEach(async () => {
+  await Promise.all(servers.map(server => server.stop()));
+  await database.close();
+  await place.close();
+});
+
+const sql = <Row extends object>(text: string, values: readonly unknown[] = []) => query<Row>(place.superuserUrl, text, values);
+
+function start(work: Task): Lifecycle {
+  const jobs = createJobs({ database, tasks: { work }, clock: systemClock, log: silentLog });
+  servers.push(jobs);
+  jobs.start();
+  return jobs;
+}
+
+const enqueue = (id: string) =>
+  database.request({ tenantId, actor: 'test' }, async tx =>
+    tx.announce({ type: 'project.created', subject: { type: 'project', id } }),
+  );
+
+/** A worker that tells which jobs it did, and when it has done a certain one. */
+function createWorker() {
+  const done: string[] = [];
+  const waiting = new Map<string, () => void>();
+  return {
+    done,
+    work: async ({ subject }: FlowJob) => {
+      done.push(subject.id);
+      waiting.get(subject.id)?.();
+    },
+    has: (id: string) => {
+      const gate = createGate();
+      waiting.set(id, gate.open);
+      if (done.includes(id)) gate.open();
+      return gate.passed;
+    },
+  };
+}
+
+const jobsLeft = () => sql<{ locked: boolean }>('select locked_at is not null as locked from graphile_worker._private_jobs');
+
+describe('a job', () => {
+  test('is done with what its event said, and is gone', async () => {
+    const told = createGate();
+    let job: FlowJob | undefined;
+    start(async given => {
+      job = given;
+      told.open();
+    });
+    await enqueue('p1');
+    await told.passed;
+    expect(job).toEqual({ type: 'project.created', subject: { type: 'project', id: 'p1' }, tenantId });
+    while ((await jobsLeft()).length > 0);
+  });
+
+  test('100 of them over two servers are each done once', async () => {
+    const [one, two] = [createWorker(), createWorker()];
+    start(one.work);
+    start(two.work);
+    await Promise.all(Array.from({ length: 100 }, (_, i) => enqueue(`${i}`)));
+    while ((await jobsLeft()).length > 0);
+    expect([...one.done, ...two.done].toSorted()).toEqual(Array.from({ length: 100 }, (_, i) => `${i}`).toSorted());
+  });
+
+  test('that is being done is finished before its server leaves', async () => {
+    const [began, gate] = [createGate(), createGate()];
+    let finished = false;
+    const server = start(async () => {
+      began.open();
+      await gate.passed;
+      finished = true;
+    });
+    await enqueue('slow');
+    await began.passed;
+    const stopped = server.stop();
+    gate.open();
+    await stopped;
+    expect(finished).toBe(true);
+    expect(await jobsLeft()).toEqual([]);
+    expect(await sql('select from servers')).toEqual([]);
+  });
+});
+
+describe('a dead server', () => {
+  /** Its job as it left it: locked by a slot of its own, `silentS` seconds ago. */
+  async function leave(id: string, silentS: number, serverRow: boolean): Promise<void> {
+    await enqueue(id);
+    await sql(
+      `update graphile_worker._private_jobs set locked_by = 'slot of the dead', locked_at = now() - make_interval(secs => $1), attempts = 1`,
+      [silentS],
+    );
+    if (serverRow) {
+      await sql(
+        `insert into servers (id, job_slots, beat_at) values (gen_random_uuid(), array['slot of the dead'], now() - make_interval(secs => $1))`,
+        [silentS],
+      );
+    }
+  }
+
+  test.each([
+    ['that had told of itself', true],
+    ['that died before its first beat', false],
+  ])('%s: its job is freed by another and done, and its row is gone', async (_, serverRow) => {
+    await leave('left', 11, serverRow);
+    expect(await database.enginePool.query(liveServers)).toEqual([]);
+    const worker = createWorker();
+    start(worker.work);
+    await worker.has('left');
+    expect(await sql(`select from servers where 'slot of the dead' = any (job_slots)`)).toEqual([]);
+    expect(worker.done).toEqual(['left']);
+  });
+
+  test('that may still live keeps its job', async () => {
+    await leave('kept', 5, true);
+    const worker = createWorker();
+    start(worker.work);
+    await enqueue('other');
+    await worker.has('other');
+    // Two more beats of the living one.
+    const beats = async () =>
+      (await sql<{ at: string }>(`select beat_at::text as at from servers where beat_at > now() - interval '4 seconds'`))[0]?.at;
+    for (let beat = 0; beat < 2; beat++) {
+      const before = await beats();
+      while ((await beats()) === before);
+    }
+    expect(worker.done).toEqual(['other']);
+    expect(await jobsLeft()).toEqual([{ locked: true }]);
+  });
+});
+
+describe('the database away', () => {
+  const cut = () =>
+    sql(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`);
+
+  test('all connections cut: jobs are done again soon after', async () => {
+    const worker = createWorker();
+    start(worker.work);
+    await enqueue('before');
+    await worker.has('before');
+    await cut();
+    await enqueue('after').catch(() => enqueue('after'));
+    await worker.has('after');
+  });
+
+  test('not to be reached for a while: the runner gives up and is started again', async () => {
+    const worker = createWorker();
+    start(worker.work);
+    await enqueue('before');
+    await worker.has('before');
+    const [{ name = '' } = {}] = await sql<{ name: string }>('select current_database() as name');
+    const elsewhere = place.superuserUrl.replace(/[^/]*$/, 'postgres');
+    await query(elsewhere, `alter database ${name} with allow_connections false`);
+    await query(elsewhere, `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, [name]);
+    await expect(enqueue('while')).rejects.toThrow();
+    await systemClock.sleep(3_000);
+    await query(elsewhere, `alter database ${name} with allow_connections true`);
+    await enqueue('after');
+    await worker.has('after');
+    expect(worker.done).toEqual(['before', 'after']);
+  });
+});
