@@ -45,18 +45,23 @@ export const claims: Bench = {
 
 /** Tops both queues up to a depth, as new work comes in where old was claimed. */
 function createQueue({ superuser, tenantId, projectId }: Place, depth: number) {
-  let filled = 0;
-  let wanting = depth;
+  const filled = { ours: 0, bare: 0 };
+  const wanting = { ours: depth, bare: depth };
   return {
     depth,
-    taken: (count: number) => void (wanting += count),
+    taken(ours: number, bare: number) {
+      wanting.ours += ours;
+      wanting.bare += bare;
+    },
     async topUp() {
-      if (filled === 0) for (const statement of emptyQueues) await superuser.query(statement);
-      await superuser.query(fillTickets, [tenantId, projectId, wanting, filled + 1]);
-      await superuser.query(fillRuns, [tenantId, wanting, filled + 1]);
-      await superuser.query(fillBareRuns, [tenantId, wanting, filled + 1]);
-      filled += wanting;
-      wanting = 0;
+      if (filled.ours === 0) for (const statement of emptyQueues) await superuser.query(statement);
+      await superuser.query(fillTickets, [tenantId, projectId, wanting.ours, filled.ours + 1]);
+      await superuser.query(fillRuns, [tenantId, wanting.ours, filled.ours + 1]);
+      await superuser.query(fillBareRuns, [tenantId, wanting.bare, filled.bare + 1]);
+      for (const each of ['ours', 'bare'] as const) {
+        filled[each] += wanting[each];
+        wanting[each] = 0;
+      }
       for (const statement of settle) await superuser.query(statement);
     },
   };
@@ -78,8 +83,8 @@ async function compare(stage: Stage, { place, queue, claimers, count }: Comparis
       const variant = order[(round + i) % order.length] ?? 'bare';
       given[variant].push(await measure(place, { variant, claimers, count }));
     }
-    // Ours was claimed from twice and the bare one once.
-    queue.taken(2 * count);
+    // Two of the variants claim from the product's own queue.
+    queue.taken(2 * count, count);
     const shown = order.map(variant => `${variant} ${Math.round(given[variant][round]?.perSecond ?? 0)}/s`);
     stage.say(`${queue.depth} queued, ${claimers} claimers, round ${round + 1}: ${shown.join(', ')}`);
   }

@@ -19,6 +19,7 @@ export const sessionCreate = z
     project_name: z.string().trim().min(1).max(200).optional(),
     project_id: id.optional(),
     description: text.min(1, 'say what is to be built'),
+    spec_card: specCard.optional().meta({ description: 'The spec, where there is one already: no model is asked' }),
   })
   .refine(value => (value.project_name === undefined) !== (value.project_id === undefined), {
     error: 'give either project_name or project_id',

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
-import { runStates } from '../contract/runs.ts';
-import { sessionStates, specStatuses } from '../contract/sessions.ts';
-import { ticketStatuses } from '../contract/tickets.ts';
+import { runStates, subjectTypes } from '../contract/runs.ts';
+import { sessionStates, specPhases, specStatuses } from '../contract/sessions.ts';
+import { ticketStatuses, ticketTypes } from '../contract/tickets.ts';
 import { isFinal, type Machine, move } from '../src/kernel/machine.ts';
 import { machines, statesText } from '../tidy/generate/states.ts';
 import { query } from './harness/database.ts';
@@ -24,13 +24,7 @@ describe.each(names)('the states of a %s', name => {
   test('are those of the contract and of the CHECK', async () => {
     const { contract, table, constraint } = spoken[name];
     expect(states.toSorted()).toEqual([...contract].toSorted());
-    const [row] = await query<{ definition: string }>(
-      inject('postgres').superuserUrl.replace(/[^/]*$/, 'skep'),
-      `select pg_get_constraintdef(oid) as definition from pg_constraint where conrelid = $1::regclass and conname = $2`,
-      [`skep.${table}`, constraint],
-    );
-    const words = [...(row?.definition ?? '').matchAll(/'([^']+)'/g)].map(([, word]) => word);
-    expect(words.toSorted()).toEqual(states.toSorted());
+    expect(await wordsOf(table, constraint)).toEqual(states.toSorted());
   });
 
   test('can all be reached, and from each that is not final there is a way to a final one', () => {
@@ -59,6 +53,14 @@ describe.each(names)('the states of a %s', name => {
   });
 });
 
+test.each([
+  ['runs', 'runs_subject_type', subjectTypes],
+  ['specs', 'specs_phase', specPhases],
+  ['tickets', 'tickets_type', ticketTypes],
+] as const)('%s: the words of %s are those of the contract', async (table, constraint, contract) => {
+  expect(await wordsOf(table, constraint)).toEqual([...contract].toSorted());
+});
+
 test('docs/states.md draws them: run npm run generate', () => {
   const text = readFileSync(join(import.meta.dirname, '../docs/states.md'), 'utf8');
   expect(text.split('\n')).toEqual(statesText().split('\n'));
@@ -70,6 +72,16 @@ test('a machine with a state that cannot be reached, or a verb of two minds, is 
   expect(() => move(broken, 'go')).toThrow('must lead to exactly one state');
   expect(() => move(broken, 'fly')).toThrow('must lead to exactly one state');
 });
+
+/** The words that a CHECK allows. */
+async function wordsOf(table: string, constraint: string): Promise<string[]> {
+  const [row] = await query<{ definition: string }>(
+    inject('postgres').superuserUrl.replace(/[^/]*$/, 'skep'),
+    `select pg_get_constraintdef(oid) as definition from pg_constraint where conrelid = $1::regclass and conname = $2`,
+    [`skep.${table}`, constraint],
+  );
+  return [...(row?.definition ?? '').matchAll(/'([^']+)'/g)].map(([, word = '']) => word).toSorted();
+}
 
 function reach(machine: Machine<string, string>, begins: readonly string[]): Set<string> {
   const reached = new Set(begins);

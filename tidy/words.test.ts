@@ -31,6 +31,7 @@ describe('words', () => {
     ['src/config.ts', `process.env['HOME']`],
     ['src/kernel/clock.ts', 'Date.now()'],
     ['bench/main.ts', 'console.log(performance.now())'],
+    ['dashboard/live.ts', 'setTimeout(connect, 1);'],
   ])('lets %s say: %s', (path, text) => {
     expect(at(path, text)).toEqual([]);
   });

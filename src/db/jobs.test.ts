@@ -167,11 +167,11 @@ describe('the database away', () => {
     start(worker.work);
     await enqueue('before');
     await worker.has('before');
-    const [{ name = '' } = {}] = await sql<{ name: string }>('select current_database() as name');
+    const name = new URL(place.superuserUrl).pathname.slice(1);
     const elsewhere = place.superuserUrl.replace(/[^/]*$/, 'postgres');
     await query(elsewhere, `alter database ${name} with allow_connections false`);
     await query(elsewhere, `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, [name]);
-    await expect(enqueue('while')).rejects.toThrow();
+    await expect(enqueue('while')).rejects.toMatchObject({ code: '55000' });
     await systemClock.sleep(3_000);
     await query(elsewhere, `alter database ${name} with allow_connections true`);
     await enqueue('after');

@@ -2,13 +2,17 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Database } from '../db/database.ts';
 import { Fault } from '../kernel/fault.ts';
 import { authenticate, type Caller, mayDo } from '../support/access/index.ts';
+import type { GuardedRoute } from './route.ts';
 
 /** Everything answers only to a valid token, but for routes that say so themselves; a route that says nothing cannot be registered. */
 export function guard(app: FastifyInstance, database: Database): void {
+  const guarded: GuardedRoute[] = [];
+  app.decorate('guardedRoutes', guarded);
   app.decorateRequest('caller', null);
-  app.addHook('onRoute', route => {
-    if (route.config?.need === undefined)
-      throw new Error(`${String(route.method)} ${route.url} does not say what it needs (config.need)`);
+  app.addHook('onRoute', ({ method, url, config }) => {
+    const need = config?.need;
+    if (need === undefined) throw new Error(`${String(method)} ${url} does not say what it needs (config.need)`);
+    guarded.push(...[method].flat().map(each => ({ method: each, url, need })));
   });
   app.addHook('onRequest', async request => {
     const need = request.routeOptions.config.need;

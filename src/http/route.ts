@@ -16,9 +16,19 @@ declare module 'fastify' {
     /** What a token must be allowed to do here; `nothing` answers everyone. A route without it is refused at start-up. */
     need?: Need | 'nothing';
   }
+  interface FastifyInstance {
+    /** Every route there is, as the guard lets it be registered. */
+    guardedRoutes: readonly GuardedRoute[];
+  }
   interface FastifyRequest {
     caller: Caller | null;
   }
+}
+
+export interface GuardedRoute {
+  readonly method: string;
+  readonly url: string;
+  readonly need: Need | 'nothing';
 }
 
 /** What routes are registered on. */

@@ -127,6 +127,24 @@ test('the session goes through its states with their progress', async () => {
   ]);
 });
 
+test('a card can come with the session; one that is refused leaves neither session nor project', async () => {
+  const wish = { project_name: 'at once', description: 'all in one' };
+  const made = await api.call('POST', '/api/hitl', { ...wish, spec_card: card('c', [{ title: 'a' }]) });
+  expect([made.status, made.body['state'], made.body['progress']]).toEqual([201, 'reviewing', 60]);
+  const circle = card('c', [
+    { title: 'a', depends_on: ['b'] },
+    { title: 'b', depends_on: ['a'] },
+  ]);
+  const before = (await api.call('GET', '/api/hitl')).body;
+  const refused = await api.call('POST', '/api/hitl', { ...wish, project_name: 'never', spec_card: circle });
+  expect([refused.status, refused.body['error']]).toEqual([
+    400,
+    'features[0].depends_on: the dependencies form a cycle: a → b → a',
+  ]);
+  expect((await api.call('GET', '/api/hitl')).body).toEqual(before);
+  expect((await api.call('GET', '/api/projects?name=never')).body).toEqual({ projects: [] });
+});
+
 test('a ticket has at least the promised fields', async () => {
   const session = await approvedSession(api, card('fields', [{ title: 'a', acceptance_criteria: ['it works'] }]));
   await api.call('POST', `/api/hitl/${session}/start-build`, { confirmed: true });

@@ -41,9 +41,11 @@ test(`${kills} kills of servers and workers under load: every ticket is complete
   }
   expect([`seed ${seed}`, killed.server > 0, killed.worker > 0]).toEqual([`seed ${seed}`, true, true]);
 
-  const done = await until('all tickets completed', () => allCompleted(farm), Number(process.env['WAIT_MS'] ?? 300_000)).catch(async error => {
-    throw new Error(`${String(error)}\n${await stuck(farm)}`);
-  });
+  const done = await until('all tickets completed', () => allCompleted(farm), Number(process.env['WAIT_MS'] ?? 300_000)).catch(
+    async error => {
+      throw new Error(`${String(error)}\n${await stuck(farm)}`);
+    },
+  );
   expect(done).toHaveLength(ticketCount);
   const events = await allEvents(farm);
   expect(heldTwice(events)).toEqual([]);

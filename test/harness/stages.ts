@@ -1,8 +1,7 @@
 import { Logger, runOnce } from 'graphile-worker';
 import type { SpecCardInput } from '../../contract/spec-card.ts';
 import { specCard } from '../../contract/spec-card.ts';
-import type { Tx } from '../../src/db/database.ts';
-import type { FlowJob } from '../../src/db/database.ts';
+import type { FlowJob, Tx } from '../../src/db/database.ts';
 import { tasks } from '../../src/flow.ts';
 import { approveSession, openSession } from '../../src/stages/sessions/index.ts';
 import { handInCard } from '../../src/stages/specs/index.ts';

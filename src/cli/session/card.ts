@@ -27,7 +27,7 @@ export function sessionCard(world: World): Command {
     });
 }
 
-export async function submitCard({ client }: Context, id: string, card: SpecCardInput): Promise<WireSession> {
+async function submitCard({ client }: Context, id: string, card: SpecCardInput): Promise<WireSession> {
   const path = `/api/hitl/${id}/generate-spec`;
   return (await client.request('POST', path, { body: { spec_card: card }, schema: answer })).session;
 }

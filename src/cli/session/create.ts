@@ -8,7 +8,6 @@ import type { Context, RemoteOptions, World } from '../context.ts';
 import { readCard } from '../input/card.ts';
 import { repositoryArgument } from '../input/repository.ts';
 import { projectNamed } from '../project/find.ts';
-import { submitCard } from './card.ts';
 import { sessionText } from './find.ts';
 
 interface Options extends RemoteOptions {
@@ -39,11 +38,10 @@ export function sessionCreate(world: World): Command {
           repositoryArgument(options.repository, { ...world, server: context.server }),
         );
       }
-      const opened = await context.client.request('POST', '/api/hitl', {
-        body: { project_name: options.project, description: options.description },
+      const now = await context.client.request('POST', '/api/hitl', {
+        body: { project_name: options.project, description: options.description, spec_card: card },
         schema: session,
       });
-      const now = card === undefined ? opened : await submitCard(context, opened.id, card);
       context.show(now, () => sessionText(context, now));
     });
 }

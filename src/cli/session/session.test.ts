@@ -47,7 +47,7 @@ const started = { success: true, state: 'building', epic_id: 'TKT-001', ticket_c
 let project: object | undefined;
 function answer({ method, path }: Call): Answer {
   if (path === '/api/hitl')
-    return { json: method === 'GET' ? { sessions: ids.map(id => session(id)) } : session(ids[2] ?? '', 'input') };
+    return { json: method === 'GET' ? { sessions: ids.map(id => session(id)) } : session(ids[2] ?? '', 'reviewing') };
   if (path.endsWith('/start-build')) return { json: started };
   if (path.endsWith('/generate-spec')) return { json: { session: session(ids[2] ?? '', 'reviewing'), spec } };
   if (path.endsWith('/messages'))
@@ -128,8 +128,11 @@ describe('skep session create', () => {
     const { code, out } = await skep([...words, '--card', 'card.json'], around);
     expect(code).toBe(0);
     expect(sent()).toEqual([
-      ['POST', '/api/hitl', { project_name: 'demo', description: 'A todo app' }],
-      ['POST', `/api/hitl/${ids[2]}/generate-spec`, { spec_card: { name: 'Todo', features: [{ title: 'List' }] } }],
+      [
+        'POST',
+        '/api/hitl',
+        { project_name: 'demo', description: 'A todo app', spec_card: { name: 'Todo', features: [{ title: 'List' }] } },
+      ],
     ]);
     expect(out).toMatch(/^state +reviewing$/m);
   });

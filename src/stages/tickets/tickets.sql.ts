@@ -21,16 +21,14 @@ export const ticketById = statement<TicketRow>(
 
 export const ticketForUpdate = statement<TicketRow>('ticket_for_update', `${ticketById.text} for update of t`);
 
-export const ticketsByIds = statement<TicketRow>(
-  'tickets_by_ids',
-  `select ${columns} from tickets t where t.tenant_id = $1 and t.id = any ($2::text[]) order by t.number`,
-);
-
 /**
  * For who is about to wait for them: none completes or is cancelled before this transaction ends, so the one that completes next
  * sees who waits for it.
  */
-export const needsForShare = statement<TicketRow>('needs_for_share', `${ticketsByIds.text} for share of t`);
+export const needsForShare = statement<TicketRow>(
+  'needs_for_share',
+  `select ${columns} from tickets t where t.tenant_id = $1 and t.id = any ($2::text[]) order by t.number for share of t`,
+);
 
 export const ticketsFiltered = statement<TicketRow>(
   'tickets_filtered',

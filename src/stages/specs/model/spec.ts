@@ -1,8 +1,7 @@
-import type { specPhases, specStatuses } from '../../../../contract/sessions.ts';
+import type { specStatuses } from '../../../../contract/sessions.ts';
 import type { Machine } from '../../../kernel/machine.ts';
 
 export type SpecStatus = (typeof specStatuses)[number];
-export type SpecPhase = (typeof specPhases)[number];
 export type SpecVerb = 'plan' | 'present' | 'execute' | 'complete' | 'cancel' | 'fail';
 
 export const specMachine: Machine<SpecStatus, SpecVerb> = {

@@ -41,10 +41,12 @@ const write = { need: 'write' } as const;
  */
 export function hitlRoutes(app: Api, database: Database): void {
   app.post('/hitl', { config: write, schema: { body: sessionCreate, response: { 201: session } } }, async (request, reply) => {
-    const { description, project_id, project_name } = request.body;
-    const made = await database.request(callerOf(request), async tx =>
-      showOne(tx, await openSession(tx, { description, projectId: project_id, projectName: project_name })),
-    );
+    const { description, project_id, project_name, spec_card } = request.body;
+    const made = await database.request(callerOf(request), async tx => {
+      const opened = await openSession(tx, { description, projectId: project_id, projectName: project_name });
+      // In the same transaction: a card that is refused leaves no session behind.
+      return showOne(tx, spec_card === undefined ? opened : (await handInCard(tx, opened.id, spec_card)).session);
+    });
     return reply.code(201).send(made);
   });
 

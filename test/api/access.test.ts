@@ -1,0 +1,430 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { readSettings } from '../../src/config.ts';
+import { createListener } from '../../src/db/listen.ts';
+import { createApp } from '../../src/http/app.ts';
+import type { GuardedRoute } from '../../src/http/route.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { type Log, silentLog } from '../../src/kernel/log.ts';
+import { startServer } from '../../src/main.ts';
+import { createFolderBlobs } from '../../src/providers/blobs/folder.ts';
+import { createClaimDesk } from '../../src/stages/runs/index.ts';
+import { createToken } from '../../src/support/access/index.ts';
+import { query } from '../harness/database.ts';
+import { endAll, tempFolder } from '../harness/process.ts';
+import { ask } from '../harness/raw.ts';
+import { type Answer, type Call, callWith, type TestApi, testApi } from '../harness/server.ts';
+import { approvedSession, card } from '../harness/story.ts';
+
+let api: TestApi;
+let routes: readonly GuardedRoute[];
+beforeAll(async () => {
+  api = await testApi();
+  routes = await routesOf(api);
+});
+afterAll(async () => {
+  await api.stop();
+  await endAll();
+});
+
+const nobody = '6f4b5f0e-1111-4222-8333-444455556666';
+const roles = ['admin', 'member', 'viewer', 'worker'] as const;
+
+/** Who may what, written down a second time: the code must agree. */
+const allowed: Readonly<Record<GuardedRoute['need'], readonly string[]>> = {
+  nothing: roles,
+  read: ['admin', 'member', 'viewer'],
+  write: ['admin', 'member'],
+  work: ['admin', 'member', 'worker'],
+  admin: ['admin'],
+};
+
+/** The router's own table: of an application that is made like the real one and never listens. */
+async function routesOf({ database, engineUrl, home }: TestApi): Promise<readonly GuardedRoute[]> {
+  const listener = createListener(engineUrl, systemClock, silentLog);
+  const settings = { leaseMs: 15_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 0, limits: noLimits };
+  const parts = { database, listener, settings, clock: systemClock, log: silentLog };
+  const app = await createApp({
+    ...parts,
+    desk: createClaimDesk(parts),
+    blobs: await createFolderBlobs(join(home, 'unused')),
+    version: 'test',
+    checkReady: async () => {},
+  });
+  await app.ready();
+  const all = app.guardedRoutes;
+  await app.close();
+  return all;
+}
+
+const noLimits = {
+  timeout_ms: 1,
+  output_bytes_max: 1,
+  bundle_bytes_max: 1,
+  memory_bytes: 1,
+  process_count: 1,
+  cpu_count: 1,
+  tmp_bytes: 1,
+};
+
+const filled = (url: string, id = nobody) => url.replace(':id', url.includes('/tickets/') && id === nobody ? 'TKT-99999' : id);
+
+async function secretOf(role: string, more: object = {}): Promise<{ id: string; secret: string }> {
+  const { body } = await api.call('POST', '/api/tokens', { name: role, role, ...more });
+  return { id: (body['token'] as { id: string }).id, secret: String(body['secret']) };
+}
+
+async function everyKindOfStranger(): Promise<[name: string, headers: Record<string, string>][]> {
+  const expired = await secretOf('admin', { expires_in_s: 60 });
+  await query(api.superuserUrl, 'update skep.tokens set expires_at = now() where id = $1', [expired.id]);
+  const revoked = await secretOf('admin');
+  await api.call('DELETE', `/api/tokens/${revoked.id}`);
+  const good = api.adminToken;
+  const headers = {
+    expired: `Bearer ${expired.secret}`,
+    revoked: `Bearer ${revoked.secret}`,
+    unknown: `Bearer skep_${'a'.repeat(43)}`,
+    'no secret': 'Bearer ',
+    'another scheme': `Basic ${Buffer.from(`x:${good}`).toString('base64')}`,
+    'no scheme': good,
+    'two spaces': `Bearer  ${good}`,
+    'something behind it': `Bearer ${good} x`,
+    'another one before it': `Bearer x, Bearer ${good}`,
+    quoted: `Bearer "${good}"`,
+    'its hash': `Bearer ${Buffer.from(good).toString('base64url')}`,
+    'part of it': `Bearer ${good.slice(0, -1)}`,
+    'in capitals': `Bearer ${good.toUpperCase()}`,
+    'a JWT without a signature': 'Bearer eyJhbGciOiJub25lIn0.eyJyb2xlIjoiYWRtaW4ifQ.',
+    '8 KiB': `Bearer ${'a'.repeat(8_192)}`,
+  };
+  return [
+    ['none', {}],
+    ...Object.entries(headers).map(([name, authorization]): [string, Record<string, string>] => [name, { authorization }]),
+  ];
+}
+
+describe('the route table', () => {
+  test('is the whole of it: every route says what it needs, and both prefixes serve the same', () => {
+    const under = (prefix: string) =>
+      routes.filter(({ url }) => url.startsWith(prefix)).map(({ method, url, need }) => [method, url.slice(prefix.length), need]);
+    const plain = under('/api/').filter(([, url]) => !String(url).startsWith('v1/'));
+    expect(under('/api/v1/')).toEqual(plain);
+    expect(plain.length).toBeGreaterThan(40);
+    expect(
+      routes
+        .filter(({ need }) => need === 'nothing')
+        .map(({ method, url }) => `${method} ${url}`)
+        .sort(),
+    ).toEqual(['GET /health', 'GET /ready', 'HEAD /health', 'HEAD /ready']);
+  });
+
+  test('whoever is not known gets 401 everywhere, and nothing more', async () => {
+    for (const [name, headers] of await everyKindOfStranger()) {
+      for (const { method, url, need } of routes) {
+        const { status, text } = await ask(api.url, { method, path: filled(url), headers });
+        const wanted = need === 'nothing' ? 200 : 401;
+        expect([name, method, url, status]).toEqual([name, method, url, wanted]);
+        if (wanted === 401 && method !== 'HEAD') expect(Object.keys(JSON.parse(text) as object)).toEqual(['error', 'hint']);
+      }
+    }
+  });
+
+  test.each(roles)('a token of the role %s gets 403 exactly where the role may not', async role => {
+    const { secret } = await secretOf(role);
+    for (const { method, url, need } of routes) {
+      const { status } = await ask(api.url, { method, path: filled(url), headers: { authorization: `Bearer ${secret}` } });
+      if (allowed[need].includes(role)) {
+        expect([method, url, [401, 403].includes(status) || status >= 500]).toEqual([method, url, false]);
+      } else {
+        expect([method, url, status]).toEqual([method, url, 403]);
+      }
+    }
+  });
+
+  test('a refused write changes nothing', async () => {
+    const before = await query(api.superuserUrl, 'select count(*) from skep.events');
+    const call = api.callAs((await secretOf('viewer')).secret);
+    for (const [path, body] of [
+      ['/api/projects', { name: 'refused' }],
+      ['/api/hitl', { project_name: 'refused', description: 'x' }],
+      ['/api/tokens', { name: 'refused', role: 'admin' }],
+    ] as const) {
+      expect([path, (await call('POST', path, body)).status]).toEqual([path, 403]);
+    }
+    // The token itself was one event.
+    expect(await query(api.superuserUrl, 'select count(*) - 1 as count from skep.events')).toEqual(before);
+  });
+});
+
+describe('where a token counts', () => {
+  test('not in the query string, a cookie, the body or another header', async () => {
+    const good = api.adminToken;
+    for (const query of [`token=${good}`, `access_token=${good}`, `authorization=Bearer%20${good}`, `api_key=${good}`])
+      expect((await ask(api.url, { path: `/api/projects?${query}` })).status).toBe(401);
+    for (const header of ['cookie', 'x-api-key', 'x-forwarded-authorization', 'proxy-authorization', 'sec-websocket-protocol'])
+      expect((await ask(api.url, { path: '/api/projects', headers: { [header]: `bearer.${good}` } })).status).toBe(401);
+    const body = JSON.stringify({ token: good, description: 'x', project_name: 'x' });
+    expect(
+      (await ask(api.url, { method: 'POST', path: '/api/hitl', headers: { 'content-type': 'application/json' }, body })).status,
+    ).toBe(401);
+  });
+
+  test('the scheme may be written in any case', async () => {
+    for (const scheme of ['Bearer', 'bearer', 'BEARER'])
+      expect(
+        (await ask(api.url, { path: '/api/projects', headers: { authorization: `${scheme} ${api.adminToken}` } })).status,
+      ).toBe(200);
+  });
+
+  test('an unknown route says 401 to strangers and 404 to others', async () => {
+    for (const path of ['/', '/api', '/api/nowhere', '/api/v2/hitl', '/index.html', '/.git/config', '/.env']) {
+      const stranger = await ask(api.url, { path });
+      expect([path, stranger.status]).toEqual([path, 401]);
+      const known = await ask(api.url, { path, headers: { authorization: `Bearer ${api.adminToken}` } });
+      expect([path, known.status, JSON.parse(known.text)]).toMatchObject([path, 404, { error: `No such route: GET ${path}` }]);
+    }
+  });
+
+  test('HEAD answers like GET without a body; OPTIONS and TRACE are no routes, and nobody is told that he may come from elsewhere', async () => {
+    const authorization = `Bearer ${api.adminToken}`;
+    expect(await ask(api.url, { method: 'HEAD', path: '/api/projects', headers: { authorization } })).toMatchObject({
+      status: 200,
+      text: '',
+    });
+    expect((await ask(api.url, { method: 'HEAD', path: '/api/projects' })).status).toBe(401);
+    for (const method of ['OPTIONS', 'TRACE', 'PROPFIND', 'DELETE']) {
+      const origin = 'http://evil.test';
+      const stranger = await ask(api.url, { method, path: '/api/projects', headers: { origin } });
+      const known = await ask(api.url, { method, path: '/api/projects', headers: { origin, authorization } });
+      expect([method, stranger.status, known.status]).toEqual([method, 401, 404]);
+      expect(known.text).not.toContain(api.adminToken);
+      for (const { headers } of [stranger, known])
+        expect(Object.keys(headers).filter(name => name.startsWith('access-control-'))).toEqual([]);
+    }
+  });
+});
+
+describe("what is another tenant's", () => {
+  interface Theirs {
+    readonly call: Call;
+    readonly ids: Readonly<Record<string, string>>;
+    readonly lease: string;
+  }
+  let theirs: Theirs;
+
+  beforeAll(async () => {
+    const tenantId = await api.makeTenant('them');
+    const { secret, token } = await api.database.request({ tenantId, actor: 'test' }, tx =>
+      createToken(tx, { name: 'them', role: 'admin' }),
+    );
+    const call = api.callAs(secret);
+    const features = Array.from({ length: 7 }, (_, index) => ({ title: `f${index}` }));
+    const session = await approvedSession({ call }, card('theirs', features), 'theirs');
+    await call('POST', `/api/hitl/${session}/start-build`, { confirmed: true });
+    const claimed = await call('POST', '/api/claim', { worker: 'w', wait_ms: 10_000 });
+    const { run, ticket, lease } = claimed.body as Record<string, Record<string, string>>;
+    const { body } = await call('GET', `/api/hitl/${session}`);
+    theirs = {
+      call,
+      lease: String(lease?.['token']),
+      ids: {
+        hitl: session,
+        specs: String(body['spec_id']),
+        projects: String(body['project_id']),
+        tickets: String(ticket?.['id']),
+        runs: String(run?.['id']),
+        tokens: token.id,
+      },
+    };
+  });
+
+  const bodies: Readonly<Record<string, unknown>> = {
+    '/respond': { message: 'x' },
+    '/reject': { reason: 'x' },
+    '/generate-spec': { spec_card: card('x', [{ title: 'x' }]) },
+    '/start-build': { confirmed: true },
+    'PATCH /api/projects/:id': { repository: 'https://example.invalid/x' },
+    'PATCH /api/tickets/:id': { title: 'x' },
+    '/cancel': undefined,
+  };
+
+  async function attempt(route: GuardedRoute, id: string): Promise<unknown> {
+    const { method, url } = route;
+    const path = url.replace(':id', id) + (url.endsWith('/log') ? '?offset=0' : '');
+    const upload = { 'skep-lease': theirs.lease };
+    const authorization = `Bearer ${api.adminToken}`;
+    if (url.endsWith('/log') && method === 'POST')
+      return shape(
+        await ask(api.url, { method, path, headers: { ...upload, authorization, 'content-type': 'text/plain' }, body: 'x' }),
+        id,
+      );
+    if (url.endsWith('/bundle') && method === 'PUT') {
+      const headers = { ...upload, authorization, 'content-type': 'application/octet-stream' };
+      return shape(await ask(api.url, { method, path, headers, body: '# v2 git bundle\n' }), id);
+    }
+    const body = url.endsWith('/events')
+      ? { token: theirs.lease, type: 'x' }
+      : Object.entries(bodies).find(([key]) => `${method} ${url}`.endsWith(key))?.[1];
+    const answer = await ask(api.url, {
+      method,
+      path,
+      headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return shape(answer, id);
+  }
+
+  const shape = ({ status, text, headers }: Awaited<ReturnType<typeof ask>>, id: string) => ({
+    status,
+    text: text.replaceAll(id, 'ID'),
+    fault: headers['skep-fault'],
+  });
+
+  test('every route with an id answers the same for it as for what is absent', async () => {
+    const before = await dump();
+    const withId = routes.filter(({ url }) => url.includes(':id'));
+    expect(withId.length).toBeGreaterThan(30);
+    for (const route of withId) {
+      const kind = /\/(\w+)\/:id/.exec(route.url)?.[1] ?? '';
+      const id = theirs.ids[kind];
+      if (id === undefined) throw new Error(`no ${kind} of the other tenant for ${route.url}`);
+      const [there, absent] = [await attempt(route, id), await attempt(route, kind === 'tickets' ? 'TKT-99999' : nobody)];
+      expect([route.method, route.url, there]).toEqual([route.method, route.url, absent]);
+      expect([route.method, route.url, [404, 409].includes((there as { status: number }).status)]).toEqual([
+        route.method,
+        route.url,
+        true,
+      ]);
+    }
+    expect(await dump()).toEqual(before);
+  });
+
+  test('and so does every body and query that names it', async () => {
+    const before = await dump();
+    const mine = String((await api.call('POST', '/api/projects', { name: 'mine' })).body['id']);
+    const { ids, lease } = theirs;
+    const pairs: [string, string, (id: string) => unknown, string][] = [
+      ['POST', '/api/hitl', id => ({ project_id: id, description: 'x' }), ids['projects'] ?? ''],
+      ['POST', '/api/tickets', id => ({ project_id: id, title: 'x' }), ids['projects'] ?? ''],
+      ['POST', '/api/tickets', id => ({ project_id: mine, title: 'x', parent_id: id }), ids['tickets'] ?? ''],
+      ['POST', '/api/tickets', id => ({ project_id: mine, title: 'x', depends_on: [id] }), ids['tickets'] ?? ''],
+      ['POST', '/api/claim', id => ({ worker: 'w', ticket_id: id }), ids['tickets'] ?? ''],
+      ...['heartbeat', 'complete', 'fail'].map((verb): [string, string, (id: string) => unknown, string] => [
+        'POST',
+        `/api/${verb}`,
+        id => ({ run_id: id, token: lease }),
+        ids['runs'] ?? '',
+      ]),
+    ];
+    for (const [method, path, body, id] of pairs) {
+      const same = (answer: Answer, id: string) => [answer.status, JSON.stringify(answer.body).replaceAll(id, 'ID')];
+      const absent = id.startsWith('TKT') ? 'TKT-99999' : nobody;
+      const there = await api.call(method, path, body(id));
+      expect([path, ...same(there, id)]).toEqual([path, ...same(await api.call(method, path, body(absent)), absent)]);
+      expect([path, there.status < 300 && there.status !== 204]).toEqual([path, false]);
+    }
+    const filters = [`session_id=${ids['hitl']}`, `spec_id=${ids['specs']}`, `project_id=${ids['projects']}`];
+    for (const path of [
+      ...filters.map(filter => `/api/tickets?${filter}`),
+      `/api/tickets?parent_id=${ids['tickets']}`,
+      `/api/runs?ticket_id=${ids['tickets']}`,
+      `/api/events?subject=${ids['runs']}`,
+      '/api/projects?name=theirs',
+    ]) {
+      const { body } = await api.call('GET', path);
+      expect([path, Object.values(body).find(Array.isArray)]).toEqual([path, []]);
+    }
+    const absent = await api.call('GET', `/api/tickets/graph?spec_id=${nobody}`);
+    expect((await api.call('GET', `/api/tickets/graph?spec_id=${ids['specs']}`)).body).toEqual(absent.body);
+    expect(await dump()).toEqual(before);
+  });
+
+  test('nothing of it stands in any list', async () => {
+    for (const { url } of routes.filter(
+      ({ method, url }) => method === 'GET' && url.startsWith('/api/') && !url.includes(':id'),
+    )) {
+      if (url.endsWith('/live')) continue;
+      const text = JSON.stringify((await api.call('GET', url)).body);
+      for (const id of Object.values(theirs.ids))
+        if (!id.startsWith('TKT')) expect([url, text.includes(id)]).toEqual([url, false]);
+    }
+  });
+
+  /** All that the other tenant has. */
+  async function dump(): Promise<unknown> {
+    const tables = ['projects', 'sessions', 'specs', 'tickets', 'runs', 'tokens', 'events'];
+    const rows = tables.map(table =>
+      query(
+        api.superuserUrl,
+        `select md5(string_agg(t::text, '|' order by t::text)) as sum, count(*) from skep.${table} t
+          where tenant_id = (select id from skep.tenants where name = 'them') and to_jsonb(t) ->> 'type' is distinct from 'run.lost'`,
+      ),
+    );
+    // Positions are given later, leases run on.
+    return (await Promise.all(rows)).map((each, index) =>
+      ['events', 'runs', 'tickets'].includes(tables[index] ?? '') ? (each[0] as { count: string }).count : each,
+    );
+  }
+});
+
+describe('the first admin token', () => {
+  test('two servers that start at once on one empty database: exactly one shows it, and no start later does', async () => {
+    const { superuserUrl, ownerUrl, names } = inject('postgres');
+    const name = `race_${process.pid}`;
+    await query(superuserUrl, `create database ${name} owner "${names.owner}"`);
+    const databaseUrl = new URL(ownerUrl);
+    databaseUrl.pathname = `/${name}`;
+    const start = () =>
+      startServer(readSettings({ SKEP_HOME: tempFolder(), DATABASE_URL: databaseUrl.href, SKEP_PORT: '0' }, {}), silentLog);
+    const servers = await Promise.all([start(), start()]);
+    const shown = servers.map(({ adminToken }) => adminToken).filter(token => token !== undefined);
+    expect(shown).toHaveLength(1);
+    for (const { url } of servers)
+      expect((await callWith(url, shown[0] ?? '')('GET', '/api/tokens')).body['tokens']).toHaveLength(1);
+    await Promise.all(servers.map(server => server.stop()));
+    const later = await start();
+    expect(later.adminToken).toBeUndefined();
+    await later.stop();
+    await query(superuserUrl, `drop database ${name} with (force)`);
+  });
+
+  test('no secret is in the database or in the log, in whatever form', async () => {
+    const lines: string[] = [];
+    const keep = (facts: object, message: string) => void lines.push(JSON.stringify(facts) + message);
+    const log: Log = { debug: keep, info: keep, warn: keep, error: keep, child: () => log };
+    const home = tempFolder();
+    const server = await startServer(readSettings({ SKEP_HOME: home, DATABASE_URL: api.ownerUrl, SKEP_PORT: '0' }, {}), log);
+    const call = callWith(server.url, api.adminToken);
+    const made = String((await call('POST', '/api/tokens', { name: 'x', role: 'member' })).body['secret']);
+    const worker = await server.mintWorkerToken();
+    const secrets = [api.adminToken, made, worker];
+    for (const secret of secrets) {
+      await callWith(server.url, secret)('GET', `/api/hitl?token=${secret}`);
+      await callWith(server.url, secret)('POST', '/api/hitl', '{"broken');
+      await callWith(server.url, secret)('POST', `/api/${secret}`, {});
+      await ask(server.url, { path: '/api/projects', headers: { authorization: `Bearer ${secret}x` } });
+    }
+    await server.stop();
+    const forms = secrets.flatMap(secret => [
+      secret,
+      secret.slice(5),
+      Buffer.from(secret).toString('hex'),
+      Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+      Buffer.from(secret.slice(5), 'base64url').toString('hex'),
+    ]);
+    const tables = await query<{ name: string }>(
+      api.superuserUrl,
+      `select format('%I.%I', table_schema, table_name) as name from information_schema.tables
+        where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')`,
+    );
+    expect(tables.length).toBeGreaterThan(10);
+    let seen = 0;
+    for (const { name } of tables) {
+      const rows = await query<{ row: string }>(api.superuserUrl, `select t::text as row from ${name} as t`);
+      seen += rows.length;
+      for (const form of forms) expect([name, rows.filter(({ row }) => row.includes(form))]).toEqual([name, []]);
+    }
+    expect(seen).toBeGreaterThan(20);
+    for (const form of forms) expect(lines.filter(line => line.includes(form))).toEqual([]);
+  });
+});
