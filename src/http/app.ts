@@ -1,6 +1,6 @@
 import helmet from '@fastify/helmet';
 import fastify, { type FastifyInstance } from 'fastify';
-import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Database } from '../db/database.ts';
 import type { Listener } from '../db/listen.ts';
@@ -22,6 +22,7 @@ import { acceptJson } from './json.ts';
 import { acceptSockets, registerLive } from './live.ts';
 import { describeApi } from './openapi.ts';
 import type { Api } from './route.ts';
+import { compileValidator } from './validate.ts';
 
 export interface AppParts {
   readonly database: Database;
@@ -50,7 +51,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     return503OnClosing: true,
   });
-  app.setValidatorCompiler(validatorCompiler);
+  app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerFaults(parts.log));
   app.setNotFoundHandler(request => {

@@ -55,7 +55,8 @@ function claimRoute(app: Api, { database, desk, settings }: ProtocolParts): void
     const { worker, capabilities, wait_ms, ticket_id } = request.body;
     const caller = callerOf(request);
     const gone = new AbortController();
-    request.raw.socket.once('close', () => gone.abort());
+    // The answer's end, not the connection's: a kept connection serves many claims.
+    reply.raw.once('close', () => gone.abort());
     const got = await desk.claim({ ...caller, worker, capabilities, ticketId: ticket_id }, wait_ms, gone.signal);
     if (got === undefined) return reply.code(204).send(null);
     return reply.code(200).send(await describe({ database, settings }, caller, got));

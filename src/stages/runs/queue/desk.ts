@@ -4,6 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
 import { type ClaimedRun, type ClaimWish, claimNext } from './claim.ts';
+import { createSeats } from './seats.ts';
 import type { RunSettings } from '../settings.ts';
 
 /** Where workers wait for work. */
@@ -28,31 +29,13 @@ const tickMs = 500;
  * run and not 100. The tick wakes one of each tenant too, for what became due by time or whose notification was missed.
  */
 export function createClaimDesk({ database, listener, settings, clock, log }: DeskOptions): ClaimDesk {
-  const waiting = new Map<string, Set<() => void>>();
-
-  function wakeOne(tenantId: string): void {
-    const [first] = waiting.get(tenantId) ?? [];
-    first?.();
-  }
-
-  /** Resolves when woken, when the time is over, or when aborted; in the order of arrival. */
-  async function wait(tenantId: string, ms: number, signal: AbortSignal): Promise<void> {
-    const queue = waiting.get(tenantId) ?? new Set();
-    waiting.set(tenantId, queue);
-    const woken = new AbortController();
-    const wake = () => {
-      queue.delete(wake);
-      woken.abort();
-    };
-    queue.add(wake);
-    await clock.sleep(ms, AbortSignal.any([woken.signal, signal]));
-    queue.delete(wake);
-    if (queue.size === 0 && waiting.get(tenantId) === queue) waiting.delete(tenantId);
-  }
-
+  const seats = createSeats(clock);
+  const wakeEach = () => {
+    for (const tenantId of seats.tenants()) seats.wakeOne(tenantId);
+  };
   listener.on('skep_runs', tenantId => {
-    if (tenantId === '') for (const each of waiting.keys()) wakeOne(each);
-    else wakeOne(tenantId);
+    if (tenantId === '') wakeEach();
+    else seats.wakeOne(tenantId);
   });
   const tick = createLoop({
     name: 'claim tick',
@@ -60,7 +43,7 @@ export function createClaimDesk({ database, listener, settings, clock, log }: De
     log,
     idleMs: tickMs,
     async turn() {
-      for (const tenantId of waiting.keys()) wakeOne(tenantId);
+      wakeEach();
       return false;
     },
   });
@@ -70,16 +53,22 @@ export function createClaimDesk({ database, listener, settings, clock, log }: De
     stop: tick.stop,
     async claim(wish, waitMs, signal) {
       const deadline = clock.mono() + waitMs;
-      for (;;) {
-        const claimed = await claimNext(database, wish, settings);
-        if (claimed !== undefined) {
-          wakeOne(wish.tenantId);
-          return claimed;
+      const seat = seats.take(wish.tenantId);
+      try {
+        for (;;) {
+          seat.look();
+          const claimed = await claimNext(database, wish, settings);
+          if (claimed !== undefined) {
+            seats.wakeOne(wish.tenantId);
+            return claimed;
+          }
+          const leftMs = deadline - clock.mono();
+          if (leftMs <= 0 || signal.aborted) return undefined;
+          await seat.wait(leftMs, signal);
+          if (signal.aborted) return undefined;
         }
-        const leftMs = deadline - clock.mono();
-        if (leftMs <= 0 || signal.aborted) return undefined;
-        await wait(wish.tenantId, leftMs, signal);
-        if (signal.aborted) return undefined;
+      } finally {
+        seat.leave();
       }
     },
   };
