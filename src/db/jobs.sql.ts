@@ -12,7 +12,7 @@ export const leaveServers = statement<object>('leave_servers', 'delete from serv
 /** Servers that are alive; asked by one that has left, to know whether others still need the database. */
 export const liveServers = statement<{ id: string }>(
   'live_servers',
-  `select id from servers where beat_at > now() - interval '10 seconds'`,
+  `select id from servers where beat_at > now() - interval '5 seconds'`,
 );
 
 /** Frees what servers hold that have been silent for longer than $1 milliseconds, and forgets them. */

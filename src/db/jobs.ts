@@ -20,9 +20,9 @@ interface JobsOptions {
 const slotCount = 4;
 /** A job that was due in the future, or whose notification was missed, waits at most this long. */
 const pollMs = 1_000;
-const beatMs = 2_000;
+const beatMs = 1_000;
 /** After this silence a server counts as dead and its jobs are free again. */
-const silentMs = 10_000;
+const silentMs = 5_000;
 
 /**
  * Background jobs of this server: graphile-worker, with a heartbeat row so that other servers can free the jobs of a dead one

@@ -43,8 +43,11 @@ const jsonBytesMax = 16 * 1_048_576;
 const requestTimeoutMs = 120_000;
 
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
+  const refuse = answerFaults(parts.log);
   const app = fastify({
     logger: false,
+    // What the router itself cannot read, such as %zz in an address.
+    frameworkErrors: refuse,
     bodyLimit: jsonBytesMax,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: true,
@@ -53,7 +56,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   });
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler(answerFaults(parts.log));
+  app.setErrorHandler(refuse);
   app.setNotFoundHandler(request => {
     throw new Fault('route_not_found', {
       message: `No such route: ${request.method} ${request.url.split('?')[0]}`,

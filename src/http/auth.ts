@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Database } from '../db/database.ts';
 import { Fault } from '../kernel/fault.ts';
-import { authenticate, type Caller, mayDo } from '../support/access/index.ts';
+import { authenticate, type Caller, mayDo, rolesThatMay } from '../support/access/index.ts';
 import type { GuardedRoute } from './route.ts';
 
 /** Everything answers only to a valid token, but for routes that say so themselves; a route that says nothing cannot be registered. */
@@ -20,7 +20,10 @@ export function guard(app: FastifyInstance, database: Database): void {
     const caller = await identify(request, database);
     // What does not exist has no need; whoever asks must still say who they are.
     if (need !== undefined && !mayDo(caller.role, need)) {
-      throw new Fault('forbidden', { message: `A ${caller.role} token may not do that`, hint: `It needs one that may ${need}` });
+      throw new Fault('forbidden', {
+        message: `A ${caller.role} token may not do that`,
+        hint: `It needs a token of the role ${rolesThatMay(need).join(' or ')}`,
+      });
     }
     request.caller = caller;
   });

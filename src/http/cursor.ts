@@ -6,7 +6,7 @@ export function encodeCursor(kind: string, ...parts: readonly (string | number)[
 }
 
 /** The parts of a cursor of this kind. Throws Fault `invalid_cursor`. */
-export function decodeCursor(kind: string, cursor: string): string[] {
+function decodeCursor(kind: string, cursor: string): string[] {
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     if (Array.isArray(parts) && parts[0] === kind) return parts.slice(1).map(String);
@@ -23,3 +23,14 @@ export function decodeNumber(kind: string, cursor: string | undefined): number {
   if (!Number.isSafeInteger(value) || value < 0) throw new Fault('invalid_cursor');
   return value;
 }
+
+/** The place in a list that is ordered by a time and an id. */
+export function decodePlace(kind: string, cursor: string | undefined): { createdAt: string; id: string } | undefined {
+  if (cursor === undefined) return undefined;
+  const [createdAt = '', id = ''] = decodeCursor(kind, cursor);
+  if (!time.test(createdAt) || Number.isNaN(Date.parse(createdAt)) || !uuid.test(id)) throw new Fault('invalid_cursor');
+  return { createdAt, id };
+}
+
+const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -15,6 +15,9 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a token must be allowed to do here; `nothing` answers everyone. A route without it is refused at start-up. */
     need?: Need | 'nothing';
+    /** The content type of bodies and answers that are plain bytes, for the description of the API. */
+    takes?: string;
+    gives?: string;
   }
   interface FastifyInstance {
     /** Every route there is, as the guard lets it be registered. */

@@ -5,7 +5,7 @@ import { Fault } from '../kernel/fault.ts';
 
 /** Checks what came in, of whatever part of a request: first what no field may hold, then the route's own schema. */
 export const compileValidator: FastifySchemaCompiler<z.ZodType> = route => {
-  const validate = validatorCompiler(route) as (data: unknown) => { error?: unknown };
+  const validate = validatorCompiler(route) as (data: unknown) => { error?: Error };
   return data => {
     if (isBytes(data)) return { error: new Fault('unsupported_media_type', { hint: jsonHint }) };
     const finding = findUnstorable(data);

@@ -14,9 +14,7 @@ export interface JsonFault {
 /** The first fault of a text that JSON.parse has refused. */
 export function locateJsonFault(text: string): JsonFault {
   if (text.trim() === '') return { line: 1, column: 1, reason: 'it is empty', excerpt: '' };
-  const errors: ParseError[] = [];
-  parse(text, errors, { disallowComments: true, allowTrailingComma: false });
-  const { error = 0, offset = 0 } = errors[0] ?? {};
+  const { error = 0, offset = 0 } = firstError(text) ?? {};
   const before = text.slice(0, offset).split(/\r\n|\r|\n/);
   const column = (before.at(-1) ?? '').length + 1;
   const lineText = (before.at(-1) ?? '') + (/^[^\r\n]*/.exec(text.slice(offset))?.[0] ?? '');
@@ -26,6 +24,17 @@ export function locateJsonFault(text: string): JsonFault {
     reason: reasons[error] ?? 'this is not valid JSON',
     excerpt: withCaret(lineText, column),
   };
+}
+
+function firstError(text: string): ParseError | undefined {
+  const errors: ParseError[] = [];
+  try {
+    parse(text, errors, { disallowComments: true, allowTrailingComma: false });
+  } catch (error) {
+    // It goes down into what is nested, and the stack ends before a hundred thousand brackets do.
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return errors[0];
 }
 
 /** A long line is shown around its fault. */

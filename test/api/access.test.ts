@@ -1,18 +1,13 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { readSettings } from '../../src/config.ts';
-import { createListener } from '../../src/db/listen.ts';
-import { createApp } from '../../src/http/app.ts';
 import type { GuardedRoute } from '../../src/http/route.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
 import { type Log, silentLog } from '../../src/kernel/log.ts';
 import { startServer } from '../../src/main.ts';
-import { createFolderBlobs } from '../../src/providers/blobs/folder.ts';
-import { createClaimDesk } from '../../src/stages/runs/index.ts';
-import { createToken } from '../../src/support/access/index.ts';
-import { query } from '../harness/database.ts';
+import { bootstrapAccess, createToken } from '../../src/support/access/index.ts';
+import { query, testDatabase } from '../harness/database.ts';
 import { endAll, tempFolder } from '../harness/process.ts';
 import { ask } from '../harness/raw.ts';
+import { routesOf } from '../harness/routes.ts';
 import { type Answer, type Call, callWith, type TestApi, testApi } from '../harness/server.ts';
 import { approvedSession, card } from '../harness/story.ts';
 
@@ -37,34 +32,6 @@ const allowed: Readonly<Record<GuardedRoute['need'], readonly string[]>> = {
   write: ['admin', 'member'],
   work: ['admin', 'member', 'worker'],
   admin: ['admin'],
-};
-
-/** The router's own table: of an application that is made like the real one and never listens. */
-async function routesOf({ database, engineUrl, home }: TestApi): Promise<readonly GuardedRoute[]> {
-  const listener = createListener(engineUrl, systemClock, silentLog);
-  const settings = { leaseMs: 15_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 0, limits: noLimits };
-  const parts = { database, listener, settings, clock: systemClock, log: silentLog };
-  const app = await createApp({
-    ...parts,
-    desk: createClaimDesk(parts),
-    blobs: await createFolderBlobs(join(home, 'unused')),
-    version: 'test',
-    checkReady: async () => {},
-  });
-  await app.ready();
-  const all = app.guardedRoutes;
-  await app.close();
-  return all;
-}
-
-const noLimits = {
-  timeout_ms: 1,
-  output_bytes_max: 1,
-  bundle_bytes_max: 1,
-  memory_bytes: 1,
-  process_count: 1,
-  cpu_count: 1,
-  tmp_bytes: 1,
 };
 
 const filled = (url: string, id = nobody) => url.replace(':id', url.includes('/tickets/') && id === nobody ? 'TKT-99999' : id);
@@ -264,7 +231,7 @@ describe("what is another tenant's", () => {
     }
     const body = url.endsWith('/events')
       ? { token: theirs.lease, type: 'x' }
-      : Object.entries(bodies).find(([key]) => `${method} ${url}`.endsWith(key))?.[1];
+      : Object.entries(bodies).find(([key]) => `${method} ${url.replace('/v1/', '/')}`.endsWith(key))?.[1];
     const answer = await ask(api.url, {
       method,
       path,
@@ -386,6 +353,14 @@ describe('the first admin token', () => {
     expect(later.adminToken).toBeUndefined();
     await later.stop();
     await query(superuserUrl, `drop database ${name} with (force)`);
+  });
+
+  test('fifty that ask at once: one is given it', async () => {
+    const place = await testDatabase();
+    const asked = await Promise.all(Array.from({ length: 50 }, () => bootstrapAccess(place.database)));
+    expect(asked.filter(({ adminToken }) => adminToken !== undefined)).toHaveLength(1);
+    expect(new Set(asked.map(({ tenantId }) => tenantId)).size).toBe(1);
+    await place.close();
   });
 
   test('no secret is in the database or in the log, in whatever form', async () => {

@@ -27,8 +27,14 @@ export function buildSkep(): void {
   execFileSync(join(root, 'bin/build'), { stdio: 'pipe' });
 }
 
-export function skep(args: readonly string[], env: Readonly<Record<string, string>>): SkepProcess {
-  const child = spawn(process.execPath, [join(root, 'bin/skep'), ...args], {
+/** `before`: a command that runs another, such as `unshare --net`. */
+export function skep(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  before: readonly string[] = [],
+): SkepProcess {
+  const [program = '', ...argv] = [...before, process.execPath, join(root, 'bin/skep'), ...args];
+  const child = spawn(program, argv, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   });

@@ -32,8 +32,8 @@ export function ask(url: string, { method = 'GET', path, headers = {}, body }: R
   });
 }
 
-/** Writes these bytes and reads until the server closes. */
-export function say(url: string, bytes: string | Buffer): Promise<string> {
+/** Writes these bytes, and with `end` says that there are no more; what the server says until it closes. */
+export function say(url: string, bytes: string | Buffer, { end = false }: { end?: boolean } = {}): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise(resolve => {
     const socket = connect({ host: hostname, port: Number(port) });
@@ -43,5 +43,6 @@ export function say(url: string, bytes: string | Buffer): Promise<string> {
     socket.on('error', () => {});
     socket.once('close', () => resolve(heard));
     socket.write(bytes);
+    if (end) socket.end();
   });
 }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { logRead, run, runFilter, runList } from '../../../contract/runs.ts';
 import type { Database } from '../../db/database.ts';
-import { decodeCursor, encodeCursor } from '../../http/cursor.ts';
+import { decodePlace, encodeCursor } from '../../http/cursor.ts';
 import { type Api, byId, callerOf } from '../../http/route.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { BlobStore } from './blobs.ts';
@@ -17,8 +17,7 @@ const read = { need: 'read' } as const;
 export function runRoutes(app: Api, { database, blobs }: { database: Database; blobs: BlobStore }): void {
   app.get('/runs', { config: read, schema: { querystring: runFilter, response: { 200: runList } } }, async request => {
     const { state, ticket_id, limit, after } = request.query;
-    const [createdAt, id] = after === undefined ? [] : decodeCursor(runCursor, after);
-    const from = createdAt === undefined || id === undefined ? undefined : { createdAt, id };
+    const from = decodePlace(runCursor, after);
     const rows = await database.request(callerOf(request), tx =>
       listRuns(tx, { state, ticketId: ticket_id }, { after: from, limit }),
     );
@@ -36,7 +35,8 @@ export function runRoutes(app: Api, { database, blobs }: { database: Database; b
     wireRun(await database.engine(callerOf(request), tx => cancelRun(tx, request.params.id))),
   );
 
-  app.get('/runs/:id/log', { config: read, schema: { params: byId, querystring: logRead } }, async (request, reply) => {
+  const text = { ...read, gives: 'text/plain' };
+  app.get('/runs/:id/log', { config: text, schema: { params: byId, querystring: logRead } }, async (request, reply) => {
     const caller = callerOf(request);
     const { id } = await database.request(caller, tx => getRun(tx, request.params.id));
     const pieces = readLog(database, caller, { runId: id, offset: request.query.offset });
@@ -44,7 +44,8 @@ export function runRoutes(app: Api, { database, blobs }: { database: Database; b
     return reply.type('text/plain; charset=utf-8').header('x-content-type-options', 'nosniff').send(Readable.from(pieces));
   });
 
-  app.get('/runs/:id/bundle', { config: read, schema: { params: byId } }, async (request, reply) => {
+  const bytes = { ...read, gives: 'application/octet-stream' };
+  app.get('/runs/:id/bundle', { config: bytes, schema: { params: byId } }, async (request, reply) => {
     const { result } = await database.request(callerOf(request), tx => getRun(tx, request.params.id));
     if (result?.bundle === undefined) throw new Fault('blob_not_found', { message: 'This run has handed in no bundle' });
     return reply.type('application/octet-stream').send(await blobs.read(result.bundle));

@@ -130,6 +130,24 @@ describe('cancellation', () => {
     }
   });
 
+  test('of a ticket is heard by the completion that comes after it, before the flow has withdrawn the run', async () => {
+    const claimed = await stages.claimNew();
+    await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'r', cascade: false }));
+    await expect(submit(claimed)).rejects.toMatchObject({ code: 'lease_lost', facts: { state: 'cancelled' } });
+    expect([await stateOf(claimed), await events('run.submitted')]).toEqual(['leased', 0]);
+    await stages.drain();
+    expect(await stateOf(claimed)).toBe('cancelled');
+  });
+
+  test('of a ticket is heard by the verdict that comes after it', async () => {
+    const claimed = await stages.claimNew();
+    await submit(claimed);
+    await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'r', cascade: false }));
+    await stages.engine(tx => acceptRun(tx, claimed.run.id));
+    expect([await stateOf(claimed), await events('run.accepted')]).toEqual(['cancelled', 0]);
+    await stages.drain();
+  });
+
   test('of a queued run, whose ticket then waits for a person', async () => {
     const id = await stages.open();
     await stages.drain();

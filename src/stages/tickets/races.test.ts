@@ -44,26 +44,29 @@ describe('two needs that complete at once', () => {
 });
 
 describe('a need that completes while somebody begins to wait for it', () => {
-  const begin: Record<string, (need: string) => Promise<string>> = {
-    'opened: a new ticket': need => stages.open({ dependsOn: [need] }),
-    'edited: a ready ticket': async need => {
-      const id = await stages.open();
-      return (await stages.app(tx => editTicket(tx, id, { dependsOn: [need] }))).id;
-    },
-    'edited: a blocked ticket': async need => {
-      const id = await stages.open({ dependsOn: [await stages.open()] });
-      return (await stages.app(tx => editTicket(tx, id, { dependsOn: [need] }))).id;
-    },
-    'retried: a failed ticket': async need => {
-      const id = await stages.open({ dependsOn: [need] });
-      await stages.sql(`update tickets set status = 'ready' where id = $1`, [id]);
-      await stages.engine(tx => failTicket(tx, id, 'broke'));
-      return (await stages.app(tx => retryTicket(tx, id))).id;
+  interface Beginning {
+    /** What stands before the need completes. */
+    readonly prepare: (need: string) => Promise<string>;
+    readonly wait: (id: string, need: string) => Promise<string>;
+  }
+  const edit = async (id: string, need: string) => (await stages.app(tx => editTicket(tx, id, { dependsOn: [need] }))).id;
+  const beginnings: Record<string, Beginning> = {
+    'a new ticket': { prepare: async () => '', wait: (_, need) => stages.open({ dependsOn: [need] }) },
+    'a ready ticket that is edited': { prepare: () => stages.open(), wait: edit },
+    'a blocked ticket that is edited': { prepare: async () => stages.open({ dependsOn: [await stages.open()] }), wait: edit },
+    'a failed ticket that is retried': {
+      async prepare(need) {
+        const id = await stages.open();
+        await stages.engine(tx => failTicket(tx, id, 'broke'));
+        return edit(id, need);
+      },
+      wait: async id => (await stages.app(tx => retryTicket(tx, id))).id,
     },
   };
 
-  test.each(Object.keys(begin))('%s ends ready', async name => {
+  test.each(Object.entries(beginnings))('%s ends ready', async (_, { prepare, wait }) => {
     const need = await stages.open();
+    const id = await prepare(need);
     await verify([need]);
     const held = createGate();
     const gate = createGate();
@@ -73,11 +76,11 @@ describe('a need that completes while somebody begins to wait for it', () => {
       await gate.passed;
     });
     await held.passed;
-    const waiter = begin[name]?.(need);
+    const waiter = wait(id, need);
     await Promise.race([waiter, untilSomebodyWaits()]);
     gate.open();
     await completion;
-    expect(await stages.statusOf((await waiter) ?? '')).toBe('ready');
+    expect(await stages.statusOf(await waiter)).toBe('ready');
   });
 
   test('or the other way round: the one that begins to wait is first', async () => {

@@ -103,6 +103,18 @@ describe('editTicket', () => {
     }
   });
 
+  test('two edits that close a cycle between them and touch no common ticket: one is refused, 10 rounds', async () => {
+    for (let round = 0; round < 10; round++) {
+      const [one, three] = [await stages.open(), await stages.open()];
+      const [two, four] = [await stages.open({ dependsOn: [one] }), await stages.open({ dependsOn: [three] })];
+      const edits = await Promise.allSettled([
+        stages.app(tx => editTicket(tx, one, { dependsOn: [four] })),
+        stages.app(tx => editTicket(tx, three, { dependsOn: [two] })),
+      ]);
+      expect(edits.map(edit => edit.status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    }
+  });
+
   test('new needs block a ready ticket and end its run; their removal makes it ready again', async () => {
     const [one, two] = [await stages.open(), await stages.open()];
     await stages.drain();
@@ -235,6 +247,18 @@ describe('an epic', () => {
     await stages.app(tx => retryTicket(tx, 'TKT-002'));
     expect(await status()).toBe('running');
     expect(await announced('ticket.failed')).toEqual(['TKT-002', epicId, epicId]);
+  });
+
+  test('follows what another epic releases in it', async () => {
+    const mine = await stages.app(async tx => startBuild(tx, await stages.approved({ name: 'n', features: [{ title: 'a' }] })));
+    const theirs = await stages.app(async tx => startBuild(tx, await stages.approved({ name: 'm', features: [{ title: 'b' }] })));
+    const waits = await stages.open({ parentId: mine.epicId, dependsOn: ['TKT-003'] });
+    await stages.engine(tx => failTicket(tx, 'TKT-001', 'broke'));
+    expect(await stages.statusOf(mine.epicId)).toBe('failed');
+    // So that the other session still has something to wait for at the end.
+    await stages.open({ parentId: theirs.epicId });
+    await complete('TKT-003');
+    expect([await stages.statusOf(waits), await stages.statusOf(mine.epicId)]).toEqual(['ready', 'running']);
   });
 
   test('a ticket cannot be hung on one that is over', async () => {

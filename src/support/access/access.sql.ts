@@ -26,17 +26,21 @@ export const revokeTokenRow = statement<TokenRow>(
   `update tokens set revoked_at = coalesce(revoked_at, now()) where tenant_id = $1 and id = $2 returning ${columns}`,
 );
 
-/** The tenant of a single-tenant installation and, unless one exists already, its first admin token: only one of several starting servers makes it. */
+/** The tenant of a single-tenant installation. No row when another server has made it since this statement began: ask again. */
 export const ensureTenant = statement<{ id: string }>(
   'ensure_tenant',
   `with made as (insert into tenants (name) values ($1) on conflict (name) do nothing returning id)
    select id from made union all select id from tenants where name = $1 limit 1`,
 );
 
+/** A statement of its own: the next one looks at what is there when the turn has come, and not when it was asked for. */
+export const awaitTurn = statement<object>('await_turn', 'select pg_advisory_xact_lock(7331002)');
+
+/** The first admin token, unless one is there already: only one of several starting servers makes it, in its turn. */
 export const insertFirstAdmin = statement<TokenRow>(
   'insert_first_admin',
   `insert into tokens (tenant_id, name, role, secret_hash)
-   select $1, 'first admin', 'admin', $2 from (select pg_advisory_xact_lock(7331002)) as one_at_a_time
+   select $1, 'first admin', 'admin', $2
     where not exists (select from tokens where tenant_id = $1 and role = 'admin' and revoked_at is null)
    returning ${columns}`,
 );

@@ -15,3 +15,9 @@ const grants: Readonly<Record<Role, readonly Need[]>> = {
 export function mayDo(role: Role, need: Need): boolean {
   return grants[role].includes(need);
 }
+
+/** Least first, for whoever is told what to ask for. */
+export function rolesThatMay(need: Need): Role[] {
+  const all = Object.keys(grants) as Role[];
+  return all.filter(role => mayDo(role, need)).reverse();
+}

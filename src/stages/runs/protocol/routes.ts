@@ -100,22 +100,30 @@ function leaseRoutes(app: Api, { database, settings }: ProtocolParts): void {
 function uploadRoutes(app: Api, { database, blobs, settings }: ProtocolParts): void {
   const lease = z.looseObject({ [leaseHeader]: z.string().min(1, 'the lease token of the claim').max(200) });
   const logSchema = { params: byId, querystring: logAppend, headers: lease, response: { 200: logAppended } };
-  app.post('/runs/:id/log', { config, bodyLimit: logChunkBytesMax, schema: logSchema }, async request => {
-    const scope = scopeOf(callerOf(request), request.params.id, request.headers[leaseHeader]);
-    if (!Buffer.isBuffer(request.body)) throw new Fault('unsupported_media_type', { hint: 'Send the bytes as text/plain' });
-    const chunk = { offset: request.query.offset, bytes: request.body, sizeMax: settings.limits.output_bytes_max };
-    return { size: await appendLog(database, scope, chunk) };
-  });
+  app.post(
+    '/runs/:id/log',
+    { config: { ...config, takes: 'text/plain' }, bodyLimit: logChunkBytesMax, schema: logSchema },
+    async request => {
+      const scope = scopeOf(callerOf(request), request.params.id, request.headers[leaseHeader]);
+      if (!Buffer.isBuffer(request.body)) throw new Fault('unsupported_media_type', { hint: 'Send the bytes as text/plain' });
+      const chunk = { offset: request.query.offset, bytes: request.body, sizeMax: settings.limits.output_bytes_max };
+      return { size: await appendLog(database, scope, chunk) };
+    },
+  );
 
   const bundleSchema = { params: byId, headers: lease, response: { 200: bundleStored } };
   const bytesMax = settings.limits.bundle_bytes_max;
-  app.put('/runs/:id/bundle', { config, bodyLimit: bytesMax, schema: bundleSchema }, async request => {
-    const scope = scopeOf(callerOf(request), request.params.id, request.headers[leaseHeader]);
-    if (!isStream(request.body))
-      throw new Fault('unsupported_media_type', { hint: 'Send the bundle as application/octet-stream' });
-    const stored = await storeBundle({ database, blobs }, scope, { source: request.body, bytesMax });
-    return { blob: stored.sha256, size: stored.size };
-  });
+  app.put(
+    '/runs/:id/bundle',
+    { config: { ...config, takes: 'application/octet-stream' }, bodyLimit: bytesMax, schema: bundleSchema },
+    async request => {
+      const scope = scopeOf(callerOf(request), request.params.id, request.headers[leaseHeader]);
+      if (!isStream(request.body))
+        throw new Fault('unsupported_media_type', { hint: 'Send the bundle as application/octet-stream' });
+      const stored = await storeBundle({ database, blobs }, scope, { source: request.body, bytesMax });
+      return { blob: stored.sha256, size: stored.size };
+    },
+  );
 }
 
 async function describe(

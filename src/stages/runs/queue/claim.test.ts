@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Stages, stagesForTests } from '../../../../test/harness/stages.ts';
-import { editTicket } from '../../tickets/index.ts';
+import { cancelTicket, editTicket } from '../../tickets/index.ts';
 import { claimNext } from './claim.ts';
 
 describe('the order of the queue', () => {
@@ -45,6 +45,15 @@ describe('the order of the queue', () => {
     expect(await stages.claim()).toBeUndefined();
     await stages.sql(`update runs set due_at = now()`);
     expect((await stages.claim({ ticketId: id, capabilities: ['agent:another', 'agent:exec'] }))?.run.subjectId).toBe(id);
+  });
+
+  test('passes over a ticket that was blocked or cancelled a moment ago, before the flow has withdrawn its run', async () => {
+    const [need, blocked, cancelled] = [await stages.open(), await stages.open(), await stages.open()];
+    await stages.drain();
+    await stages.app(tx => editTicket(tx, blocked, { dependsOn: [need] }));
+    await stages.app(tx => cancelTicket(tx, cancelled, { reason: 'r', cascade: false }));
+    expect(await stages.sql(`select from runs where state = 'queued'`)).toHaveLength(3);
+    expect(await claimAll()).toEqual([need]);
   });
 
   test('a claim is lease, fence, ticket and both events in one', async () => {

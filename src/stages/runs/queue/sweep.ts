@@ -18,7 +18,7 @@ const batchMax = 100;
 /** Longest wait between two looks at the leases. */
 const idleMsMax = 500;
 /** A job that should have acted on an event is given this long before the sweep does its work. */
-const forgottenMs = 15_000;
+const forgottenMs = 8_000;
 
 /** Takes back what fell silent, and does what a lost job left undone. Any number of servers may sweep at once. */
 export function createSweep({ database, settings, clock, log }: SweepOptions): Lifecycle {
