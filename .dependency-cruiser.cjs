@@ -32,7 +32,9 @@ const only = (name, from, { paths, node = true }) =>
 
 const leaves = [
   only('contract-imports-only-zod', code('^contract/'), { paths: ['^contract/', '^node_modules/zod/'], node: false }),
-  only('kernel-knows-no-product', code('^src/kernel/'), { paths: ['^src/kernel/', '^node_modules/(@types/node|pino|jsonc-parser)/'] }),
+  only('kernel-knows-no-product', code('^src/kernel/'), {
+    paths: ['^src/kernel/', '^node_modules/(@types/node|pino|jsonc-parser)/'],
+  }),
   only('db-knows-only-kernel-and-the-wire', code('^src/db/'), {
     paths: ['^src/db/', '^src/kernel/', '^contract/(case|events)[.]ts$', DATABASE, '^node_modules/(@types/node|execa)/'],
   }),

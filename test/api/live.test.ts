@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -8,6 +7,7 @@ import { createToken, type Role } from '../../src/support/access/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { query } from '../harness/database.ts';
 import { until } from '../harness/process.ts';
+import { holdsFrom } from '../harness/raw.ts';
 import { type TestApi, testApi } from '../harness/server.ts';
 
 let api: TestApi;
@@ -50,12 +50,13 @@ function open(path: string, { token, ...options }: { token?: string; origin?: st
   const closed = new Promise<{ code: number; reason: string }>(resolve =>
     socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() })),
   );
+  const port = new Promise<number>(resolve => socket.once('upgrade', answer => resolve(answer.socket.localPort ?? 0)));
   /** 101 when it was opened. */
   const status = new Promise<number>(resolve => {
     socket.once('open', () => resolve(101));
     socket.once('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
   });
-  return { socket, frames, closed, status };
+  return { socket, frames, port, closed, status };
 }
 
 /** Events straight into the log, as many as wanted, each with `bytes` of ballast. */
@@ -96,7 +97,7 @@ async function end(): Promise<string> {
 
 async function tokenOf(role: Role): Promise<{ id: string; secret: string }> {
   const { body } = await api.call('POST', '/api/tokens', { name: role, role });
-  return { id: String((body['token'] as { id: string }).id), secret: String(body['secret']) };
+  return { id: (body['token'] as { id: string }).id, secret: String(body['secret']) };
 }
 
 function count(events: readonly unknown[], wanted: number): Promise<unknown> {
@@ -368,12 +369,12 @@ describe('clients that misbehave', () => {
     const before = process.memoryUsage().rss;
     let most = before;
     await tell(600, 100_000);
-    const ports = mute.map(({ socket }) => (socket as unknown as { _socket: { localPort: number } })._socket.localPort);
+    const ports = await Promise.all(mute.map(({ port }) => port));
     await until(
       'the server has let go of them',
       () => {
         most = Math.max(most, process.memoryUsage().rss);
-        return ports.every(port => !serverHolds(port)) || undefined;
+        return ports.every(port => !holdsFrom(port)) || undefined;
       },
       45_000,
     );
@@ -388,13 +389,3 @@ describe('clients that misbehave', () => {
     await count(events, 600);
   });
 });
-
-/** Whether our end of the connection from that port is open still, as the kernel sees it. */
-function serverHolds(clientPort: number): boolean {
-  const established = '01';
-  const wanted = `:${clientPort.toString(16).toUpperCase().padStart(4, '0')}`;
-  return readFileSync('/proc/net/tcp', 'utf8')
-    .split('\n')
-    .map(line => line.trim().split(/\s+/))
-    .some(([, , remote = '', state]) => remote.endsWith(wanted) && state === established);
-}

@@ -93,7 +93,7 @@ test('each {name} of a path is a required parameter, and there is no other path 
 
 test('every reference leads to a schema, every schema is referred to, and none stands there twice', () => {
   const names = Object.keys(described.components.schemas);
-  const referred = [...JSON.stringify(described).matchAll(/"\$ref":"([^"]*)"/g)].map(([, ref]) => ref);
+  const referred = [...JSON.stringify(described).matchAll(/"\$ref":"([^"]*)"/g)].map(([, ref]) => String(ref));
   expect([...new Set(referred)].sort()).toEqual(names.map(name => `#/components/schemas/${name}`).sort());
   // Taken with defaults that may be left out, given with all: the two differ.
   expect(names.filter(name => name.endsWith('Input'))).toEqual(['SpecCardInput', 'RunResultInput']);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 
@@ -45,4 +46,14 @@ export function say(url: string, bytes: string | Buffer, { end = false }: { end?
     socket.write(bytes);
     if (end) socket.end();
   });
+}
+
+/** Whether a server here still has the connection that a client here made from that port, as the kernel sees it. */
+export function holdsFrom(clientPort: number): boolean {
+  const established = '01';
+  const wanted = `:${clientPort.toString(16).toUpperCase().padStart(4, '0')}`;
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map(line => line.trim().split(/\s+/))
+    .some(([, , remote = '', state]) => remote.endsWith(wanted) && state === established);
 }

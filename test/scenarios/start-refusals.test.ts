@@ -338,23 +338,31 @@ describe('a worker', () => {
         expect.stringMatching(error),
         expect.stringMatching(/token/),
       ]);
-      if (token !== '') expect(said.stderr).not.toContain(token);
+      expect(said.stderr).not.toContain(token || 'no token');
     }
   });
 
-  test('a server address that is none, or at which something else answers', async () => {
+  test('a server address that is none', async () => {
     for (const url of ['ftp://127.0.0.1', '127.0.0.1:8080', 'http://']) {
       const said = await refusal(['worker'], { SKEP_SERVER: url, SKEP_TOKEN: 'x' });
       expect([url, said.exit, said.error]).toEqual([url, 2, expect.stringContaining('SKEP_SERVER')]);
     }
-    const port = await listenOn(
-      createHttpServer((_request, answer) => void answer.writeHead(200, { 'content-type': 'text/html' }).end('<h1>hello')),
-    );
-    const said = await refusal(['worker'], { SKEP_SERVER: `http://127.0.0.1:${port}`, SKEP_TOKEN: 'x' });
-    expect([said.exit, said.error, said.hint]).toEqual([
-      7,
-      expect.stringMatching(/\w+/),
-      expect.stringMatching(/SKEP_SERVER|--server/),
-    ]);
+  });
+
+  test.each([
+    ['where nothing listens', undefined, /^http:\/\/127\.0\.0\.1:1 does not answer/],
+    ['where something else answers', '<h1>hello</h1>', /is not one that this version knows/],
+  ])('with an address %s tries on and says so, since a server may come back', async (_name, page, message) => {
+    const other = createHttpServer((_request, answer) => void answer.writeHead(200, { 'content-type': 'text/html' }).end(page));
+    const port = page === undefined ? 1 : await listenOn(other);
+    const worker = skep(['worker', '--json'], {
+      SKEP_HOME: makeHome(),
+      SKEP_TOKEN: 'x',
+      SKEP_SERVER: `http://127.0.0.1:${port}`,
+    });
+    const told = await worker.line(line => line['event'] === 'server_gone');
+    expect(told['message']).toMatch(message);
+    await worker.kill('SIGTERM');
+    expect((await worker.ended).code).toBe(0);
   });
 });
