@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from './config.ts';
-import { resolveDatabase } from './db/connect.ts';
+import { othersAreConnected, resolveDatabase } from './db/connect.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { lastPosition } from './db/events.sql.ts';
 import { createJobs } from './db/jobs.ts';
-import { liveServers } from './db/jobs.sql.ts';
 import { createListener } from './db/listen.ts';
 import { migrate } from './db/migrate.ts';
 import { createSequencer } from './db/sequencer.ts';
@@ -16,7 +15,7 @@ import { systemClock } from './kernel/clock.ts';
 import { Fault } from './kernel/fault.ts';
 import type { Log } from './kernel/log.ts';
 import { createFolderBlobs } from './providers/blobs/folder.ts';
-import { createClaimDesk, createSweep, type RunSettings } from './stages/runs/index.ts';
+import { createClaimDesk, createNets, createSweep, type RunSettings } from './stages/runs/index.ts';
 import { bootstrapAccess, createToken, revokeToken } from './support/access/index.ts';
 
 export interface RunningServer {
@@ -40,8 +39,6 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
     ...(settings.DATABASE_URL === undefined ? {} : { databaseUrl: settings.DATABASE_URL }),
     ...(settings.SKEP_DB_PORT === undefined ? {} : { port: settings.SKEP_DB_PORT }),
   });
-  await migrate(place.ownerUrl, place.names, log);
-  const blobs = await createFolderBlobs(join(settings.SKEP_HOME, 'blobs'));
   const database = openDatabase({ appUrl: place.appUrl, engineUrl: place.engineUrl, routes: flow, clock, log });
   const runs = runSettings(settings);
   const listener = createListener(place.engineUrl, clock, log);
@@ -51,16 +48,21 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
     createSequencer(database, clock, log),
     createJobs({ database, tasks: tasks(database, runs), clock, log }),
     createSweep({ database, settings: runs, clock, log }),
+    createNets({ database, settings: runs, clock, log }),
     desk,
   ];
   async function close(): Promise<void> {
-    await Promise.all(loops.map(loop => loop.stop()));
-    const shared = (await database.enginePool.query(liveServers).catch(() => [])).length > 0;
+    // Each step is taken whatever became of the one before: a database that is away must not keep the process alive.
+    await Promise.allSettled(loops.map(loop => loop.stop()));
     await database.close();
-    if (!shared) await place.stop();
+    if (!(await othersAreConnected(place.engineUrl, clock))) await place.stop();
   }
 
   try {
+    // From its first moment this server is seen by others that stop: their connections are what keeps the database up.
+    listener.start();
+    await migrate(place.ownerUrl, place.names, log);
+    const blobs = await createFolderBlobs(join(settings.SKEP_HOME, 'blobs'), clock);
     const { tenantId, adminToken } = await bootstrapAccess(database);
     const checkReady = () => ping(database);
     const app = await createApp({
@@ -87,9 +89,12 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
         return secret;
       },
       async stop() {
-        await app.close();
-        for (const id of minted) await revokeWorkerToken(database, { tenantId, id });
-        await close();
+        try {
+          await app.close();
+          for (const id of minted) await revokeWorkerToken(database, { tenantId, id });
+        } finally {
+          await close();
+        }
       },
     };
   } catch (error) {

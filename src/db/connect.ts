@@ -8,6 +8,7 @@ import type { Log } from '../kernel/log.ts';
 import { startEmbedded, stopEmbedded } from './embedded/index.ts';
 import { ensureRoles, provisionEmbedded, type Roles } from './roles.ts';
 import { inspectServer, refuseUnfit } from './server/fitness.ts';
+import { withClient } from './server/session.ts';
 
 export interface Database extends Roles {
   readonly kind: 'embedded' | 'server';
@@ -37,16 +38,43 @@ export async function resolveDatabase(options: DatabaseOptions): Promise<Databas
 
 async function embedded({ home, clock, log, port }: DatabaseOptions): Promise<Database> {
   const server = await startEmbedded({ home, clock, log, port });
-  const ownerUrl = await provisionEmbedded(server);
-  const [{ version }, roles] = await Promise.all([inspectServer(ownerUrl), ensureRoles(ownerUrl)]);
-  return {
-    kind: 'embedded',
-    version,
-    ...roles,
-    async stop() {
-      await stopEmbedded(home, clock);
-    },
-  };
+  try {
+    const ownerUrl = await provisionEmbedded(server);
+    const [{ version }, roles] = await Promise.all([inspectServer(ownerUrl), ensureRoles(ownerUrl)]);
+    return {
+      kind: 'embedded',
+      version,
+      ...roles,
+      async stop() {
+        await stopEmbedded(home, clock);
+      },
+    };
+  } catch (error) {
+    if (!server.adopted) await stopEmbedded(home, clock);
+    throw error;
+  }
+}
+
+/** Connections of one's own that were just closed are gone from the server's list after so long. */
+const lingerMs = 1_000;
+
+/** Whether anybody else is connected to this database: another server of Skep always is. False when it does not answer. */
+export async function othersAreConnected(engineUrl: string, clock: Clock): Promise<boolean> {
+  const count = `select count(*)::int as count from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
+  const until = clock.mono() + lingerMs;
+  try {
+    return await withClient(engineUrl, async client => {
+      for (;;) {
+        const { rows } = await client.query<{ count: number }>(count);
+        if (rows[0]?.count === 0) return false;
+        if (clock.mono() > until) return true;
+        await clock.sleep(20);
+      }
+    });
+  } catch {
+    return false;
+  }
 }
 
 async function ownServer(databaseUrl: string): Promise<Database> {

@@ -9,12 +9,6 @@ export const beatServer = statement<object>(
 
 export const leaveServers = statement<object>('leave_servers', 'delete from servers where id = $1');
 
-/** Servers that are alive; asked by one that has left, to know whether others still need the database. */
-export const liveServers = statement<{ id: string }>(
-  'live_servers',
-  `select id from servers where beat_at > now() - interval '5 seconds'`,
-);
-
 /** Frees what servers hold that have been silent for longer than $1 milliseconds, and forgets them. */
 export const buryServers = statement<{ id: string }>(
   'bury_servers',

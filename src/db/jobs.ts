@@ -62,8 +62,9 @@ export function createJobs({ database, tasks, clock, log }: JobsOptions): Lifecy
     log,
     idleMs: beatMs,
     async turn() {
-      if (runner === undefined) await startRunner();
+      // The beat first: a server that cannot start its slots is alive all the same.
       await database.enginePool.query(beatServer, [serverId, [...slots]]);
+      if (runner === undefined) await startRunner();
       const dead = await database.enginePool.query(buryServers, [silentMs]);
       const freed = await database.enginePool.query(freeForeignLocks, [silentMs]);
       if (dead.length + freed.length > 0)
@@ -76,7 +77,8 @@ export function createJobs({ database, tasks, clock, log }: JobsOptions): Lifecy
     start: heart.start,
     async stop() {
       await heart.stop();
-      await runner?.stop();
+      // One that is giving up by itself, since the database is away, refuses to be stopped.
+      await runner?.stop().catch((error: unknown) => log.debug({ error: String(error) }, 'the job slots had stopped already'));
       await database.enginePool
         .query(leaveServers, [serverId])
         .catch((error: unknown) => log.warn({ error: String(error) }, 'left without a word'));

@@ -31,7 +31,7 @@ export async function migrate(ownerUrl: string, roles: RoleNames, log: Log): Pro
   client.on('error', () => {});
   await client.connect();
   try {
-    await client.query('select pg_advisory_lock($1)', [advisoryLock]);
+    await waitForTurn(client);
     await client.query(`create schema if not exists skep; create table if not exists skep.migrations
       (name text primary key, sha256 text not null, applied_at timestamptz not null default now())`);
     const applied = await appliedMigrations(client);
@@ -48,6 +48,21 @@ export async function migrate(ownerUrl: string, roles: RoleNames, log: Log): Pro
   }
 }
 
+/** Another server may be migrating: that takes a moment, and no longer. */
+async function waitForTurn(client: pg.Client): Promise<void> {
+  try {
+    await client.query(`set lock_timeout = '60s'`);
+    await client.query('select pg_advisory_lock($1)', [advisoryLock]);
+    await client.query('set lock_timeout = 0');
+  } catch (error) {
+    throw new Fault('database_unavailable', {
+      message: 'Another server has been migrating this database for a minute',
+      hint: 'Look at that server; when it has ended, start this one again',
+      cause: error,
+    });
+  }
+}
+
 async function apply(client: pg.Client, { name, sha256, text }: Migration, roles: RoleNames): Promise<void> {
   try {
     await client.query('begin');
@@ -56,7 +71,7 @@ async function apply(client: pg.Client, { name, sha256, text }: Migration, roles
     await client.query(named(text, roles));
     await client.query('commit');
   } catch (error) {
-    await client.query('rollback');
+    await client.query('rollback').catch(() => {});
     throw new Fault('database_unusable', {
       message: `Migration ${name} failed: ${error instanceof Error ? error.message : String(error)}`,
       hint: 'Nothing of it was kept; the migrations before it were',

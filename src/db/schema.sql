@@ -138,6 +138,7 @@ CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_e
 CREATE INDEX runs_of_subject ON runs USING btree (tenant_id, subject_type, subject_id, attempt DESC);
 CREATE INDEX runs_of_tenant ON runs USING btree (tenant_id, created_at DESC, id);
 CREATE INDEX runs_queue ON runs USING btree (tenant_id, priority DESC, chain DESC, created_at, id) WHERE (state = 'queued'::text);
+CREATE INDEX runs_submitted ON runs USING btree (leased_at) WHERE (state = 'submitted'::text);
 alter table runs set (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
 alter table runs enable row level security;
 alter table runs force row level security;
@@ -298,6 +299,7 @@ create table tickets (
 );
 CREATE UNIQUE INDEX one_epic_a_session ON tickets USING btree (tenant_id, session_id) WHERE (type = 'epic'::text);
 CREATE INDEX tickets_by_number ON tickets USING btree (tenant_id, number);
+CREATE INDEX tickets_in_work ON tickets USING btree (updated_at) WHERE (status = ANY (ARRAY['claimed'::text, 'running'::text, 'verifying'::text]));
 CREATE INDEX tickets_of_parent ON tickets USING btree (tenant_id, parent_id);
 CREATE INDEX tickets_of_spec ON tickets USING btree (tenant_id, spec_id, number);
 CREATE INDEX tickets_ready ON tickets USING btree (tenant_id, id) WHERE (status = 'ready'::text);

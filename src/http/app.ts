@@ -39,8 +39,8 @@ export interface AppParts {
 
 /** The largest JSON body: a spec card of 2,000 features with room. */
 const jsonBytesMax = 16 * 1_048_576;
-/** A client that sends its request slower than this is cut; a waiting claim is not a slow request. */
-const requestTimeoutMs = 120_000;
+/** A connection on which nothing moves for so long is cut. There is no limit on a whole request: a large bundle may come slowly. */
+const stillnessMs = 120_000;
 
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   const refuse = answerFaults(parts.log);
@@ -49,7 +49,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     // What the router itself cannot read, such as %zz in an address.
     frameworkErrors: refuse,
     bodyLimit: jsonBytesMax,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: 0,
+    connectionTimeout: stillnessMs,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     return503OnClosing: true,

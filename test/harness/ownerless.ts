@@ -9,7 +9,8 @@ export interface Ownerless {
 
 /**
  * Every row that is not over has a lease, a due time, a place in the queue, a job that waits, or waits on a named row that lives.
- * What waits for a person counts as owned: a session before its build, what a failed ticket (to be retried) holds up.
+ * What waits for a person counts as owned: a session before its build, what a failed ticket (to be retried) holds up. A session
+ * whose epic is completed waits for its result, which nobody submits until that stage exists.
  */
 export function ownerless(superuserUrl: string): Promise<Ownerless[]> {
   return query<Ownerless>(superuserUrl, text);
@@ -33,8 +34,7 @@ const needs = (which: string) => `exists (
 const text = `
   select 'session' as kind, s.id::text as id, s.state from sessions s
    where s.state = 'building' and not exists (
-     select from tickets t where t.tenant_id = s.tenant_id and t.session_id = s.id and t.type = 'epic'
-        and t.status not in ('completed', 'cancelled'))
+     select from tickets t where t.tenant_id = s.tenant_id and t.session_id = s.id and t.type = 'epic' and t.status <> 'cancelled')
   union all
   select 'spec', p.id::text, p.status from specs p join sessions s on s.tenant_id = p.tenant_id and s.id = p.session_id
    where p.status not in ('completed', 'failed', 'cancelled')

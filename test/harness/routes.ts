@@ -16,7 +16,7 @@ export async function routesOf({ database, engineUrl, home }: TestApi): Promise<
   const app = await createApp({
     ...parts,
     desk: createClaimDesk(parts),
-    blobs: await createFolderBlobs(join(home, 'unused')),
+    blobs: await createFolderBlobs(join(home, 'unused'), systemClock),
     version: 'test',
     checkReady: async () => {},
   });

@@ -42,6 +42,7 @@ create index runs_queue on runs (tenant_id, priority desc, chain desc, created_a
 create index runs_expiring on runs (lease_expires_at) where lease_expires_at is not null;
 create index runs_of_tenant on runs (tenant_id, created_at desc, id);
 create index runs_of_subject on runs (tenant_id, subject_type, subject_id, attempt desc);
+create index runs_submitted on runs (leased_at) where state = 'submitted';
 create unique index one_live_run_a_subject on runs (tenant_id, subject_type, subject_id)
   where state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked');
 alter table runs set (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);

@@ -1,24 +1,31 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { BlobStore, ReceivedBlob } from '../../stages/runs/blobs.ts';
 
 const headBytes = 64;
 
-/** Blobs as files under their hash: `ab/cdef…`. What is being received lies in `incoming` and is removed at the next start. */
-export async function createFolderBlobs(folder: string): Promise<BlobStore> {
+/** What lies in `incoming` for so long belongs to nobody any more: an upload has a deadline far below. */
+const abandonedMs = 86_400_000;
+
+/** Blobs as files under their hash: `ab/cdef…`. What is being received lies in `incoming`; servers may share the folder. */
+export async function createFolderBlobs(folder: string, clock: Clock): Promise<BlobStore> {
   const incoming = join(folder, 'incoming');
-  await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true, mode: 0o700 });
+  await removeAbandoned(incoming, clock.now() - abandonedMs);
   const placeOf = (sha256: string) => join(folder, sha256.slice(0, 2), sha256.slice(2));
 
   async function keep(from: string, sha256: string): Promise<void> {
     const place = placeOf(sha256);
     await mkdir(join(place, '..'), { recursive: true, mode: 0o700 });
     await rename(from, place);
+    // The name must survive a power cut as the content does, before a row says that it is there.
+    await syncFolder(join(place, '..'));
+    await syncFolder(folder);
   }
 
   return {
@@ -43,6 +50,23 @@ export async function createFolderBlobs(folder: string): Promise<BlobStore> {
       return createReadStream(place);
     },
   };
+}
+
+async function removeAbandoned(incoming: string, before: number): Promise<void> {
+  for (const name of await readdir(incoming)) {
+    const path = join(incoming, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && found.mtimeMs < before) await rm(path, { force: true });
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function writeDurably(

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { systemClock } from '../../kernel/clock.ts';
 import { createFolderBlobs } from '../../providers/blobs/folder.ts';
 import type { BlobStore } from './blobs.ts';
 import type { HolderScope } from './holder.ts';
@@ -20,7 +21,7 @@ let folder: string;
 beforeAll(async () => {
   stages = await stagesForTests();
   folder = mkdtempSync(join(tmpdir(), 'skep-fence-'));
-  blobs = await createFolderBlobs(folder);
+  blobs = await createFolderBlobs(folder, systemClock);
 });
 afterAll(async () => {
   const left = await stages.ownerless();

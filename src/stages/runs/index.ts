@@ -4,5 +4,5 @@ export type { BlobStore } from './blobs.ts';
 export { onSubject, queueRun, reorderRuns, withdrawRuns } from './queue/queue.ts';
 export { claimEvents } from './runs.sql.ts';
 export type { RunSettings } from './settings.ts';
-export { createSweep } from './queue/sweep.ts';
+export { createNets, createSweep } from './queue/sweep.ts';
 export { acceptRun } from './verbs.ts';

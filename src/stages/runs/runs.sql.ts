@@ -136,32 +136,63 @@ export const lastRunOf = statement<{ state: RunState; failures: number }>(
      from runs where tenant_id = $1 and subject_type = $2 and subject_id = $3 order by attempt desc limit 1`,
 );
 
-/** Ends what still runs or waits for a ticket that may not go on; $3 are the ticket's statuses for which that holds. */
+/**
+ * Ends what still runs or waits for a ticket that may not go on; $3 are the ticket's statuses for which that holds. Both rows are
+ * locked, so that both are looked at as they are now: a ticket that was released and claimed meanwhile keeps its run.
+ */
 export const cancelRunsOfTicket = statement<RunRow>(
   'cancel_runs_of_ticket',
-  `update runs r set state = 'cancelled', lease_expires_at = null, ended_at = clock_timestamp()
-     from tickets t where t.tenant_id = $1 and t.id = $2 and t.status = any ($3::text[])
-      and r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id
-      and r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked') returning ${columns}`,
+  `with stopped as materialized (
+     select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.subject_id
+      where t.tenant_id = $1 and t.id = $2 and t.status = any ($3::text[]) and r.subject_type = 'ticket'
+        and r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked')
+        for no key update of r for share of t
+   )
+   update runs r set state = 'cancelled', lease_expires_at = null, ended_at = clock_timestamp()
+     from stopped where r.id = stopped.id returning ${columns}`,
 );
+
+/** Gives a claim back that reached nobody: the same run waits again, and its token is worth nothing. */
+export const unclaimRunRow = statement<RunRow>(
+  'unclaim_run',
+  `update runs r set state = 'queued', worker = null, lease_token_hash = null, lease_expires_at = null, leased_at = null
+    where ${heldBy} and r.state = 'leased' returning ${columns}`,
+);
+
+const olderThan = (time: string) => `${time} < now() - make_interval(secs => $1::int / 1000.0)`;
 
 /** Nets under the jobs: what an event should have started and, for longer than $1 ms, has not. */
 export const readyWithoutRun = statement<{ tenantId: string; id: string }>(
   'ready_without_run',
   `select t.tenant_id, t.id from tickets t
-    where t.status = 'ready' and t.updated_at < now() - make_interval(secs => $1::int / 1000.0)
+    where t.status = 'ready' and ${olderThan('t.updated_at')}
       and not exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id
                        and r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked'))
-    limit 100`,
+    order by t.updated_at limit 100`,
+);
+
+export const inWorkWithoutRun = statement<{ tenantId: string; id: string }>(
+  'in_work_without_run',
+  `select t.tenant_id, t.id from tickets t
+    where t.status in ('claimed', 'running', 'verifying') and ${olderThan('t.updated_at')}
+      and not exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id
+                       and r.state in ('leased', 'starting', 'working', 'submitted', 'parked'))
+    order by t.updated_at limit 100`,
 );
 
 export const submittedAndLeft = statement<{ tenantId: string; id: string }>(
   'submitted_and_left',
   `select r.tenant_id, r.id from runs r
-    where r.state = 'submitted' and r.leased_at < now() - make_interval(secs => $1::int / 1000.0)
+    where r.state = 'submitted' and ${olderThan('r.leased_at')}
       and not exists (select from events e where e.tenant_id = r.tenant_id and e.subject_id = r.id::text and e.type = 'run.submitted'
-                       and e.at > now() - make_interval(secs => $1::int / 1000.0))
-    limit 100`,
+                       and not ${olderThan('e.at')})
+    order by r.leased_at limit 100`,
+);
+
+/** Whether anything is due that somebody who waits could take. */
+export const anythingDue = statement<{ due: boolean }>(
+  'anything_due',
+  `select exists (select from runs where tenant_id = $1 and state = 'queued' and due_at <= clock_timestamp()) as due`,
 );
 
 export const runById = statement<RunRow>('run_by_id', `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2`);

@@ -2,7 +2,15 @@ import type { FailureClass, RunResult } from '../../../contract/runs.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
-import { completeTicket, failTicket, getTicket, sendTicketBack, ticketStarted, ticketSubmitted } from '../tickets/index.ts';
+import {
+  completeTicket,
+  failTicket,
+  getTicket,
+  sendTicketBack,
+  ticketStarted,
+  ticketSubmitted,
+  unclaimTicket,
+} from '../tickets/index.ts';
 import { announceRun, fence, type Holder, type HolderScope, lostLease, single } from './holder.ts';
 import { afterAttempt } from './model/retry.ts';
 import { runMachine } from './model/run.ts';
@@ -18,8 +26,17 @@ import {
   runEndedByHolder,
   startRunRow,
   submitRunRow,
+  unclaimRunRow,
 } from './runs.sql.ts';
 import type { RunSettings } from './settings.ts';
+
+/** Gives a claim back whose answer could not be delivered, as if it had not been: by its token, so at most once. */
+export async function returnClaim(tx: Tx, holder: Holder): Promise<void> {
+  const [run] = await tx.query(unclaimRunRow, fence(tx.tenantId, holder));
+  if (run === undefined) return;
+  announceRun(tx, run, { type: 'run.queued', why: 'the claim reached nobody' });
+  if (run.subjectType === 'ticket') await unclaimTicket(tx, run.subjectId);
+}
 
 /** Keeps the lease. One statement, since it is said every few seconds for every live run. */
 export async function renew(database: Database, { tenantId, holder }: HolderScope, settings: RunSettings): Promise<RunRow> {

@@ -2,6 +2,7 @@
 export { sessionProgress } from './model/session.ts';
 export type { SessionRow } from './sessions.sql.ts';
 export {
+  abandonSession,
   answerSession,
   approveSession,
   beginBuilding,

@@ -64,6 +64,13 @@ export function cancelSession(tx: Tx, id: string): Promise<SessionRow> {
   return moveSession(tx, id, { verb: 'cancel', type: 'session.cancelled', done: 'cancelled' });
 }
 
+/** All that it has started was cancelled piece by piece: there is nothing left to build. A session that is over stays as it is. */
+export async function abandonSession(tx: Tx, id: string): Promise<void> {
+  const { to, from } = move(sessionMachine, 'cancel');
+  const [session] = await tx.query(moveSessionRow, [tx.tenantId, id, to, from]);
+  if (session !== undefined) announce(tx, 'session.cancelled', session);
+}
+
 export async function getSession(tx: Tx, id: string): Promise<SessionRow> {
   const [session] = await tx.query(sessionById, [tx.tenantId, id]);
   if (session === undefined) throw new Fault('session_not_found');

@@ -2,4 +2,4 @@
 export { ticketFollowsClaim } from './tickets.sql.ts';
 export { cancelTicket, cancelTicketsOf, editTicket, getTicket, openTicket, retryTicket } from './verbs.ts';
 export { wireTicket } from './wire.ts';
-export { completeTicket, failTicket, sendTicketBack, ticketStarted, ticketSubmitted } from './work.ts';
+export { completeTicket, failTicket, keepTicket, sendTicketBack, ticketStarted, ticketSubmitted, unclaimTicket } from './work.ts';

@@ -1,6 +1,7 @@
 import type { EventType } from '../../../contract/events.ts';
 import type { Tx } from '../../db/database.ts';
 import { move } from '../../kernel/machine.ts';
+import { abandonSession } from '../sessions/index.ts';
 import { epicStatus, ticketMachine, type TicketStatus, type TicketVerb } from './model/ticket.ts';
 import {
   childrenByStatus,
@@ -75,4 +76,5 @@ async function followChildren(tx: Tx, parentId: string): Promise<void> {
   if (status === epic.status) return;
   await tx.query(setEpicStatus, [tx.tenantId, parentId, status]);
   announceTicket(tx, { ...epic, status });
+  if (status === 'cancelled' && epic.sessionId !== null) await abandonSession(tx, epic.sessionId);
 }

@@ -33,7 +33,7 @@ export const needsForShare = statement<TicketRow>(
 export const ticketsFiltered = statement<TicketRow>(
   'tickets_filtered',
   `select ${columns} from tickets t
-    where t.tenant_id = $1 and t.number > $2
+    where t.tenant_id = $1 and t.number > $2::bigint
       and ($4::text is null or t.status = $4) and ($5::text is null or t.type = $5)
       and ($6::uuid is null or t.project_id = $6) and ($7::uuid is null or t.session_id = $7)
       and ($8::uuid is null or t.spec_id = $8) and ($9::text is null or t.parent_id = $9)
@@ -93,6 +93,9 @@ export const setChains = statement<object>(
   'set_chains',
   `update tickets t set chain = x.chain from jsonb_to_recordset($2::jsonb) as x (id text, chain int) where t.tenant_id = $1 and t.id = x.id`,
 );
+
+/** For whoever acts on the status that it has now: it stays so until the transaction ends. */
+export const ticketForShare = statement<TicketRow>('ticket_for_share', `${ticketById.text} for share of t`);
 
 /** The one way in which a status changes: only from the states that the machine allows. A reason that is null clears the last one. */
 export const moveTicketRow = statement<TicketRow>(
@@ -177,6 +180,11 @@ export const updateTicketFields = statement<TicketRow>(
 export const clearAttempts = statement<object>(
   'clear_attempts',
   'update tickets set attempts = 0 where tenant_id = $1 and id = $2',
+);
+
+export const forgetAttempt = statement<object>(
+  'forget_attempt',
+  `update tickets set attempts = attempts - 1 where tenant_id = $1 and id = $2 and status = 'claimed' and attempts > 0`,
 );
 
 export const assignWork = statement<object>(

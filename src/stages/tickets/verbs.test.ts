@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newTicket, type Stages, stagesForTests } from '../../../test/harness/stages.ts';
-import { cancelSession } from '../sessions/index.ts';
+import { cancelSession, getSession } from '../sessions/index.ts';
 import { startBuild } from './build.ts';
 import { cancelTicket, editTicket, getTicket, openTicket, retryTicket } from './verbs.ts';
 import { completeTicket, failTicket } from './work.ts';
@@ -267,7 +267,9 @@ describe('an epic', () => {
     await stages.app(tx => cancelTicket(tx, 'TKT-001', { reason: 'r', cascade: false }));
     expect(await stages.statusOf(epicId)).toBe('cancelled');
     await expect(stages.open({ parentId: epicId })).rejects.toMatchObject({ code: 'wrong_state' });
-    await stages.app(tx => cancelSession(tx, sessionId));
+    // Nothing is left to build: session and spec are over too.
     await stages.drain();
+    expect((await stages.app(tx => getSession(tx, sessionId))).state).toBe('cancelled');
+    expect(await stages.sql('select status from specs')).toEqual([{ status: 'cancelled' }]);
   });
 });

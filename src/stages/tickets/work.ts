@@ -1,8 +1,14 @@
 import type { Tx } from '../../db/database.ts';
 import { moveTicket } from './moves.ts';
-import { assignWork, type TicketRow } from './tickets.sql.ts';
+import { assignWork, forgetAttempt, ticketForShare, type TicketRow } from './tickets.sql.ts';
 
-/** What runs, reviews and changes make of a ticket. Each is undefined where the ticket's status does not allow it: it was cancelled, say. */
+/** The ticket as it is and stays until the transaction ends; undefined when there is none. */
+export async function keepTicket(tx: Tx, id: string): Promise<TicketRow | undefined> {
+  const [ticket] = await tx.query(ticketForShare, [tx.tenantId, id]);
+  return ticket;
+}
+
+// What runs, reviews and changes make of a ticket. Each is undefined where the ticket's status does not allow it: it was cancelled, say.
 
 export async function ticketStarted(tx: Tx, id: string, sandbox: string | undefined): Promise<TicketRow | undefined> {
   await tx.query(assignWork, [tx.tenantId, id, sandbox ?? null, null]);
@@ -22,6 +28,12 @@ export function completeTicket(tx: Tx, id: string, proof: 'unproven'): Promise<T
 /** The attempt is over and the ticket waits for the next one. */
 export function sendTicketBack(tx: Tx, id: string, reason: string): Promise<TicketRow | undefined> {
   return moveTicket(tx, { id, verb: 'ready', reason });
+}
+
+/** A claim that reached nobody was no attempt. */
+export async function unclaimTicket(tx: Tx, id: string): Promise<TicketRow | undefined> {
+  await tx.query(forgetAttempt, [tx.tenantId, id]);
+  return moveTicket(tx, { id, verb: 'ready', reason: 'the claim reached nobody' });
 }
 
 export function failTicket(tx: Tx, id: string, reason: string): Promise<TicketRow | undefined> {

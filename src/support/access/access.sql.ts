@@ -41,6 +41,7 @@ export const insertFirstAdmin = statement<TokenRow>(
   'insert_first_admin',
   `insert into tokens (tenant_id, name, role, secret_hash)
    select $1, 'first admin', 'admin', $2
-    where not exists (select from tokens where tenant_id = $1 and role = 'admin' and revoked_at is null)
+    where not exists (select from tokens where tenant_id = $1 and role = 'admin' and revoked_at is null
+                        and (expires_at is null or expires_at > now()))
    returning ${columns}`,
 );

@@ -31,7 +31,7 @@ import { reportRun } from '../report.ts';
 import type { RunRow } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 import { appendLog, storeBundle } from '../uploads.ts';
-import { failRun, progress, renew, submitRun } from '../verbs.ts';
+import { failRun, progress, renew, returnClaim, submitRun } from '../verbs.ts';
 import { wireRun } from '../wire.ts';
 
 interface ProtocolParts {
@@ -50,16 +50,19 @@ export function protocolRoutes(app: Api, parts: ProtocolParts): void {
   uploadRoutes(app, parts);
 }
 
+/** An event is a note for people; what is large belongs in the log. */
+const reportBytesMax = 65_536;
+
 function claimRoute(app: Api, { database, desk, settings }: ProtocolParts): void {
   app.post('/claim', { config, schema: { body: claim, response: { 200: claimed, 204: z.null() } } }, async (request, reply) => {
     const { worker, capabilities, wait_ms, ticket_id } = request.body;
     const caller = callerOf(request);
     const gone = new AbortController();
     // The answer's end, not the connection's: a kept connection serves many claims.
-    reply.raw.once('close', () => gone.abort());
+    reply.raw.once('close', () => gone.abort(new Fault('server_unavailable', { message: 'Whoever asked is gone' })));
     const got = await desk.claim({ ...caller, worker, capabilities, ticketId: ticket_id }, wait_ms, gone.signal);
     if (got === undefined) return reply.code(204).send(null);
-    return reply.code(200).send(await describe({ database, settings }, caller, got));
+    return reply.code(200).send(await handOver({ database, settings }, { caller, got, gone: gone.signal }));
   });
 }
 
@@ -88,7 +91,7 @@ function leaseRoutes(app: Api, { database, settings }: ProtocolParts): void {
 
   app.post(
     '/runs/:id/events',
-    { config, schema: { params: byId, body: runReport, response: { 204: z.null() } } },
+    { config, bodyLimit: reportBytesMax, schema: { params: byId, body: runReport, response: { 204: z.null() } } },
     async (request, reply) => {
       const { token, type, payload } = request.body;
       await reportRun(database, scopeOf(callerOf(request), request.params.id, token), { type, payload });
@@ -124,6 +127,20 @@ function uploadRoutes(app: Api, { database, blobs, settings }: ProtocolParts): v
       return { blob: stored.sha256, size: stored.size };
     },
   );
+}
+
+/** The answer to a claim; where it cannot be made or nobody is there to take it, the run goes back to the queue. */
+async function handOver(
+  parts: Pick<ProtocolParts, 'database' | 'settings'>,
+  { caller, got, gone }: { caller: Caller; got: ClaimedRun; gone: AbortSignal },
+): Promise<Claimed> {
+  try {
+    gone.throwIfAborted();
+    return await describe(parts, caller, got);
+  } catch (error) {
+    await parts.database.engine(caller, tx => returnClaim(tx, { runId: got.run.id, token: got.token }));
+    throw error;
+  }
 }
 
 async function describe(

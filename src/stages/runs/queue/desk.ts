@@ -4,6 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
 import { type ClaimedRun, type ClaimWish, claimNext } from './claim.ts';
+import { anythingDue } from '../runs.sql.ts';
 import { createSeats } from './seats.ts';
 import type { RunSettings } from '../settings.ts';
 
@@ -26,7 +27,8 @@ const tickMs = 500;
 
 /**
  * A queued run wakes one waiting claim, and each claim that got one wakes the next: so 100 waiting workers cost one statement a
- * run and not 100. The tick wakes one of each tenant too, for what became due by time or whose notification was missed.
+ * run and not 100. One that was woken and can do nothing of what waits passes the wake on. The tick wakes one of each tenant for
+ * whom something is due: what became due by time, or whose notification was missed.
  */
 export function createClaimDesk({ database, listener, settings, clock, log }: DeskOptions): ClaimDesk {
   const seats = createSeats(clock);
@@ -43,7 +45,10 @@ export function createClaimDesk({ database, listener, settings, clock, log }: De
     log,
     idleMs: tickMs,
     async turn() {
-      wakeEach();
+      for (const tenantId of seats.tenants()) {
+        const [row] = await database.enginePool.query(anythingDue, [tenantId]);
+        if (row?.due === true) seats.wakeOne(tenantId);
+      }
       return false;
     },
   });
@@ -55,16 +60,17 @@ export function createClaimDesk({ database, listener, settings, clock, log }: De
       const deadline = clock.mono() + waitMs;
       const seat = seats.take(wish.tenantId);
       try {
-        for (;;) {
+        for (let woken = false; ; ) {
           seat.look();
           const claimed = await claimNext(database, wish, settings);
           if (claimed !== undefined) {
             seats.wakeOne(wish.tenantId);
             return claimed;
           }
+          if (woken) seat.pass();
           const leftMs = deadline - clock.mono();
           if (leftMs <= 0 || signal.aborted) return undefined;
-          await seat.wait(leftMs, signal);
+          woken = await seat.wait(leftMs, signal);
           if (signal.aborted) return undefined;
         }
       } finally {

@@ -1,6 +1,6 @@
 import type { Database, FlowJob, Tx } from '../../../db/database.ts';
 import { getProject } from '../../../support/projects/index.ts';
-import { getTicket } from '../../tickets/index.ts';
+import { keepTicket } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { waitBeforeAttempt } from '../model/retry.ts';
 import { cancelRunsOfTicket, insertRun, lastRunOf, reorderRunRows } from '../runs.sql.ts';
@@ -8,8 +8,9 @@ import type { RunSettings } from '../settings.ts';
 
 /** Puts a ready ticket in the queue; one that is not ready, or queued already, is left as it is. */
 export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings): Promise<void> {
-  const ticket = await getTicket(tx, ticketId);
-  if (ticket.status !== 'ready') return;
+  // Kept: cancelled in between, its run would wait in the queue for ever.
+  const ticket = await keepTicket(tx, ticketId);
+  if (ticket?.status !== 'ready') return;
   const { agent } = await getProject(tx, ticket.projectId);
   const [last] = await tx.query(lastRunOf, [tx.tenantId, 'ticket', ticketId]);
   const waitMs = ticket.attempts === 0 ? 0 : waitBeforeAttempt(last, settings);

@@ -27,6 +27,20 @@ test('two wakes wake two, in the order in which they came, each once', async () 
   expect(woken).toEqual(['a', 'b', 'c']);
 });
 
+test('a wake that is of no use is passed on, once along the line', async () => {
+  const seats = createSeats(systemClock);
+  const line = ['a', 'b', 'c'].map(() => seats.take('t'));
+  seats.wakeOne('t');
+  const woken: boolean[] = [];
+  for (const seat of line) {
+    woken.push(await seat.wait(0, never));
+    seat.look();
+    seat.pass();
+  }
+  expect(woken).toEqual([true, true, true]);
+  expect(await Promise.all(line.map(seat => seat.wait(0, never)))).toEqual([false, false, false]);
+});
+
 test('who leaves with a wake unused hands it on', async () => {
   const seats = createSeats(systemClock);
   const first = seats.take('t');

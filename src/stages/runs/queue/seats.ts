@@ -2,8 +2,10 @@ import type { Clock } from '../../../kernel/clock.ts';
 
 /** A place in the line of those who wait for work of a tenant. */
 export interface Seat {
-  /** Resolves when woken since the last look, when the time is over, or when aborted. */
-  wait(ms: number, signal: AbortSignal): Promise<void>;
+  /** Resolves when woken since the last look, when the time is over, or when aborted; says whether woken. */
+  wait(ms: number, signal: AbortSignal): Promise<boolean>;
+  /** Hands a wake on that was of no use here, to the next in the line and at the last to nobody: there may be work that only they can do. */
+  pass(): void;
   /** What comes from now on counts as a new wake. */
   look(): void;
   /** Gives the place up; a wake that came and was not used goes to the next. */
@@ -18,15 +20,24 @@ export interface Seats {
   tenants(): Iterable<string>;
 }
 
+interface Place {
+  woken: boolean;
+  ring: () => void;
+}
+
 /**
  * The line of each tenant, first come first served. A seat is taken before the queue is looked at, so what is queued between the
  * look and the wait is not missed.
  */
 export function createSeats(clock: Clock): Seats {
-  const lines = new Map<string, Set<{ woken: boolean; ring: () => void }>>();
+  const lines = new Map<string, Set<Place>>();
 
   function wakeOne(tenantId: string): void {
-    for (const place of lines.get(tenantId) ?? []) {
+    wakeFirst(lines.get(tenantId) ?? []);
+  }
+
+  function wakeFirst(places: Iterable<Place>): void {
+    for (const place of places) {
       if (place.woken) continue;
       place.woken = true;
       place.ring();
@@ -35,20 +46,25 @@ export function createSeats(clock: Clock): Seats {
   }
 
   function take(tenantId: string): Seat {
-    const line = lines.get(tenantId) ?? new Set();
+    const line = lines.get(tenantId) ?? new Set<Place>();
     lines.set(tenantId, line);
-    const place = { woken: false, ring: () => {} };
+    const place: Place = { woken: false, ring: () => {} };
     line.add(place);
     return {
       look() {
         place.woken = false;
       },
       async wait(ms, signal) {
-        if (place.woken) return;
+        if (place.woken) return true;
         const rung = new AbortController();
         place.ring = () => rung.abort();
         await clock.sleep(ms, AbortSignal.any([rung.signal, signal]));
         place.ring = () => {};
+        return place.woken;
+      },
+      pass() {
+        const places = [...line];
+        wakeFirst(places.slice(places.indexOf(place) + 1));
       },
       leave() {
         line.delete(place);
