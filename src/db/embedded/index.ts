@@ -5,5 +5,5 @@
  *   startEmbedded({ home, clock, log, port? }): Promise<EmbeddedServer>   starts it, or adopts the one that runs
  *   stopEmbedded(home, clock?): Promise<boolean>                          stops it; false when none ran
  */
-export { type EmbeddedServer, type StartOptions, startEmbedded } from './start.ts';
+export { type EmbeddedServer, startEmbedded } from './start.ts';
 export { stopEmbedded } from './stop.ts';
