@@ -299,7 +299,7 @@ create table tickets (
 );
 CREATE UNIQUE INDEX one_epic_a_session ON tickets USING btree (tenant_id, session_id) WHERE (type = 'epic'::text);
 CREATE INDEX tickets_by_number ON tickets USING btree (tenant_id, number);
-CREATE INDEX tickets_in_work ON tickets USING btree (updated_at) WHERE (status = ANY (ARRAY['claimed'::text, 'running'::text, 'verifying'::text]));
+CREATE INDEX tickets_in_work ON tickets USING btree (updated_at) WHERE ((status = ANY (ARRAY['claimed'::text, 'running'::text, 'verifying'::text])) AND (type <> 'epic'::text));
 CREATE INDEX tickets_of_parent ON tickets USING btree (tenant_id, parent_id);
 CREATE INDEX tickets_of_spec ON tickets USING btree (tenant_id, spec_id, number);
 CREATE INDEX tickets_ready ON tickets USING btree (tenant_id, id) WHERE (status = 'ready'::text);

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { allCompleted, allEvents, build, type Farm, heldTwice, startFarm, tickets } from '../harness/farm.ts';
+import { allCompleted, allEvents, build, type Farm, heldTwice, leftAlone, startFarm, tickets } from '../harness/farm.ts';
 import { buildSkep, endAll, processesWith, type SkepProcess, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
 
@@ -49,6 +49,7 @@ test(`${kills} kills of servers and workers under load: every ticket is complete
   expect(done).toHaveLength(ticketCount);
   const events = await allEvents(farm);
   expect(heldTwice(events)).toEqual([]);
+  expect(await leftAlone(farm)).toEqual([]);
   const completions = events.filter(event => event.type === 'ticket.completed').map(event => event.subject.id);
   expect(new Set(completions).size).toBe(completions.length);
   for (const worker of hive) await worker.kill('SIGTERM');

@@ -66,7 +66,7 @@ async function asSuperuser(url: string, text: string): Promise<void> {
   await query(url, text);
 }
 
-function withDatabase(url: string, name: string): string {
+export function withDatabase(url: string, name: string): string {
   const changed = new URL(url);
   changed.pathname = `/${name}`;
   return changed.href;

@@ -2,6 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SpecCardInput } from '../../contract/spec-card.ts';
+import { startEmbedded } from '../../src/db/embedded/index.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { withDatabase } from './database.ts';
+import { type Ownerless, ownerless } from './ownerless.ts';
 import { type SkepProcess, skep, tempFolder } from './process.ts';
 import { type Call, callWith } from './server.ts';
 import { approvedSession } from './story.ts';
@@ -111,11 +116,18 @@ export async function allEvents(farm: Pick<Farm, 'call'>): Promise<EventView[]> 
   }
 }
 
+/** Rows of the farm's database that are not over and that nothing will ever move. */
+export async function leftAlone({ home }: Pick<Farm, 'home'>): Promise<Ownerless[]> {
+  const { superuserUrl } = await startEmbedded({ home, clock: systemClock, log: silentLog });
+  return ownerless(withDatabase(superuserUrl, 'skep'));
+}
+
 /** Tickets that two runs held at once, by the log alone: a claim that follows a claim without an end in between. */
 export function heldTwice(events: readonly EventView[]): string[] {
   const holder = new Map<string, string>();
   const twice: string[] = [];
-  const over = ['run.submitted', 'run.failed', 'run.lost', 'run.cancelled'];
+  // A run that is queued again was given back: its claim had reached nobody.
+  const over = ['run.submitted', 'run.failed', 'run.lost', 'run.cancelled', 'run.queued'];
   for (const { type, subject, payload } of events) {
     const ticket = String(payload['subject']);
     if (type === 'run.leased') {

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { allCompleted, allEvents, build, heldTwice, startFarm } from '../harness/farm.ts';
+import { allCompleted, allEvents, build, heldTwice, leftAlone, startFarm } from '../harness/farm.ts';
 import { buildSkep, endAll, processesWith, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
 
@@ -23,6 +23,7 @@ test('kill -9 of the server: it starts again at once and all work is completed, 
   await until('all tickets completed', () => allCompleted(again));
   const events = await allEvents(again);
   expect(heldTwice(events)).toEqual([]);
+  expect(await leftAlone(farm)).toEqual([]);
   expect(events.filter(event => event.type === 'ticket.completed' && event.subject.id !== 'TKT-005')).toHaveLength(4);
 });
 
@@ -41,6 +42,7 @@ test('kill -9 of a worker: its sandbox dies with it, and another worker complete
   const events = await allEvents(farm);
   expect(events.filter(event => event.type === 'run.lost')).toHaveLength(1);
   expect(heldTwice(events)).toEqual([]);
+  expect(await leftAlone(farm)).toEqual([]);
 });
 
 test('kill -9 of the sandboxed command: noticed at once, said why, and run again', async () => {

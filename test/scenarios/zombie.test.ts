@@ -1,7 +1,7 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { allCompleted, allEvents, build, type Farm, heldTwice, startFarm } from '../harness/farm.ts';
+import { allCompleted, allEvents, build, type Farm, heldTwice, leftAlone, startFarm } from '../harness/farm.ts';
 import { buildSkep, endAll, processState, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
 
@@ -31,6 +31,7 @@ test(`a worker that is stopped past its lease and goes on: its completion is ref
   const events = await allEvents(farm);
   expect(events.filter(event => event.type === 'run.submitted')).toHaveLength(zombies);
   expect(heldTwice(events)).toEqual([]);
+  expect(await leftAlone(farm)).toEqual([]);
   await watch.close();
 });
 

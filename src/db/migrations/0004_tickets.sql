@@ -37,7 +37,7 @@ create index tickets_by_number on tickets (tenant_id, number);
 create index tickets_of_parent on tickets (tenant_id, parent_id);
 create index tickets_of_spec on tickets (tenant_id, spec_id, number);
 create index tickets_ready on tickets (tenant_id, id) where status = 'ready';
-create index tickets_in_work on tickets (updated_at) where status in ('claimed', 'running', 'verifying');
+create index tickets_in_work on tickets (updated_at) where status in ('claimed', 'running', 'verifying') and type <> 'epic';
 -- A start-build that is called twice, or fifty times at once, makes one epic.
 create unique index one_epic_a_session on tickets (tenant_id, session_id) where type = 'epic';
 call raise_wall('tickets');

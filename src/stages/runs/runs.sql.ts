@@ -174,7 +174,7 @@ export const readyWithoutRun = statement<{ tenantId: string; id: string }>(
 export const inWorkWithoutRun = statement<{ tenantId: string; id: string }>(
   'in_work_without_run',
   `select t.tenant_id, t.id from tickets t
-    where t.status in ('claimed', 'running', 'verifying') and ${olderThan('t.updated_at')}
+    where t.status in ('claimed', 'running', 'verifying') and t.type <> 'epic' and ${olderThan('t.updated_at')}
       and not exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id
                        and r.state in ('leased', 'starting', 'working', 'submitted', 'parked'))
     order by t.updated_at limit 100`,

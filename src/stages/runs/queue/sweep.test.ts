@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Stages, stagesForTests } from '../../../../test/harness/stages.ts';
+import { systemClock } from '../../../kernel/clock.ts';
+import { silentLog } from '../../../kernel/log.ts';
+import type { Lifecycle } from '../../../kernel/loop.ts';
+import { startBuild } from '../../tickets/build.ts';
+import { inWorkWithoutRun } from '../runs.sql.ts';
+import { returnClaim } from '../verbs.ts';
+import { createNets, createSweep } from './sweep.ts';
+
+let stages: Stages;
+let loops: Lifecycle[];
+beforeEach(async () => {
+  stages = await stagesForTests();
+  loops = [];
+});
+afterEach(async () => {
+  await Promise.all(loops.map(loop => loop.stop()));
+  await stages.close();
+});
+
+function start(create: typeof createNets): void {
+  const loop = create({ database: stages.database, settings: stages.settings, clock: systemClock, log: silentLog });
+  loops.push(loop);
+  loop.start();
+}
+
+/** As if all of it had happened a minute ago. */
+async function age(): Promise<void> {
+  await stages.sql(`update tickets set updated_at = updated_at - interval '1 minute'`);
+  await stages.sql(`update runs set leased_at = leased_at - interval '1 minute'`);
+}
+
+test('the nets queue a ready ticket whose job was lost', async () => {
+  const id = await stages.open();
+  await stages.sql('delete from graphile_worker._private_jobs');
+  await age();
+  start(createNets);
+  await expect.poll(() => stages.sql('select state from runs'), { timeout: 5_000 }).toEqual([{ state: 'queued' }]);
+  expect(await stages.statusOf(id)).toBe('ready');
+});
+
+test('the nets send back a ticket whose run is gone, and leave alone an epic and a ticket whose run lives', async () => {
+  const session = await stages.approved({ name: 'n', features: [{ title: 'a' }, { title: 'b' }] });
+  const { epicId } = await stages.app(tx => startBuild(tx, session));
+  await stages.drain();
+  const gone = await stages.claim({ ticketId: 'TKT-001' });
+  const lives = await stages.claim({ ticketId: 'TKT-002' });
+  await stages.sql(`update runs set state = 'cancelled', lease_expires_at = null, ended_at = now() where id = $1`, [
+    gone?.run.id,
+  ]);
+  await age();
+  const found = await stages.database.enginePool.query(inWorkWithoutRun, [1_000]);
+  expect(found).toEqual([{ tenantId: stages.tenantId, id: 'TKT-001' }]);
+  start(createNets);
+  await expect.poll(() => stages.statusOf('TKT-001'), { timeout: 5_000 }).toBe('ready');
+  expect(await stages.statusOf('TKT-002')).toBe('claimed');
+  expect(await stages.statusOf(epicId)).toBe('running');
+  expect(lives?.run.state).toBe('leased');
+});
+
+test('one row that cannot be moved holds up no other', async () => {
+  const first = await stages.claimNew();
+  const second = await stages.claimNew();
+  // The first can never be moved: its ticket's next status breaks a constraint that only this test has.
+  await stages.sql(`alter table tickets add constraint stuck check (id <> '${first.run.subjectId}' or status <> 'ready')`);
+  await stages.expire(first.run.id);
+  await stages.expire(second.run.id);
+  start(createSweep);
+  await expect.poll(() => stages.statusOf(second.run.subjectId), { timeout: 5_000 }).toBe('ready');
+  expect(await stages.statusOf(first.run.subjectId)).toBe('claimed');
+});
+
+test('a claim that reached nobody is given back: no attempt was made, and its token is worth nothing', async () => {
+  const { run, token } = await stages.claimNew();
+  const holder = { runId: run.id, token };
+  await stages.engine(tx => returnClaim(tx, holder));
+  await stages.engine(tx => returnClaim(tx, holder));
+  await stages.drain();
+  expect(await stages.sql('select state, worker from runs')).toEqual([{ state: 'queued', worker: null }]);
+  expect(await stages.sql('select status, attempts from tickets')).toEqual([{ status: 'ready', attempts: 0 }]);
+  const again = await stages.claim();
+  expect(again?.run.id).toBe(run.id);
+  expect(again?.run.fence).toBeGreaterThan(run.fence ?? 0);
+  expect(await stages.ownerless()).toEqual([]);
+});
