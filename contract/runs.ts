@@ -40,12 +40,20 @@ const workerName = z.string().trim().min(1).max(200);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
 const commit = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, 'a full commit id');
 
+/** It comes from a worker and goes into other people's terminals and git: letters that mean nothing to a shell, a name that git takes. */
+const branch = z
+  .string()
+  .regex(
+    /^(?!.*(?:\.\.|\/\/|\/\.))(?!.*(?:\.lock|[./])(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/,
+    'a branch name of letters, digits and . _ / -',
+  );
+
 export const runResult = z
   .strictObject({
     summary: text.default(''),
     base: commit.optional().meta({ description: 'The commit that the work started from' }),
     head: commit.optional(),
-    branch: z.string().max(200).optional(),
+    branch: branch.optional(),
     bundle: sha256.optional().meta({ description: 'The blob of an uploaded git bundle' }),
   })
   .meta({ id: 'RunResult' });

@@ -36,8 +36,8 @@ function knownCode(header: string | null): FaultCode | undefined {
 }
 
 function codeOfStatus(status: number): FaultCode {
-  // Proxies answer these for a server that is down or busy.
-  if (status === 429 || status === 502 || status === 503 || status === 504) return 'server_unavailable';
+  // Proxies and busy servers answer these: the same call can succeed later.
+  if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) return 'server_unavailable';
   const known = statusCodes[status];
   if (known !== undefined) return known;
   return status >= 500 ? 'internal' : 'invalid_request';

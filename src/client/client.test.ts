@@ -71,6 +71,7 @@ describe('a request', () => {
       { code: 'server_unavailable', message: 'The server does not answer (HTTP 502)' },
     ],
     [429, {}, '', { code: 'server_unavailable' }],
+    [408, {}, '', { code: 'server_unavailable' }],
     [401, {}, '{}', { code: 'unauthenticated' }],
     [418, {}, '', { code: 'invalid_request' }],
     [200, {}, '<html>', { code: 'unknown_answer' }],
@@ -141,6 +142,15 @@ describe('retrying', () => {
     await expect(retrying({ clock, random: () => 1 }, work)).resolves.toBe('done');
     expect(waits).toEqual([200, 400, 800, 1600, 3200, 5000, 5000]);
     expect([backoffMs(0, () => 0), backoffMs(99, () => 0)]).toEqual([100, 2500]);
+  });
+
+  it('has an end: the last error is thrown where the next try would come too late', async () => {
+    let nowMs = 0;
+    const passing: Clock = { ...clock, mono: () => nowMs, sleep: ms => Promise.resolve(void (nowMs += ms)) };
+    let tries = 0;
+    const work = () => Promise.reject(new Fault('disk_full', { message: `try ${(tries += 1)}` }));
+    await expect(retrying({ clock: passing, random: () => 1, elapsedMsMax: 1_500 }, work)).rejects.toThrow('try 4');
+    expect(nowMs).toBe(1_400);
   });
 
   it.each([new Fault('lease_lost'), new Error('a mistake')])('does not repeat %s', async error => {

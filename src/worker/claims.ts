@@ -1,4 +1,4 @@
-import type { Claimed } from '../../contract/runs.ts';
+import type { Claimed, FailureClass } from '../../contract/runs.ts';
 import { backoffMs } from '../client/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { failpoint } from '../kernel/failpoint.ts';
@@ -6,6 +6,8 @@ import { isFault } from '../kernel/fault.ts';
 import type { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
 import type { ClaimRequest, Protocol } from './client.ts';
+import { createHold } from './hold.ts';
+import type { RunEnd } from './run/index.ts';
 import type { SandboxProvider } from './sandbox.ts';
 
 export interface ClaimsOptions {
@@ -24,7 +26,10 @@ export type Trouble =
   | { readonly kind: 'server_gone'; readonly reason: Fault }
   | { readonly kind: 'server_back' }
   | { readonly kind: 'sandbox_broken'; readonly why: string }
-  | { readonly kind: 'sandbox_works' };
+  | { readonly kind: 'sandbox_works' }
+  /** Runs fail here one after another for what this machine lacks, such as space or a network; claims are slowed down. */
+  | { readonly kind: 'holding_back'; readonly why: string }
+  | { readonly kind: 'going_on' };
 
 export interface Claims {
   /**
@@ -32,15 +37,31 @@ export interface Claims {
    * Throws the Fault with which the server refuses this worker.
    */
   next(): Promise<Claimed | undefined>;
-  /** A sandbox could not be made: nothing more is claimed until one can. */
-  suspectSandbox(): void;
+  /**
+   * Learns from how a run ended. Where a sandbox could not be made, nothing more is claimed until one can; after two runs in
+   * a row that failed for what this machine lacks, claims are 1 s to 60 s apart until a run gets further.
+   */
+  learn(end: RunEnd): void;
 }
+
+/** Also of a full disk and of what nobody foresaw: both fail as `sandbox`. */
+const blamesWorker: ReadonlySet<FailureClass> = new Set(['sandbox', 'repository'] as const);
 
 export function createClaims(options: ClaimsOptions): Claims {
   const { protocol, sandboxes, request, clock, random, log, signal, onTrouble } = options;
   let isSuspect = false;
   let outages = 0;
   let failedProbes = 0;
+  const hold = createHold({
+    clock,
+    random,
+    signal,
+    onHold(why) {
+      log.error({ why }, 'runs fail here one after another; claims are held back');
+      onTrouble({ kind: 'holding_back', why });
+    },
+    onGo: () => onTrouble({ kind: 'going_on' }),
+  });
 
   async function claim(): Promise<Claimed | undefined> {
     try {
@@ -89,10 +110,14 @@ export function createClaims(options: ClaimsOptions): Claims {
   return {
     async next() {
       if (isSuspect) await trustSandbox();
+      if (!isSuspect) await hold.pass();
       return isSuspect || signal.aborted ? undefined : claim();
     },
-    suspectSandbox() {
-      isSuspect = true;
+    learn(end) {
+      if (end.kind === 'lost' || (end.kind === 'failed' && end.isStopped)) return;
+      if (end.kind === 'failed' && end.sandboxBroke) isSuspect = true;
+      if (end.kind === 'failed' && blamesWorker.has(end.failure.class)) hold.failed(end.failure.message);
+      else hold.succeeded();
     },
   };
 }

@@ -15,12 +15,17 @@ function handClock(): Clock & { pass(ms: number): Promise<void>; jump(ms: number
     mono: () => nowMs,
     sleep: (ms, signal) =>
       new Promise(resolve => {
-        const sleeper = { atMs: nowMs + ms, wake: resolve };
+        const onAbort = (): void => sleeper.wake();
+        const sleeper = {
+          atMs: nowMs + ms,
+          wake() {
+            sleepers.delete(sleeper);
+            signal?.removeEventListener('abort', onAbort);
+            resolve();
+          },
+        };
         sleepers.add(sleeper);
-        signal?.addEventListener('abort', () => {
-          sleepers.delete(sleeper);
-          resolve();
-        });
+        signal?.addEventListener('abort', onAbort);
       }),
     jump(ms) {
       nowMs += ms;
@@ -29,7 +34,7 @@ function handClock(): Clock & { pass(ms: number): Promise<void>; jump(ms: number
       // Whoever is about to sleep does so before the time moves.
       await new Promise(resolve => setImmediate(resolve));
       nowMs += ms;
-      for (const sleeper of sleepers) if (sleeper.atMs <= nowMs && sleepers.delete(sleeper)) sleeper.wake();
+      for (const sleeper of sleepers) if (sleeper.atMs <= nowMs) sleeper.wake();
       await new Promise(resolve => setImmediate(resolve));
     },
   };
@@ -162,6 +167,39 @@ describe('a lease', () => {
     last.catch(() => {});
     await time.pass(2_000);
     await expect(last).rejects.toMatchObject({ code: 'lease_lost' });
+  });
+
+  it('has an end for what follows the agent: heartbeats alone do not keep a run', async () => {
+    const time = clock();
+    const lease = hold(answered, time);
+    await lease.confirmed();
+    const early = lease.send(() => Promise.reject(new Fault('disk_full', { message: 'no space for blobs' })));
+    early.catch(() => {});
+    lease.closeWithin(2_000);
+    const last = lease.sendLast(() => Promise.reject(new Fault('internal', { message: 'it broke' })));
+    last.catch(() => {});
+    for (let i = 0; i < 19; i += 1) await time.pass(100);
+    expect(lease.ending.aborted).toBe(false);
+    await time.pass(100);
+    for (const sent of [early, last])
+      await expect(sent).rejects.toMatchObject({
+        code: 'failed',
+        facts: { class: 'sandbox' },
+        message: expect.stringMatching(/within 2 s of its agent's end; .*: (no space for blobs|it broke)$/) as string,
+      });
+    expect(lease.signal.aborted).toBe(false);
+    await expect(lease.handBack(() => Promise.resolve('handed back'))).resolves.toBe('handed back');
+  });
+
+  it('has an end for the call that hands a run back', async () => {
+    const time = clock();
+    const lease = hold(answered, time);
+    await lease.confirmed();
+    const back = lease.handBack(() => Promise.reject(new Fault('internal', { message: 'it broke' })));
+    back.catch(() => {});
+    for (let i = 0; i < 1_300; i += 1) await time.pass(100);
+    await expect(back).rejects.toThrow('it broke');
+    expect(lease.signal.aborted).toBe(false);
   });
 
   it('tells news at once', async () => {

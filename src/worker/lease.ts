@@ -1,9 +1,9 @@
-import { retrying } from '../client/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault, isFault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
-import { startHeart } from './heart.ts';
 import type { Call, LeaseKey, Progress, Protocol } from './client.ts';
+import { startHeart } from './heart.ts';
+import { createSending } from './sending.ts';
 
 export interface LeaseOptions {
   readonly protocol: Protocol;
@@ -24,18 +24,24 @@ export interface LeaseOptions {
 export interface Lease {
   /** Aborted with a Fault when the lease is lost: `lease_lost`, or `unauthenticated` where the token is refused. */
   readonly signal: AbortSignal;
+  /** Aborted with what aborts `signal`, or with a run failure `sandbox` when the time of `closeWithin` is over. */
+  readonly ending: AbortSignal;
   /** Resolves when the server has confirmed the lease; throws the signal's reason. */
   confirmed(): Promise<void>;
   /** Tells the server with a heartbeat at once. */
   progress(progress: Progress): void;
-  /** Sends something in the name of the lease, again and again until an answer comes or the lease is lost. */
+  /** From now on all that is sent must have been answered within `ms`. Heartbeats alone would keep a run for ever. */
+  closeWithin(ms: number): void;
+  /** Sends something in the name of the lease, again and again until an answer comes or `ending` is aborted. */
   send<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
   /**
    * As `send`, for the call that ends the run: its answer alone says whether the lease was held, as a heartbeat that overtakes
    * it finds no lease any more.
    */
   sendLast<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
-  /** Stops the heartbeats. */
+  /** As `sendLast`, to say that the run failed: also after `closeWithin`, for 2 minutes at most. */
+  handBack<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
+  /** Stops the heartbeats and what is still being sent. */
   release(): Promise<void>;
 }
 
@@ -43,11 +49,11 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
   const released = new AbortController();
   const tenure = createTenure({ clock, log, leaseMs: granted.leaseMs });
   const { signal } = tenure;
+  const sending = createSending({ key, clock, random, tenure, released: released.signal });
   const confirmation = signalled();
   signal.addEventListener('abort', confirmation.resolve, { once: true });
   let heartbeatMs = granted.heartbeatMs;
   let progress: Progress = { state: 'starting' };
-  let isEnding = false;
 
   async function beat(): Promise<number | undefined> {
     try {
@@ -59,7 +65,7 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
       log.debug({ error: String(error) }, 'a heartbeat failed');
       if (!isFinal(error)) return Math.min(heartbeatMs / 4, 500, tenure.leftMs());
       // The call that ends the run was quicker than this heartbeat; its answer decides.
-      if (isEnding) return tenure.leftMs();
+      if (sending.isEnding()) return tenure.leftMs();
       tenure.lose(error);
       return undefined;
     }
@@ -75,22 +81,10 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
     confirmation.resolve();
   }
 
-  async function sendOnce<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T> {
-    tenure.check();
-    try {
-      // The last call is not cut at the deadline: the server may have it already, and what it says of it is what counts.
-      return await work(key, { signal: isEnding ? released.signal : signal });
-    } catch (error) {
-      if (isRefusal(error)) tenure.lose(error);
-      throw error;
-    }
-  }
-
-  const send: Lease['send'] = work => retrying({ clock, random, signal }, () => sendOnce(work));
   const heart = startHeart({ clock, beat });
   return {
     signal,
-    send,
+    ...sending,
     async confirmed() {
       await confirmation.promise;
       tenure.check();
@@ -98,10 +92,6 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
     progress(next) {
       progress = { ...progress, ...next };
       heart.hurry();
-    },
-    sendLast(work) {
-      isEnding = true;
-      return send(work);
     },
     async release() {
       released.abort();
@@ -144,10 +134,6 @@ function createTenure({ clock, log, leaseMs }: { clock: Clock; log: Log; leaseMs
       deadline = sentAt + usableMs(leaseMs);
     },
   };
-}
-
-function isRefusal(error: unknown): error is Fault {
-  return isFault(error, 'lease_lost') || isFault(error, 'unauthenticated') || isFault(error, 'forbidden');
 }
 
 function isFinal(error: unknown): error is Fault {

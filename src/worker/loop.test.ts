@@ -10,6 +10,7 @@ import { makeRepository, processesWith, script, startWorker, temporaryFolder } f
 import type { TestWorker } from '../../test/harness/worker.ts';
 import { createClient } from '../client/index.ts';
 import { systemClock } from '../kernel/clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { silentLog } from '../kernel/log.ts';
 import { createExecAgent } from '../providers/agents/exec.ts';
@@ -65,6 +66,25 @@ describe('a worker', () => {
     await server.until(() => run.state === 'submitted');
     expect(run.log.toString()).toBe('begun\nended\n');
     expect(run.refused).toEqual([]);
+  });
+
+  it('gives a run up whose result the server never takes, and says why', async () => {
+    const hasty: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 600_000 ? 500 : ms, signal) };
+    worker = await startWorker(server, { clock: hasty });
+    const run = server.queue({ repository: quick() });
+    server.answerWith(507, /\/bundle$/);
+    await server.until(() => run.state === 'failed');
+    expect(run.failure?.class).toBe('sandbox');
+    expect(run.failure?.message).toMatch(/could not be handed over within .* of its agent's end; .*no space left.*507/);
+  });
+
+  it('stops at once also where the server does not take what a run has made', async () => {
+    worker = await startWorker(server);
+    const run = server.queue({ repository: quick() });
+    server.answerWith(507, /\/bundle$/);
+    await server.until(() => server.requests.some(({ status }) => status === 507));
+    await worker.stop({ graceMs: 0 });
+    expect(run.failure).toEqual({ class: 'sandbox', message: 'The worker was stopped' });
   });
 
   it('stops when its token is refused', async () => {
@@ -164,6 +184,47 @@ describe('a worker', () => {
     expect(changes('sandbox_works')).toBe(1);
   });
 
+  it('holds back after two runs that failed for its own sake, says so once each, and goes on', async () => {
+    worker = await startWorker(server, { slots: 2 });
+    const bad = Array.from({ length: 3 }, () => server.queue({ repository: '/nonexistent' }));
+    await server.until(() => bad.every(({ state }) => state === 'failed'));
+    const claims = server.requests.filter(({ path, status }) => path === '/api/claim' && status === 200);
+    expect([claims.length, changes('holding_back'), changes('going_on')]).toEqual([3, 1, 0]);
+    expect(worker.changes.find(({ kind }) => kind === 'holding_back')).toMatchObject({
+      why: "There is no /nonexistent on the worker's machine",
+    });
+    const good = server.queue({ repository: quick() });
+    await server.until(() => good.state === 'submitted');
+    await expect.poll(() => changes('going_on')).toBe(1);
+    expect(changes('holding_back')).toBe(1);
+  });
+
+  it('holds back when its disk is full', async () => {
+    const real = createBubblewrap({ folder: temporaryFolder(), clock: systemClock, log: silentLog });
+    const sandboxes: SandboxProvider = { ...real, create: () => Promise.reject(new Fault('disk_full')) };
+    worker = await startWorker(server, { sandboxes });
+    const runs = [1, 2].map(() => server.queue({ repository: quick() }));
+    await server.until(() => runs.every(({ state }) => state === 'failed'));
+    await expect.poll(() => changes('holding_back')).toBe(1);
+  });
+
+  it('holds back when sandboxes fail though a trial one can be made', async () => {
+    const real = createBubblewrap({ folder: temporaryFolder(), clock: systemClock, log: silentLog });
+    const sandboxes: SandboxProvider = { ...real, create: () => Promise.reject(new Fault('sandbox_unavailable')) };
+    worker = await startWorker(server, { sandboxes });
+    const runs = [1, 2].map(() => server.queue({ repository: quick() }));
+    await server.until(() => runs.every(({ state }) => state === 'failed'));
+    await expect.poll(() => changes('holding_back')).toBe(1);
+  });
+
+  it('does not hold back for runs that fail by their agent', async () => {
+    worker = await startWorker(server);
+    const runs = [1, 2, 3].map(() => server.queue({ repository: makeRepository({ 'agent.sh': script('exit 1') }) }));
+    await server.until(() => runs.every(({ state }) => state === 'failed'));
+    await expect.poll(() => changes('ended')).toBe(3);
+    expect(changes('holding_back')).toBe(0);
+  });
+
   it('sends its token to the server alone, even where that redirects', async () => {
     const heard: string[] = [];
     const other = createServer(socket => socket.on('data', bytes => heard.push(bytes.toString())));
@@ -187,7 +248,15 @@ describe('a worker', () => {
 describe('a ticket run by hand', () => {
   const once = (ticketId: string, onOutput: (chunk: Buffer) => void = () => {}) => {
     const folder = temporaryFolder();
-    const parts = { clock: systemClock, log: silentLog, random: () => 0.5, folder, name: 'hand', agents: [createExecAgent()] };
+    const parts = {
+      clock: systemClock,
+      log: silentLog,
+      random: () => 0.5,
+      folder,
+      home: folder,
+      name: 'hand',
+      agents: [createExecAgent()],
+    };
     const sandboxes = createBubblewrap({ folder: join(folder, 'sandboxes'), clock: systemClock, log: silentLog });
     const client = createClient({ server: server.url, token: 'secret', clock: systemClock });
     return runOnce({ ...parts, client, sandboxes }, { ticketId, stop: new AbortController().signal, onOutput });

@@ -25,6 +25,8 @@ export interface WorkerOptions {
   readonly agents: readonly Agent[];
   /** For copies of repositories and the files of runs; workers of one machine may share it. */
   readonly folder: string;
+  /** SKEP_HOME: nothing below it is taken for a user's repository. */
+  readonly home: string;
   readonly clock: Clock;
   readonly log: Log;
   /** Chance, 0 ≤ x < 1. */
@@ -90,7 +92,7 @@ export function createWorker(options: WorkerOptions): Worker {
     if (claimed === undefined) return;
     const run = execute(claimed, { tools, options, stop: aborting.signal }).then(end => {
       running.delete(run);
-      if (end.kind === 'failed' && end.sandboxBroke) claims.suspectSandbox();
+      claims.learn(end);
     });
     running.add(run);
   }
@@ -132,14 +134,14 @@ export async function runOnce(
 }
 
 async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools> {
-  const { sandboxes, folder, log } = options;
+  const { sandboxes, folder, home, clock, log } = options;
   const probe = await sandboxes.probe();
   if (!probe.ok)
     throw new Fault('sandbox_unavailable', { message: `No sandbox can be made here: ${probe.why}`, hint: probe.hint });
   options.onChange?.({ kind: 'started', sandbox: { provider: sandboxes.name, isolation: probe.isolation, ...probe.facts } });
   const orphans = await sandboxes.reapOrphans();
   if (orphans > 0) log.warn({ orphans }, 'sandboxes that another worker had left were removed');
-  const repositories = await createRepositories(join(folder, 'repositories'));
+  const repositories = await createRepositories({ folder: join(folder, 'repositories'), home, clock });
   const runFolder = join(folder, 'runs');
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
   return { ...options, protocol: workerProtocol(options.client), repositories, folder: runFolder };

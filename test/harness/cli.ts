@@ -73,6 +73,8 @@ export interface Answer {
   readonly fault?: string;
   readonly json?: unknown;
   readonly text?: string | Uint8Array;
+  /** The connection is lost after the text, before the answer's end. */
+  readonly breaksOff?: boolean;
 }
 
 /** A small HTTP server that answers as it is told and keeps the calls; for what a program says over HTTP and how it takes the answer. */
@@ -81,12 +83,13 @@ export async function scriptedServer(answer: (call: Call) => Answer) {
   const server = createServer((request, response) => {
     void received(request).then(call => {
       calls.push(call);
-      const { status = 200, fault, json, text } = answer(call);
+      const { status = 200, fault, json, text, breaksOff = false } = answer(call);
       response.writeHead(status, {
         'content-type': text === undefined ? 'application/json' : 'text/plain; charset=utf-8',
         ...(fault === undefined ? {} : { 'skep-fault': fault }),
       });
-      response.end(text ?? (json === undefined ? '' : JSON.stringify(json)));
+      if (breaksOff) response.write(text ?? '', () => response.destroy());
+      else response.end(text ?? (json === undefined ? '' : JSON.stringify(json)));
     });
   });
   await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve));

@@ -21,8 +21,8 @@ export interface ScriptedServer {
   /** The server's port refuses connections until `comeBack`. */
   goAway(): Promise<void>;
   comeBack(): Promise<void>;
-  /** Answers everything with this status, as a proxy or a broken server does; undefined ends it. */
-  answerWith(status: number | undefined): void;
+  /** Answers all, or what is asked at `path`, with this status, as a proxy or a broken server does; undefined ends it. */
+  answerWith(status: number | undefined, path?: RegExp): void;
   /** What is accepted as bearer token; 'secret' at first. */
   accept(token: string): void;
   readonly requests: readonly { readonly method: string; readonly path: string; readonly status: number }[];
@@ -85,7 +85,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   const requests: { method: string; path: string; status: number }[] = [];
   const watchers = new Set<() => void>();
   let token = 'secret';
-  let forced: number | undefined;
+  let forced: { readonly status: number; readonly path: RegExp } | undefined;
   let server = createServer(handle);
   await listen(server, 0);
   const { port } = server.address() as AddressInfo;
@@ -125,7 +125,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<Reply> {
     const bytes = await bodyOf(request);
-    if (forced !== undefined) return { status: forced };
+    if (forced?.path.test(request.url ?? '')) return { status: forced.status };
     if (request.headers.authorization !== `Bearer ${token}`) {
       return { status: 401, fault: 'unauthenticated', body: { error: 'Authentication required' } };
     }
@@ -244,8 +244,8 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
       server = createServer(handle);
       await listen(server, port);
     },
-    answerWith(status) {
-      forced = status;
+    answerWith(status, path = /^/) {
+      forced = status === undefined ? undefined : { status, path };
     },
     accept(next) {
       token = next;

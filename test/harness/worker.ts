@@ -86,7 +86,7 @@ export async function startWorker(
 ): Promise<TestWorker> {
   const changes: WorkerChange[] = [];
   const folder = options.folder ?? temporaryFolder();
-  const clock = systemClock;
+  const clock = options.clock ?? systemClock;
   const worker = createWorker({
     client: createClient({ server: server.url, token: options.token ?? 'secret', clock }),
     name: 'test-worker',
@@ -99,6 +99,7 @@ export async function startWorker(
     ...options,
     clock,
     folder,
+    home: folder,
   });
   await worker.start();
   return { ...worker, changes, folder };

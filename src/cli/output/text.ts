@@ -21,6 +21,12 @@ export function tamedLog(text: string): string {
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001a\u001c-\u001f\u007f-\u009f]/g, '');
 }
 
+/** A word as a POSIX shell takes it, quoted where it must be; without control characters, which a terminal would obey when pasted. */
+export function shellWord(text: string): string {
+  const shown = printable(text);
+  return /^[A-Za-z0-9_%+=:,./@-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
+}
+
 type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'bold' | 'dim';
 
 export function styled(output: Output, style: Style, text: string): string {

@@ -17,8 +17,12 @@ export function asLine(change: WorkerChange): string {
       return 'the server answers again';
     case 'sandbox_broken':
       return `no sandbox can be made any more, nothing is claimed: ${printable(change.why)}`;
-    default:
+    case 'sandbox_works':
       return 'sandboxes can be made again';
+    case 'holding_back':
+      return `runs fail here one after another, holding back: ${printable(change.why)}`;
+    default:
+      return 'a run got further again, going on';
   }
 }
 
@@ -49,6 +53,7 @@ export function asJson(change: WorkerChange): string {
     case 'server_gone':
       return JSON.stringify({ event: change.kind, message: change.reason.message });
     case 'sandbox_broken':
+    case 'holding_back':
       return JSON.stringify({ event: change.kind, message: change.why });
     default:
       return JSON.stringify({ event: change.kind });
@@ -59,7 +64,9 @@ export function asJson(change: WorkerChange): string {
 export function endText(end: RunEnd): string {
   switch (end.kind) {
     case 'submitted':
-      return `${end.result.summary || 'changes'} on ${end.result.branch ?? ''} at ${(end.result.head ?? '').slice(0, 12)}`;
+      return printable(
+        `${end.result.summary || 'changes'} on ${end.result.branch ?? ''} at ${(end.result.head ?? '').slice(0, 12)}`,
+      );
     case 'failed':
       return `${end.failure.class}: ${printable(end.failure.message.trim())}`;
     default:

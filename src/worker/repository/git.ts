@@ -1,8 +1,11 @@
 import { execa } from 'execa';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Clock } from '../../kernel/clock.ts';
 import { lastWords, runFailure } from '../failure.ts';
+import { runGroup } from './group.ts';
+import type { GroupResult } from './group.ts';
 
 /** Git on the host, for repositories that the host owns; it is never run where an agent can write. */
 export interface HostGit {
@@ -10,10 +13,12 @@ export interface HostGit {
   (args: readonly string[], options?: GitOptions): Promise<string>;
 }
 
-interface GitOptions {
+export interface GitOptions {
   readonly lock?: string;
   /** Settings that hold a secret: they pass through the environment, which other users can't read. */
   readonly secretConfig?: Readonly<Record<string, string>>;
+  /** The git folder of another user that may be read all the same. */
+  readonly trusted?: string | undefined;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
 }
@@ -33,38 +38,44 @@ export async function clearLocks(mirror: string, lock: string): Promise<void> {
 }
 
 /** Reads nothing of what the machine or the user has configured, and can start no program that a repository names. */
-export async function createHostGit(folder: string): Promise<HostGit> {
-  const configPath = join(folder, 'gitconfig');
-  // Renamed into place: another worker of this folder may be reading it.
-  const draft = `${configPath}.${randomUUID()}`;
-  await writeFile(draft, hostConfig);
-  await rename(draft, configPath);
-  return async (args, { lock, secretConfig = {}, signal, timeoutMs = 120_000 } = {}) => {
+export async function createHostGit(folder: string, clock: Clock): Promise<HostGit> {
+  const usual = await writeConfig(join(folder, 'gitconfig'), hostConfig);
+  return async (args, { lock, secretConfig = {}, trusted, signal, timeoutMs = 120_000 } = {}) => {
     const argv = lock === undefined ? ['git', ...args] : ['flock', '--exclusive', '--no-fork', lock, 'git', ...args];
-    const [program = 'git', ...rest] = argv;
-    const result = await execa(program, rest, {
-      reject: false,
-      cwd: folder,
-      stdin: 'ignore',
-      timeout: timeoutMs,
-      maxBuffer: 16 * 1_048_576,
+    const configPath = trusted === undefined ? usual : await writeConfig(`${usual}-${digest(trusted)}`, trusting(trusted));
+    const result = await runGroup(argv, {
+      ...{ cwd: folder, clock, timeoutMs, signal },
       // The folder is no repository and nothing above it is looked at: the settings of where the worker was started don't count.
       env: { ...environment(configPath), GIT_CEILING_DIRECTORIES: dirname(folder), ...configInEnvironment(secretConfig) },
-      ...(signal === undefined ? {} : { cancelSignal: signal }),
     });
     signal?.throwIfAborted();
-    if (!result.failed) return result.stdout;
+    if (result.ok) return result.stdout;
     const verb = args.find(arg => !arg.startsWith('-')) ?? '';
-    const { timedOut, code, stderr, exitCode } = result;
-    throw runFailure('repository', explained({ program, verb, timeoutMs, timedOut, code, stderr, exitCode }));
+    throw runFailure('repository', explained({ ...result, program: argv[0] ?? '', verb, timeoutMs }));
   };
+}
+
+/** Renamed into place: another worker of this folder may be reading it. */
+async function writeConfig(path: string, content: string): Promise<string> {
+  const draft = `${path}.${randomUUID()}`;
+  await writeFile(draft, content);
+  await rename(draft, path);
+  return path;
+}
+
+function trusting(path: string): string {
+  return `${hostConfig}[safe]\n\tdirectory = "${path.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"\n`;
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 // fsck stays off for fetches from the user's repository: many old histories hold objects that it refuses, and nothing is checked
 // out on the host. What comes back from an agent is checked by the server.
-const hostConfig = `[safe]
-	directory = *
-[core]
+//
+// A network that is dead says nothing at all; a server that takes long to begin sends a few bytes now and then.
+const hostConfig = `[core]
 	hooksPath = /dev/null
 	fsmonitor = false
 [fetch]
@@ -75,6 +86,9 @@ const hostConfig = `[safe]
 	auto = 0
 [maintenance]
 	auto = false
+[http]
+	lowSpeedLimit = 1
+	lowSpeedTime = 60
 [protocol "ext"]
 	allow = never
 `;
@@ -89,7 +103,7 @@ function environment(configPath: string): NodeJS.ProcessEnv {
     GIT_ALLOW_PROTOCOL: 'file:https:http:ssh:git',
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: 'true',
-    GIT_SSH_COMMAND: 'ssh -oBatchMode=yes -oConnectTimeout=20',
+    GIT_SSH_COMMAND: 'ssh -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=15 -oServerAliveCountMax=4',
     GIT_OPTIONAL_LOCKS: '0',
     GIT_NO_REPLACE_OBJECTS: '1',
   };
@@ -125,14 +139,10 @@ function configInEnvironment(config: Readonly<Record<string, string>>): Record<s
     : (Object.assign({ GIT_CONFIG_COUNT: String(pairs.length) }, ...pairs) as Record<string, string>);
 }
 
-interface Failed {
+interface Failed extends GroupResult {
   readonly program: string;
   readonly verb: string;
   readonly timeoutMs: number;
-  readonly timedOut: boolean;
-  readonly code?: string | undefined;
-  readonly stderr: string;
-  readonly exitCode?: number | undefined;
 }
 
 function explained({ program, verb, timeoutMs, timedOut, code, stderr, exitCode }: Failed): string {

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../kernel/clock.ts';
 import { runFailure } from '../failure.ts';
 import { clearLocks, createHostGit } from './git.ts';
-import type { HostGit } from './git.ts';
+import type { GitOptions, HostGit } from './git.ts';
+import { findLocal } from './local.ts';
+import type { Local } from './local.ts';
 import { parseRemote } from './remote.ts';
-import type { Remote } from './remote.ts';
 
 /** What a run starts from. */
 export interface Origin {
@@ -21,21 +23,29 @@ export interface Repositories {
   open(repository: string | null, signal: AbortSignal): Promise<Origin>;
 }
 
+interface Options {
+  /** Where the copies are. */
+  readonly folder: string;
+  /** SKEP_HOME: nothing below it is taken for a user's repository. */
+  readonly home: string;
+  readonly clock: Clock;
+}
+
 const fetchTimeoutMs = 600_000;
 
 /**
  * Bare copies of the users' repositories, one per address, shared by all runs and all workers of a folder. A user's repository
  * is only read. A copy is a cache: it may be deleted while no run uses it.
  */
-export async function createRepositories(folder: string): Promise<Repositories> {
+export async function createRepositories({ folder, home, clock }: Options): Promise<Repositories> {
   await mkdir(folder, { recursive: true });
-  const git = await createHostGit(folder);
+  const git = await createHostGit(folder, clock);
   return {
     async open(repository, signal) {
       if (repository === null) return { mirror: undefined, base: undefined, objectFormat: 'sha1' };
-      const remote = await reachable(repository);
+      const source = await sourceOf(repository, [home, folder]);
       const at = join(folder, createHash('sha256').update(repository).digest('hex'));
-      const copy: Copy = { git, remote, mirror: `${at}.git`, lock: `${at}.lock`, signal };
+      const copy: Copy = { git, source, mirror: `${at}.git`, lock: `${at}.lock`, signal };
       const head = await readHead(copy);
       await update(copy, head);
       return { mirror: copy.mirror, base: await baseOf(copy, head), objectFormat: head.objectFormat };
@@ -45,7 +55,7 @@ export async function createRepositories(folder: string): Promise<Repositories> 
 
 interface Copy {
   readonly git: HostGit;
-  readonly remote: Remote;
+  readonly source: Source;
   readonly mirror: string;
   readonly lock: string;
   readonly signal: AbortSignal;
@@ -58,22 +68,40 @@ interface Head {
   readonly objectFormat: 'sha1' | 'sha256';
 }
 
-async function reachable(repository: string): Promise<Remote> {
+/** What git is told, to reach a repository. */
+interface Source {
+  readonly url: string;
+  readonly reaching: Pick<GitOptions, 'secretConfig' | 'trusted'>;
+  readonly uploadPack: readonly string[];
+}
+
+async function sourceOf(repository: string, own: readonly string[]): Promise<Source> {
   const remote = parseRemote(repository);
   if (remote === undefined)
     throw runFailure('repository', `The repository '${repository}' is neither an absolute path nor a URL that git can clone`);
-  const isGone =
-    remote.url.startsWith('/') &&
-    (await access(remote.url).then(
-      () => false,
-      () => true,
-    ));
-  if (isGone) throw runFailure('repository', `There is no ${remote.url} on the worker's machine`);
-  return remote;
+  const { url, secretConfig } = remote;
+  if (!url.startsWith('/')) return { url, reaching: { secretConfig }, uploadPack: [] };
+  const local = await findLocal(url, own);
+  const isOurs = local.uid === process.geteuid?.();
+  return { url: local.path, reaching: { trusted: isOurs ? undefined : local.path }, uploadPack: [uploadPackOf(local)] };
 }
 
-async function readHead({ git, remote, signal }: Copy): Promise<Head> {
-  const listed = await git(['ls-remote', '--quiet', '--', remote.url, 'HEAD', 'refs/heads/*'], { ...reaching(remote), signal });
+/**
+ * Without guessing other folders than the one that was looked at. A root worker reads another user's repository as that user,
+ * who can lead git with links and alternates to what that user may read anyway, and without the worker's environment, which
+ * the user could see. Git hands the words to a shell: nothing in them comes from outside.
+ */
+function uploadPackOf({ uid, gid }: Local): string {
+  if (process.geteuid?.() !== 0 || uid === 0) return '--upload-pack=git-upload-pack --strict';
+  const env = `env -i PATH=/usr/local/bin:/usr/bin:/bin LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_PROTOCOL=version=2`;
+  return `--upload-pack=${env} setpriv --reuid=${uid} --regid=${gid} --clear-groups --no-new-privs git-upload-pack --strict`;
+}
+
+async function readHead({ git, source, signal }: Copy): Promise<Head> {
+  const listed = await git(['ls-remote', '--quiet', ...source.uploadPack, '--', source.url, 'HEAD', 'refs/heads/*'], {
+    ...source.reaching,
+    signal,
+  });
   const refs = new Map(
     listed
       .split('\n')
@@ -86,7 +114,7 @@ async function readHead({ git, remote, signal }: Copy): Promise<Head> {
   return { commit: refs.get('HEAD'), branches, objectFormat: anyCommit.length === 64 ? 'sha256' : 'sha1' };
 }
 
-async function update({ git, remote, mirror, lock, signal }: Copy, head: Head): Promise<void> {
+async function update({ git, source, mirror, lock, signal }: Copy, head: Head): Promise<void> {
   const inMirror = { lock, signal };
   await clearLocks(mirror, lock);
   await git(
@@ -100,9 +128,9 @@ async function update({ git, remote, mirror, lock, signal }: Copy, head: Head): 
     ...(head.commit === undefined ? [] : ['+HEAD:refs/skep/head']),
   ];
   const how = ['--quiet', '--no-auto-maintenance', '--no-write-fetch-head', '--update-shallow', '--prune', '--no-tags'];
-  await git([`--git-dir=${mirror}`, 'fetch', ...how, '--', remote.url, ...refs], {
+  await git([`--git-dir=${mirror}`, 'fetch', ...how, ...source.uploadPack, '--', source.url, ...refs], {
     ...inMirror,
-    ...reaching(remote),
+    ...source.reaching,
     timeoutMs: fetchTimeoutMs,
   });
 }
@@ -124,8 +152,4 @@ function likelyBranch(branches: ReadonlyMap<string, string>): string | undefined
     'repository',
     'HEAD of the repository names a branch that does not exist, and there is no main or master: point HEAD at the branch to start from',
   );
-}
-
-function reaching(remote: Remote): { secretConfig: Readonly<Record<string, string>> } {
-  return { secretConfig: remote.secretConfig };
 }

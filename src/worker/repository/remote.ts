@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url';
+
 /** Where a repository is, in a form that may stand on a command line. */
 export interface Remote {
-  /** An absolute path or a URL, without a password. */
+  /** An absolute path, also where a file:// URL was given, or a URL without a password. */
   readonly url: string;
   /** Git settings that carry the password of an http(s) URL. */
   readonly secretConfig: Readonly<Record<string, string>>;
@@ -14,9 +16,20 @@ export function parseRemote(repository: string): Remote | undefined {
   if (scheme === undefined || authority === undefined || authority.startsWith('-')) return undefined;
   const url = URL.canParse(repository) ? new URL(repository) : undefined;
   if (url === undefined || url.hostname.startsWith('-')) return undefined;
+  if (scheme === 'file') return ofThisMachine(url);
   return scheme.startsWith('http') && (url.username !== '' || url.password !== '')
     ? withoutPassword(url)
     : { url: repository, secretConfig: {} };
+}
+
+/** Undefined for another machine's: git would take its name for the first folder of the path. */
+function ofThisMachine(url: URL): Remote | undefined {
+  try {
+    const path = fileURLToPath(url);
+    return /[\u0000-\u001f\u007f]/.test(path) ? undefined : { url: path, secretConfig: {} };
+  } catch {
+    return undefined;
+  }
 }
 
 // As a header in git's settings, which pass through the environment: the process list shows command lines to everyone. It is sent

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { git, makeRepository, script, temporaryFolder } from '../../../test/harness/worker.ts';
+import { systemClock } from '../../kernel/clock.ts';
 import { createRepositories } from './index.ts';
 import { parseRemote } from './remote.ts';
 
@@ -12,7 +13,7 @@ const never = new AbortController().signal;
 const head = (folder: string) => git(folder, 'rev-parse', 'HEAD');
 
 async function opened(repository: string, folder = temporaryFolder()) {
-  const repositories = await createRepositories(folder);
+  const repositories = await createRepositories({ folder, home: folder, clock: systemClock });
   return repositories.open(repository, never);
 }
 
@@ -45,7 +46,7 @@ describe('a repository', () => {
   it('may be opened by many at once, of this process and of others', async () => {
     const source = makeRepository({ a: 'a' });
     const folder = temporaryFolder();
-    const repositories = await Promise.all([1, 2, 3].map(() => createRepositories(folder)));
+    const repositories = await Promise.all([1, 2, 3].map(() => createRepositories({ folder, home: folder, clock: systemClock })));
     const openings = await Promise.all([...repositories, ...repositories].map(each => each.open(source, never)));
     expect(new Set(openings.map(({ base }) => base))).toEqual(new Set([head(source)]));
   });
@@ -133,6 +134,11 @@ describe('a repository', () => {
 });
 
 describe('the address of a repository', () => {
+  it('may be a file URL, which is the path that it names', () => {
+    expect(parseRemote('file:///srv/a%20b/../x')).toEqual({ url: '/srv/x', secretConfig: {} });
+    expect(['file://host/x', 'file:///a%2Fb', 'file:///a%0ab'].map(parseRemote)).toEqual([undefined, undefined, undefined]);
+  });
+
   it.each([
     'ext::sh -c id',
     'EXT::x',
@@ -149,12 +155,9 @@ describe('the address of a repository', () => {
     expect(parseRemote(address)).toBeUndefined();
   });
 
-  it.each(['/srv/x.git', 'https://example.org/x.git', 'ssh://git@example.org/x', 'git://example.org/x', 'file:///srv/x'])(
-    'takes %s',
-    address => {
-      expect(parseRemote(address)).toEqual({ url: address, secretConfig: {} });
-    },
-  );
+  it.each(['/srv/x.git', 'https://example.org/x.git', 'ssh://git@example.org/x', 'git://example.org/x'])('takes %s', address => {
+    expect(parseRemote(address)).toEqual({ url: address, secretConfig: {} });
+  });
 });
 
 function gitCommandLines(): string[] {

@@ -14,8 +14,11 @@ export type { RunTools };
 /** How a run ended for this worker. `lost`: somebody else decides about it now, and nothing was sent. */
 export type RunEnd =
   | { readonly kind: 'submitted'; readonly result: RunResult }
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly sandboxBroke: boolean }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly sandboxBroke: boolean; readonly isStopped: boolean }
   | { readonly kind: 'lost'; readonly reason: Fault };
+
+/** For what is still being sent when the worker is told to stop at once. */
+const stopMsMax = 5_000;
 
 /**
  * Executes a claimed run to its end and tells the server. `stop` gives the run up: its processes are killed and it is handed
@@ -26,7 +29,10 @@ export async function executeRun(claimed: Claimed, tools: RunTools, stop: AbortS
   const log = tools.log.child({ run: run.id });
   const key = { runId: run.id, token: granted.token };
   const lease = holdLease({ ...tools, log, key, leaseMs: granted.lease_ms, heartbeatMs: granted.heartbeat_ms });
-  const ending = eitherSignal(lease.signal, stop);
+  const ending = eitherSignal(lease.ending, stop);
+  const hurry = (): void => lease.closeWithin(stopMsMax);
+  if (stop.aborted) hurry();
+  stop.addEventListener('abort', hurry, { once: true });
   try {
     const result = await carryOut({ claimed, tools: { ...tools, log }, lease, signal: ending.signal });
     return { kind: 'submitted', result };
@@ -34,6 +40,7 @@ export async function executeRun(claimed: Claimed, tools: RunTools, stop: AbortS
     return await endBadly(error, { lease, protocol: tools.protocol, isStopped: stop.aborted, log });
   } finally {
     ending.unlink();
+    stop.removeEventListener('abort', hurry);
     await lease.release();
   }
 }
@@ -52,11 +59,11 @@ async function endBadly(error: unknown, { lease, protocol, isStopped, log }: Bad
     log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a run failed for a reason that was not foreseen');
   const failure: Failure = isStopped ? { class: 'sandbox', message: 'The worker was stopped' } : failureOf(error);
   try {
-    await lease.sendLast((key, call) => protocol.fail(key, failure, call));
+    await lease.handBack((key, call) => protocol.fail(key, failure, call));
   } catch (unsent) {
     return { kind: 'lost', reason: lostBy(unsent, lease) ?? new Fault('lease_lost', { message: String(unsent), cause: unsent }) };
   }
-  return { kind: 'failed', failure, sandboxBroke: isFault(error, 'sandbox_unavailable') };
+  return { kind: 'failed', failure, sandboxBroke: isFault(error, 'sandbox_unavailable'), isStopped };
 }
 
 function lostBy(error: unknown, lease: Lease): Fault | undefined {

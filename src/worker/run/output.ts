@@ -24,11 +24,15 @@ export interface Output {
   write(chunk: Buffer): void;
   /** The last bytes written. */
   tail(): Buffer;
-  /** Resolves when the server has all of it, or when it will never have it as the lease is lost. Throws Fault `disk_full`. */
+  /**
+   * Resolves when the server has all of it, when it will never have it as the lease is lost, or after 2 minutes: a log that
+   * can't be stored must leave time for the work itself. Throws Fault `disk_full`.
+   */
   end(): Promise<void>;
 }
 
 const idleMs = 60_000;
+const endMsMax = 120_000;
 const gatherMs = 200;
 const gatherBytes = 65_536;
 const tailBytes = 4_096;
@@ -40,6 +44,7 @@ export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: 
   let sent = 0;
   let tail = Buffer.alloc(0);
   let hasEnded = false;
+  let isGivenUp = false;
   let failure: Error | undefined;
   let wakeUp = (): void => {};
 
@@ -59,7 +64,7 @@ export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: 
   }
 
   async function pump(): Promise<void> {
-    while (!lease.signal.aborted && !(hasEnded && sent >= written)) {
+    while (!lease.signal.aborted && !isGivenUp && !(hasEnded && sent >= written)) {
       if (!hasEnded && written === sent) await rest(idleMs);
       if (!hasEnded && written - sent < gatherBytes) await rest(gatherMs);
       if (written > sent) await sendNext();
@@ -96,9 +101,18 @@ export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: 
     async end() {
       hasEnded = true;
       wakeUp();
-      await pumping;
+      isGivenUp = !(await within(endMsMax, { clock, work: pumping }));
+      if (isGivenUp) log.warn({ sent, written }, 'the end of the output of a run could not be stored in time');
       file.close();
       if (failure !== undefined) throw failure;
     },
   };
+}
+
+/** Whether `work` resolved in time. */
+async function within(ms: number, { clock, work }: { clock: Clock; work: Promise<void> }): Promise<boolean> {
+  const over = new AbortController();
+  const isInTime = await Promise.race([work.then(() => true), clock.sleep(ms, over.signal).then(() => false)]);
+  over.abort();
+  return isInTime;
 }

@@ -19,7 +19,7 @@ export interface Started {
   readonly claimed: Claimed;
   readonly tools: RunTools;
   readonly lease: Lease;
-  /** Aborted when the lease is lost or the worker is stopped. */
+  /** Aborted when the lease is lost, the worker is stopped, or the run could not be handed over in time. */
   readonly signal: AbortSignal;
 }
 
@@ -29,6 +29,9 @@ interface Run extends Started {
   /** Names the sandbox; another lease of the same run gets another one. */
   readonly name: string;
 }
+
+/** For all that comes after the agent's end: the rest of its output, the collecting, the upload. */
+const closingMsMax = 600_000;
 
 /** The life of a run, top to bottom. Throws what ended it; the sandbox is torn down in every case. */
 export async function carryOut(started: Started): Promise<RunResult> {
@@ -119,6 +122,7 @@ async function runAgent(run: Run, sandbox: Sandbox, onStart: () => void): Promis
     reports.add('agent.ended', { duration_ms: Math.round(outcome.durationMs) });
     if (outcome.kind === 'failed') throw runFailure(outcome.class, withWords(outcome.message, output.tail()));
   } finally {
+    lease.closeWithin(closingMsMax);
     await output.end();
   }
 }

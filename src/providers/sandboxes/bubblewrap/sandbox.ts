@@ -44,10 +44,33 @@ export async function makeSandbox(host: Host, spec: SandboxSpec): Promise<Sandbo
     const folder = await makeFolder({ path, spec, uid, seccomp: host.seccomp, tools: host.tools });
     return createSandbox({ host, spec, folder, uid, cgroup });
   } catch (error) {
-    if (!(error instanceof Fault && error.code === 'already_exists')) await removeFolder(path, host.tools);
-    await cgroup?.remove();
-    if (uid !== undefined) host.userIds?.release(uid);
+    const isOthers = error instanceof Fault && error.code === 'already_exists';
+    // What could not be made is what the caller must hear of; that its folder stays is for the next worker to mend.
+    const traces = { host, path: isOthers ? undefined : path, uid, cgroup: cgroup ?? begun(host, uid) };
+    await removeTraces(traces).catch(() => {});
     throw diskFault(error);
+  }
+}
+
+/** A group whose limits could not be written is there all the same. */
+function begun({ cgroups }: Host, uid: number | undefined): Cgroup | undefined {
+  return uid === undefined ? undefined : cgroups?.open(String(uid));
+}
+
+interface Traces {
+  readonly host: Host;
+  readonly path: string | undefined;
+  readonly uid: number | undefined;
+  readonly cgroup: Cgroup | undefined;
+}
+
+/** A user id whose files could not be removed stays taken: they would be the next sandbox's. */
+async function removeTraces({ host, path, uid, cgroup }: Traces): Promise<void> {
+  try {
+    if (path !== undefined) await removeFolder(path, host.tools);
+    if (uid !== undefined) host.userIds?.release(uid);
+  } finally {
+    await cgroup?.remove();
   }
 }
 
@@ -68,12 +91,7 @@ function createSandbox(made: Made): Sandbox {
     running?.stop();
     await running?.done.catch(() => {});
     if (uid !== undefined) killUser(uid);
-    try {
-      await removeFolder(folder.path, host.tools);
-    } finally {
-      await cgroup?.remove();
-      if (uid !== undefined) host.userIds?.release(uid);
-    }
+    await removeTraces({ host, path: folder.path, uid, cgroup });
   }
 
   return {
