@@ -1,9 +1,10 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Fault, isFault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
-import type { Call, LeaseKey, Progress, Protocol } from './client.ts';
+import type { LeaseKey, Progress, Protocol } from './client.ts';
 import { startHeart } from './heart.ts';
 import { createSending } from './sending.ts';
+import type { Sending } from './sending.ts';
 
 export interface LeaseOptions {
   readonly protocol: Protocol;
@@ -21,26 +22,13 @@ export interface LeaseOptions {
  * when the heartbeat was sent. Time that the process was stopped or too busy counts, so a lease that ran out meanwhile is
  * known to be lost before anything is sent.
  */
-export interface Lease {
+export interface Lease extends Sending {
   /** Aborted with a Fault when the lease is lost: `lease_lost`, or `unauthenticated` where the token is refused. */
   readonly signal: AbortSignal;
-  /** Aborted with what aborts `signal`, or with a run failure `sandbox` when the time of `closeWithin` is over. */
-  readonly ending: AbortSignal;
   /** Resolves when the server has confirmed the lease; throws the signal's reason. */
   confirmed(): Promise<void>;
   /** Tells the server with a heartbeat at once. */
   progress(progress: Progress): void;
-  /** From now on all that is sent must have been answered within `ms`. Heartbeats alone would keep a run for ever. */
-  closeWithin(ms: number): void;
-  /** Sends something in the name of the lease, again and again until an answer comes or `ending` is aborted. */
-  send<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
-  /**
-   * As `send`, for the call that ends the run: its answer alone says whether the lease was held, as a heartbeat that overtakes
-   * it finds no lease any more.
-   */
-  sendLast<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
-  /** As `sendLast`, to say that the run failed: also after `closeWithin`, for 2 minutes at most. */
-  handBack<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
   /** Stops the heartbeats and what is still being sent. */
   release(): Promise<void>;
 }
@@ -84,7 +72,7 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
   const heart = startHeart({ clock, beat });
   return {
     signal,
-    ...sending,
+    ...sending.face,
     async confirmed() {
       await confirmation.promise;
       tenure.check();

@@ -3,11 +3,22 @@ import type { Clock } from '../kernel/clock.ts';
 import { Fault, isFault } from '../kernel/fault.ts';
 import type { Call, LeaseKey } from './client.ts';
 import { runFailure } from './failure.ts';
-import type { Lease } from './lease.ts';
 
-interface Sending extends Pick<Lease, 'ending' | 'closeWithin' | 'send' | 'sendLast' | 'handBack'> {
-  /** Whether the call that ends the run is under way. */
-  readonly isEnding: () => boolean;
+/** What is sent in the name of a lease. */
+export interface Sending {
+  /** Aborted with what aborts the lease's signal, or with a run failure `sandbox` when the time of `closeWithin` is over. */
+  readonly ending: AbortSignal;
+  /** From now on all that is sent must have been answered within `ms`. Heartbeats alone would keep a run for ever. */
+  closeWithin(ms: number): void;
+  /** Sends something in the name of the lease, again and again until an answer comes or `ending` is aborted. */
+  send<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
+  /**
+   * As `send`, for the call that ends the run: its answer alone says whether the lease was held, as a heartbeat that overtakes
+   * it finds no lease any more.
+   */
+  sendLast<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
+  /** As `sendLast`, to say that the run failed: also after `closeWithin`, for 2 minutes at most. */
+  handBack<T>(work: (key: LeaseKey, call: Call) => Promise<T>): Promise<T>;
 }
 
 interface SendingOptions {
@@ -24,8 +35,11 @@ interface SendingOptions {
 
 const handBackMsMax = 120_000;
 
-/** What is sent in the name of a lease, as Lease tells it. */
-export function createSending({ key, clock, random, tenure, released }: SendingOptions): Sending {
+/** `isEnding`: whether the call that ends the run is under way. */
+export function createSending({ key, clock, random, tenure, released }: SendingOptions): {
+  readonly face: Sending;
+  readonly isEnding: () => boolean;
+} {
   const ending = new AbortController();
   let isEnding = false;
   let trouble: Error | undefined;
@@ -46,10 +60,9 @@ export function createSending({ key, clock, random, tenure, released }: SendingO
   }
 
   const onRetry = (error: Error): void => void (trouble = error);
-  const send: Lease['send'] = work => retrying({ clock, random, signal: ending.signal, onRetry }, () => sendOnce(work));
-  return {
+  const send: Sending['send'] = work => retrying({ clock, random, signal: ending.signal, onRetry }, () => sendOnce(work));
+  const face: Sending = {
     ending: ending.signal,
-    isEnding: () => isEnding,
     closeWithin(ms) {
       trouble = undefined;
       void clock.sleep(ms, released).then(() => {
@@ -66,6 +79,7 @@ export function createSending({ key, clock, random, tenure, released }: SendingO
       return retrying({ clock, random, signal: tenure.signal, elapsedMsMax: handBackMsMax }, () => sendOnce(work));
     },
   };
+  return { face, isEnding: () => isEnding };
 }
 
 type Work<T> = (key: LeaseKey, call: Call) => Promise<T>;

@@ -15,23 +15,29 @@ export function drawGraph({ nodes, edges, ready, critical_path }: WireTicketGrap
   const order = (ticket: WireTicket): number => (ticket.type === 'epic' ? -1 : (depths.get(ticket.id) ?? 0));
   const sorted = [...nodes].sort((a, b) => order(a) - order(b) || a.id.localeCompare(b.id, 'en', { numeric: true }));
   const idWidth = Math.max(...nodes.map(({ id }) => width(id)));
-  const statusWidth = Math.max(...nodes.map(({ status }) => status.length));
+  const statusWidth = Math.max(...nodes.map(node => shownStatus(node).length));
   const line = (ticket: WireTicket): string => {
     const indent = '  '.repeat(Math.min(depths.get(ticket.id) ?? 0, indentMax));
     const mark = isCritical.has(ticket.id) ? '*' : ' ';
-    const status = painted(out, ticket.status, ticket.status.padEnd(statusWidth));
+    const status = painted(out, ticket.status, shownStatus(ticket).padEnd(statusWidth));
     const waits = before.get(ticket.id) ?? [];
     const arrow = waits.length === 0 ? '' : styled(out, 'dim', `  <- ${waits.join(', ')}`);
     return `${mark} ${ticket.id.padEnd(idWidth)}  ${status}  ${indent}${printable(ticket.title)}${arrow}`;
   };
-  const done = work.filter(({ status }) => status === 'completed').length;
+  const done = work.filter(({ status }) => status === 'completed');
+  const unproven = done.filter(({ proof }) => proof === 'unproven').length;
   return [
     ...sorted.map(line),
     '',
-    `done           ${done} of ${work.length}`,
+    `done           ${done.length} of ${work.length}${unproven === 0 ? '' : `, ${unproven} of them unproven: no check has run`}`,
     `ready          ${ready.length === 0 ? 'none' : ready.join(', ')}`,
     `critical path  ${critical_path.length === 0 ? 'none' : critical_path.join(' -> ')}`,
   ].join('\n');
+}
+
+/** What is done and was not checked does not look like what is done. */
+export function shownStatus({ status, proof }: Pick<WireTicket, 'status' | 'proof'>): string {
+  return proof === null ? status : `${status}, ${proof}`;
 }
 
 /** Deeper than this nothing is indented further, or a long chain would leave the screen. */

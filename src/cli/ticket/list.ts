@@ -4,6 +4,7 @@ import { connect } from '../context.ts';
 import type { World } from '../context.ts';
 import { printList } from '../output/list.ts';
 import { painted } from '../output/text.ts';
+import { shownStatus } from './drawing.ts';
 import { queryOf, tickets, withFilter } from './find.ts';
 import type { FilterOptions } from './find.ts';
 
@@ -26,7 +27,7 @@ export function ticketList(world: World): Command {
         columns: [
           { title: 'ID', value: ticket => ticket.id },
           { title: 'TYPE', value: ticket => ticket.type },
-          { title: 'STATUS', value: ticket => ticket.status, paint: (text, { status }) => painted(context.out, status, text) },
+          { title: 'STATUS', value: shownStatus, paint: (text, { status }) => painted(context.out, status, text) },
           { title: 'PRIORITY', value: ticket => ticket.priority },
           { title: 'DEPENDS ON', value: ticket => ticket.depends_on.join(','), max: 24 },
           { title: 'TITLE', value: ticket => ticket.title },
