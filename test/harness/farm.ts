@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SpecCardInput } from '../../contract/spec-card.ts';
 import { startEmbedded } from '../../src/db/embedded/index.ts';
@@ -120,6 +120,11 @@ export async function allEvents(farm: Pick<Farm, 'call'>): Promise<EventView[]> 
 export async function leftAlone({ home }: Pick<Farm, 'home'>): Promise<Ownerless[]> {
   const { superuserUrl } = await startEmbedded({ home, clock: systemClock, log: silentLog });
   return ownerless(withDatabase(superuserUrl, 'skep'));
+}
+
+/** How often transactions waited for each other until the database had to end one: each costs all of them a second. */
+export function deadlocks({ home }: Pick<Farm, 'home'>): number {
+  return readFileSync(join(home, 'postgres', 'server.log'), 'utf8').split('deadlock detected').length - 1;
 }
 
 /** Tickets that two runs held at once, by the log alone: a claim that follows a claim without an end in between. */

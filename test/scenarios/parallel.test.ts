@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { allCompleted, allEvents, build, heldTwice, leftAlone, startFarm } from '../harness/farm.ts';
+import { allCompleted, allEvents, build, deadlocks, heldTwice, leftAlone, startFarm } from '../harness/farm.ts';
 import { buildSkep, endAll, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
 
@@ -19,6 +19,7 @@ test('ten tickets on two workers: all completed, none held twice, and both had a
   const events = await allEvents(farm);
   expect(heldTwice(events)).toEqual([]);
   expect(await leftAlone(farm)).toEqual([]);
+  expect(deadlocks(farm)).toBe(0);
   const claims = events.filter(event => event.type === 'run.leased');
   expect(claims).toHaveLength(10);
   expect(new Set(claims.map(claim => claim.actor))).toEqual(new Set(['worker:left', 'worker:right']));

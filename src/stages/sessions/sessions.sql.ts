@@ -12,7 +12,7 @@ export const sessionById = statement<SessionRow>(
 );
 
 /** Held until the transaction ends: of two who decide at once, the second sees what the first did. */
-export const sessionForUpdate = statement<SessionRow>('session_for_update', `${sessionById.text} for update`);
+export const sessionForUpdate = statement<SessionRow>('session_for_update', `${sessionById.text} for no key update`);
 
 export const sessionsOfTenant = statement<SessionRow>(
   'sessions_of_tenant',

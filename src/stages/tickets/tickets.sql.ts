@@ -19,7 +19,11 @@ export const ticketById = statement<TicketRow>(
   `select ${columns} from tickets t where t.tenant_id = $1 and t.id = $2`,
 );
 
-export const ticketForUpdate = statement<TicketRow>('ticket_for_update', `${ticketById.text} for update of t`);
+/**
+ * No key update, here and in every lock of a ticket: a row that is updated twice in one transaction has its foreign keys checked,
+ * which shares the key of its epic; two who share it and then want more than that wait for each other.
+ */
+export const ticketForUpdate = statement<TicketRow>('ticket_for_update', `${ticketById.text} for no key update of t`);
 
 /**
  * For who is about to wait for them: none completes or is cancelled before this transaction ends, so the one that completes next
@@ -109,7 +113,7 @@ export const moveTicketRow = statement<TicketRow>(
 export const holdDependants = statement<{ id: string }>(
   'hold_dependants',
   `select t.id from tickets t join ticket_dependencies d on d.tenant_id = t.tenant_id and d.ticket_id = t.id
-    where d.tenant_id = $1 and d.needs_id = $2 and t.status = 'blocked' order by t.id for update of t`,
+    where d.tenant_id = $1 and d.needs_id = $2 and t.status = 'blocked' order by t.id for no key update of t`,
 );
 
 /** Those of $2 that wait for nothing any more. Run after hold_dependants, with a fresh snapshot. */
@@ -145,7 +149,7 @@ export const allDependants = statement<{ id: string }>(
 export const holdOpenTickets = statement<{ id: string }>(
   'hold_open_tickets',
   `select id from tickets where tenant_id = $1 and id = any ($2::text[]) and status not in ('completed', 'cancelled')
-    order by id for update`,
+    order by id for no key update`,
 );
 
 /** The work of a session, and all that waits for it, directly or not. */
