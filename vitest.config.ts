@@ -16,7 +16,10 @@ const withServer = existsSync(harness) ? { globalSetup: [harness] } : {};
 const slices = { ...withServer, testTimeout: 15_000, hookTimeout: 30_000 };
 
 type Options = TestProjectInlineConfiguration['test'];
-const project = (name: string, test: Options): TestProjectInlineConfiguration => ({ test: { name, pool: 'forks', ...test } });
+const project = (name: string, test: Options): TestProjectInlineConfiguration => ({
+  // A second, the default, is little on a machine that has other work; what comes at once costs nothing.
+  test: { name, pool: 'forks', expect: { poll: { timeout: 10_000 } }, ...test },
+});
 
 export default defineConfig({
   test: {
