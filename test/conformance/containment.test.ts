@@ -129,7 +129,7 @@ describe.each(people)('a hostile command in a sandbox of $who', ({ who, possible
     const other = await worker.provider.create({ id: 'other', limits, files: [], folders: [] });
     await run(other, ['sh', '-c', 'echo secret > file && chmod 666 file && chmod 777 .']);
     const folder = readdirSync(home.folder).find(name => name.startsWith('other~')) ?? 'none';
-    const path = join(home.folder, folder, 'slot/work/file');
+    const path = join(home.folder, folder, 'slot', 'work', 'file');
     expect(readFileSync(path, 'utf8')).toBe('secret\n');
     return path;
   }
