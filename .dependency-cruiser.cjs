@@ -11,6 +11,7 @@ const PORTS = {
   sandboxes: 'src/worker/sandbox[.]ts',
   agents: 'src/worker/(agent|sandbox)[.]ts',
   blobs: 'src/stages/runs/blobs[.]ts',
+  forges: 'src/(support/repositories/upstream[.]ts|git/index[.]ts)',
 };
 
 /** The part of the kernel that compiles without Node; the compiler proves it, and models may use it. */
@@ -34,6 +35,9 @@ const leaves = [
   only('contract-imports-only-zod', code('^contract/'), { paths: ['^contract/', '^node_modules/zod/'], node: false }),
   only('kernel-knows-no-product', code('^src/kernel/'), {
     paths: ['^src/kernel/', '^node_modules/(@types/node|pino|jsonc-parser)/'],
+  }),
+  only('git-knows-only-kernel', code('^src/git/'), {
+    paths: ['^src/(git|kernel)/', '^node_modules/(@types/node|execa)/'],
   }),
   only('db-knows-only-kernel-and-the-wire', code('^src/db/'), {
     paths: ['^src/db/', '^src/kernel/', '^contract/(case|events)[.]ts$', DATABASE, '^node_modules/(@types/node|execa)/'],
@@ -87,12 +91,15 @@ const edges = [
   }),
   never('a-worker-speaks-only-http', code('^src/worker/'), {
     path: '^src/',
-    pathNot: ['^src/(worker|kernel)/', '^src/client/index[.]ts$'],
+    pathNot: ['^src/(worker|kernel)/', '^src/(client|git)/index[.]ts$'],
   }),
   never('a-client-knows-only-the-wire', code('^src/client/'), { path: '^src/', pathNot: '^src/(client|kernel)/' }),
   never('the-cli-sees-no-slice', code('^src/cli/'), {
     path: '^src/',
     pathNot: ['^src/(cli|kernel|providers)/', '^src/(worker|client)/index[.]ts$', '^src/(config|main)[.]ts$'],
+  }),
+  never('git-runs-for-few', code('^src/', ['^src/git/', '^src/worker/', '^src/support/repositories/', '^src/providers/forges/']), {
+    path: '^src/git/',
   }),
   never('nobody-imports-main-but-the-cli', code('^(src|contract)/', '^src/cli/(start|server)([.]ts$|/)'), {
     path: '^src/main[.]ts$',

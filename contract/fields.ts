@@ -13,6 +13,17 @@ export const ticketId = z
 export const cursor = z.string().max(100).meta({ description: 'Opaque: pass back what an answer gave' });
 export const pageLimit = z.coerce.number().int().min(1).max(500).default(100);
 
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
+export const commit = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, 'a full commit id');
+
+/** It comes from outside and goes into other people's terminals and git: letters that mean nothing to a shell, a name that git takes. */
+export const branch = z
+  .string()
+  .regex(
+    /^(?!.*(?:\.\.|\/\/|\/\.))(?!.*(?:\.lock|[./])(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/,
+    'a branch name of letters, digits and . _ / -',
+  );
+
 /** The answer to every refusal. `error` says what was wrong; `hint` how to mend it; the fault's code is in the `skep-fault` header. */
 export const errorBody = z
   .looseObject({

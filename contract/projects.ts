@@ -1,16 +1,34 @@
 import { z } from 'zod';
 import { id, time, title } from './fields.ts';
 
+const commandLine = z.array(z.string().max(10_000)).min(1).max(100);
+
 /** The agent of a project. `exec` is a command of the user's own; the ticket comes as JSON on stdin and in $SKEP_TICKET. */
 export const agent = z
   .strictObject({
     kind: z.literal('exec'),
-    command: z.array(z.string().max(10_000)).min(1).max(100).meta({ description: 'Program and arguments; not a shell string' }),
+    command: commandLine.meta({ description: 'Program and arguments; not a shell string' }),
     timeout_ms: z.number().int().min(100).max(86_400_000).optional().meta({ description: 'Wall clock of one run, milliseconds' }),
   })
   .meta({ id: 'Agent' });
 
-/** A path on the workers' machine or a URL that git can clone. `ext::` and the like are refused: they run commands. */
+/** A command that must end with 0 on a commit that is to be merged. */
+export const check = z
+  .strictObject({ name: title, command: commandLine.meta({ description: 'Program and arguments; not a shell string' }) })
+  .meta({ id: 'Check' });
+
+export const checksMax = 20;
+export const checks = z
+  .array(check)
+  .max(checksMax)
+  .refine(list => new Set(list.map(each => each.name)).size === list.length, { error: 'the name of each check must be its own' });
+
+/** Whether work that changes existing tests, checks or CI waits for a person. */
+export const testChanges = z.enum(['ask', 'allow']);
+/** Whether checks that are red on the base commit stop the build, or are left out of it. */
+export const redBase = z.enum(['refuse', 'leave_out']);
+
+/** A path on the server's machine or a URL that git can clone. `ext::` and the like are refused: they run commands. */
 const repository = z
   .string()
   .trim()
@@ -20,11 +38,20 @@ const repository = z
     error: 'give an absolute path, or a URL that starts with https://, http://, ssh://, git:// or file://',
   });
 
-export const projectCreate = z.strictObject({ name: title, repository: repository.optional(), agent: agent.optional() });
+const settings = z.object({
+  repository,
+  agent,
+  checks: checks.nullable().meta({ description: 'null: found at the base commit; an empty list: none, the work stays unproven' }),
+  test_changes: testChanges,
+  red_base: redBase,
+});
+
+export const projectCreate = z.strictObject({ name: title, ...settings.partial().shape });
 export const projectEdit = z
-  .strictObject({ repository, agent })
-  .partial()
-  .refine(value => Object.keys(value).length > 0, { error: 'give at least one field to change: repository or agent' });
+  .strictObject(settings.partial().shape)
+  .refine(value => Object.keys(value).length > 0, {
+    error: 'give at least one field to change: repository, agent, checks, test_changes or red_base',
+  });
 
 export const project = z
   .object({
@@ -32,6 +59,9 @@ export const project = z
     name: z.string(),
     repository: z.string().nullable(),
     agent: agent.nullable(),
+    checks: checks.nullable(),
+    test_changes: testChanges,
+    red_base: redBase,
     created_at: time,
     updated_at: time,
   })
@@ -40,4 +70,5 @@ export const project = z
 export const projectList = z.object({ projects: z.array(project) });
 
 export type Agent = z.infer<typeof agent>;
+export type Check = z.infer<typeof check>;
 export type WireProject = z.infer<typeof project>;

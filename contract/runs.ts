@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { cursor, id, pageLimit, text, time } from './fields.ts';
-import { agent } from './projects.ts';
+import { branch, commit, cursor, id, pageLimit, sha256, text, time } from './fields.ts';
+import { agent, check, checksMax } from './projects.ts';
+import { checkEvidence, feedback } from './reviews.ts';
 import { ticket } from './tickets.ts';
 
 export const runStates = [
@@ -37,16 +38,6 @@ export const failureClasses = [
 /** The lease token: names the holder in every later write. */
 const token = z.string().min(1).max(200).meta({ description: 'lease.token of the claim' });
 const workerName = z.string().trim().min(1).max(200);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
-const commit = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, 'a full commit id');
-
-/** It comes from a worker and goes into other people's terminals and git: letters that mean nothing to a shell, a name that git takes. */
-const branch = z
-  .string()
-  .regex(
-    /^(?!.*(?:\.\.|\/\/|\/\.))(?!.*(?:\.lock|[./])(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/,
-    'a branch name of letters, digits and . _ / -',
-  );
 
 export const runResult = z
   .strictObject({
@@ -55,6 +46,7 @@ export const runResult = z
     head: commit.optional(),
     branch: branch.optional(),
     bundle: sha256.optional().meta({ description: 'The blob of an uploaded git bundle' }),
+    checks: z.array(checkEvidence).max(checksMax).optional().meta({ description: 'Of a review: how each check ended, in the order of the task' }),
   })
   .meta({ id: 'RunResult' });
 
@@ -75,6 +67,7 @@ export const run = z
     id,
     subject_type: z.enum(subjectTypes),
     subject_id: z.string(),
+    ticket_id: z.string().nullable().meta({ description: 'On whose behalf it runs' }),
     attempt: z.number().int(),
     state: z.enum(runStates),
     worker: z.string().nullable(),
@@ -102,10 +95,24 @@ const lease = z
 
 export const claim = z.strictObject({
   worker: workerName,
-  capabilities: z.array(z.string().min(1).max(100)).max(100).default(['agent:exec']),
+  capabilities: z
+    .array(z.string().min(1).max(100))
+    .max(100)
+    .default(['agent:exec'])
+    .meta({ description: 'agent:<kind> for tickets; checks for reviews; conflicts, beside its agent, for conflicts' }),
   wait_ms: z.number().int().min(0).max(60_000).default(0).meta({ description: 'How long to wait for work before 204' }),
   ticket_id: z.string().max(20).optional().meta({ description: 'Take the run of this ticket only' }),
 });
+/** What the holder of a run is to do with which commit. */
+export const task = z
+  .object({
+    commit: commit.meta({ description: 'What to check out; fetch it from /api/runs/:id/repository' }),
+    object_format: z.enum(['sha1', 'sha256']),
+    merge: commit.nullable().meta({ description: 'Of a conflict: the commit to be merged in, whose conflicts the agent resolves' }),
+    checks: z.array(check).meta({ description: 'Of a review: what to run, in this order' }),
+    feedback: feedback.nullable().meta({ description: 'What was wrong with the last attempt, which this one goes on from' }),
+  })
+  .meta({ id: 'RunTask' });
 export const claimed = z
   .object({
     run,
@@ -115,6 +122,7 @@ export const claimed = z
     project: z.object({ id, name: z.string(), repository: z.string().nullable() }),
     agent: agent.nullable(),
     limits: runLimits,
+    task,
   })
   .meta({ id: 'Claimed' });
 
@@ -155,6 +163,7 @@ export const runReport = z.strictObject({
 });
 export const bundleStored = z.object({ blob: sha256, size: z.number().int() });
 
+export type RunTask = z.infer<typeof task>;
 export type RunResult = z.infer<typeof runResult>;
 export type RunLimits = z.infer<typeof runLimits>;
 export type FailureClass = (typeof failureClasses)[number];

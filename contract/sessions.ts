@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id, text, ticketId, time } from './fields.ts';
+import { onResultFound } from './results.ts';
 import { specCard } from './spec-card.ts';
 
 export const sessionStates = [
@@ -80,9 +81,12 @@ export const spec = z
     status: z.enum(specStatuses),
     phase: z.enum(specPhases),
     card: specCard,
+    on_result_found: onResultFound.meta({ description: 'What becomes of the open tickets when its result is validated' }),
     created_at: time,
     updated_at: time,
   })
   .meta({ id: 'Spec' });
+
+export const specEdit = z.strictObject({ on_result_found: onResultFound });
 
 export type WireSession = z.infer<typeof session>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { criteria, cursor, id, pageLimit, text, ticketId, time, title } from './fields.ts';
+import { proofs } from './results.ts';
 
 export const ticketTypes = ['epic', 'feature', 'task', 'bug'] as const;
 export const ticketStatuses = [
@@ -34,7 +35,7 @@ export const ticket = z
     status: z.enum(ticketStatuses),
     status_reason: z.string().nullable().meta({ description: 'Why it is failed, waiting or cancelled' }),
     proof: z
-      .enum(['unproven'])
+      .enum(proofs)
       .nullable()
       .meta({ description: 'How far the completed work was checked; unproven: no check ran' }),
     parent_id: ticketId.nullable(),

@@ -33,6 +33,9 @@ const environment = z.object({
   SKEP_ATTEMPTS_MAX: whole(1, 100).default(3),
   /** First wait before a failed ticket is tried again; doubles with each attempt. */
   SKEP_RETRY_MS: whole(0, 3_600_000).default(2_000),
+  /** Rounds of review of one ticket before it is failed, and the wall clock of each check in a round (PRODUCT 3.8: 10 and 30 min). */
+  SKEP_REVIEW_ROUNDS_MAX: whole(1, 50).default(10),
+  SKEP_REVIEW_TIMEOUT_MS: whole(100, 86_400_000).default(1_800_000),
   SKEP_RUN_TIMEOUT_MS: whole(100, 86_400_000).default(1_800_000),
   SKEP_RUN_OUTPUT_BYTES_MAX: whole(1_000, 1_024 * mebibyte).default(64 * mebibyte),
   SKEP_RUN_BUNDLE_BYTES_MAX: whole(1_000, 4_096 * mebibyte).default(256 * mebibyte),

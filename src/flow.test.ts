@@ -12,7 +12,7 @@ test('every type of event starts a verb or is an ending, and none is both', () =
 
 test('every task of the flow has a verb, and every verb a place in the flow', async () => {
   const stages = await stagesForTests();
-  const verbs = Object.keys(tasks(stages.database, stages.settings));
+  const verbs = Object.keys(tasks(stages.parts));
   await stages.close();
   expect([...new Set(Object.values(flow).flat())].toSorted()).toEqual(verbs.toSorted());
 });

@@ -1,9 +1,36 @@
 import type { EventType } from '../contract/events.ts';
-import type { Database, Routes } from './db/database.ts';
+import type { FlowJob, Routes, Tx } from './db/database.ts';
 import type { Task } from './db/jobs.ts';
 import { cancelSpecOf } from './stages/specs/index.ts';
 import { cancelTicketsOf } from './stages/tickets/index.ts';
-import { acceptRun, onSubject, queueRun, reorderRuns, type RunSettings, withdrawRuns } from './stages/runs/index.ts';
+import { type Net, onSubject, queueRun, queueRunsOfTrunk, reorderRuns, type RunSettings, withdrawRuns } from './stages/runs/index.ts';
+import {
+  dropReviews,
+  evidenceWithoutVerdict,
+  giveUpReview,
+  judgeReview,
+  prepareTrunk,
+  type ReviewParts,
+  reviewsWithoutRun,
+  reviewSubmission,
+  submissionsWithoutReview,
+  trunksInPreparation,
+} from './stages/reviews/index.ts';
+import {
+  closeChange,
+  concludeEpic,
+  concludeTrunk,
+  conflictsWithoutRun,
+  giveUpConflict,
+  mergeNext,
+  openChange,
+  publishTrunk,
+  publishTrunkOfTicket,
+  resolveAgain,
+  takeBackWork,
+  trunksToMerge,
+  trunksToPublish,
+} from './stages/changes/index.ts';
 
 /**
  * The product on one page: which event starts which verb. A stage calls earlier stages itself; whatever a later stage must do
@@ -12,27 +39,96 @@ import { acceptRun, onSubject, queueRun, reorderRuns, type RunSettings, withdraw
 export const flow = {
   'session.cancelled': ['cancelSpec', 'cancelTickets'],
   'ticket.ready': ['queueRun'],
+  'trunk.opened': ['prepareTrunk'],
+  'trunk.ready': ['queueRunsOfTrunk'],
   'ticket.changed': ['reorderRuns'],
   'ticket.blocked': ['withdrawRuns'],
-  'ticket.cancelled': ['withdrawRuns'],
-  // Until the reviews stage stands between the two, a submission is accepted without a check, as `unproven`.
-  'run.submitted': ['acceptRun'],
+  'ticket.failed': ['withdrawRuns', 'dropReviews', 'closeChange', 'publishTrunkOfTicket'],
+  'ticket.cancelled': ['withdrawRuns', 'dropReviews', 'closeChange', 'publishTrunkOfTicket'],
+  'ticket.waiting': ['publishTrunkOfTicket'],
+  'epic.completed': ['concludeEpic'],
+  'run.submitted': ['takeSubmission'],
+  'run.exhausted': ['giveUp'],
+  'review.passed': ['openChange'],
+  'review.skipped': ['openChange'],
+  'review.needs_work': ['takeBackWork'],
+  'change.queued': ['mergeNext'],
+  'change.merging': ['mergeNext'],
+  'change.conflict': ['mergeNext'],
+  'change.returned': ['mergeNext'],
+  'change.closed': ['mergeNext'],
+  'change.merged': ['mergeNext', 'publishTrunk'],
+  'trunk.published': ['concludeTrunk'],
 } as const satisfies Routes;
 
 type TaskName = (typeof flow)[keyof typeof flow][number];
 
+export type FlowParts = ReviewParts & { readonly settings: RunSettings };
+
 /** The verb of each task. Each looks at the state that it finds, so a job that is run twice does nothing the second time. */
-export function tasks({ request, engine }: Database, settings: RunSettings): Readonly<Record<TaskName, Task>> {
+export function tasks(parts: FlowParts): Readonly<Record<TaskName, Task>> {
+  const { request, engine } = parts.database;
+  const { settings } = parts;
   return {
     cancelSpec: onSubject(request, cancelSpecOf),
     cancelTickets: onSubject(request, cancelTicketsOf),
     queueRun: onSubject(engine, (tx, ticketId) => queueRun(tx, ticketId, settings)),
+    queueRunsOfTrunk: onSubject(engine, (tx, trunkId) => queueRunsOfTrunk(tx, trunkId, settings)),
     reorderRuns: onSubject(engine, reorderRuns),
     withdrawRuns: onSubject(engine, withdrawRuns),
-    acceptRun: onSubject(engine, acceptRun),
+    prepareTrunk: job => prepareTrunk(parts, job.tenantId, job.subject.id),
+    takeSubmission: bySubjectType({
+      ticket: job => reviewSubmission(parts, job.tenantId, job.subject.id),
+      conflict: job => reviewSubmission(parts, job.tenantId, job.subject.id),
+      review: onSubject(engine, (tx, runId) => judgeReview(tx, runId, settings)),
+    }),
+    giveUp: bySubjectType({
+      review: job => engine(scopeOf(job), tx => giveUpReview(tx, said(job, 'subject'), said(job, 'reason'))),
+      conflict: job => engine(scopeOf(job), tx => giveUpConflict(tx, said(job, 'subject'), said(job, 'reason'))),
+    }),
+    dropReviews: onSubject(engine, dropReviews),
+    openChange: onSubject(engine, openChange),
+    takeBackWork: onSubject(engine, (tx, reviewId) => takeBackWork(tx, reviewId, settings)),
+    closeChange: onSubject(engine, closeChange),
+    mergeNext: job => mergeNext(parts, job.tenantId, said(job, 'trunkId')),
+    publishTrunk: job => publishTrunk(parts, job.tenantId, said(job, 'trunkId')),
+    concludeEpic: onSubject(request, concludeEpic),
+    concludeTrunk: onSubject(request, concludeTrunk),
+    publishTrunkOfTicket: job => publishTrunkOfTicket(parts, job.tenantId, job.subject.id),
   };
 }
 
+/** What the sweep looks for, in case a job was lost: rows on which an event should have acted long ago. */
+export function nets(parts: FlowParts): readonly Net[] {
+  const { settings } = parts;
+  const engine = (verb: (tx: Tx, id: string) => Promise<unknown>): Net['mend'] => {
+    return (tenantId, id) => parts.database.engine({ tenantId, actor: 'sweep' }, tx => verb(tx, id));
+  };
+  return [
+    { find: trunksInPreparation, mend: (tenantId, id) => prepareTrunk(parts, tenantId, id) },
+    { find: submissionsWithoutReview, mend: (tenantId, id) => reviewSubmission(parts, tenantId, id) },
+    { find: evidenceWithoutVerdict, mend: engine((tx, id) => judgeReview(tx, id, settings)) },
+    { find: reviewsWithoutRun, mend: engine((tx, id) => giveUpReview(tx, id, 'its run is gone')) },
+    { find: trunksToMerge, mend: (tenantId, id) => mergeNext(parts, tenantId, id) },
+    { find: conflictsWithoutRun, mend: engine((tx, id) => resolveAgain(tx, id, settings)) },
+    { find: trunksToPublish, mend: (tenantId, id) => publishTrunk(parts, tenantId, id) },
+  ];
+}
+
+/** A run is about many things: what follows from its end depends on which. */
+function bySubjectType(tasks: Readonly<Record<string, Task>>): Task {
+  return async job => tasks[said(job, 'subjectType')]?.(job);
+}
+
+function scopeOf({ tenantId }: FlowJob): { tenantId: string; actor: string } {
+  return { tenantId, actor: 'flow' };
+}
+
+function said({ type, payload }: FlowJob, field: string): string {
+  const value = payload?.[field];
+  if (typeof value !== 'string') throw new Error(`the event ${type} does not say its ${field}`);
+  return value;
+}
 /** Events that start nothing: they are there to be seen. A test checks that every type is here or above. */
 export const endings: readonly EventType[] = [
   'project.created',
@@ -45,22 +141,39 @@ export const endings: readonly EventType[] = [
   'session.approved',
   'session.rejected',
   'session.building',
+  'session.completed',
   'spec.generated',
   'spec.executing',
+  'spec.completed',
   'spec.cancelled',
   'tickets.generated',
   'ticket.created',
   'ticket.claimed',
   'ticket.running',
   'ticket.verifying',
+  'ticket.merging',
   'ticket.completed',
-  'ticket.failed',
+  'epic.running',
+  'epic.failed',
+  'epic.cancelled',
   'run.queued',
   'run.leased',
   'run.started',
   'run.reported',
   'run.accepted',
+  'run.returned',
   'run.failed',
   'run.lost',
   'run.cancelled',
+  'trunk.refused',
+  'trunk.stalled',
+  'review.opened',
+  'review.failed',
+  'review.inconclusive',
+  'change.flagged',
+  'change.approved',
+  'change.rejected',
+  'result.submitted',
+  'result.validated',
+  'result.rejected',
 ];

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from './config.ts';
 import { othersAreConnected, resolveDatabase } from './db/connect.ts';
@@ -8,14 +8,16 @@ import { createJobs } from './db/jobs.ts';
 import { createListener } from './db/listen.ts';
 import { migrate } from './db/migrate.ts';
 import { createSequencer } from './db/sequencer.ts';
-import { flow, tasks } from './flow.ts';
+import { flow, nets, tasks } from './flow.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
-import { systemClock } from './kernel/clock.ts';
+import { type Clock, systemClock } from './kernel/clock.ts';
 import { Fault } from './kernel/fault.ts';
 import type { Log } from './kernel/log.ts';
 import { createFolderBlobs } from './providers/blobs/folder.ts';
-import { createClaimDesk, createNets, createSweep, type RunSettings } from './stages/runs/index.ts';
+import { createGitUpstream } from './providers/forges/git/index.ts';
+import { createDepot, type Depot, type Upstream } from './support/repositories/index.ts';
+import { type BlobStore, createClaimDesk, createNets, createSweep, type RunSettings } from './stages/runs/index.ts';
 import { bootstrapAccess, createToken, revokeToken } from './support/access/index.ts';
 
 export interface RunningServer {
@@ -25,6 +27,8 @@ export interface RunningServer {
   readonly database: { readonly kind: 'embedded' | 'server'; readonly version: string };
   /** A token for a worker in this process, for a day: a start makes its own. */
   mintWorkerToken(): Promise<string>;
+  /** A token with which the commands of this machine find this server, for a day too. */
+  mintLocalToken(): Promise<string>;
   /** Answers no new request, ends the loops, and stops the embedded database unless another server uses it. */
   stop(): Promise<void>;
 }
@@ -41,14 +45,16 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
   });
   const database = openDatabase({ appUrl: place.appUrl, engineUrl: place.engineUrl, routes: flow, clock, log });
   const runs = runSettings(settings);
+  const { blobs, depot, upstream } = await openStores(settings, clock);
+  const parts = { database, depot, upstream, blobs, settings: runs };
   const listener = createListener(place.engineUrl, clock, log);
   const desk = createClaimDesk({ database, listener, settings: runs, clock, log });
   const loops = [
     listener,
     createSequencer(database, clock, log),
-    createJobs({ database, tasks: tasks(database, runs), clock, log }),
+    createJobs({ database, tasks: tasks(parts), clock, log }),
     createSweep({ database, settings: runs, clock, log }),
-    createNets({ database, settings: runs, clock, log }),
+    createNets({ database, nets: nets(parts), settings: runs, clock, log }),
     desk,
   ];
   async function close(): Promise<void> {
@@ -62,36 +68,35 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
     // From its first moment this server is seen by others that stop: their connections are what keeps the database up.
     listener.start();
     await migrate(place.ownerUrl, place.names, log);
-    const blobs = await createFolderBlobs(join(settings.SKEP_HOME, 'blobs'), clock);
     const { tenantId, adminToken } = await bootstrapAccess(database);
     const checkReady = () => ping(database);
     const app = await createApp({
-      database,
+      ...parts,
       listener,
       desk,
-      blobs,
-      settings: runs,
       clock,
       log,
       version: await version(),
       checkReady,
     });
     const minted: string[] = [];
+    const mint = async (wanted: MintedToken): Promise<string> => {
+      const { token, secret } = await mintToken(database, tenantId, wanted);
+      minted.push(token.id);
+      return secret;
+    };
     const url = await listen(app, { host: settings.SKEP_HOST, port: settings.SKEP_PORT });
     for (const loop of loops) loop.start();
     return {
       url,
       adminToken,
       database: { kind: place.kind, version: place.version },
-      async mintWorkerToken() {
-        const { token, secret } = await mintWorkerToken(database, tenantId);
-        minted.push(token.id);
-        return secret;
-      },
+      mintWorkerToken: () => mint({ name: 'worker of skep start', role: 'worker' }),
+      mintLocalToken: () => mint({ name: 'commands of this machine', role: 'member' }),
       async stop() {
         try {
           await app.close();
-          for (const id of minted) await revokeWorkerToken(database, { tenantId, id });
+          for (const id of minted) await revokeMintedToken(database, { tenantId, id });
         } finally {
           await close();
         }
@@ -103,16 +108,31 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
   }
 }
 
-const workerTokenS = 86_400;
+/** What lies beside the database: bundles, Skep's copies of repositories, and the way to the users' own. */
+async function openStores(settings: Settings, clock: Clock): Promise<{ blobs: BlobStore; depot: Depot; upstream: Upstream }> {
+  const home = settings.SKEP_HOME;
+  const folder = join(home, 'depot');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return {
+    blobs: await createFolderBlobs(join(home, 'blobs'), clock),
+    depot: await createDepot({ folder, clock }),
+    upstream: await createGitUpstream({ folder, home, clock }),
+  };
+}
 
-function mintWorkerToken(database: Database, tenantId: string): ReturnType<typeof createToken> {
-  return database.request({ tenantId, actor: 'start' }, tx =>
-    createToken(tx, { name: 'worker of skep start', role: 'worker', expiresInS: workerTokenS }),
-  );
+interface MintedToken {
+  readonly name: string;
+  readonly role: 'worker' | 'member';
+}
+
+const mintedTokenS = 86_400;
+
+function mintToken(database: Database, tenantId: string, wanted: MintedToken): ReturnType<typeof createToken> {
+  return database.request({ tenantId, actor: 'start' }, tx => createToken(tx, { ...wanted, expiresInS: mintedTokenS }));
 }
 
 /** What a start has made for itself does not outlive it; after a crash it ends by its own time. */
-async function revokeWorkerToken(database: Database, { tenantId, id }: { tenantId: string; id: string }): Promise<void> {
+async function revokeMintedToken(database: Database, { tenantId, id }: { tenantId: string; id: string }): Promise<void> {
   await database.request({ tenantId, actor: 'start' }, tx => revokeToken(tx, id)).catch(() => {});
 }
 
@@ -127,6 +147,8 @@ function runSettings(settings: Settings): RunSettings {
     heartbeatMs: settings.SKEP_HEARTBEAT_MS,
     attemptsMax: settings.SKEP_ATTEMPTS_MAX,
     retryMs: settings.SKEP_RETRY_MS,
+    roundsMax: settings.SKEP_REVIEW_ROUNDS_MAX,
+    reviewTimeoutMs: settings.SKEP_REVIEW_TIMEOUT_MS,
     limits: {
       timeout_ms: settings.SKEP_RUN_TIMEOUT_MS,
       output_bytes_max: settings.SKEP_RUN_OUTPUT_BYTES_MAX,

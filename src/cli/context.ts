@@ -27,6 +27,13 @@ export interface Output {
   write(text: string | Uint8Array): void;
   readonly isTerminal: boolean;
   readonly hasColour: boolean;
+  /** Of the terminal as it is now; undefined where it does not tell. */
+  size?(): Size | undefined;
+}
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
 }
 
 export interface Input {
@@ -59,12 +66,43 @@ export interface RemoteOptions {
   readonly tokenFile?: string;
 }
 
-/** The context of a command that talks to a server. Throws Fault `invalid_config` for a bad URL or an unreadable token file. */
+/**
+ * The context of a command that talks to a server: the one that was named, else the one of this machine that has left its note.
+ * Throws Fault `invalid_config` for a bad URL or an unreadable token file.
+ */
 export async function connect(world: World, options: RemoteOptions): Promise<Context> {
-  const settings = await world.settings({ SKEP_SERVER: options.server, SKEP_TOKEN: givenToken(options) });
+  const { settings, token, isNamed } = await addressed(world, options);
+  const note = isNamed ? undefined : (await import('./server/note.ts')).readNote(settings.SKEP_HOME);
+  return contextAt(world, {
+    server: note?.url ?? settings.SKEP_SERVER,
+    token: token ?? note?.token,
+    json: options.json === true,
+  });
+}
+
+/** What was said of the server, by options and by the environment. */
+export async function addressed(world: World, options: RemoteOptions & { readonly home?: string }) {
+  const settings = await world.settings({
+    SKEP_SERVER: options.server,
+    SKEP_TOKEN: givenToken(options),
+    SKEP_HOME: options.home,
+  });
+  const wasTyped = [options.server, options.token, options.tokenFile].some(value => value !== undefined);
+  return { settings, token: settings.SKEP_TOKEN, isNamed: wasTyped || settings.SKEP_SERVER !== usualServer };
+}
+
+/** Who names this one names none: it is what stands for one that was not named. */
+const usualServer = 'http://127.0.0.1:8080';
+
+interface Address {
+  readonly server: string;
+  readonly token: string | undefined;
+  readonly json: boolean;
+}
+
+export async function contextAt(world: World, { server: given, token, json }: Address): Promise<Context> {
   const { createClient } = await import('../client/index.ts');
-  const server = settings.SKEP_SERVER.replace(/\/+$/, '');
-  const token = settings.SKEP_TOKEN;
+  const server = given.replace(/\/+$/, '');
   const { out, err, clock } = world;
   return {
     out,
@@ -73,9 +111,9 @@ export async function connect(world: World, options: RemoteOptions): Promise<Con
     server,
     token,
     client: createClient({ server, token, clock }),
-    json: options.json === true,
+    json,
     isTerminal: world.input.isTerminal && err.isTerminal,
-    show: (document, text) => out.write(options.json === true ? `${JSON.stringify(document)}\n` : withNewline(text())),
+    show: (document, text) => out.write(json ? `${JSON.stringify(document)}\n` : withNewline(text())),
   };
 }
 

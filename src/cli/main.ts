@@ -34,6 +34,7 @@ function output(stream: WriteStream): Output {
     isTerminal,
     // Node asks NO_COLOR, FORCE_COLOR and TERM itself.
     hasColour: isTerminal && stream.hasColors(16),
+    size: () => (isTerminal && stream.columns > 0 ? { columns: stream.columns, rows: stream.rows } : undefined),
   };
 }
 

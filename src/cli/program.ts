@@ -12,6 +12,11 @@ interface Noun {
 /** In the order in which a newcomer meets them. Each is loaded when it is named, so that `skep --help` loads none. */
 const nouns: readonly Noun[] = [
   {
+    name: 'build',
+    summary: 'a repository and a spec card in, merged work out',
+    load: async w => (await import('./build/run.ts')).buildCommand(w),
+  },
+  {
     name: 'start',
     summary: 'server and one worker on this machine',
     load: async w => (await import('./start/run.ts')).startCommand(w),

@@ -11,12 +11,23 @@ interface Issue {
 /** Thrown by a command that Ctrl-C has ended in good order. Exit code 130, and nothing is printed. */
 export class Interrupted extends Error {}
 
+/** Thrown by a command that has said itself what came of it. Nothing more is printed. */
+export class Concluded extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super();
+    this.exitCode = exitCode;
+  }
+}
+
 /** Prints why a command failed and returns its exit code. The one place where a fault becomes an exit code. */
 export function reportFailure(error: unknown, err: Output, json: boolean): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   // Help that was not asked for: `skep ticket` alone. It has been printed already.
   if (error instanceof CommanderError && error.code === 'commander.help') return 2;
   if (error instanceof Interrupted) return 130;
+  if (error instanceof Concluded) return error.exitCode;
   const fault = asFault(error);
   const hint = fault.hint ?? hints[fault.code];
   const facts = withoutKnown(fault.facts);

@@ -6,7 +6,7 @@ import { withDeadline } from './deadline.ts';
 
 export { faultOfAnswer, faultOfNetwork } from './answer.ts';
 export { backoffMs, retrying } from './retry.ts';
-export type { Client, ClientOptions, RequestOptions };
+export type { Access, Client, ClientOptions, RequestOptions };
 
 interface ClientOptions {
   /** Where the server is, such as http://127.0.0.1:8080; a path in front of /api is kept, a name and a password are not. */
@@ -36,10 +36,20 @@ interface Client {
    * names, `server_unavailable` where it does not answer in time, and the signal's reason when that is aborted.
    */
   request<T>(method: string, path: string, options: RequestOptions<T>): Promise<T>;
+  /** For a program that makes calls of its own, such as git. Throws where no token can be had. */
+  access(): Promise<Access>;
+}
+
+interface Access {
+  /** Such as http://127.0.0.1:8080: without a slash at its end, without a name and a password. */
+  readonly server: string;
+  /** What every call carries. A secret. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export function createClient({ server, token, clock }: ClientOptions): Client {
   const origin = withoutLogin(server).replace(/\/+$/, '');
+  const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
 
   async function request<T>(method: string, path: string, options: RequestOptions<T>): Promise<T> {
     const { signal, timeoutMs = 30_000 } = options;
@@ -47,7 +57,11 @@ export function createClient({ server, token, clock }: ClientOptions): Client {
     const url = `${origin}${path}${search(options.query)}`;
     return withDeadline({ clock, timeoutMs, signal }, async (limit): Promise<T> => {
       try {
-        const answer = await fetch(url, { ...message(method, options), headers: headersOf(token, options), signal: limit });
+        const answer = await fetch(url, {
+          ...message(method, options),
+          headers: { ...headersOf(options), ...authorization },
+          signal: limit,
+        });
         const text = await answer.text();
         if (!answer.ok) throw faultOfAnswer(answer, text);
         return parsed(options.schema, { method, path, content: contentOf(answer, text) });
@@ -58,7 +72,7 @@ export function createClient({ server, token, clock }: ClientOptions): Client {
     });
   }
 
-  return { request };
+  return { request, access: () => Promise.resolve({ server: origin, headers: authorization }) };
 }
 
 // Redirects are refused: the lease header and the body would follow to a host that was never named.
@@ -68,11 +82,10 @@ function message(method: string, { body, raw }: RequestOptions<unknown>): Reques
   return { method, redirect: 'error', ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
 }
 
-function headersOf(token: string | undefined, { body, raw, headers }: RequestOptions<unknown>): Record<string, string> {
+function headersOf({ body, raw, headers }: RequestOptions<unknown>): Record<string, string> {
   const type = raw?.type ?? (body === undefined ? undefined : 'application/json');
   return {
     ...(type === undefined ? {} : { 'content-type': type }),
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     ...headers,
   };
 }

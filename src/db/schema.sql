@@ -8,7 +8,7 @@ create table blobs (
   run_id uuid not null,
   created_at timestamp with time zone not null default now(),
   constraint blobs_pkey PRIMARY KEY (tenant_id, run_id, sha256),
-  constraint blobs_kind CHECK ((kind = 'bundle'::text)),
+  constraint blobs_kind CHECK ((kind = ANY (ARRAY['bundle'::text, 'merge'::text]))),
   constraint blobs_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
   constraint blobs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
   constraint blobs_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id)
@@ -19,6 +19,50 @@ create policy all_tenants on blobs to {engine} using (true) with check (true);
 create policy one_tenant on blobs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant select on blobs to {app};
 grant insert, select on blobs to {engine};
+
+create table changes (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  trunk_id uuid not null,
+  ticket_id text not null,
+  state text not null,
+  approval text not null,
+  approved_by text,
+  head_sha text not null,
+  base_sha text not null,
+  review_id uuid not null,
+  run_id uuid not null,
+  flags jsonb not null default '[]'::jsonb,
+  conflict_files jsonb not null default '[]'::jsonb,
+  conflict_base_sha text,
+  merge_sha text,
+  merge_blob text,
+  merge_number integer,
+  reason text,
+  created_at timestamp(3) with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  queued_at timestamp with time zone,
+  merged_at timestamp with time zone,
+  constraint changes_pkey PRIMARY KEY (id),
+  constraint changes_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint changes_tenant_id_ticket_id_key UNIQUE (tenant_id, ticket_id),
+  constraint a_merged_change_has_its_commit CHECK (((state = 'merged'::text) = ((merge_sha IS NOT NULL) AND (merged_at IS NOT NULL)))),
+  constraint changes_approval CHECK ((approval = ANY (ARRAY['not_needed'::text, 'needed'::text, 'given'::text]))),
+  constraint changes_state CHECK ((state = ANY (ARRAY['open'::text, 'queued'::text, 'merging'::text, 'merged'::text, 'conflict'::text, 'closed'::text]))),
+  constraint changes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint changes_tenant_id_review_id_fkey FOREIGN KEY (tenant_id, review_id) REFERENCES reviews(tenant_id, id),
+  constraint changes_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id),
+  constraint changes_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets(tenant_id, id),
+  constraint changes_tenant_id_trunk_id_fkey FOREIGN KEY (tenant_id, trunk_id) REFERENCES trunks(tenant_id, id)
+);
+CREATE INDEX changes_of_trunk ON changes USING btree (tenant_id, trunk_id, created_at DESC);
+CREATE INDEX changes_queued ON changes USING btree (tenant_id, trunk_id, queued_at, id) WHERE (state = 'queued'::text);
+alter table changes enable row level security;
+alter table changes force row level security;
+create policy all_tenants on changes to {engine} using (true) with check (true);
+create policy one_tenant on changes to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on changes to {app};
+grant insert, select, update on changes to {engine};
 
 create table event_sequencer (
   the_only boolean not null default true,
@@ -71,9 +115,14 @@ create table projects (
   agent jsonb,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
+  checks jsonb,
+  test_changes text not null default 'ask'::text,
+  red_base text not null default 'refuse'::text,
   constraint projects_pkey PRIMARY KEY (id),
   constraint projects_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint projects_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint projects_red_base CHECK ((red_base = ANY (ARRAY['refuse'::text, 'leave_out'::text]))),
+  constraint projects_test_changes CHECK ((test_changes = ANY (ARRAY['ask'::text, 'allow'::text]))),
   constraint projects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
 );
 alter table projects enable row level security;
@@ -82,6 +131,76 @@ create policy all_tenants on projects to {engine} using (true) with check (true)
 create policy one_tenant on projects to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant insert, select, update on projects to {app};
 grant select on projects to {engine};
+
+create table result_submissions (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  spec_id uuid not null,
+  version integer not null,
+  state text not null default 'submitted'::text,
+  proof text not null,
+  summary text not null,
+  evidence jsonb not null,
+  criteria jsonb not null,
+  submitted_by text not null,
+  reason text,
+  created_at timestamp with time zone not null default now(),
+  decided_at timestamp with time zone,
+  constraint result_submissions_pkey PRIMARY KEY (id),
+  constraint result_submissions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint result_submissions_tenant_id_spec_id_version_key UNIQUE (tenant_id, spec_id, version),
+  constraint a_decision_has_its_time CHECK (((state <> 'submitted'::text) = (decided_at IS NOT NULL))),
+  constraint result_submissions_proof CHECK ((proof = ANY (ARRAY['unproven'::text, 'proven'::text]))),
+  constraint result_submissions_state CHECK ((state = ANY (ARRAY['submitted'::text, 'validated'::text, 'rejected'::text]))),
+  constraint result_submissions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint result_submissions_tenant_id_spec_id_fkey FOREIGN KEY (tenant_id, spec_id) REFERENCES specs(tenant_id, id)
+);
+alter table result_submissions enable row level security;
+alter table result_submissions force row level security;
+create policy all_tenants on result_submissions to {engine} using (true) with check (true);
+create policy one_tenant on result_submissions to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select on result_submissions to {app};
+grant select on result_submissions to {engine};
+grant update (state, reason, decided_at) on result_submissions to {app};
+
+create table reviews (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  kind text not null,
+  trunk_id uuid not null,
+  ticket_id text,
+  run_id uuid,
+  round integer not null,
+  state text not null default 'pending'::text,
+  head_sha text not null,
+  base_sha text not null,
+  candidate_sha text not null,
+  checks jsonb not null default '[]'::jsonb,
+  flags jsonb not null default '[]'::jsonb,
+  reason text,
+  created_at timestamp(3) with time zone not null default now(),
+  ended_at timestamp with time zone,
+  constraint reviews_pkey PRIMARY KEY (id),
+  constraint reviews_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint reviews_tenant_id_trunk_id_run_id_head_sha_base_sha_round_key UNIQUE NULLS NOT DISTINCT (tenant_id, trunk_id, run_id, head_sha, base_sha, round),
+  constraint a_base_review_is_of_no_run CHECK ((((kind = 'base'::text) = (run_id IS NULL)) AND ((kind = 'base'::text) = (ticket_id IS NULL)))),
+  constraint a_final_review_has_its_time CHECK (((state = ANY (ARRAY['passed'::text, 'needs_work'::text, 'failed'::text, 'inconclusive'::text])) = (ended_at IS NOT NULL))),
+  constraint reviews_kind CHECK ((kind = ANY (ARRAY['base'::text, 'submission'::text, 'merge'::text]))),
+  constraint reviews_state CHECK ((state = ANY (ARRAY['pending'::text, 'running'::text, 'passed'::text, 'needs_work'::text, 'failed'::text, 'inconclusive'::text]))),
+  constraint reviews_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint reviews_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id),
+  constraint reviews_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets(tenant_id, id),
+  constraint reviews_tenant_id_trunk_id_fkey FOREIGN KEY (tenant_id, trunk_id) REFERENCES trunks(tenant_id, id)
+);
+CREATE INDEX reviews_of_ticket ON reviews USING btree (tenant_id, ticket_id, created_at DESC);
+CREATE INDEX reviews_of_trunk ON reviews USING btree (tenant_id, trunk_id, created_at DESC);
+CREATE INDEX reviews_pending ON reviews USING btree (created_at) WHERE (state = 'pending'::text);
+alter table reviews enable row level security;
+alter table reviews force row level security;
+create policy all_tenants on reviews to {engine} using (true) with check (true);
+create policy one_tenant on reviews to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant select on reviews to {app};
+grant insert, select, update on reviews to {engine};
 
 create table run_logs (
   tenant_id uuid not null,
@@ -123,6 +242,11 @@ create table runs (
   leased_at timestamp with time zone,
   started_at timestamp with time zone,
   ended_at timestamp with time zone,
+  ticket_id text,
+  ticket_status text,
+  task jsonb,
+  feedback jsonb,
+  resume_sha text,
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint a_failure_has_its_class CHECK (((state = 'failed'::text) = (failure_class IS NOT NULL))),
@@ -131,13 +255,16 @@ create table runs (
   constraint a_lease_is_whole CHECK (((state = ANY (ARRAY['leased'::text, 'starting'::text, 'working'::text])) = (lease_expires_at IS NOT NULL))),
   constraint runs_state CHECK ((state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'accepted'::text, 'returned'::text, 'failed'::text, 'lost'::text, 'parked'::text, 'cancelled'::text]))),
   constraint runs_subject_type CHECK ((subject_type = ANY (ARRAY['ticket'::text, 'spec_phase'::text, 'review'::text, 'conflict'::text, 'diagnosis'::text]))),
-  constraint runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  constraint runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint runs_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets(tenant_id, id)
 );
 CREATE UNIQUE INDEX one_live_run_a_subject ON runs USING btree (tenant_id, subject_type, subject_id) WHERE (state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'parked'::text]));
 CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
 CREATE INDEX runs_of_subject ON runs USING btree (tenant_id, subject_type, subject_id, attempt DESC);
 CREATE INDEX runs_of_tenant ON runs USING btree (tenant_id, created_at DESC, id);
+CREATE INDEX runs_of_ticket ON runs USING btree (tenant_id, ticket_id, created_at DESC) WHERE (ticket_id IS NOT NULL);
 CREATE INDEX runs_queue ON runs USING btree (tenant_id, priority DESC, chain DESC, created_at, id) WHERE (state = 'queued'::text);
+CREATE INDEX runs_queue_of_no_ticket ON runs USING btree (tenant_id, priority DESC, created_at, id) WHERE ((state = 'queued'::text) AND (ticket_id IS NULL));
 CREATE INDEX runs_submitted ON runs USING btree (leased_at) WHERE (state = 'submitted'::text);
 alter table runs set (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
 alter table runs enable row level security;
@@ -210,9 +337,11 @@ create table specs (
   card jsonb not null,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
+  on_result_found text not null default 'stop_all'::text,
   constraint specs_pkey PRIMARY KEY (id),
   constraint specs_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint specs_tenant_id_session_id_key UNIQUE (tenant_id, session_id),
+  constraint specs_on_result_found CHECK ((on_result_found = ANY (ARRAY['stop_all'::text, 'do_nothing'::text]))),
   constraint specs_phase CHECK ((phase = ANY (ARRAY['EXPLORE'::text, 'REQUIREMENTS'::text, 'DESIGN'::text, 'TASKS'::text, 'SYNC'::text, 'EXECUTE'::text, 'COMPLETE'::text]))),
   constraint specs_status CHECK ((status = ANY (ARRAY['draft'::text, 'executing_planning'::text, 'planning_complete'::text, 'executing_tasks'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
   constraint specs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
@@ -288,7 +417,7 @@ create table tickets (
   constraint completed_has_proof CHECK ((((status = 'completed'::text) AND (type <> 'epic'::text)) = (proof IS NOT NULL))),
   constraint epics_are_never_claimed CHECK (((type <> 'epic'::text) OR (status <> ALL (ARRAY['ready'::text, 'claimed'::text, 'verifying'::text, 'merging'::text])))),
   constraint tickets_id CHECK ((id ~ '^TKT-[0-9]{3,9}$'::text)),
-  constraint tickets_proof CHECK ((proof = 'unproven'::text)),
+  constraint tickets_proof CHECK ((proof = ANY (ARRAY['unproven'::text, 'proven'::text]))),
   constraint tickets_status CHECK ((status = ANY (ARRAY['pending'::text, 'blocked'::text, 'ready'::text, 'claimed'::text, 'running'::text, 'verifying'::text, 'merging'::text, 'completed'::text, 'waiting'::text, 'failed'::text, 'cancelled'::text]))),
   constraint tickets_type CHECK ((type = ANY (ARRAY['epic'::text, 'feature'::text, 'task'::text, 'bug'::text]))),
   constraint tickets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
@@ -333,6 +462,50 @@ grant insert, select on tokens to {app};
 grant insert, select on tokens to {engine};
 grant update (revoked_at) on tokens to {app};
 grant update (revoked_at) on tokens to {engine};
+
+create table trunks (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  project_id uuid not null,
+  spec_id uuid,
+  branch text not null,
+  state text not null default 'preparing'::text,
+  reason text,
+  hint text,
+  red_base text not null,
+  object_format text not null default 'sha1'::text,
+  base_sha text,
+  head_sha text,
+  merging_id uuid,
+  merge_count integer not null default 0,
+  published_sha text,
+  publish_error text,
+  publish_attempts integer not null default 0,
+  publish_due_at timestamp with time zone,
+  checks jsonb not null default '[]'::jsonb,
+  notes jsonb not null default '[]'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint trunks_pkey PRIMARY KEY (id),
+  constraint trunks_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint trunks_tenant_id_project_id_branch_key UNIQUE (tenant_id, project_id, branch),
+  constraint trunks_tenant_id_project_id_spec_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, project_id, spec_id),
+  constraint a_usable_trunk_has_a_head CHECK (((state = ANY (ARRAY['preparing'::text, 'refused'::text])) OR ((base_sha IS NOT NULL) AND (head_sha IS NOT NULL)))),
+  constraint trunks_object_format CHECK ((object_format = ANY (ARRAY['sha1'::text, 'sha256'::text]))),
+  constraint trunks_red_base CHECK ((red_base = ANY (ARRAY['refuse'::text, 'leave_out'::text]))),
+  constraint trunks_state CHECK ((state = ANY (ARRAY['preparing'::text, 'checking'::text, 'ready'::text, 'refused'::text]))),
+  constraint trunks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint trunks_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
+  constraint trunks_tenant_id_spec_id_fkey FOREIGN KEY (tenant_id, spec_id) REFERENCES specs(tenant_id, id)
+);
+CREATE INDEX trunks_preparing ON trunks USING btree (updated_at) WHERE (state = 'preparing'::text);
+CREATE INDEX trunks_to_publish ON trunks USING btree (publish_due_at) WHERE (publish_due_at IS NOT NULL);
+alter table trunks enable row level security;
+alter table trunks force row level security;
+create policy all_tenants on trunks to {engine} using (true) with check (true);
+create policy one_tenant on trunks to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on trunks to {app};
+grant insert, select, update on trunks to {engine};
 
 create sequence run_fences;
 grant usage on sequence run_fences to {engine};

@@ -9,16 +9,22 @@ const statementCountMin = 71;
 
 /** Planned by the app role alone; every other statement must suit the engine. */
 const appOnly = [
+  'close_results',
+  'decide_result',
   'delete_dependencies',
+  'explain_result',
   'hold_graph',
   'insert_dependencies',
   'insert_message',
   'insert_project',
+  'insert_result',
   'insert_session',
   'move_session',
   'move_spec',
   'put_spec',
   'session_for_update',
+  'set_on_result_found',
+  'spec_for_update',
   'take_numbers',
   'update_project',
 ];
@@ -86,6 +92,7 @@ describe(`the plans that carry the engine, on ${inject('postgres').version} with
     ['insert_run', 'runs_of_subject'],
     ['move_ticket', 'tickets_pkey'],
     ['hold_dependants', 'ticket_dependants'],
+    ['work_of_spec', 'tickets_of_spec'],
     ['events_after', 'events_of_(tenant|subject)|events_by_position'],
   ])('%s uses %s', async (name, index) => {
     const text = await planOf(name, 'force_generic_plan');

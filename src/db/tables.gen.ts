@@ -2,10 +2,13 @@
 
 export interface Tables {
   readonly blobs: BlobsTable;
+  readonly changes: ChangesTable;
   readonly event_sequencer: EventSequencerTable;
   readonly events: EventsTable;
   readonly migrations: MigrationsTable;
   readonly projects: ProjectsTable;
+  readonly result_submissions: ResultSubmissionsTable;
+  readonly reviews: ReviewsTable;
   readonly run_logs: RunLogsTable;
   readonly runs: RunsTable;
   readonly servers: ServersTable;
@@ -16,15 +19,41 @@ export interface Tables {
   readonly ticket_dependencies: TicketDependenciesTable;
   readonly tickets: TicketsTable;
   readonly tokens: TokensTable;
+  readonly trunks: TrunksTable;
 }
 
 interface BlobsTable {
   tenantId: string;
   sha256: string;
   size: number;
-  kind: 'bundle';
+  kind: 'bundle' | 'merge';
   runId: string;
   createdAt: Date;
+}
+
+interface ChangesTable {
+  id: string;
+  tenantId: string;
+  trunkId: string;
+  ticketId: string;
+  state: 'open' | 'queued' | 'merging' | 'merged' | 'conflict' | 'closed';
+  approval: 'not_needed' | 'needed' | 'given';
+  approvedBy: string | null;
+  headSha: string;
+  baseSha: string;
+  reviewId: string;
+  runId: string;
+  flags: unknown;
+  conflictFiles: unknown;
+  conflictBaseSha: string | null;
+  mergeSha: string | null;
+  mergeBlob: string | null;
+  mergeNumber: number | null;
+  reason: string | null;
+  createdAt: Date;
+  updatedAt: Date;
+  queuedAt: Date | null;
+  mergedAt: Date | null;
 }
 
 interface EventSequencerTable {
@@ -58,6 +87,44 @@ interface ProjectsTable {
   agent: unknown;
   createdAt: Date;
   updatedAt: Date;
+  checks: unknown;
+  testChanges: 'ask' | 'allow';
+  redBase: 'refuse' | 'leave_out';
+}
+
+interface ResultSubmissionsTable {
+  id: string;
+  tenantId: string;
+  specId: string;
+  version: number;
+  state: 'submitted' | 'validated' | 'rejected';
+  proof: 'unproven' | 'proven';
+  summary: string;
+  evidence: unknown;
+  criteria: unknown;
+  submittedBy: string;
+  reason: string | null;
+  createdAt: Date;
+  decidedAt: Date | null;
+}
+
+interface ReviewsTable {
+  id: string;
+  tenantId: string;
+  kind: 'base' | 'submission' | 'merge';
+  trunkId: string;
+  ticketId: string | null;
+  runId: string | null;
+  round: number;
+  state: 'pending' | 'running' | 'passed' | 'needs_work' | 'failed' | 'inconclusive';
+  headSha: string;
+  baseSha: string;
+  candidateSha: string;
+  checks: unknown;
+  flags: unknown;
+  reason: string | null;
+  createdAt: Date;
+  endedAt: Date | null;
 }
 
 interface RunLogsTable {
@@ -91,6 +158,11 @@ interface RunsTable {
   leasedAt: Date | null;
   startedAt: Date | null;
   endedAt: Date | null;
+  ticketId: string | null;
+  ticketStatus: string | null;
+  task: unknown;
+  feedback: unknown;
+  resumeSha: string | null;
 }
 
 interface ServersTable {
@@ -131,6 +203,7 @@ interface SpecsTable {
   card: unknown;
   createdAt: Date;
   updatedAt: Date;
+  onResultFound: 'stop_all' | 'do_nothing';
 }
 
 interface TenantsTable {
@@ -159,7 +232,7 @@ interface TicketsTable {
   acceptanceCriteria: unknown;
   status: 'pending' | 'blocked' | 'ready' | 'claimed' | 'running' | 'verifying' | 'merging' | 'completed' | 'waiting' | 'failed' | 'cancelled';
   statusReason: string | null;
-  proof: 'unproven' | null;
+  proof: 'unproven' | 'proven' | null;
   parentId: string | null;
   priority: number;
   chain: number;
@@ -181,4 +254,29 @@ interface TokensTable {
   createdAt: Date;
   expiresAt: Date | null;
   revokedAt: Date | null;
+}
+
+interface TrunksTable {
+  id: string;
+  tenantId: string;
+  projectId: string;
+  specId: string | null;
+  branch: string;
+  state: 'preparing' | 'checking' | 'ready' | 'refused';
+  reason: string | null;
+  hint: string | null;
+  redBase: 'refuse' | 'leave_out';
+  objectFormat: 'sha1' | 'sha256';
+  baseSha: string | null;
+  headSha: string | null;
+  mergingId: string | null;
+  mergeCount: number;
+  publishedSha: string | null;
+  publishError: string | null;
+  publishAttempts: number;
+  publishDueAt: Date | null;
+  checks: unknown;
+  notes: unknown;
+  createdAt: Date;
+  updatedAt: Date;
 }

@@ -19,7 +19,7 @@ const tablesOfNoTenant = ['event_sequencer', 'migrations', 'servers'];
 const a = 'aaaaaaaa-0000-4000-8000-000000000000';
 const b = 'bbbbbbbb-0000-4000-8000-000000000000';
 
-/** The same shape for each tenant; :t is its id, also that of its project, session, spec and run. */
+/** The same shape for each tenant; :t is its id, also that of its project, session, spec, run, trunk and the like. */
 const rowsOfTenant = `
   insert into tenants (id, name) values (:t, :t);
   insert into tokens (id, tenant_id, name, role, secret_hash) values (:t, :t, 'n', 'admin', decode(md5(:t), 'hex'));
@@ -35,7 +35,14 @@ const rowsOfTenant = `
   insert into ticket_dependencies (tenant_id, ticket_id, needs_id) values (:t, 'TKT-002', 'TKT-001');
   insert into runs (id, tenant_id, subject_type, subject_id, attempt, state) values (:t, :t, 'ticket', 'TKT-001', 1, 'queued');
   insert into run_logs (tenant_id, run_id, chunk_offset, bytes) values (:t, :t, 0, 'secret');
-  insert into blobs (tenant_id, sha256, size, kind, run_id) values (:t, repeat('0', 64), 1, 'bundle', :t);`;
+  insert into blobs (tenant_id, sha256, size, kind, run_id) values (:t, repeat('0', 64), 1, 'bundle', :t);
+  insert into trunks (id, tenant_id, project_id, spec_id, branch, red_base) values (:t, :t, :t, :t, 'skep/secret', 'refuse');
+  insert into reviews (id, tenant_id, kind, trunk_id, ticket_id, run_id, round, head_sha, base_sha, candidate_sha)
+    values (:t, :t, 'submission', :t, 'TKT-001', :t, 1, 'h', 'b', 'c');
+  insert into changes (id, tenant_id, trunk_id, ticket_id, state, approval, head_sha, base_sha, review_id, run_id)
+    values (:t, :t, :t, 'TKT-001', 'open', 'not_needed', 'h', 'b', :t, :t);
+  insert into result_submissions (id, tenant_id, spec_id, version, proof, summary, evidence, criteria, submitted_by)
+    values (:t, :t, :t, 1, 'unproven', 'secret', '{}', '[]', 'a');`;
 
 let place: TestDatabase;
 let app: pg.Client;
@@ -58,7 +65,7 @@ describe('what the fixture covers', () => {
   test('a row of each tenant in every table of the schema', async () => {
     const all = (await query<{ name: string }>(place.superuserUrl, listTables)).map(row => row.name);
     expect(all).toEqual([...tables.map(table => table.name), ...tablesOfNoTenant].sort());
-    expect(all.length).toBeGreaterThanOrEqual(15);
+    expect(all.length).toBeGreaterThanOrEqual(19);
     for (const { name, tenantColumn } of tables) {
       const rows = await query<{ tenant: string }>(place.superuserUrl, `select distinct ${tenantColumn} as tenant from ${name}`);
       expect([name, rows.map(row => row.tenant).sort()]).toEqual([name, [a, b]]);

@@ -2,12 +2,17 @@ import helmet from '@fastify/helmet';
 import fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Database } from '../db/database.ts';
 import type { Listener } from '../db/listen.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
-import type { BlobStore, ClaimDesk, RunSettings } from '../stages/runs/index.ts';
+import type { ClaimDesk, RunSettings } from '../stages/runs/index.ts';
+import { resultRoutes } from '../stages/changes/conclude/routes.ts';
+import { repositoryRoutes } from '../stages/changes/repository/routes.ts';
+import { changeRoutes } from '../stages/changes/routes.ts';
+import { trunkRoutes } from '../stages/changes/trunks/routes.ts';
+import type { ReviewParts } from '../stages/reviews/index.ts';
+import { reviewRoutes } from '../stages/reviews/routes.ts';
 import { progressRoutes } from '../observers/progress/routes.ts';
 import { protocolRoutes } from '../stages/runs/protocol/routes.ts';
 import { runRoutes } from '../stages/runs/routes.ts';
@@ -24,11 +29,9 @@ import { describeApi } from './openapi.ts';
 import type { Api } from './route.ts';
 import { compileValidator } from './validate.ts';
 
-export interface AppParts {
-  readonly database: Database;
+export interface AppParts extends ReviewParts {
   readonly listener: Listener;
   readonly desk: ClaimDesk;
-  readonly blobs: BlobStore;
   readonly settings: RunSettings;
   readonly clock: Clock;
   readonly log: Log;
@@ -85,6 +88,11 @@ function registerApi(api: Api, parts: AppParts): void {
   progressRoutes(api, parts.database);
   ticketRoutes(api, parts.database);
   runRoutes(api, parts);
+  reviewRoutes(api, parts.database);
+  changeRoutes(api, parts);
+  trunkRoutes(api, parts);
+  repositoryRoutes(api, parts);
+  resultRoutes(api, parts.database);
   protocolRoutes(api, parts);
   eventRoutes(api, parts.database);
 }

@@ -15,9 +15,12 @@ export interface Agent {
 export interface AgentContext {
   readonly sandbox: Sandbox;
   readonly settings: AgentSettings;
-  /** The ticket as JSON; also readable in the sandbox at SKEP_TICKET. */
+  /** The ticket as JSON, with what was wrong with the last attempt and with the merge that is to be resolved. */
   readonly task: string;
-  /** What the agent may know of its run: SKEP_TICKET, SKEP_TICKET_ID, SKEP_RUN_ID, SKEP_ATTEMPT. */
+  /**
+   * What the agent may know of its run: SKEP_TICKET_ID, SKEP_RUN_ID, SKEP_ATTEMPT; SKEP_TICKET, a file of the ticket; where there
+   * is some, SKEP_FEEDBACK, a file of text; in a merge SKEP_CONFLICT, the files with conflicts, one a line.
+   */
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly outputBytesMax: number;

@@ -195,7 +195,7 @@ describe('a worker', () => {
     const claims = server.requests.filter(({ path, status }) => path === '/api/claim' && status === 200);
     expect([claims.length, changes('going_on')]).toEqual([3, 0]);
     expect(worker.changes.find(({ kind }) => kind === 'holding_back')).toMatchObject({
-      why: "There is no /nonexistent on the worker's machine",
+      why: 'The server does not serve the repository: The run has no repository',
     });
     const good = server.queue({ repository: quick() });
     await server.until(() => good.state === 'submitted');
@@ -257,7 +257,6 @@ describe('a ticket run by hand', () => {
       log: silentLog,
       random: () => 0.5,
       folder,
-      home: folder,
       name: 'hand',
       agents: [createExecAgent()],
     };

@@ -25,8 +25,6 @@ export interface WorkerOptions {
   readonly agents: readonly Agent[];
   /** For copies of repositories and the files of runs; workers of one machine may share it. */
   readonly folder: string;
-  /** SKEP_HOME: nothing below it is taken for a user's repository. */
-  readonly home: string;
   readonly clock: Clock;
   readonly log: Log;
   /** Chance, 0 ≤ x < 1. */
@@ -54,6 +52,9 @@ export interface Worker {
   /** Resolves when the worker has stopped; rejects with the Fault that ended it, such as `unauthenticated`. */
   readonly ended: Promise<void>;
 }
+
+/** Runs that are no tickets and need no agent of a kind, or one beside it. */
+const besideTickets = ['checks', 'conflicts'];
 
 const claimWaitMs = 20_000;
 /** Longest wait that a timer can hold. */
@@ -134,21 +135,22 @@ export async function runOnce(
 }
 
 async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools> {
-  const { sandboxes, folder, home, clock, log } = options;
+  const { sandboxes, folder, client, clock, random, log } = options;
   const probe = await sandboxes.probe();
   if (!probe.ok)
     throw new Fault('sandbox_unavailable', { message: `No sandbox can be made here: ${probe.why}`, hint: probe.hint });
   options.onChange?.({ kind: 'started', sandbox: { provider: sandboxes.name, isolation: probe.isolation, ...probe.facts } });
   const orphans = await sandboxes.reapOrphans();
   if (orphans > 0) log.warn({ orphans }, 'sandboxes that another worker had left were removed');
-  const repositories = await createRepositories({ folder: join(folder, 'repositories'), home, clock });
+  const repositories = await createRepositories({ folder: join(folder, 'repositories'), client, clock, random });
   const runFolder = join(folder, 'runs');
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
-  return { ...options, protocol: workerProtocol(options.client), repositories, folder: runFolder };
+  return { ...options, protocol: workerProtocol(client), repositories, folder: runFolder };
 }
 
 function claimsOf(options: WorkerOptions, { protocol }: RunTools, signal: AbortSignal): Claims {
-  const request = { worker: options.name, capabilities: capabilitiesOf(options), waitMs: claimWaitMs };
+  const capabilities = [...capabilitiesOf(options), ...besideTickets];
+  const request = { worker: options.name, capabilities, waitMs: claimWaitMs };
   return createClaims({ ...options, protocol, request, signal, onTrouble: trouble => options.onChange?.(trouble) });
 }
 

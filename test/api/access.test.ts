@@ -193,6 +193,7 @@ describe("what is another tenant's", () => {
     const claimed = await call('POST', '/api/claim', { worker: 'w', wait_ms: 10_000 });
     const { run, ticket, lease } = claimed.body as Record<string, Record<string, string>>;
     const { body } = await call('GET', `/api/hitl/${session}`);
+    const result = await call('POST', `/api/specs/${String(body['spec_id'])}/results`, { summary: 'theirs' });
     theirs = {
       call,
       lease: String(lease?.['token']),
@@ -203,6 +204,7 @@ describe("what is another tenant's", () => {
         tickets: String(ticket?.['id']),
         runs: String(run?.['id']),
         tokens: token.id,
+        results: String(result.body['id']),
       },
     };
   });
@@ -214,6 +216,9 @@ describe("what is another tenant's", () => {
     '/start-build': { confirmed: true },
     'PATCH /api/projects/:id': { repository: 'https://example.invalid/x' },
     'PATCH /api/tickets/:id': { title: 'x' },
+    'PATCH /api/specs/:id': { on_result_found: 'do_nothing' },
+    'POST /api/specs/:id/results': { summary: 'x' },
+    '/validate': { valid: true },
     '/cancel': undefined,
   };
 
@@ -321,7 +326,7 @@ describe("what is another tenant's", () => {
 
   /** All that the other tenant has. */
   async function dump(): Promise<unknown> {
-    const tables = ['projects', 'sessions', 'specs', 'tickets', 'runs', 'tokens', 'events'];
+    const tables = ['projects', 'sessions', 'specs', 'tickets', 'runs', 'tokens', 'result_submissions', 'events'];
     const rows = tables.map(table =>
       query(
         api.superuserUrl,

@@ -9,8 +9,8 @@ export interface Ownerless {
 
 /**
  * Every row that is not over has a lease, a due time, a place in the queue, a job that waits, or waits on a named row that lives.
- * What waits for a person counts as owned: a session before its build, what a failed ticket (to be retried) holds up. A session
- * whose epic is completed waits for its result, which nobody submits until that stage exists.
+ * What waits for a person counts as owned: a session before its build, what a failed ticket (to be retried) holds up, a trunk that
+ * was refused, a change that was flagged, a result that was rejected.
  */
 export function ownerless(superuserUrl: string): Promise<Ownerless[]> {
   return query<Ownerless>(superuserUrl, text);
@@ -20,9 +20,9 @@ const live = `('queued', 'leased', 'starting', 'working', 'submitted', 'parked')
 
 /** A job of this task for this subject that will still be tried. */
 const job = (tasks: string, tenant: string, subject: string) => `exists (
-  select from graphile_worker._private_jobs j join graphile_worker._private_tasks k on k.id = j.task_id
-   where k.identifier in (${tasks}) and j.payload ->> 'tenantId' = ${tenant}::text and j.payload -> 'subject' ->> 'id' = ${subject}::text
-     and j.attempts < j.max_attempts)`;
+  select from graphile_worker._private_jobs gj join graphile_worker._private_tasks gt on gt.id = gj.task_id
+   where gt.identifier in (${tasks}) and gj.payload ->> 'tenantId' = ${tenant}::text and gj.payload -> 'subject' ->> 'id' = ${subject}::text
+     and gj.attempts < gj.max_attempts)`;
 
 const hasRun = (states: string) => `exists (
   select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id and r.state in ${states})`;
@@ -31,10 +31,27 @@ const needs = (which: string) => `exists (
   select from ticket_dependencies d join tickets n on n.tenant_id = d.tenant_id and n.id = d.needs_id
    where d.tenant_id = t.tenant_id and d.ticket_id = t.id and ${which})`;
 
+/** A job of this task whose event speaks of this trunk. */
+const jobOfTrunk = (tasks: string, tenant: string, trunk: string) => `exists (
+  select from graphile_worker._private_jobs gj join graphile_worker._private_tasks gt on gt.id = gj.task_id
+   where gt.identifier in (${tasks}) and gj.payload ->> 'tenantId' = ${tenant}::text
+     and (gj.payload -> 'payload' ->> 'trunkId' = ${trunk}::text or gj.payload -> 'subject' ->> 'id' = ${trunk}::text)
+     and gj.attempts < gj.max_attempts)`;
+
+const runAbout = (type: string, id: string) => `exists (
+  select from runs r where r.subject_type = '${type}' and r.subject_id = ${id}::text and r.state in ${live})`;
+
+const changeOf = (tenant: string, ticket: string, which: string) => `exists (
+  select from changes c where c.tenant_id = ${tenant} and c.ticket_id = ${ticket} and ${which})`;
+
 const text = `
   select 'session' as kind, s.id::text as id, s.state from sessions s
    where s.state = 'building' and not exists (
-     select from tickets t where t.tenant_id = s.tenant_id and t.session_id = s.id and t.type = 'epic' and t.status <> 'cancelled')
+     select from tickets t where t.tenant_id = s.tenant_id and t.session_id = s.id and t.type = 'epic'
+        and (t.status not in ('completed', 'cancelled') or ${job(`'concludeEpic'`, 't.tenant_id', 't.id')}))
+     and not exists (
+     select from specs p join result_submissions f on f.tenant_id = p.tenant_id and f.spec_id = p.id
+      where p.session_id = s.id and f.state in ('submitted', 'rejected'))
   union all
   select 'spec', p.id::text, p.status from specs p join sessions s on s.tenant_id = p.tenant_id and s.id = p.session_id
    where p.status not in ('completed', 'failed', 'cancelled')
@@ -43,6 +60,34 @@ const text = `
        when 'planning_complete' then s.state in ('clarifying', 'reviewing', 'approved')
        when 'executing_tasks' then s.state = 'building'
        else exists (select from runs r where r.tenant_id = p.tenant_id and r.subject_id = p.id::text and r.state in ${live}) end
+  union all
+  select 'result', f.id::text, f.state from result_submissions f join specs p on p.tenant_id = f.tenant_id and p.id = f.spec_id
+   where f.state = 'submitted' and p.status in ('completed', 'failed', 'cancelled')
+  union all
+  select 'trunk', k.id::text, k.state from trunks k
+   where not case k.state
+     when 'preparing' then ${jobOfTrunk(`'prepareTrunk'`, 'k.tenant_id', 'k.id')}
+     when 'checking' then exists (select from reviews v where v.trunk_id = k.id and v.kind = 'base' and v.state = 'pending')
+     when 'ready' then k.publish_due_at is not null or k.head_sha is not distinct from k.published_sha or k.head_sha = k.base_sha
+       or (select p.repository from projects p where p.id = k.project_id) is null
+       or ${jobOfTrunk(`'publishTrunk'`, 'k.tenant_id', 'k.id')}
+       or exists (select from tickets t where t.tenant_id = k.tenant_id and t.project_id = k.project_id and t.type <> 'epic'
+            and t.spec_id is not distinct from k.spec_id and (t.status in ('ready', 'claimed', 'running', 'verifying', 'merging')
+              or ${job(`'publishTrunkOfTicket'`, 't.tenant_id', 't.id')}))
+     else true end
+  union all
+  select 'review', v.id::text, v.state from reviews v
+   where v.state in ('pending', 'running') and not ${runAbout('review', 'v.id')}
+     and not ${job(`'dropReviews'`, 'v.tenant_id', 'v.ticket_id')}
+     and not exists (select from runs r where r.subject_type = 'review' and r.subject_id = v.id::text
+                        and ${job(`'giveUp'`, 'r.tenant_id', 'r.id')})
+  union all
+  select 'change', c.id::text, c.state from changes c join trunks k on k.tenant_id = c.tenant_id and k.id = c.trunk_id
+   where c.state in ('queued', 'merging', 'conflict') and not ${job(`'closeChange'`, 'c.tenant_id', 'c.ticket_id')}
+     and not case c.state
+       when 'conflict' then ${runAbout('conflict', 'c.id')} or ${jobOfTrunk(`'takeBackWork', 'openChange'`, 'k.tenant_id', 'k.id')}
+       else ${jobOfTrunk(`'mergeNext', 'takeBackWork', 'openChange'`, 'k.tenant_id', 'k.id')}
+         or exists (select from reviews v where v.trunk_id = k.id and v.kind = 'merge' and v.state = 'pending') end
   union all
   select 'ticket', t.id, t.status from tickets t
    where t.status not in ('completed', 'failed', 'cancelled') and t.type = 'epic'
@@ -55,18 +100,26 @@ const text = `
      and not case t.status
        when 'blocked' then ${needs(`n.status <> 'completed'`)} and not ${needs(`n.status = 'cancelled'`)}
        when 'ready' then ${hasRun(`('queued')`)} or ${job(`'queueRun'`, 't.tenant_id', 't.id')}
+         or exists (select from trunks k where k.tenant_id = t.tenant_id and k.project_id = t.project_id
+               and k.spec_id is not distinct from t.spec_id
+               and (k.state <> 'ready' or ${jobOfTrunk(`'queueRunsOfTrunk'`, 'k.tenant_id', 'k.id')}))
        when 'claimed' then ${hasRun(`('leased', 'starting')`)}
        when 'running' then ${hasRun(`('working')`)}
        when 'verifying' then ${hasRun(`('submitted')`)}
-       when 'waiting' then ${hasRun(`('parked')`)}
+       when 'merging' then ${changeOf('t.tenant_id', 't.id', `c.state in ('queued', 'merging', 'conflict')`)} and ${hasRun(`('submitted')`)}
+       when 'waiting' then ${hasRun(`('parked')`)} or ${changeOf('t.tenant_id', 't.id', `c.state = 'open' and c.approval = 'needed'`)}
        else false end
   union all
-  select 'run', r.id::text, r.state from runs r left join tickets t on t.tenant_id = r.tenant_id and t.id = r.subject_id
+  select 'run', r.id::text, r.state from runs r left join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
    where r.state in ${live}
-     and not ${job(`'withdrawRuns'`, 'r.tenant_id', 'r.subject_id')}
+     and not (r.ticket_id is not null and ${job(`'withdrawRuns'`, 'r.tenant_id', 'r.ticket_id')})
      and not case
-       when r.state = 'queued' then r.due_at is not null and t.status = 'ready'
+       when r.state = 'queued' then r.due_at is not null and t.status is not distinct from r.ticket_status
+       when r.subject_type <> 'ticket' and r.state <> 'submitted' then r.lease_expires_at is not null
        when r.state in ('leased', 'starting') then r.lease_expires_at is not null and t.status = 'claimed'
        when r.state = 'working' then r.lease_expires_at is not null and t.status = 'running'
-       when r.state = 'submitted' then ${job(`'acceptRun'`, 'r.tenant_id', 'r.id')}
+       when r.state = 'submitted' then ${job(`'takeSubmission'`, 'r.tenant_id', 'r.id')}
+         or exists (select from reviews v where v.run_id = r.id and (v.state in ('pending', 'running')
+              or ${job(`'openChange', 'takeBackWork'`, 'v.tenant_id', 'v.id')}))
+         or ${changeOf('r.tenant_id', 'r.ticket_id', `c.state in ('open', 'queued', 'merging', 'conflict')`)}
        else false end`;

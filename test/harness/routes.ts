@@ -4,19 +4,18 @@ import { createApp } from '../../src/http/app.ts';
 import type { GuardedRoute } from '../../src/http/route.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
-import { createFolderBlobs } from '../../src/providers/blobs/folder.ts';
 import { createClaimDesk } from '../../src/stages/runs/index.ts';
 import type { TestApi } from './server.ts';
+import { testSettings, testStores } from './stores.ts';
 
 /** The router's own table: of an application that is made like the real one and never listens. */
 export async function routesOf({ database, engineUrl, home }: TestApi): Promise<readonly GuardedRoute[]> {
   const listener = createListener(engineUrl, systemClock, silentLog);
-  const settings = { leaseMs: 15_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 0, limits: noLimits };
-  const parts = { database, listener, settings, clock: systemClock, log: silentLog };
+  const parts = { database, listener, settings: testSettings, clock: systemClock, log: silentLog };
   const app = await createApp({
     ...parts,
+    ...(await testStores(join(home, 'unused'))),
     desk: createClaimDesk(parts),
-    blobs: await createFolderBlobs(join(home, 'unused'), systemClock),
     version: 'test',
     checkReady: async () => {},
   });
@@ -25,13 +24,3 @@ export async function routesOf({ database, engineUrl, home }: TestApi): Promise<
   await app.close();
   return all;
 }
-
-const noLimits = {
-  timeout_ms: 1,
-  output_bytes_max: 1,
-  bundle_bytes_max: 1,
-  memory_bytes: 1,
-  process_count: 1,
-  cpu_count: 1,
-  tmp_bytes: 1,
-};

@@ -1,12 +1,17 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import type { z } from 'zod';
-import type { Agent } from '../../contract/projects.ts';
+import type { Agent, Check } from '../../contract/projects.ts';
+import type { Feedback } from '../../contract/reviews.ts';
 import { claim, claimed, complete, fail, heartbeat, runReport } from '../../contract/runs.ts';
 import type { RunLimits } from '../../contract/runs.ts';
+import { git, makeRepository } from './worker.ts';
 
 /**
  * The worker protocol in memory, as contract/ says it, for tests of the worker alone: it can go away, be slow and take leases
@@ -23,14 +28,30 @@ export interface ScriptedServer {
   comeBack(): Promise<void>;
   /** Answers all, or what is asked at `path`, with this status, as a proxy or a broken server does; undefined ends it. */
   answerWith(status: number | undefined, path?: RegExp): void;
+  /** Breaks the connection off after so many bytes of the next answer to what is asked at `path`. */
+  breakOff(path: RegExp, bytes: number): void;
   /** What is accepted as bearer token; 'secret' at first. */
   accept(token: string): void;
-  readonly requests: readonly { readonly method: string; readonly path: string; readonly status: number }[];
+  readonly requests: readonly Heard[];
   close(): Promise<void>;
 }
 
+interface Heard {
+  readonly method: string;
+  readonly path: string;
+  /** Of the answer; 0 where the connection was broken off. */
+  readonly status: number;
+}
+
 export interface QueuedTask {
-  readonly repository?: string | null;
+  readonly subject?: 'ticket' | 'review' | 'conflict' | 'diagnosis';
+  /** A repository of this machine, which is served; where it is absent, one with an empty commit. */
+  readonly repository?: string;
+  /** HEAD of the repository when absent. */
+  readonly commit?: string;
+  readonly merge?: string;
+  readonly checks?: readonly Check[];
+  readonly feedback?: Feedback;
   readonly agent?: Agent | null;
   readonly limits?: Partial<RunLimits>;
   readonly leaseMs?: number;
@@ -41,6 +62,8 @@ export interface QueuedTask {
 export interface QueuedRun {
   readonly id: string;
   readonly ticketId: string;
+  /** What the worker that claimed it offers. */
+  readonly capabilities: readonly string[];
   state: 'queued' | 'leased' | 'starting' | 'working' | 'submitted' | 'failed' | 'cancelled' | 'lost';
   readonly log: Buffer;
   readonly bundle: Buffer | undefined;
@@ -56,6 +79,8 @@ export interface QueuedRun {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 interface Held extends Mutable<QueuedRun> {
   task: QueuedTask;
+  repository: string;
+  commit: string;
   token: string | undefined;
   fence: number;
   expires: number;
@@ -65,6 +90,8 @@ interface Held extends Mutable<QueuedRun> {
 
 interface Reply {
   readonly status: number;
+  /** Sent as it is, instead of JSON. */
+  readonly raw?: { readonly type: string; readonly bytes: Buffer };
   readonly body?: object;
   readonly fault?: string;
 }
@@ -82,10 +109,11 @@ const lost: Reply = { status: 409, fault: 'lease_lost', body: { error: 'The leas
 
 export async function startScriptedServer(): Promise<ScriptedServer> {
   const runs = new Map<string, Held>();
-  const requests: { method: string; path: string; status: number }[] = [];
+  const requests: Heard[] = [];
   const watchers = new Set<() => void>();
   let token = 'secret';
   let forced: { readonly status: number; readonly path: RegExp } | undefined;
+  let breaking: { readonly path: RegExp; readonly bytes: number } | undefined;
   let server = createServer(handle);
   await listen(server, 0);
   const { port } = server.address() as AddressInfo;
@@ -110,14 +138,18 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     void answer(request, response)
       // The client has hung up in the middle of its body.
       .catch((): Reply => ({ status: 400 }))
-      .then(({ status, body, fault }) => {
-        requests.push({ method: request.method ?? '', path: request.url ?? '', status });
+      .then(({ status, body, raw, fault }) => {
+        const isBroken = breaking?.path.test(request.url ?? '') === true;
+        requests.push({ method: request.method ?? '', path: request.url ?? '', status: isBroken ? 0 : status });
         if (!response.destroyed) {
           response.writeHead(status, {
-            'content-type': 'application/json',
+            'content-type': raw?.type ?? 'application/json',
             ...(fault === undefined ? {} : { 'skep-fault': fault }),
           });
-          response.end(body === undefined ? undefined : JSON.stringify(body));
+          const content = raw?.bytes ?? (body === undefined ? undefined : JSON.stringify(body));
+          if (isBroken) response.write(content?.slice(0, breaking?.bytes) ?? '', () => response.destroy());
+          else response.end(content);
+          if (isBroken) breaking = undefined;
         }
         look();
       });
@@ -131,6 +163,8 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     }
     const url = new URL(request.url ?? '/', 'http://x');
     const lease = request.headers['skep-lease'];
+    const [, served] = /^\/api\/runs\/([^/]+)\/repository\//.exec(url.pathname) ?? [];
+    if (served !== undefined) return onRepository(held(served, lease, 'repository'), { request, url, bytes });
     const [, id = '', part] = /^\/api\/runs\/([^/]+)\/(\w+)$/.exec(url.pathname) ?? [];
     const call = `${request.method ?? ''} ${part ?? url.pathname}`;
     switch (call) {
@@ -165,7 +199,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     return undefined;
   }
 
-  async function onClaim({ wait_ms, ticket_id }: z.infer<typeof claim>, response: ServerResponse): Promise<Reply> {
+  async function onClaim({ wait_ms, ticket_id, capabilities }: z.infer<typeof claim>, response: ServerResponse): Promise<Reply> {
     const next = () => [...runs.values()].find(run => run.state === 'queued' && (ticket_id ?? run.ticketId) === run.ticketId);
     const timeout = AbortSignal.timeout(Math.max(1, wait_ms));
     timeout.addEventListener('abort', look);
@@ -174,6 +208,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     const run = next();
     if (run === undefined || response.destroyed) return { status: 204 };
     run.state = 'leased';
+    run.capabilities = capabilities;
     run.fence += 1;
     run.token = randomUUID();
     run.expires = Date.now() + (run.task.leaseMs ?? 15_000);
@@ -219,7 +254,9 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
           id,
           ticketId,
           task,
+          ...servedBy(task),
           state: 'queued',
+          capabilities: [],
           log: Buffer.alloc(0),
           bundle: undefined,
           result: undefined,
@@ -243,6 +280,9 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     async comeBack() {
       server = createServer(handle);
       await listen(server, port);
+    },
+    breakOff(path, bytes) {
+      breaking = { path, bytes };
     },
     answerWith(status, path = /^/) {
       forced = status === undefined ? undefined : { status, path };
@@ -275,19 +315,67 @@ function onBundle(run: Held | undefined, bytes: Buffer): Reply {
   return { status: 200, body: { blob: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } };
 }
 
+/** The two requests of git's smart HTTP. */
+function onRepository(
+  run: Held | undefined,
+  { request, url, bytes }: { request: IncomingMessage; url: URL; bytes: Buffer },
+): Reply {
+  if (run === undefined) return lost;
+  if (!existsSync(run.repository)) return { status: 404, fault: 'run_not_found', body: { error: 'The run has no repository' } };
+  const isListing = url.pathname.endsWith('/info/refs');
+  const input = request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes;
+  const { stdout } = spawnSync(
+    'git',
+    [
+      ...['-c', 'safe.directory=*', '-c', 'uploadpack.allowAnySHA1InWant=true', 'upload-pack', '--stateless-rpc'],
+      ...(isListing ? ['--http-backend-info-refs'] : []),
+      run.repository,
+    ],
+    {
+      input: isListing ? '' : input,
+      env: { PATH: process.env['PATH'], GIT_PROTOCOL: String(request.headers['git-protocol'] ?? '') },
+      stdio: ['pipe', 'pipe', 'ignore'],
+      maxBuffer: 2 ** 28,
+    },
+  );
+  const kind = isListing ? 'advertisement' : 'result';
+  const greeting = Buffer.from('001e# service=git-upload-pack\n0000');
+  const isNew = /version=2/.test(String(request.headers['git-protocol']));
+  const content = isListing && !isNew ? Buffer.concat([greeting, stdout]) : stdout;
+  return { status: 200, raw: { type: `application/x-git-upload-pack-${kind}`, bytes: content } };
+}
+
+/** What a run starts from. */
+function servedBy({ repository, commit }: QueuedTask): { repository: string; commit: string } {
+  const at = repository ?? emptyRepository();
+  if (commit !== undefined || !existsSync(at)) return { repository: at, commit: commit ?? '0'.repeat(40) };
+  return { repository: at, commit: git(at, 'rev-parse', 'HEAD') };
+}
+
+let empty: string | undefined;
+function emptyRepository(): string {
+  return (empty ??= makeRepository({}));
+}
+
+function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
 function claimOf(run: Held) {
-  const { task, id, ticketId, fence } = run;
+  const { task, id, ticketId, fence, commit, repository } = run;
+  const type = task.subject ?? 'ticket';
   const at = new Date(0).toISOString();
   const none = '00000000-0000-4000-8000-000000000000';
   const leaseMs = task.leaseMs ?? 15_000;
   const agent = task.agent === undefined ? { kind: 'exec', command: ['./agent.sh'] } : task.agent;
   return {
     run: {
-      ...{ id, subject_type: 'ticket', subject_id: ticketId, attempt: 1, state: run.state, worker: 'w', fence },
+      ...{ id, subject_type: type, subject_id: ticketId, ticket_id: ticketId, attempt: 1, state: run.state, worker: 'w', fence },
       ...{ lease_expires_at: at, failure_class: null, failure_message: null, result: null },
       ...{ created_at: at, leased_at: at, started_at: null, ended_at: null },
     },
-    subject: { type: 'ticket', id: ticketId },
+    subject: { type, id: ticketId },
     ticket: {
       ...{ id: ticketId, tenant_id: none, session_id: null, spec_id: null, project_id: none, type: 'task' },
       ...{ title: task.title ?? 'Add a file', description: 'as you like', acceptance_criteria: ['it is there'] },
@@ -295,9 +383,13 @@ function claimOf(run: Held) {
       ...{ assigned_vm: null, branch_name: null, pr_url: null, attempts: 1, created_at: at, updated_at: at },
     },
     lease: { token: run.token ?? '', fence, expires_at: at, lease_ms: leaseMs, heartbeat_ms: Math.floor(leaseMs / 3) },
-    project: { id: none, name: 'demo', repository: task.repository ?? null },
+    project: { id: uuidOf(repository), name: 'demo', repository: task.repository ?? null },
     agent,
     limits: { ...limits, ...task.limits },
+    task: {
+      ...{ commit, object_format: commit.length === 64 ? 'sha256' : 'sha1', merge: task.merge ?? null },
+      ...{ checks: task.checks ?? [], feedback: task.feedback ?? null },
+    },
   };
 }
 

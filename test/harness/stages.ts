@@ -2,7 +2,7 @@ import { Logger, runOnce } from 'graphile-worker';
 import type { SpecCardInput } from '../../contract/spec-card.ts';
 import { specCard } from '../../contract/spec-card.ts';
 import type { FlowJob, Tx } from '../../src/db/database.ts';
-import { tasks } from '../../src/flow.ts';
+import { type FlowParts, tasks } from '../../src/flow.ts';
 import { approveSession, openSession } from '../../src/stages/sessions/index.ts';
 import { handInCard } from '../../src/stages/specs/index.ts';
 import { openTicket } from '../../src/stages/tickets/index.ts';
@@ -13,12 +13,16 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { createProject } from '../../src/support/projects/verbs.ts';
 import { query, type TestDatabase, testDatabase } from './database.ts';
 import { ownerless, type Ownerless } from './ownerless.ts';
+import { tempFolder } from './process.ts';
+import { testSettings, testStores } from './stores.ts';
 
 /** The stages on a real database, with the jobs of the flow done when a test says so: no server, no loop, no waiting. */
 export interface Stages extends TestDatabase {
   readonly tenantId: string;
   readonly projectId: string;
   readonly settings: RunSettings;
+  /** What the flow works with: a real depot, real blobs and the real git, in a folder of the test's own. */
+  readonly parts: FlowParts;
   /** A transaction as a request makes it; of another tenant where one is given. */
   app<T>(body: (tx: Tx) => Promise<T>, tenantId?: string): Promise<T>;
   engine<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
@@ -39,39 +43,27 @@ export interface Stages extends TestDatabase {
   ownerless(): Promise<Ownerless[]>;
 }
 
-export const testSettings: RunSettings = {
-  leaseMs: 15_000,
-  heartbeatMs: 5_000,
-  attemptsMax: 3,
-  retryMs: 0,
-  limits: {
-    timeout_ms: 60_000,
-    output_bytes_max: 1_000,
-    bundle_bytes_max: 10_000,
-    memory_bytes: 1e9,
-    process_count: 64,
-    cpu_count: 1,
-    tmp_bytes: 1e9,
-  },
-};
+export { testSettings };
 
 export async function stagesForTests(settings: RunSettings = testSettings): Promise<Stages> {
   const place = await testDatabase();
   const { database } = place;
   const tenantId = await place.makeTenant('stages');
   const scope = { tenantId, actor: 'test' };
+  const parts = { database, settings, ...(await testStores(tempFolder())) };
   const sql = <Row extends object>(text: string, values: readonly unknown[] = []) => query<Row>(place.superuserUrl, text, values);
   const app: Stages['app'] = (body, tenant = tenantId) => database.request({ ...scope, tenantId: tenant }, body);
   const { id: projectId } = await app(tx => createProject(tx, { name: 'p', agent: { kind: 'exec', command: ['true'] } }));
   const open: Stages['open'] = async wanted => (await app(tx => openTicket(tx, { ...newTicket(projectId), ...wanted }))).id;
   const claim: Stages['claim'] = wish =>
     claimNext(database, { ...scope, worker: 'w', capabilities: ['agent:exec'], ...wish }, settings);
-  const drain = () => doJobs(place, settings);
+  const drain = () => doJobs(place, parts);
   return {
     ...place,
     tenantId,
     projectId,
     settings,
+    parts,
     app,
     engine: body => database.engine(scope, body),
     sql,
@@ -120,11 +112,11 @@ async function approvedSession(tx: Tx, projectId: string, card: SpecCardInput): 
   return id;
 }
 
-async function doJobs({ database, superuserUrl }: TestDatabase, settings: RunSettings): Promise<void> {
+async function doJobs({ superuserUrl }: TestDatabase, parts: FlowParts): Promise<void> {
   const taskList = Object.fromEntries(
-    Object.entries(tasks(database, settings)).map(([name, task]) => [name, (payload: unknown) => task(payload as FlowJob)]),
+    Object.entries(tasks(parts)).map(([name, task]) => [name, (payload: unknown) => task(payload as FlowJob)]),
   );
-  await runOnce({ pgPool: database.enginePool.raw, taskList, noHandleSignals: true, logger: new Logger(() => () => {}) });
+  await runOnce({ pgPool: parts.database.enginePool.raw, taskList, noHandleSignals: true, logger: new Logger(() => () => {}) });
   // The runner resolves before the word that a job is done has reached the database.
   while ((await query(superuserUrl, 'select from graphile_worker._private_jobs where locked_at is not null')).length > 0)
     await systemClock.sleep(2);

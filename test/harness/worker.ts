@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -11,7 +10,6 @@ import { createExecAgent } from '../../src/providers/agents/exec.ts';
 import { createBubblewrap } from '../../src/providers/sandboxes/bubblewrap/index.ts';
 import { createWorker } from '../../src/worker/index.ts';
 import type { Worker, WorkerChange, WorkerOptions } from '../../src/worker/index.ts';
-import type { ScriptedServer } from './scripted-server.ts';
 
 const folders: string[] = [];
 // Registered first, so it runs last: after the hooks that stop workers.
@@ -63,25 +61,13 @@ export function script(...lines: string[]): string {
   return `#!/bin/sh\n${lines.join('\n')}\n`;
 }
 
-/** One hash over every path, mode, time of change and content below `folder`. */
-export function fingerprint(folder: string): string {
-  const hash = createHash('sha256');
-  for (const name of (readdirSync(folder, { recursive: true }) as string[]).sort()) {
-    const path = join(folder, name);
-    const { mode, mtimeMs, nlink } = statSync(path);
-    hash.update(`${name} ${mode} ${mtimeMs} ${nlink}\n`);
-    if (statSync(path).isFile()) hash.update(readFileSync(path));
-  }
-  return hash.digest('hex');
-}
-
 export interface TestWorker extends Worker {
   readonly changes: readonly WorkerChange[];
   readonly folder: string;
 }
 
 export async function startWorker(
-  server: ScriptedServer,
+  server: { readonly url: string },
   options: Partial<WorkerOptions> & { token?: string } = {},
 ): Promise<TestWorker> {
   const changes: WorkerChange[] = [];
@@ -99,7 +85,6 @@ export async function startWorker(
     ...options,
     clock,
     folder,
-    home: folder,
   });
   await worker.start();
   return { ...worker, changes, folder };

@@ -5,20 +5,36 @@ import { faultOfAnswer } from '../../client/index.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Context } from '../context.ts';
 
+interface Following {
+  /** Ends it, at once. */
+  readonly signal?: AbortSignal;
+  /** Called each time when all that was stored has been given out. */
+  readonly onReady?: () => void;
+  /** Called when the connection is lost; by default a note on stderr. */
+  readonly onLost?: () => void;
+}
+
 /**
  * The events of the live socket without end. A lost connection is made again, beginning behind the last event that was given
  * out: none is lost and none comes twice. Throws when the first connection fails, when the token ends, when the cursor is bad.
  */
-export async function* followEvents(context: Context, first: string | undefined): AsyncGenerator<WireEvent> {
+export async function* followEvents(
+  context: Context,
+  first: string | undefined,
+  { signal, onReady, onLost = () => noteLoss(context) }: Following = {},
+): AsyncGenerator<WireEvent> {
   let after = first;
   let wasOpen = false;
-  for (let waitMs = retryFirstMs; ; waitMs = Math.min(waitMs * 2, retryLongestMs)) {
+  const isOver = (): boolean => signal?.aborted === true;
+  for (let waitMs = retryFirstMs; !isOver(); waitMs = Math.min(waitMs * 2, retryLongestMs)) {
     try {
-      for await (const frame of frames(context, after)) {
+      for await (const frame of frames(context, after, signal)) {
         wasOpen = true;
         waitMs = retryFirstMs;
-        if (frame.kind === 'ready') after = frame.cursor;
-        else {
+        if (frame.kind === 'ready') {
+          after = frame.cursor;
+          onReady?.();
+        } else {
           after = frame.event.cursor;
           yield frame.event;
         }
@@ -26,10 +42,15 @@ export async function* followEvents(context: Context, first: string | undefined)
     } catch (error) {
       if (!wasOpen || !isFault(error) || !error.kind.retry) throw error;
     }
+    if (isOver()) return;
     if (!wasOpen) throw unreachable(context.server, 'it closed the connection');
-    if (!context.json) context.err.write('The connection is lost; trying again\n');
-    await context.clock.sleep(waitMs);
+    onLost();
+    await context.clock.sleep(waitMs, signal);
   }
+}
+
+function noteLoss({ json, err }: Context): void {
+  if (!json) err.write('The connection is lost; trying again\n');
 }
 
 const retryFirstMs = 250;
@@ -38,7 +59,7 @@ const retryLongestMs = 5_000;
 const pingMs = 15_000;
 
 /** The frames of one connection, until it is closed. */
-async function* frames(context: Context, after: string | undefined): AsyncGenerator<LiveFrame> {
+async function* frames(context: Context, after: string | undefined, signal?: AbortSignal): AsyncGenerator<LiveFrame> {
   const { server, token, clock } = context;
   const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`;
   const socket = new WebSocket(`${server.replace(/^http/, 'ws')}/api/live${query}`, {
@@ -64,6 +85,9 @@ async function* frames(context: Context, after: string | undefined): AsyncGenera
   });
   socket.on('error', error => end(unreachable(server, error)));
   socket.on('close', code => end(faultOfClose(code)));
+  const onAbort = (): void => end();
+  signal?.addEventListener('abort', onAbort);
+  if (signal?.aborted === true) end();
   void watchPulse(socket, clock, ended.signal);
   try {
     while (inbox.length > 0 || !ended.signal.aborted) {
@@ -76,6 +100,7 @@ async function* frames(context: Context, after: string | undefined): AsyncGenera
     }
     if (failure !== undefined) throw failure;
   } finally {
+    signal?.removeEventListener('abort', onAbort);
     ended.abort();
     socket.terminate();
   }

@@ -1,8 +1,9 @@
 import type { Settings } from '../../config.ts';
 import { createLog } from '../../kernel/log.ts';
-import type { Log } from '../../kernel/log.ts';
 import type { StopSignal, World } from '../context.ts';
 import { Interrupted } from '../report.ts';
+import { launch } from './launch.ts';
+import type { Companion, Launched, StartCompanion } from './launch.ts';
 
 export interface ServeOptions {
   readonly json?: boolean;
@@ -11,20 +12,6 @@ export interface ServeOptions {
   readonly home?: string;
   readonly slots?: number;
 }
-
-/** What works beside the server in the same process. */
-export interface Companion {
-  readonly description: string;
-  /** Lets what runs end, at most `graceMs`. May be called again with less patience. */
-  stop(graceMs: number): Promise<void>;
-  /** Rejects when it cannot go on. */
-  readonly ended: Promise<void>;
-}
-
-/** Called when the server is ready. */
-export type StartCompanion = (at: { url: string; mintToken: () => Promise<string>; log: Log }) => Promise<Companion>;
-
-type Server = Awaited<ReturnType<typeof import('../../main.ts')['startServer']>>;
 
 /** A machine that is shut down waits no longer than this; a person may. */
 const graceMs: Readonly<Record<StopSignal, number>> = { SIGINT: Number.POSITIVE_INFINITY, SIGTERM: 60_000 };
@@ -48,13 +35,11 @@ export async function serve(
   // Listened to before the start: who presses Ctrl-C meanwhile gets a database that was stopped in good order.
   const stopRequested = world.stopRequested();
   const log = createLog(settings.SKEP_LOG_LEVEL);
-  const { startServer } = await import('../../main.ts');
-  const server = await startServer(settings, log);
+  const server = await launch(settings, { clock: world.clock, log, startCompanion });
   let signal: StopSignal;
   try {
-    const companion = await startCompanion?.({ url: server.url, mintToken: () => server.mintWorkerToken(), log });
-    announce(world, { server, companion, json: options.json === true });
-    signal = await untilAsked(world, { companion, stopRequested, json: options.json === true });
+    announce(world, server, options.json === true);
+    signal = await untilAsked(world, { companion: server.companion, stopRequested, json: options.json === true });
   } finally {
     await server.stop();
   }
@@ -82,13 +67,7 @@ async function untilAsked(world: World, { companion, stopRequested, json }: Runn
   }
 }
 
-interface Announced {
-  readonly server: Pick<Server, 'url' | 'adminToken' | 'database'>;
-  readonly companion: Companion | undefined;
-  readonly json: boolean;
-}
-
-function announce({ out }: World, { server: { url, adminToken, database }, companion, json }: Announced): void {
+function announce({ out }: World, { url, adminToken, database, companion }: Launched, json: boolean): void {
   if (json) {
     const token = adminToken === undefined ? {} : { admin_token: adminToken };
     out.write(`${JSON.stringify({ event: 'ready', url, database, ...token })}\n`);

@@ -30,5 +30,6 @@ export function createRenewingClient({ server, clock, mintToken }: Options): Cli
 
   return {
     request: async (method, path, options) => (await fresh()).request(method, path, options),
+    access: async () => (await fresh()).access(),
   };
 }

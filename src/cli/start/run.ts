@@ -1,19 +1,11 @@
 import type { Command } from 'commander';
-import { createClient } from '../../client/index.ts';
-import type { Settings } from '../../config.ts';
-import type { Clock } from '../../kernel/clock.ts';
-import { Fault } from '../../kernel/fault.ts';
-import { createLog } from '../../kernel/log.ts';
-import { createWorker } from '../../worker/index.ts';
-import type { WorkerChange } from '../../worker/index.ts';
 import { localCommand, whole } from '../command.ts';
 import type { World } from '../context.ts';
 import { withServerOptions } from '../server/run.ts';
 import { serve } from '../server/serve.ts';
-import type { ServeOptions, StartCompanion } from '../server/serve.ts';
+import type { ServeOptions } from '../server/serve.ts';
 import { asJson, asLine } from '../worker/lines.ts';
-import { workerParts } from '../worker/parts.ts';
-import { createRenewingClient } from './renewing-client.ts';
+import { prepareWorker } from './worker-beside.ts';
 
 export function startCommand(world: World): Command {
   const command = localCommand({
@@ -29,37 +21,4 @@ export function startCommand(world: World): Command {
         prepareWorker(settings, { clock: world.clock, onChange: change => world.out.write(`${say(change)}\n`) }),
       );
     });
-}
-
-interface Given {
-  readonly clock: Clock;
-  readonly onChange: (change: WorkerChange) => void;
-}
-
-/** Throws Fault `sandbox_unavailable` before anything is started: a server whose worker can do nothing helps nobody. */
-async function prepareWorker(settings: Settings, { clock, onChange }: Given): Promise<StartCompanion> {
-  const { sandboxes } = workerParts({
-    client: createClient({ server: settings.SKEP_SERVER, clock }),
-    home: settings.SKEP_HOME,
-    clock,
-    log: createLog(settings.SKEP_LOG_LEVEL),
-  });
-  const probe = await sandboxes.probe();
-  if (!probe.ok) {
-    throw new Fault('sandbox_unavailable', {
-      message: `No sandbox can be made here: ${probe.why}`,
-      hint: `${probe.hint}. Without a sandbox no agent is run; 'skep server' runs the server alone`,
-    });
-  }
-  return async ({ url, mintToken, log }) => {
-    const client = createRenewingClient({ server: url, mintToken, clock });
-    const slots = settings.SKEP_WORKER_SLOTS;
-    const worker = createWorker({ ...workerParts({ client, home: settings.SKEP_HOME, clock, log }), slots, onChange });
-    await worker.start();
-    return {
-      description: `up to ${slots} runs at once, in ${sandboxes.name} sandboxes`,
-      stop: graceMs => worker.stop({ graceMs }),
-      ended: worker.ended,
-    };
-  };
 }

@@ -64,14 +64,17 @@ export function asJson(change: WorkerChange): string {
 export function endText(end: RunEnd): string {
   switch (end.kind) {
     case 'submitted':
-      return printable(
-        `${end.result.summary || 'changes'} on ${end.result.branch ?? ''} at ${(end.result.head ?? '').slice(0, 12)}`,
-      );
+      return printable(`${end.result.summary || 'changes'}${place(end.result)}`);
     case 'failed':
       return `${end.failure.class}: ${printable(end.failure.message.trim())}`;
     default:
       return printable(end.reason.message);
   }
+}
+
+/** Where the work is; a review has none. */
+function place({ branch, head = '' }: { branch?: string | undefined; head?: string | undefined }): string {
+  return branch === undefined ? '' : ` on ${branch} at ${head.slice(0, 12)}`;
 }
 
 function endFields(end: RunEnd): object {

@@ -31,7 +31,6 @@ export function workerParts({
     sandboxes: createBubblewrap({ folder: join(home, 'sandboxes'), clock, log }),
     agents: [createExecAgent()],
     folder: join(home, 'worker'),
-    home,
     random: () => randomInt(0, 2 ** 32) / 2 ** 32,
     clock,
     log,

@@ -2,7 +2,7 @@ import type { EventType } from '../../../contract/events.ts';
 import type { Database, Scope, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { hashSecret } from '../../kernel/secret.ts';
-import { type RunRow, runById } from './runs.sql.ts';
+import { holdLease, type RunRow, runById } from './runs.sql.ts';
 
 type RunNews = { readonly type: EventType } & Readonly<Record<string, unknown>>;
 
@@ -22,6 +22,13 @@ export function fence(tenantId: string, { runId, token }: Holder): [string, stri
   return [tenantId, runId, hashSecret(token)];
 }
 
+/** The run of a live lease. Throws Fault `lease_lost`, `run_not_found`. */
+export async function holdRunLease(database: Database, { tenantId, holder }: HolderScope): Promise<RunRow> {
+  const [run] = await database.enginePool.query(holdLease, fence(tenantId, holder));
+  if (run === undefined) throw await lostLease(single(database, tenantId), holder);
+  return run;
+}
+
 /** Why a fenced write changed nothing. */
 export async function lostLease(tx: Pick<Tx, 'query' | 'tenantId'>, { runId }: Holder): Promise<Fault> {
   const [run] = await tx.query(runById, [tx.tenantId, runId]);
@@ -38,7 +45,14 @@ export function announceRun(tx: Tx, run: RunRow, { type, ...news }: RunNews): vo
   tx.announce({
     type,
     subject: { type: 'run', id: run.id },
-    payload: { subject: run.subjectId, attempt: run.attempt, state: run.state, ...news },
+    payload: {
+      subject: run.subjectId,
+      subjectType: run.subjectType,
+      ticketId: run.ticketId,
+      attempt: run.attempt,
+      state: run.state,
+      ...news,
+    },
   });
 }
 

@@ -1,8 +1,11 @@
 /** Runs: one attempt by one agent in one sandbox under one lease. Whatever an agent does is a run. */
-export { createClaimDesk, type ClaimDesk } from './queue/desk.ts';
-export type { BlobStore } from './blobs.ts';
-export { onSubject, queueRun, reorderRuns, withdrawRuns } from './queue/queue.ts';
-export { claimEvents } from './runs.sql.ts';
+export type { BlobStore, ReceivedBlob } from './blobs.ts';
+export { holdRunLease } from './holder.ts';
+export { taskOf } from './protocol/task.ts';
+export { type ClaimDesk, createClaimDesk } from './queue/desk.ts';
+export { finishingChain, onSubject, queueRun, queueRunsOfTrunk, queueSubject, reorderRuns, withdrawRuns } from './queue/queue.ts';
+export { createNets, createSweep, type Net } from './queue/sweep.ts';
+export { claimEvents, type RunRow } from './runs.sql.ts';
 export type { RunSettings } from './settings.ts';
-export { createNets, createSweep } from './queue/sweep.ts';
-export { acceptRun } from './verbs.ts';
+export { keepMergeBundle } from './uploads.ts';
+export { acceptRun, countReturns, getRun, holdSubmitted, returnRun, submittedRunOf } from './verbs.ts';

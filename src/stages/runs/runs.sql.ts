@@ -1,17 +1,30 @@
+import type { Check } from '../../../contract/projects.ts';
+import type { Feedback } from '../../../contract/reviews.ts';
 import type { RunResult } from '../../../contract/runs.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';
 import { ticketFollowsClaim } from '../tickets/index.ts';
 import type { RunState } from './model/run.ts';
 
-type Unseen = 'priority' | 'chain' | 'requires' | 'dueAt' | 'leaseTokenHash';
+type Unseen = 'priority' | 'chain' | 'requires' | 'dueAt' | 'leaseTokenHash' | 'ticketStatus';
 
 export interface RunRow extends Omit<Tables['runs'], Unseen> {
   result: RunResult | null;
+  task: StoredTask | null;
+  feedback: Feedback | null;
 }
 
-const columns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.attempt, r.state, r.worker, r.fence, r.lease_expires_at, r.sandbox,
-  r.failure_class, r.failure_message, r.result, r.created_at, r.leased_at, r.started_at, r.ended_at`;
+/** What the holder is to do, where the subject alone does not say it. */
+export interface StoredTask {
+  readonly projectId: string;
+  readonly objectFormat: 'sha1' | 'sha256';
+  readonly commit: string;
+  readonly merge?: string;
+  readonly checks?: Check[];
+}
+
+const columns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.ticket_id, r.attempt, r.state, r.worker, r.fence, r.lease_expires_at, r.sandbox,
+  r.failure_class, r.failure_message, r.result, r.task, r.feedback, r.resume_sha, r.created_at, r.leased_at, r.started_at, r.ended_at`;
 
 /**
  * The fence: every write of a holder is an update of a row of which this is true. The token is of one claim, so it cannot be
@@ -23,17 +36,27 @@ const leaseUntil = (ms: string) => `clock_timestamp() + make_interval(secs => ${
 
 /**
  * Takes the first due run that this worker can do: lease, fence, the ticket and both events, in one statement and so one commit.
- * The ticket's row is locked with the run's: one that is being cancelled or blocked right now is passed over.
+ * The ticket's row is locked with the run's: one that is being cancelled or blocked right now is passed over, as is one that has
+ * left the status in which this run makes sense. Runs of no ticket go first; there are few.
  * The CASE hides from the planner how few it would expect: it would sort the whole queue instead of walking it to the first.
  */
 export const claimRun = statement<RunRow>(
   'claim_run',
-  `with picked as materialized (
-     select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.subject_id
-      where r.tenant_id = $1 and r.state = 'queued' and r.subject_type = 'ticket' and t.status = 'ready'
-        and r.due_at <= clock_timestamp() and case when r.requires <@ $4::text[] then $6::text is null or r.subject_id = $6 end
+  `with of_no_ticket as materialized (
+     select r.id from runs r
+      where r.tenant_id = $1 and r.state = 'queued' and r.ticket_id is null and r.due_at <= clock_timestamp()
+        and r.requires <@ $4::text[] and $6::text is null
+      order by r.priority desc, r.created_at, r.id
+      limit 1 for no key update of r skip locked
+   ), of_ticket as materialized (
+     select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
+      where r.tenant_id = $1 and r.state = 'queued' and t.status = r.ticket_status and r.due_at <= clock_timestamp()
+        and case when r.requires <@ $4::text[] then $6::text is null or (r.ticket_id = $6 and r.subject_type = 'ticket') end
+        and not exists (select from of_no_ticket)
       order by r.priority desc, r.chain desc, r.created_at, r.id
       limit 1 for no key update of r, t skip locked
+   ), picked as (
+     select id from of_no_ticket union all select id from of_ticket
    ), claimed as (
      update runs r set state = 'leased', worker = $2, lease_token_hash = $3, fence = nextval('run_fences'),
             lease_expires_at = ${leaseUntil('$5')}, leased_at = clock_timestamp()
@@ -42,7 +65,8 @@ export const claimRun = statement<RunRow>(
    ), logged as (
      insert into events (tenant_id, type, subject_type, subject_id, actor, payload)
      select tenant_id, 'run.leased', 'run', id::text, 'worker:' || worker,
-            jsonb_build_object('subject', subject_id, 'attempt', attempt, 'fence', fence) from claimed
+            jsonb_build_object('subject', subject_id, 'subjectType', subject_type, 'ticketId', ticket_id, 'attempt', attempt, 'fence', fence)
+       from claimed
      union all
      select tenant_id, 'ticket.claimed', 'ticket', id, 'worker:' || $2, jsonb_build_object('status', 'claimed', 'attempts', attempts)
        from followed
@@ -114,9 +138,21 @@ export const loseRunRow = statement<RunRow>(
 export const insertRun = statement<RunRow>(
   'insert_run',
   `with queued as (
-     insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, priority, chain, requires, due_at)
-     select $1, $2, $3, 1 + coalesce(max(attempt), 0), 'queued', $4, $5, $6::text[], ${leaseUntil('$7')}
+     insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, ticket_id, ticket_status, priority, chain, requires, task, due_at)
+     select $1, $2, $3, 1 + coalesce(max(attempt), 0), 'queued', $4, $5, $6, $7, $8::text[], $9::jsonb, ${leaseUntil('$10')}
        from runs where tenant_id = $1 and subject_type = $2 and subject_id = $3
+     on conflict do nothing returning ${columns}
+   ), told as (select pg_notify('skep_runs', $1::text) from queued)
+   select queued.* from queued left join told on true`,
+);
+
+/** The next attempt at the subject of run $2, which is over: everything as it was. */
+export const requeueRunRow = statement<RunRow>(
+  'requeue_run',
+  `with queued as (
+     insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, ticket_id, ticket_status, priority, chain, requires, task, due_at)
+     select tenant_id, subject_type, subject_id, attempt + 1, 'queued', ticket_id, ticket_status, priority, chain, requires, task, ${leaseUntil('$3')}
+       from runs where tenant_id = $1 and id = $2
      on conflict do nothing returning ${columns}
    ), told as (select pg_notify('skep_runs', $1::text) from queued)
    select queued.* from queued left join told on true`,
@@ -130,10 +166,37 @@ export const reorderRunRows = statement<object>(
       and (r.priority, r.chain) <> (t.priority, t.chain)`,
 );
 
-export const lastRunOf = statement<{ state: RunState; failures: number }>(
-  'last_run_of',
-  `select state, (select count(*) from runs f where f.tenant_id = $1 and f.subject_type = $2 and f.subject_id = $3 and f.state = 'failed') as failures
-     from runs where tenant_id = $1 and subject_type = $2 and subject_id = $3 order by attempt desc limit 1`,
+/** What a trunk that has become ready lets go on, in the order in which it was made. */
+export const readyTicketsOfTrunk = statement<{ id: string }>(
+  'ready_tickets_of_trunk',
+  `select t.id from tickets t join trunks k on k.tenant_id = t.tenant_id and k.project_id = t.project_id and k.spec_id is not distinct from t.spec_id
+    where k.tenant_id = $1 and k.id = $2 and t.status = 'ready' order by t.number`,
+);
+
+/** How the last $4 runs of a subject ended, newest first. */
+export const lastRunsOf = statement<{ state: RunState }>(
+  'last_runs_of',
+  `select state from runs
+    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and state in ('failed', 'lost', 'submitted', 'returned', 'accepted')
+    order by attempt desc limit $4`,
+);
+
+/** The last attempt that was handed in and sent back: what it was told, and where the next one goes on. */
+export const lastReturnedRun = statement<{ feedback: Feedback | null; resumeSha: string | null }>(
+  'last_returned_run',
+  `select feedback, resume_sha from runs
+    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and state = 'returned' order by attempt desc limit 1`,
+);
+
+export const submittedRun = statement<RunRow>(
+  'submitted_run',
+  `select ${columns} from runs r where r.tenant_id = $1 and r.subject_type = 'ticket' and r.subject_id = $2 and r.state = 'submitted'`,
+);
+
+export const returnRunRow = statement<RunRow>(
+  'return_run',
+  `update runs r set state = 'returned', feedback = $3::jsonb, resume_sha = $4, ended_at = clock_timestamp()
+    where r.tenant_id = $1 and r.id = $2 and r.state = 'submitted' returning ${columns}`,
 );
 
 /**
@@ -143,8 +206,8 @@ export const lastRunOf = statement<{ state: RunState; failures: number }>(
 export const cancelRunsOfTicket = statement<RunRow>(
   'cancel_runs_of_ticket',
   `with stopped as materialized (
-     select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.subject_id
-      where t.tenant_id = $1 and t.id = $2 and t.status = any ($3::text[]) and r.subject_type = 'ticket'
+     select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
+      where t.tenant_id = $1 and t.id = $2 and t.status = any ($3::text[])
         and r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked')
         for no key update of r for share of t
    )
@@ -166,6 +229,8 @@ export const readyWithoutRun = statement<{ tenantId: string; id: string }>(
   'ready_without_run',
   `select t.tenant_id, t.id from tickets t
     where t.status = 'ready' and ${olderThan('t.updated_at')}
+      and not exists (select from trunks k where k.tenant_id = t.tenant_id and k.project_id = t.project_id
+                       and k.spec_id is not distinct from t.spec_id and k.state <> 'ready')
       and not exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id
                        and r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked'))
     order by t.updated_at limit 100`,
@@ -180,15 +245,6 @@ export const inWorkWithoutRun = statement<{ tenantId: string; id: string }>(
     order by t.updated_at limit 100`,
 );
 
-export const submittedAndLeft = statement<{ tenantId: string; id: string }>(
-  'submitted_and_left',
-  `select r.tenant_id, r.id from runs r
-    where r.state = 'submitted' and ${olderThan('r.leased_at')}
-      and not exists (select from events e where e.tenant_id = r.tenant_id and e.subject_id = r.id::text and e.type = 'run.submitted'
-                       and not ${olderThan('e.at')})
-    order by r.leased_at limit 100`,
-);
-
 /** Whether anything is due that somebody who waits could take. */
 export const anythingDue = statement<{ due: boolean }>(
   'anything_due',
@@ -201,7 +257,7 @@ export const runsFiltered = statement<RunRow>(
   'runs_filtered',
   `select ${columns} from runs r
     where r.tenant_id = $1 and ($3::text is null or r.state = $3)
-      and ($4::text is null or (r.subject_type = 'ticket' and r.subject_id = $4))
+      and ($4::text is null or r.ticket_id = $4)
       and ($5::timestamptz is null or (r.created_at, r.id) < ($5::timestamptz, $6::uuid))
     order by r.created_at desc, r.id desc limit $2`,
 );
@@ -227,7 +283,7 @@ export const logChunks = statement<{ chunkOffset: number; bytes: Buffer }>(
 
 export const insertBlob = statement<object>(
   'insert_blob',
-  `insert into blobs (tenant_id, run_id, sha256, size, kind) values ($1, $2, $3, $4, 'bundle') on conflict do nothing`,
+  `insert into blobs (tenant_id, run_id, sha256, size, kind) values ($1, $2, $3, $4, $5) on conflict do nothing`,
 );
 
 export const blobOfRun = statement<{ sha256: string; size: number }>(

@@ -6,4 +6,8 @@ export interface RunSettings extends AttemptPolicy {
   readonly leaseMs: number;
   readonly heartbeatMs: number;
   readonly limits: RunLimits;
+  /** How often the work on one ticket is sent back before it is failed. */
+  readonly roundsMax: number;
+  /** Wall clock of one round of checks; the other limits are those of all runs. */
+  readonly reviewTimeoutMs: number;
 }

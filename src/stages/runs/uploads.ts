@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Database, Scope, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
-import type { BlobStore } from './blobs.ts';
+import type { BlobStore, ReceivedBlob } from './blobs.ts';
 import { fence, type HolderScope, lostLease, single } from './holder.ts';
 import { holdLease, insertBlob, insertLogChunk, logChunks, logSize } from './runs.sql.ts';
 
@@ -67,7 +67,7 @@ export async function storeBundle(
     }
     await database.engine(scope, async tx => {
       await hold(tx, scope);
-      await tx.query(insertBlob, [tx.tenantId, scope.holder.runId, blob.sha256, blob.size]);
+      await tx.query(insertBlob, [tx.tenantId, scope.holder.runId, blob.sha256, blob.size, 'bundle']);
       // Before the commit: a row without its content would be a lie, content without a row is only swept.
       await blob.keep();
     });
@@ -75,6 +75,12 @@ export async function storeBundle(
   } finally {
     await blob.discard();
   }
+}
+
+/** Keeps the bundle of a merge with the run whose work it lands, in the transaction that lands it. */
+export async function keepMergeBundle(tx: Tx, runId: string, blob: ReceivedBlob): Promise<void> {
+  await tx.query(insertBlob, [tx.tenantId, runId, blob.sha256, blob.size, 'merge']);
+  await blob.keep();
 }
 
 async function hold(tx: Tx, { holder }: HolderScope): Promise<void> {

@@ -143,9 +143,10 @@ describe('cancellation', () => {
     const claimed = await stages.claimNew();
     await submit(claimed);
     await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'r', cascade: false }));
+    await stages.drain();
+    expect([await stateOf(claimed), await events('run.accepted')]).toEqual(['cancelled', 0]);
     await stages.engine(tx => acceptRun(tx, claimed.run.id));
     expect([await stateOf(claimed), await events('run.accepted')]).toEqual(['cancelled', 0]);
-    await stages.drain();
   });
 
   test('of a queued run, whose ticket then waits for a person', async () => {

@@ -1,9 +1,9 @@
+import type { Feedback } from '../../../contract/reviews.ts';
 import type { FailureClass, RunResult } from '../../../contract/runs.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
 import {
-  completeTicket,
   failTicket,
   getTicket,
   sendTicketBack,
@@ -12,20 +12,24 @@ import {
   unclaimTicket,
 } from '../tickets/index.ts';
 import { announceRun, fence, type Holder, type HolderScope, lostLease, single } from './holder.ts';
-import { afterAttempt } from './model/retry.ts';
+import { afterAttempt, waitBeforeAttempt } from './model/retry.ts';
 import { runMachine } from './model/run.ts';
 import {
   blobOfRun,
   endRunRow,
   failRunRow,
   holdRun,
+  lastRunsOf,
   loseRunRow,
   renewLease,
+  requeueRunRow,
+  returnRunRow,
   type RunRow,
   runById,
   runEndedByHolder,
   startRunRow,
   submitRunRow,
+  submittedRun,
   unclaimRunRow,
 } from './runs.sql.ts';
 import type { RunSettings } from './settings.ts';
@@ -88,21 +92,48 @@ export async function failRun(
   const [run] = await tx.query(failRunRow, [...fence(tx.tenantId, holder), failureClass, message]);
   if (run === undefined) return saidAgain(tx, holder, ['failed']);
   announceRun(tx, run, { type: 'run.failed', class: failureClass, message });
-  await settleTicket(tx, run, { failureClass, message, settings });
+  await settle(tx, run, { failureClass, message, settings });
   return run;
 }
 
-/** The verdict on a submitted run. Until reviews exist there is no check, so the work is accepted as unproven, and says so. */
-export async function acceptRun(tx: Tx, runId: string): Promise<void> {
+/** The work of a submitted run was good. Undefined where it is not submitted any more. */
+export async function acceptRun(tx: Tx, runId: string): Promise<RunRow | undefined> {
   const { to, from } = move(runMachine, 'accept');
-  const [held] = await tx.query(holdRun, [tx.tenantId, runId, from]);
-  if (held === undefined) return;
-  if (held.subjectType === 'ticket' && (await completeTicket(tx, held.subjectId, 'unproven')) === undefined) {
-    await endAsCancelled(tx, runId, 'the ticket was cancelled before the verdict');
-    return;
-  }
   const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
-  if (run !== undefined) announceRun(tx, run, { type: 'run.accepted', proof: 'unproven' });
+  if (run !== undefined) announceRun(tx, run, { type: 'run.accepted' });
+  return run;
+}
+
+/** The work of a submitted run was not good enough: what the next attempt is told, and the commit from which it goes on. */
+export async function returnRun(
+  tx: Tx,
+  runId: string,
+  { feedback, resumeSha }: { feedback: Feedback; resumeSha: string | null },
+): Promise<RunRow | undefined> {
+  const [run] = await tx.query(returnRunRow, [tx.tenantId, runId, JSON.stringify(feedback), resumeSha]);
+  if (run !== undefined) announceRun(tx, run, { type: 'run.returned', round: feedback.round });
+  return run;
+}
+
+/** A submitted run, locked: runs are locked before their tickets everywhere. */
+export async function holdSubmitted(tx: Tx, runId: string): Promise<RunRow | undefined> {
+  const [run] = await tx.query(holdRun, [tx.tenantId, runId, ['submitted']]);
+  return run;
+}
+
+/** The submission of a ticket that waits for its verdict. */
+export async function submittedRunOf(tx: Tx, ticketId: string): Promise<RunRow | undefined> {
+  const [run] = await tx.query(submittedRun, [tx.tenantId, ticketId]);
+  return run;
+}
+
+/** How many of the last `limit` attempts at a subject were handed in and sent back. */
+export async function countReturns(
+  tx: Tx,
+  { type, id, limit }: { type: RunRow['subjectType']; id: string; limit: number },
+): Promise<number> {
+  const last = await tx.query(lastRunsOf, [tx.tenantId, type, id, limit]);
+  return last.filter(run => run.state === 'returned').length;
 }
 
 /** Ends a run by a person's word. Its ticket is failed, not tried again: a retry is a person's word too. */
@@ -115,7 +146,8 @@ export async function cancelRun(tx: Tx, runId: string): Promise<RunRow> {
       facts: { currentState: present.state },
     });
   }
-  if (run.subjectType === 'ticket') await failTicket(tx, run.subjectId, 'its run was cancelled by a person');
+  if (run.ticketId === null) announceRun(tx, run, { type: 'run.exhausted', reason: 'cancelled by a person' });
+  else await failTicket(tx, run.ticketId, 'its run was cancelled by a person');
   return run;
 }
 
@@ -124,7 +156,7 @@ export async function loseRun(tx: Tx, runId: string, settings: RunSettings): Pro
   const [run] = await tx.query(loseRunRow, [tx.tenantId, runId]);
   if (run === undefined) return false;
   announceRun(tx, run, { type: 'run.lost', worker: run.worker });
-  await settleTicket(tx, run, { failureClass: 'lost', message: '', settings });
+  await settle(tx, run, { failureClass: 'lost', message: '', settings });
   return true;
 }
 
@@ -134,6 +166,11 @@ export async function getRun(tx: Tx, runId: string): Promise<RunRow> {
   return run;
 }
 
+async function requeueRun(tx: Tx, run: RunRow, waitMs: number): Promise<void> {
+  const [queued] = await tx.query(requeueRunRow, [tx.tenantId, run.id, waitMs]);
+  if (queued !== undefined) announceRun(tx, queued, { type: 'run.queued', waitMs });
+}
+
 async function endAsCancelled(tx: Tx, runId: string, why: string): Promise<RunRow | undefined> {
   const { to, from } = move(runMachine, 'cancel');
   const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
@@ -141,15 +178,19 @@ async function endAsCancelled(tx: Tx, runId: string, why: string): Promise<RunRo
   return run;
 }
 
-async function settleTicket(
+/** After an attempt without a result: another one, or the end. What is no ticket is queued again as it was. */
+async function settle(
   tx: Tx,
   run: RunRow,
   { settings, ...ended }: { failureClass: FailureClass | 'lost'; message: string; settings: RunSettings },
 ): Promise<void> {
-  if (run.subjectType !== 'ticket') return;
-  const { attempts } = await getTicket(tx, run.subjectId);
-  const { again, reason } = afterAttempt({ ...ended, attempts }, settings);
-  await (again ? sendTicketBack(tx, run.subjectId, reason) : failTicket(tx, run.subjectId, reason));
+  const limit = run.subjectType === 'ticket' ? (await getTicket(tx, run.subjectId)).attempts : settings.attemptsMax;
+  const last = (await tx.query(lastRunsOf, [tx.tenantId, run.subjectType, run.subjectId, limit])).map(row => row.state);
+  const { again, reason } = afterAttempt({ ...ended, last }, settings);
+  if (run.subjectType === 'ticket')
+    await (again ? sendTicketBack(tx, run.subjectId, reason) : failTicket(tx, run.subjectId, reason));
+  else if (again) await requeueRun(tx, run, waitBeforeAttempt(last, settings));
+  else announceRun(tx, run, { type: 'run.exhausted', reason });
 }
 
 async function saidAgain(tx: Tx, holder: Holder, states: readonly string[]): Promise<RunRow> {

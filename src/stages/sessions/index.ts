@@ -7,6 +7,7 @@ export {
   approveSession,
   beginBuilding,
   cancelSession,
+  completeSession,
   getSession,
   holdSession,
   listMessages,

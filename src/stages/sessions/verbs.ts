@@ -59,6 +59,11 @@ export function beginBuilding(tx: Tx, id: string): Promise<SessionRow> {
   return moveSession(tx, id, { verb: 'build', type: 'session.building', done: 'built' });
 }
 
+/** What it was opened for is built and proven. */
+export function completeSession(tx: Tx, id: string): Promise<SessionRow> {
+  return moveSession(tx, id, { verb: 'complete', type: 'session.completed', done: 'completed' });
+}
+
 /** Ends the session; what it has already started is cancelled by the flow. */
 export function cancelSession(tx: Tx, id: string): Promise<SessionRow> {
   return moveSession(tx, id, { verb: 'cancel', type: 'session.cancelled', done: 'cancelled' });

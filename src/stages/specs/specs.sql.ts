@@ -6,9 +6,12 @@ export interface SpecRow extends Omit<Tables['specs'], 'tenantId'> {
   card: SpecCard;
 }
 
-const columns = 'id, session_id, project_id, version, name, status, phase, card, created_at, updated_at';
+const columns = 'id, session_id, project_id, version, name, status, phase, card, on_result_found, created_at, updated_at';
 
 export const specById = statement<SpecRow>('spec_by_id', `select ${columns} from specs where tenant_id = $1 and id = $2`);
+
+/** Held until the transaction ends. After tickets and epics, before sessions and results. */
+export const specForUpdate = statement<SpecRow>('spec_for_update', `${specById.text} for no key update`);
 
 export const specOfSession = statement<SpecRow>(
   'spec_of_session',
@@ -34,4 +37,10 @@ export const moveSpecRow = statement<SpecRow>(
   'move_spec',
   `update specs set status = $3, phase = coalesce($4, phase), updated_at = now()
     where tenant_id = $1 and id = $2 and status = any ($5::text[]) returning ${columns}`,
+);
+
+export const setOnResultFound = statement<SpecRow>(
+  'set_on_result_found',
+  `update specs set on_result_found = $3, updated_at = now()
+    where tenant_id = $1 and id = $2 and status not in ('completed', 'failed', 'cancelled') returning ${columns}`,
 );

@@ -6,7 +6,17 @@ import { editProject } from '../../support/projects/index.ts';
 import { getSession, presentSpec, type SessionRow } from '../sessions/index.ts';
 import { type CardFinding, judgeCard } from './model/card.ts';
 import { specMachine } from './model/spec.ts';
-import { moveSpecRow, putSpec, type SpecRow, specById, specOfSession, specsOfSessions } from './specs.sql.ts';
+import { closeResults } from './results/close.ts';
+import {
+  moveSpecRow,
+  putSpec,
+  setOnResultFound,
+  specById,
+  specForUpdate,
+  specOfSession,
+  type SpecRow,
+  specsOfSessions,
+} from './specs.sql.ts';
 
 /** How many findings an answer lists; the rest is counted. */
 const findingsMax = 20;
@@ -33,18 +43,42 @@ export async function beginExecution(tx: Tx, spec: SpecRow): Promise<void> {
   tx.announce({ type: 'spec.executing', subject: { type: 'spec', id: spec.id }, payload: { sessionId: spec.sessionId } });
 }
 
+/** Its work is done and proven: a result was validated. */
+export async function completeSpec(tx: Tx, spec: SpecRow): Promise<void> {
+  const { to, from } = move(specMachine, 'complete');
+  const [moved] = await tx.query(moveSpecRow, [tx.tenantId, spec.id, to, 'COMPLETE', from]);
+  if (moved === undefined) throw new Fault('wrong_state', { message: `A spec that is ${spec.status} cannot be completed` });
+  tx.announce({ type: 'spec.completed', subject: { type: 'spec', id: spec.id }, payload: { sessionId: spec.sessionId } });
+}
+
+/** Changes what becomes of a spec's open tickets when its result is validated. Throws Fault `wrong_state` where it is over. */
+export async function editSpec(tx: Tx, id: string, fields: Pick<SpecRow, 'onResultFound'>): Promise<SpecRow> {
+  const [spec] = await tx.query(setOnResultFound, [tx.tenantId, id, fields.onResultFound]);
+  if (spec !== undefined) return spec;
+  const { status } = await getSpec(tx, id);
+  throw new Fault('wrong_state', { message: `A spec that is ${status} is over`, facts: { currentStatus: status } });
+}
+
 /** Ends the spec of a session that was cancelled; no spec, or one that has ended, is left as it is. */
 export async function cancelSpecOf(tx: Tx, sessionId: string): Promise<void> {
   const spec = await findSpecOfSession(tx, sessionId);
   if (spec === undefined) return;
   const { to, from } = move(specMachine, 'cancel');
   const [moved] = await tx.query(moveSpecRow, [tx.tenantId, spec.id, to, null, from]);
-  if (moved !== undefined)
-    tx.announce({ type: 'spec.cancelled', subject: { type: 'spec', id: spec.id }, payload: { sessionId } });
+  if (moved === undefined) return;
+  await closeResults(tx, spec.id, 'the session was cancelled');
+  tx.announce({ type: 'spec.cancelled', subject: { type: 'spec', id: spec.id }, payload: { sessionId } });
 }
 
 export async function getSpec(tx: Tx, id: string): Promise<SpecRow> {
   const [spec] = await tx.query(specById, [tx.tenantId, id]);
+  if (spec === undefined) throw new Fault('spec_not_found');
+  return spec;
+}
+
+/** The spec, locked until the transaction ends. */
+export async function holdSpec(tx: Tx, id: string): Promise<SpecRow> {
+  const [spec] = await tx.query(specForUpdate, [tx.tenantId, id]);
   if (spec === undefined) throw new Fault('spec_not_found');
   return spec;
 }

@@ -1,5 +1,16 @@
 /** Tickets: the pieces of work and the graph between them. */
+export type { TicketRow } from './tickets.sql.ts';
 export { ticketFollowsClaim } from './tickets.sql.ts';
-export { cancelTicket, cancelTicketsOf, editTicket, getTicket, openTicket, retryTicket } from './verbs.ts';
+export { cancelTicket, cancelTicketsOf, editTicket, getTicket, openTicket, retryTicket, stopTicketsOf } from './verbs.ts';
 export { wireTicket } from './wire.ts';
-export { completeTicket, failTicket, keepTicket, sendTicketBack, ticketStarted, ticketSubmitted, unclaimTicket } from './work.ts';
+export {
+  completeTicket,
+  failTicket,
+  keepTicket,
+  mergeTicket,
+  sendTicketBack,
+  ticketStarted,
+  ticketSubmitted,
+  ticketWaits,
+  unclaimTicket,
+} from './work.ts';

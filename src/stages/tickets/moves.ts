@@ -1,4 +1,5 @@
 import type { EventType } from '../../../contract/events.ts';
+import type { Proof } from '../../../contract/results.ts';
 import type { Tx } from '../../db/database.ts';
 import { move } from '../../kernel/machine.ts';
 import { abandonSession } from '../sessions/index.ts';
@@ -18,16 +19,26 @@ const eventOf: Readonly<Partial<Record<TicketStatus, EventType>>> = {
   blocked: 'ticket.blocked',
   running: 'ticket.running',
   verifying: 'ticket.verifying',
+  merging: 'ticket.merging',
+  waiting: 'ticket.waiting',
   completed: 'ticket.completed',
   failed: 'ticket.failed',
   cancelled: 'ticket.cancelled',
+};
+
+/** An epic is no work of its own: what follows from its status is another matter. */
+const epicEventOf: Readonly<Partial<Record<TicketStatus, EventType>>> = {
+  running: 'epic.running',
+  completed: 'epic.completed',
+  failed: 'epic.failed',
+  cancelled: 'epic.cancelled',
 };
 
 export interface TicketStep {
   readonly id: string;
   readonly verb: TicketVerb;
   readonly reason?: string;
-  readonly proof?: 'unproven';
+  readonly proof?: Proof;
   /** Beside the status, for the event. */
   readonly payload?: Readonly<Record<string, unknown>>;
 }
@@ -62,7 +73,7 @@ async function releaseDependants(tx: Tx, id: string): Promise<readonly Pick<Tick
 }
 
 function announceTicket(tx: Tx, ticket: TicketRow, payload: Readonly<Record<string, unknown>> = {}): void {
-  const type = eventOf[ticket.status];
+  const type = (ticket.type === 'epic' ? epicEventOf : eventOf)[ticket.status];
   if (type !== undefined)
     tx.announce({ type, subject: { type: 'ticket', id: ticket.id }, payload: { status: ticket.status, ...payload } });
 }

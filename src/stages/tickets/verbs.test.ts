@@ -246,7 +246,8 @@ describe('an epic', () => {
     expect(await status()).toBe('failed');
     await stages.app(tx => retryTicket(tx, 'TKT-002'));
     expect(await status()).toBe('running');
-    expect(await announced('ticket.failed')).toEqual(['TKT-002', epicId, epicId]);
+    expect(await announced('ticket.failed')).toEqual(['TKT-002']);
+    expect(await announced('epic.failed')).toEqual([epicId, epicId]);
   });
 
   test('follows what another epic releases in it', async () => {

@@ -127,14 +127,22 @@ export async function retryTicket(tx: Tx, id: string): Promise<TicketRow> {
 }
 
 /** Ends all tickets of a session that was cancelled, and what others made wait for them. Safe to run twice. */
-export async function cancelTicketsOf(tx: Tx, sessionId: string): Promise<void> {
+export function cancelTicketsOf(tx: Tx, sessionId: string): Promise<void> {
+  return endTicketsOf(tx, sessionId, { own: 'the session was cancelled', other: 'it waited for a session that was cancelled' });
+}
+
+/** Ends what is left of a session whose result was found, and what others made wait for it. Safe to run twice. */
+export function stopTicketsOf(tx: Tx, sessionId: string): Promise<void> {
+  return endTicketsOf(tx, sessionId, { own: 'a result was found', other: 'it waited for a ticket that a result made needless' });
+}
+
+async function endTicketsOf(tx: Tx, sessionId: string, reasons: { own: string; other: string }): Promise<void> {
   await tx.query(holdGraph, [tx.tenantId]);
   const ending = await tx.query(ticketsOnSession, [tx.tenantId, sessionId]);
   const open = await tx.query(holdOpenTickets, [tx.tenantId, ending.map(ticket => ticket.id)]);
   const ofSession = new Map(ending.map(ticket => [ticket.id, ticket.ofSession]));
   for (const { id } of open) {
-    const reason = ofSession.get(id) === true ? 'the session was cancelled' : 'it waited for a session that was cancelled';
-    await moveTicket(tx, { id, verb: 'cancel', reason });
+    await moveTicket(tx, { id, verb: 'cancel', reason: ofSession.get(id) === true ? reasons.own : reasons.other });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Proof } from '../../../contract/results.ts';
 import type { Tx } from '../../db/database.ts';
 import { moveTicket } from './moves.ts';
 import { assignWork, forgetAttempt, ticketForShare, type TicketRow } from './tickets.sql.ts';
@@ -20,8 +21,18 @@ export async function ticketSubmitted(tx: Tx, id: string, branch: string | undef
   return moveTicket(tx, { id, verb: 'verify' });
 }
 
+/** Its work is on the way into the trunk. */
+export function mergeTicket(tx: Tx, id: string): Promise<TicketRow | undefined> {
+  return moveTicket(tx, { id, verb: 'merge' });
+}
+
+/** A person must decide before it can go on. */
+export function ticketWaits(tx: Tx, id: string, reason: string): Promise<TicketRow | undefined> {
+  return moveTicket(tx, { id, verb: 'wait', reason });
+}
+
 /** Completes a ticket and makes ready what waited for it alone. */
-export function completeTicket(tx: Tx, id: string, proof: 'unproven'): Promise<TicketRow | undefined> {
+export function completeTicket(tx: Tx, id: string, proof: Proof): Promise<TicketRow | undefined> {
   return moveTicket(tx, { id, verb: 'complete', proof, payload: { proof } });
 }
 

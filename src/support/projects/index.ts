@@ -1,2 +1,3 @@
 /** Projects: a repository with its settings. */
+export type { ProjectRow } from './projects.sql.ts';
 export { createProject, editProject, getProject, projectNamed } from './verbs.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { toWire } from '../../../contract/case.ts';
+import { fromWire, toWire } from '../../../contract/case.ts';
 import { project, projectCreate, projectEdit, projectList } from '../../../contract/projects.ts';
 import type { Database } from '../../db/database.ts';
 import { type Api, byId, callerOf } from '../../http/route.ts';
@@ -21,7 +21,7 @@ export function projectRoutes(app: Api, database: Database): void {
     '/projects',
     { config: { need: 'write' }, schema: { body: projectCreate, response: { 201: project } } },
     async (request, reply) => {
-      const made = await database.request(callerOf(request), tx => createProject(tx, request.body));
+      const made = await database.request(callerOf(request), tx => createProject(tx, fromWire(request.body)));
       return reply.code(201).send(toWire(made));
     },
   );
@@ -33,6 +33,7 @@ export function projectRoutes(app: Api, database: Database): void {
   app.patch(
     '/projects/:id',
     { config: { need: 'write' }, schema: { params: byId, body: projectEdit, response: { 200: project } } },
-    async request => toWire(await database.request(callerOf(request), tx => editProject(tx, request.params.id, request.body))),
+    async request =>
+      toWire(await database.request(callerOf(request), tx => editProject(tx, request.params.id, fromWire(request.body)))),
   );
 }

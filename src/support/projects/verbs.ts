@@ -1,4 +1,4 @@
-import type { Agent } from '../../../contract/projects.ts';
+import type { Agent, Check } from '../../../contract/projects.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { insertProject, type ProjectRow, projectById, projectsOfTenant, updateProject } from './projects.sql.ts';
@@ -6,6 +6,9 @@ import { insertProject, type ProjectRow, projectById, projectsOfTenant, updatePr
 interface ProjectFields {
   readonly repository?: string | undefined;
   readonly agent?: Agent | undefined;
+  readonly checks?: readonly Check[] | null | undefined;
+  readonly testChanges?: ProjectRow['testChanges'] | undefined;
+  readonly redBase?: ProjectRow['redBase'] | undefined;
 }
 
 /** Throws Fault `already_exists` when the name is taken. */
@@ -32,7 +35,7 @@ export async function projectNamed(tx: Tx, name: string): Promise<ProjectRow> {
 }
 
 export async function editProject(tx: Tx, id: string, fields: ProjectFields): Promise<ProjectRow> {
-  const [project] = await tx.query(updateProject, [tx.tenantId, id, fields.repository ?? null, json(fields.agent)]);
+  const [project] = await tx.query(updateProject, [tx.tenantId, id, ...valuesOf(fields), fields.checks !== undefined]);
   if (project === undefined) throw new Fault('project_not_found');
   tx.announce({ type: 'project.changed', subject: { type: 'project', id }, payload: { fields: Object.keys(fields) } });
   return project;
@@ -48,11 +51,15 @@ export function listProjects(tx: Tx, name: string | undefined): Promise<ProjectR
   return tx.query(projectsOfTenant, [tx.tenantId, name ?? null]);
 }
 
-async function insert(tx: Tx, name: string, { repository, agent }: ProjectFields): Promise<ProjectRow | undefined> {
-  const [project] = await tx.query(insertProject, [tx.tenantId, name, repository ?? null, json(agent)]);
+async function insert(tx: Tx, name: string, fields: ProjectFields): Promise<ProjectRow | undefined> {
+  const [project] = await tx.query(insertProject, [tx.tenantId, name, ...valuesOf(fields)]);
   if (project !== undefined)
     tx.announce({ type: 'project.created', subject: { type: 'project', id: project.id }, payload: { name } });
   return project;
+}
+
+function valuesOf({ repository, agent, checks, testChanges, redBase }: ProjectFields): (string | null)[] {
+  return [repository ?? null, json(agent), json(checks ?? undefined), testChanges ?? null, redBase ?? null];
 }
 
 function json(value: object | undefined): string | null {

@@ -1,49 +1,62 @@
-import { fileURLToPath } from 'node:url';
+import { leaseHeader } from '../../../contract/runs.ts';
+import { faultOfAnswer, faultOfNetwork } from '../../client/index.ts';
+import type { Client } from '../../client/index.ts';
+import type { LeaseKey } from '../client.ts';
 
-/** Where a repository is, in a form that may stand on a command line. */
+/** Where git fetches the commits of a run from, and what it must say there. */
 export interface Remote {
-  /** An absolute path, also where a file:// URL was given, or a URL without a password. */
   readonly url: string;
-  /** Git settings that carry the password of an http(s) URL. */
-  readonly secretConfig: Readonly<Record<string, string>>;
+  /** Secret: they go to this address and to no other. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Undefined for what git could take for an option or for a transport that runs a command. */
-export function parseRemote(repository: string): Remote | undefined {
-  if (/[\u0000-\u001f\u007f]/.test(repository)) return undefined;
-  if (repository.startsWith('/')) return { url: repository, secretConfig: {} };
-  const [, scheme, authority] = /^(https?|ssh|git|file):\/\/([^/]*)/.exec(repository) ?? [];
-  if (scheme === undefined || authority === undefined || authority.startsWith('-')) return undefined;
-  const url = URL.canParse(repository) ? new URL(repository) : undefined;
-  if (url === undefined || url.hostname.startsWith('-')) return undefined;
-  if (scheme === 'file') return ofThisMachine(url);
-  return scheme.startsWith('http') && (url.username !== '' || url.password !== '')
-    ? withoutPassword(url)
-    : { url: repository, secretConfig: {} };
+const askTimeoutMs = 30_000;
+
+export async function remoteOf(client: Client, { runId, token }: LeaseKey): Promise<Remote> {
+  const { server, headers } = await client.access();
+  return { url: `${server}/api/runs/${runId}/repository`, headers: { ...headers, [leaseHeader]: token } };
 }
 
-/** Undefined for another machine's: git would take its name for the first folder of the path. */
-function ofThisMachine(url: URL): Remote | undefined {
+/**
+ * Whether the server would serve the repository: git's own words don't tell an outage from a refusal. Resolves where it would;
+ * throws the Fault that the server names, `server_unavailable`, or the signal's reason.
+ */
+export async function askServer({ url, headers }: Remote, signal: AbortSignal): Promise<void> {
+  const limit = new AbortController();
+  const end = (): void => limit.abort();
+  const timeout = AbortSignal.timeout(askTimeoutMs);
+  for (const each of [signal, timeout]) each.addEventListener('abort', end, { once: true });
   try {
-    const path = fileURLToPath(url);
-    return /[\u0000-\u001f\u007f]/.test(path) ? undefined : { url: path, secretConfig: {} };
-  } catch {
-    return undefined;
+    signal.throwIfAborted();
+    const answer = await fetch(`${url}/info/refs?service=git-upload-pack`, { headers, redirect: 'error', signal: limit.signal });
+    const text = await answer.text();
+    if (!answer.ok) throw faultOfAnswer(answer, text);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw faultOfNetwork(error, { server: new URL(url).origin, timeoutMs: askTimeoutMs, timedOut: timeout.aborted });
+  } finally {
+    signal.removeEventListener('abort', end);
   }
 }
 
-// As a header in git's settings, which pass through the environment: the process list shows command lines to everyone. It is sent
-// with every request of this address, so a redirect must not be followed.
-function withoutPassword(url: URL): Remote {
-  const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  const bare = new URL(url);
-  bare.username = '';
-  bare.password = '';
+/**
+ * Settings of git that reach this address and nothing else. They pass through the environment: a process list shows command
+ * lines to everyone. No proxy is asked, as for the worker's own calls: git would find one in the environment.
+ */
+export function reaching({ url, headers }: Remote): Record<string, string> {
+  const settings = [
+    ...Object.entries(headers).map(([name, value]) => [`http.${url}.extraHeader`, `${name}: ${value}`]),
+    ['http.followRedirects', 'false'],
+    ['http.proxy', ''],
+    ['credential.helper', ''],
+  ];
+  const named = settings.flatMap(([key = '', value = ''], i) => [
+    [`GIT_CONFIG_KEY_${i}`, key],
+    [`GIT_CONFIG_VALUE_${i}`, value],
+  ]);
   return {
-    url: bare.href,
-    secretConfig: {
-      [`http.${bare.origin}/.extraHeader`]: `Authorization: Basic ${Buffer.from(login).toString('base64')}`,
-      [`http.${bare.origin}/.followRedirects`]: 'false',
-    },
+    GIT_ALLOW_PROTOCOL: 'http:https',
+    GIT_CONFIG_COUNT: String(settings.length),
+    ...(Object.fromEntries(named) as Record<string, string>),
   };
 }

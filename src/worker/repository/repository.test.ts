@@ -1,164 +1,283 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { git, makeRepository, script, temporaryFolder } from '../../../test/harness/worker.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startScriptedServer } from '../../../test/harness/scripted-server.ts';
+import type { QueuedRun, ScriptedServer } from '../../../test/harness/scripted-server.ts';
+import { git, makeRepository, temporaryFolder } from '../../../test/harness/worker.ts';
+import { createClient } from '../../client/index.ts';
 import { systemClock } from '../../kernel/clock.ts';
+import { workerProtocol } from '../client.ts';
 import { createRepositories } from './index.ts';
-import { parseRemote } from './remote.ts';
+import type { Copy, Wanted } from './index.ts';
 
+/** What does not pack well. */
+const noise = randomBytes(300_000).toString('base64');
 const never = new AbortController().signal;
-const head = (folder: string) => git(folder, 'rev-parse', 'HEAD');
+const patient = { timeout: 10_000, interval: 20 };
+let server: ScriptedServer;
+let folder: string;
 
-async function opened(repository: string, folder = temporaryFolder()) {
-  const repositories = await createRepositories({ folder, home: folder, clock: systemClock });
-  return repositories.open(repository, never);
+beforeEach(async () => {
+  server = await startScriptedServer();
+  folder = temporaryFolder();
+});
+afterEach(() => server.close());
+
+async function repositories(token = 'secret', url = server.url) {
+  const client = createClient({ server: url, token, clock: systemClock });
+  return createRepositories({ folder, client, clock: systemClock, random: () => 0 });
 }
 
-describe('a repository', () => {
-  it('is copied, and brought up to date at each opening', async () => {
+/** A run of this repository that is claimed, and what it needs. */
+async function claimed(repository: string, signal = never): Promise<{ run: QueuedRun; wanted: Wanted }> {
+  const run = server.queue({ repository });
+  const protocol = workerProtocol(createClient({ server: server.url, token: 'secret', clock: systemClock }));
+  const got = await protocol.claim({ worker: 'w', capabilities: [], waitMs: 0 }, never);
+  if (got === undefined) throw new Error('nothing was claimed');
+  const { task, project, lease } = got;
+  const key = { runId: run.id, token: lease.token };
+  const wanted = { projectId: project.id, objectFormat: task.object_format, commits: [task.commit], key, signal };
+  return { run, wanted };
+}
+
+async function opened(repository: string): Promise<Copy> {
+  return (await repositories()).open((await claimed(repository)).wanted);
+}
+
+function commit(repository: string, name: string, content = name): void {
+  writeFileSync(join(repository, name), content);
+  git(repository, 'add', '--all');
+  git(repository, 'commit', '--quiet', `--message=${name}`);
+}
+
+const asked = (): number => server.requests.filter(({ path }) => path.includes('/repository/')).length;
+const head = (repository: string): string => git(repository, 'rev-parse', 'HEAD');
+const whole = (copy: Copy, commit: string): string => git(copy.path, 'rev-list', '--objects', '--quiet', commit);
+const packs = (copy: Copy): string[] => readdirSync(join(copy.path, 'objects/pack')).filter(name => name.endsWith('.pack'));
+
+describe('the commits of a run', () => {
+  it('are fetched from the server, whole, and not a second time', async () => {
     const source = makeRepository({ a: 'a' });
-    const folder = temporaryFolder();
-    const first = await opened(source, folder);
-    expect(first.base).toBe(head(source));
-    git(source, 'commit', '--quiet', '--allow-empty', '--message=second');
-    git(source, 'branch', 'a/b');
-    const second = await opened(source, folder);
-    expect([second.mirror, second.base]).toEqual([first.mirror, head(source)]);
-    git(source, 'branch', '-D', 'a/b');
-    git(source, 'branch', 'a');
-    git(source, 'reset', '--quiet', '--hard', 'HEAD~1');
-    expect((await opened(source, folder)).base).toBe(first.base);
+    const copy = await opened(source);
+    expect(whole(copy, head(source))).toBe('');
+    const before = asked();
+    expect(await opened(source)).toEqual(copy);
+    expect(asked()).toBe(before);
   });
 
-  it('shares no file with its copy', async () => {
+  it('that follow cost what is new in them', async () => {
+    const source = makeRepository({ big: 'x' });
+    commit(source, 'noise', noise);
+    const copy = await opened(source);
+    commit(source, 'small');
+    await opened(source);
+    expect(packs(copy)).toHaveLength(2);
+    const sizes = packs(copy).map(name => statSync(join(copy.path, 'objects/pack', name)).size);
+    expect(Math.min(...sizes)).toBeLessThan(1_000);
+    expect(git(copy.path, 'for-each-ref', '--format=%(refname) %(objectname)')).toBe(`refs/skep/last ${head(source)}`);
+  });
+
+  it('may be of SHA-256', async () => {
+    const source = temporaryFolder();
+    git(source, 'init', '--quiet', '--object-format=sha256');
+    git(source, 'commit', '--quiet', '--allow-empty', '--message=first');
+    const copy = await opened(source);
+    expect(git(copy.path, 'cat-file', '-t', head(source))).toBe('commit');
+  });
+
+  it('may be asked for by many at once, of this process and of others', async () => {
     const source = makeRepository({ a: 'a' });
-    const { mirror = '' } = await opened(source);
-    expect(existsSync(join(mirror, 'objects/info/alternates'))).toBe(false);
-    const inodes = (folder: string) =>
-      execFileSync('find', [folder, '-type', 'f', '-printf', '%i\n'], { encoding: 'utf8' }).trim().split('\n');
-    const own = new Set(inodes(mirror));
-    expect(inodes(source).filter(inode => own.has(inode))).toEqual([]);
+    const runs = await Promise.all([1, 2, 3, 4].map(() => claimed(source)));
+    const several = await Promise.all([repositories(), repositories()]);
+    const copies = await Promise.all(runs.map(({ wanted }, i) => (several[i % 2] ?? several[0]).open(wanted)));
+    expect(new Set(copies.map(({ path }) => path)).size).toBe(1);
   });
 
-  it('may be opened by many at once, of this process and of others', async () => {
+  it('are kept in few packs, with what no ref names', async () => {
     const source = makeRepository({ a: 'a' });
-    const folder = temporaryFolder();
-    const repositories = await Promise.all([1, 2, 3].map(() => createRepositories({ folder, home: folder, clock: systemClock })));
-    const openings = await Promise.all([...repositories, ...repositories].map(each => each.open(source, never)));
-    expect(new Set(openings.map(({ base }) => base))).toEqual(new Set([head(source)]));
+    const copy = await opened(source);
+    const blobs = [...Array(51).keys()].map(i => {
+      const blob = git(copy.path, '-c', 'alias.add-blob=!echo $1 | git hash-object -w --stdin #', 'add-blob', String(i));
+      git(copy.path, '-c', 'alias.pack=!echo $1 | git pack-objects -q objects/pack/pack #', 'pack', blob);
+      return blob;
+    });
+    git(copy.path, 'prune-packed');
+    expect(packs(copy)).toHaveLength(52);
+    commit(source, 'b');
+    await opened(source);
+    expect(packs(copy).length).toBeLessThan(10);
+    for (const blob of blobs) expect(git(copy.path, 'cat-file', '-t', blob)).toBe('blob');
+    expect(whole(copy, head(source))).toBe('');
   });
 
-  it('is of use again when a git that worked on its copy was killed', async () => {
+  it('leave nothing to be read from the user’s repository but what the server serves', async () => {
     const source = makeRepository({ a: 'a' });
-    const folder = temporaryFolder();
-    const { mirror = '' } = await opened(source, folder);
-    for (const name of ['packed-refs.lock', 'refs/heads/main.lock', 'shallow.lock', 'config.lock'])
-      writeFileSync(join(mirror, name), '');
-    git(source, 'commit', '--quiet', '--allow-empty', '--message=second');
-    expect((await opened(source, folder)).base).toBe(head(source));
-  });
-
-  it('may be shallow, bare, of SHA-256, or have a detached HEAD', async () => {
-    const source = makeRepository({ a: 'a' });
-    git(source, 'commit', '--quiet', '--allow-empty', '--message=second');
-    const shallow = join(temporaryFolder(), 'shallow');
-    git(source, 'clone', '--quiet', '--depth=1', `file://${source}`, shallow);
-    expect((await opened(shallow)).base).toBe(head(source));
-    const modern = temporaryFolder();
-    git(modern, 'init', '--quiet', '--object-format=sha256');
-    git(modern, 'commit', '--quiet', '--allow-empty', '--message=first');
-    expect(await opened(modern)).toMatchObject({ base: head(modern), objectFormat: 'sha256' });
-    git(source, 'checkout', '--quiet', '--detach', 'HEAD~1');
-    git(source, 'branch', '-D', 'main');
-    expect((await opened(source)).base).toBe(head(source));
-  });
-
-  it('starts from main, or from its one branch, where HEAD names a branch that was never made', async () => {
-    const source = makeRepository({ a: 'a' });
-    git(source, 'symbolic-ref', 'HEAD', 'refs/heads/other');
-    const base = git(source, 'rev-parse', 'main');
-    expect((await opened(source)).base).toBe(base);
-    git(source, 'branch', '-m', 'main', 'x');
-    expect((await opened(source)).base).toBe(base);
-    git(source, 'branch', 'y', 'x');
-    await expect(opened(source)).rejects.toThrow('HEAD of the repository names a branch that does not exist');
-  });
-
-  it('without a commit has a copy and no base', async () => {
-    const empty = temporaryFolder();
-    git(empty, 'init', '--quiet');
-    expect(await opened(empty)).toMatchObject({ base: undefined, mirror: expect.any(String) as string });
-  });
-
-  it('that has moved away is refused with its path', async () => {
-    const source = makeRepository({ a: 'a' });
-    const folder = temporaryFolder();
-    await opened(source, folder);
-    renameSync(source, `${source}-moved`);
-    await expect(opened(source, folder)).rejects.toThrow(`There is no ${source} on the worker's machine`);
-    renameSync(`${source}-moved`, source);
-  });
-
-  it('is asked without the settings of where the worker was started', async () => {
-    const marker = join(temporaryFolder(), 'ran');
-    const hostile = makeRepository({ 'run.sh': script(`touch ${marker}`) });
-    git(hostile, 'config', 'core.sshCommand', join(hostile, 'run.sh'));
-    git(hostile, 'config', 'core.fsmonitor', join(hostile, 'run.sh'));
-    git(hostile, 'config', `url.${hostile}.insteadOf`, '/');
-    const source = makeRepository({ a: 'b' });
-    expect((await opened(source, join(hostile, 'below'))).base).toBe(head(source));
-    expect(readdirSync(join(marker, '..'))).toEqual([]);
-  });
-
-  it('is asked for with the password of its URL, which no error and no command line shows', async () => {
-    const heard: (string | undefined)[] = [];
-    const lines: string[] = [];
-    const server = createServer((request, response) => {
-      heard.push(request.headers.authorization);
-      lines.push(...gitCommandLines());
-      response.writeHead(403).end();
-    }).listen(0, '127.0.0.1');
-    await new Promise(resolve => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
-    const opening = opened(`http://ann:pa%20ss@127.0.0.1:${port}/x.git`);
-    await expect(opening).rejects.toThrow(/403/);
-    expect(await opening.catch(String)).not.toMatch(/pa(%20| )ss/);
-    expect(heard[0]).toBe(`Basic ${Buffer.from('ann:pa ss').toString('base64')}`);
-    expect(lines.some(line => line.includes('ls-remote'))).toBe(true);
-    expect(lines.join('\n')).not.toMatch(/pa%20ss|Basic/);
-    server.close();
+    git(source, 'branch', 'other');
+    git(source, 'tag', 'v1');
+    const copy = await opened(source);
+    expect(git(copy.path, 'for-each-ref', '--format=%(refname)')).toBe('refs/skep/last');
+    expect(readFileSync(join(copy.path, 'config'), 'utf8')).not.toContain(server.url);
   });
 });
 
-describe('the address of a repository', () => {
-  it('may be a file URL, which is the path that it names', () => {
-    expect(parseRemote('file:///srv/a%20b/../x')).toEqual({ url: '/srv/x', secretConfig: {} });
-    expect(['file://host/x', 'file:///a%2Fb', 'file:///a%0ab'].map(parseRemote)).toEqual([undefined, undefined, undefined]);
+describe('a fetch', () => {
+  it('says who it is to the server alone, where no command line shows it', async () => {
+    const heard: string[] = [];
+    const lines: string[] = [];
+    const other = createServer(socket => socket.on('error', () => {}).on('data', bytes => heard.push(bytes.toString()))).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(other, 'listening');
+    const redirecting = createServer(socket =>
+      socket
+        .on('error', () => {})
+        .on('data', bytes => {
+          heard.push(bytes.toString());
+          lines.push(...gitCommandLines());
+          const location = `http://127.0.0.1:${(other.address() as AddressInfo).port}/stolen`;
+          socket.end(`HTTP/1.1 302 Go\r\nlocation: ${location}\r\ncontent-length: 0\r\n\r\n`);
+        }),
+    ).listen(0, '127.0.0.1');
+    await once(redirecting, 'listening');
+    const stopping = new AbortController();
+    const { wanted } = await claimed(makeRepository({ a: 'a' }), stopping.signal);
+    const at = await repositories('top-secret', `http://127.0.0.1:${(redirecting.address() as AddressInfo).port}`);
+    const opening = at.open(wanted);
+    opening.catch(() => {});
+    await expect.poll(() => heard.length, patient).toBeGreaterThan(1);
+    stopping.abort(new Error('stopped'));
+    await expect(opening).rejects.toThrow('stopped');
+    expect(heard[0]).toMatch(/^GET \/api\/runs\/[^/]+\/repository\/info\/refs\?service=git-upload-pack HTTP/);
+    expect(heard[0]).toMatch(/^authorization: Bearer top-secret/im);
+    expect(heard[0]).toContain(`skep-lease: ${wanted.key.token}`);
+    expect(heard.join('\n')).not.toContain('stolen');
+    expect(lines.some(line => line.includes('fetch'))).toBe(true);
+    expect(lines.join('\n')).not.toMatch(new RegExp(`top-secret|${wanted.key.token}`));
+    redirecting.close();
+    other.close();
+  });
+
+  it('with a token or a lease that is refused is given up at once', async () => {
+    const source = makeRepository({ a: 'a' });
+    const { run, wanted } = await claimed(source);
+    await expect((await repositories('wrong')).open(wanted)).rejects.toMatchObject({ code: 'unauthenticated' });
+    run.takeBack();
+    await expect((await repositories()).open(wanted)).rejects.toMatchObject({ code: 'lease_lost' });
+    expect(run.refused).toContain('repository');
+  });
+
+  it('of what the server does not have fails the run', async () => {
+    const { wanted } = await claimed('/nonexistent');
+    await expect((await repositories()).open(wanted)).rejects.toMatchObject({ facts: { class: 'repository' } });
+    const { wanted: other } = await claimed(makeRepository({ a: 'a' }));
+    await expect((await repositories()).open({ ...other, commits: ['1'.repeat(40)] })).rejects.toMatchObject({
+      facts: { class: 'repository' },
+      message: expect.stringMatching(/^git fetch of the repository failed: .*not our ref/) as string,
+    });
+  });
+
+  it('is made again when the server that went away in the middle of it is back', async () => {
+    const source = makeRepository({ a: 'a' });
+    commit(source, 'noise', noise);
+    const { wanted } = await claimed(source);
+    server.breakOff(/git-upload-pack$/, 50_000);
+    const opening = (await repositories()).open(wanted);
+    await server.until(() => server.requests.some(({ status }) => status === 0));
+    await server.goAway();
+    await server.comeBack();
+    expect(whole(await opening, head(source))).toBe('');
+  });
+
+  it('that is cut off leaves no commit that lacks a part', async () => {
+    const source = makeRepository({ a: 'a' });
+    const copy = await opened(source);
+    commit(source, 'noise', noise);
+    const stopping = new AbortController();
+    const { wanted } = await claimed(source, stopping.signal);
+    server.breakOff(/git-upload-pack$/, 50_000);
+    const opening = (await repositories()).open(wanted);
+    opening.catch(() => {});
+    await server.until(() => server.requests.some(({ status }) => status === 0));
+    await server.goAway();
+    stopping.abort(new Error('stopped'));
+    await expect(opening).rejects.toThrow('stopped');
+    expect(() => git(copy.path, 'cat-file', '-e', head(source))).toThrow(/Command failed/);
+    await server.comeBack();
+    expect(whole(await opened(source), head(source))).toBe('');
+  });
+
+  it('from a server that says nothing ends when the run does, and holds nobody up', async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer(socket => void sockets.push(socket.on('error', () => {}))).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const source = makeRepository({ a: 'a' });
+    const stopping = new AbortController();
+    const { wanted } = await claimed(source, stopping.signal);
+    const at = await repositories('secret', `http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    const opening = at.open(wanted);
+    opening.catch(() => {});
+    await expect.poll(() => sockets.length, patient).toBe(1);
+    stopping.abort(new Error('stopped'));
+    await expect(opening).rejects.toThrow('stopped');
+    expect(whole(await opened(source), head(source))).toBe('');
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+});
+
+describe('a copy', () => {
+  it('is of use again when a git that worked on it was killed', async () => {
+    const source = makeRepository({ a: 'a' });
+    const copy = await opened(source);
+    for (const name of ['packed-refs.lock', 'refs/skep/last.lock', 'shallow.lock', 'config.lock'])
+      writeFileSync(join(copy.path, name), '');
+    commit(source, 'b');
+    expect(await opened(source)).toEqual(copy);
+    expect(whole(copy, head(source))).toBe('');
   });
 
   it.each([
-    'ext::sh -c id',
-    'EXT::x',
-    'fd::7',
-    '-x',
-    '--upload-pack=x',
-    'ssh://-oProxyCommand=x/y',
-    'ssh://u@-x/y',
-    'relative',
-    'file:/x',
-    '/a\nb',
-    'ftp://x/y',
-  ])('refuses %s', address => {
-    expect(parseRemote(address)).toBeUndefined();
+    ['has lost the end of a pack', (path: string) => truncateSync(join(path, 'objects/pack', firstPack(path)), 20)],
+    ['has lost its refs', (path: string) => rmSync(join(path, 'refs'), { recursive: true })],
+    ['has lost its objects', (path: string) => rmSync(join(path, 'objects'), { recursive: true })],
+    ['has settings that are none', (path: string) => writeFileSync(join(path, 'config'), '[core\n')],
+    ['is of another hash', (path: string) => remake(path)],
+    ['is empty', (path: string) => emptied(path)],
+  ])('that %s is made again', async (_, break_) => {
+    const source = makeRepository({ a: 'a' });
+    const copy = await opened(source);
+    break_(copy.path);
+    commit(source, 'b');
+    expect(whole(await opened(source), head(source))).toBe('');
   });
 
-  it.each(['/srv/x.git', 'https://example.org/x.git', 'ssh://git@example.org/x', 'git://example.org/x'])('takes %s', address => {
-    expect(parseRemote(address)).toEqual({ url: address, secretConfig: {} });
+  it('is replaced once for all that found it broken', async () => {
+    const source = makeRepository({ a: 'a' });
+    const copy = await opened(source);
+    const { wanted } = await claimed(source);
+    const at = await repositories();
+    const next = await at.replace(copy, wanted);
+    expect(next.made).not.toBe(copy.made);
+    expect(await at.replace(copy, wanted)).toEqual(next);
   });
 });
+
+const firstPack = (path: string): string => readdirSync(join(path, 'objects/pack')).find(name => name.endsWith('.pack')) ?? '';
+
+function emptied(path: string): void {
+  rmSync(path, { recursive: true });
+  mkdirSync(path);
+}
+
+function remake(path: string): void {
+  rmSync(path, { recursive: true });
+  git(join(path, '..'), 'init', '--quiet', '--bare', '--object-format=sha256', path);
+}
 
 function gitCommandLines(): string[] {
   return readdirSync('/proc')
@@ -170,5 +289,5 @@ function gitCommandLines(): string[] {
         return '';
       }
     })
-    .filter(line => line.startsWith('git'));
+    .filter(line => /(^|\/)(git|flock)/.test(line));
 }

@@ -6,6 +6,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Protocol } from '../client.ts';
 import type { Lease } from '../lease.ts';
 import { openNameless } from './files.ts';
+import { createTail } from './tail.ts';
 
 export interface OutputOptions {
   readonly lease: Lease;
@@ -18,7 +19,7 @@ export interface OutputOptions {
   readonly log: Log;
 }
 
-/** The way of an agent's output to the run's log on the server. */
+/** The way of what programs print to the run's log on the server. */
 export interface Output {
   /** Never waits: a slow server makes the file grow, to `bytesMax`, and not the memory. */
   write(chunk: Buffer): void;
@@ -42,21 +43,21 @@ export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: 
   const file = openNameless(folder);
   let written = 0;
   let sent = 0;
-  let tail = Buffer.alloc(0);
+  const tail = createTail(tailBytes);
   let hasEnded = false;
   let isGivenUp = false;
   let failure: Error | undefined;
   let wakeUp = (): void => {};
 
   function write(chunk: Buffer): void {
-    tail = Buffer.concat([tail, chunk.subarray(-tailBytes)]).subarray(-tailBytes);
+    tail.add(chunk);
     const isFirst = written === sent;
     const kept = chunk.subarray(0, bytesMax - written);
     if (hasEnded || failure !== undefined || kept.length === 0) return;
     try {
       file.append(kept);
     } catch (cause) {
-      failure = new Fault('disk_full', { message: "The worker could not keep the agent's output", cause });
+      failure = new Fault('disk_full', { message: 'The worker could not keep the output', cause });
       return;
     }
     written += kept.length;
@@ -97,7 +98,7 @@ export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: 
   });
   return {
     write,
-    tail: () => tail,
+    tail: tail.bytes,
     async end() {
       hasEnded = true;
       wakeUp();

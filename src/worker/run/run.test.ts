@@ -1,17 +1,10 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startScriptedServer } from '../../../test/harness/scripted-server.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../../../test/harness/scripted-server.ts';
-import {
-  fingerprint,
-  git,
-  makeRepository,
-  processesWith,
-  script,
-  startWorker,
-  temporaryFolder,
-} from '../../../test/harness/worker.ts';
+import { git, makeRepository, processesWith, script, startWorker, temporaryFolder } from '../../../test/harness/worker.ts';
 import type { TestWorker } from '../../../test/harness/worker.ts';
 
 let server: ScriptedServer;
@@ -38,13 +31,12 @@ function agentRun(lines: string[], task: QueuedTask = {}): Promise<QueuedRun> {
 }
 
 /** The branch of a run in a fresh clone of its repository, by real git. */
-function landed(run: QueuedRun, repository: string | null): string {
+function landed(run: QueuedRun, repository: string): string {
   const folder = temporaryFolder();
   const bundle = join(mkdtempSync(join(folder, 'b-')), 'result.bundle');
   writeFileSync(bundle, run.bundle ?? '');
   const clone = join(folder, 'clone');
-  if (repository === null) git(folder, 'init', '--quiet', clone);
-  else git(folder, 'clone', '--quiet', repository, clone);
+  git(folder, 'clone', '--quiet', repository, clone);
   git(clone, 'bundle', 'verify', '--quiet', bundle);
   git(clone, '-c', 'fetch.fsckObjects=true', 'fetch', '--quiet', bundle, `skep/${run.ticketId}:result`);
   git(clone, 'checkout', '--quiet', 'result');
@@ -103,16 +95,31 @@ describe('a run that ends well', () => {
     expect(run.log.toString()).toBe(`same\n1\n0\n${run.ticketId} 1\n## skep/${run.ticketId}\n`);
   });
 
-  it('starts from an unborn branch in a repository without a commit, and in none at all', async () => {
-    const empty = temporaryFolder();
-    git(empty, 'init', '--quiet');
-    for (const repository of [empty, null]) {
-      const run = await ended({ repository, agent: exec('cp', '/skep/ticket.json', 'new.txt') });
-      expect(run.failure).toBeUndefined();
-      expect(run.result?.base).toBeUndefined();
-      expect(run.result?.summary).toMatch(/^1 file changed, \d+ insertions/);
-      expect(git(landed(run, repository), 'show', 'HEAD:new.txt')).toContain(run.ticketId);
-    }
+  it('tells the agent what was wrong with its last attempt, from which it goes on', async () => {
+    const feedback = { round: 1, text: 'npm test was red:\n1 failed\n', checks: [] };
+    const lines = ['cat > /tmp/in; cmp /tmp/in $SKEP_TICKET; cat $SKEP_FEEDBACK; grep -A 2 feedback /tmp/in', 'echo x > x'];
+    const told = await agentRun(lines, { feedback });
+    expect(told.log.toString()).toBe(
+      'npm test was red:\n1 failed\n  "feedback": {\n    "round": 1,\n    "text": "npm test was red:\\n1 failed\\n",\n',
+    );
+    const first = await agentRun(['cat > /tmp/in; echo "${SKEP_FEEDBACK-none}"; grep feedback /tmp/in', 'echo x > x']);
+    expect(first.log.toString()).toBe('none\n  "feedback": null\n');
+  });
+
+  it('starts from the commit that the server names, which no branch need have', async () => {
+    const repository = makeRepository({ 'agent.sh': script('echo x > x') });
+    git(repository, 'commit', '--quiet', '--allow-empty', '--message=apart');
+    const commit = git(repository, 'rev-parse', 'HEAD');
+    git(repository, 'reset', '--quiet', '--hard', 'HEAD~1');
+    expect((await ended({ repository, commit })).result?.base).toBe(commit);
+  });
+
+  it('starts from a commit without a file', async () => {
+    const repository = makeRepository({});
+    const run = await ended({ repository, agent: exec('cp', '/skep/ticket.json', 'new.txt') });
+    expect(run.failure).toBeUndefined();
+    expect(run.result?.summary).toMatch(/^1 file changed, \d+ insertions/);
+    expect(git(landed(run, repository), 'show', 'HEAD:new.txt')).toContain(run.ticketId);
   });
 
   it('passes output that is no text as it is, stdout and stderr in order', async () => {
@@ -179,20 +186,9 @@ const failures: readonly Case[] = [
     by: 'a repository that is gone',
     task: { repository: '/nonexistent' },
     name: 'repository',
-    says: /There is no \/nonexistent/,
+    says: /does not serve the repository: The run has no repository/,
   },
-  {
-    by: 'a transport that runs a command',
-    task: { repository: 'ext::sh -c id' },
-    name: 'repository',
-    says: /neither an absolute path/,
-  },
-  {
-    by: 'a folder that is no repository',
-    task: { repository: '/usr' },
-    name: 'repository',
-    says: /not appear to be a git repository/,
-  },
+  { by: 'a subject of another kind', task: { subject: 'diagnosis' }, name: 'invalid_task', says: /no runs of a diagnosis/ },
 ];
 
 describe('a run that fails', () => {
@@ -213,26 +209,7 @@ function exec(...command: string[]): { kind: 'exec'; command: string[] } {
   return { kind: 'exec', command };
 }
 
-describe('the user’s repository', () => {
-  it('is not written, and none of its settings or hooks run on the host', async () => {
-    const marker = join(temporaryFolder(), 'ran');
-    const hostile = `touch ${marker}`;
-    const repository = makeRepository({
-      'agent.sh': script('echo x > x; echo y > y.evil'),
-      '.gitattributes': '*.evil filter=evil diff=evil merge=evil\n',
-      'a.evil': 'a\n',
-    });
-    for (const [key, value] of Object.entries(settingsThatRun(hostile))) git(repository, 'config', key, value);
-    for (const hook of ['post-checkout', 'pre-commit', 'reference-transaction', 'post-update', 'pre-auto-gc', 'post-merge']) {
-      writeFileSync(join(repository, '.git/hooks', hook), script(hostile), { mode: 0o755 });
-    }
-    const before = fingerprint(repository);
-    const run = await ended({ repository });
-    expect(run.state).toBe('submitted');
-    expect(fingerprint(repository)).toBe(before);
-    expect(readdirSync(join(marker, '..'))).toEqual([]);
-  });
-
+describe('a repository', () => {
   it('is not reached by what the agent writes into its own', async () => {
     const marker = join(temporaryFolder(), 'ran');
     const settings = Object.entries(settingsThatRun(`touch ${marker}`)).map(([key, value]) => `git config ${key} '${value}'`);
@@ -248,6 +225,19 @@ describe('the user’s repository', () => {
     expect(readdirSync(join(marker, '..'))).toEqual([]);
   });
 
+  it('whose copy on this machine has lost a file is fetched anew', async () => {
+    const repository = makeRepository({ 'agent.sh': script('echo x > x'), 'lost.txt': 'lost' });
+    await ended({ repository });
+    const blob = git(repository, 'rev-parse', 'HEAD:lost.txt');
+    const copy = readdirSync(join(worker.folder, 'repositories'))
+      .map(name => join(worker.folder, 'repositories', name))
+      .find(path => path.endsWith('.git') && has(path, blob));
+    loseObject(copy ?? '', blob);
+    const next = await ended({ repository });
+    expect(next.failure).toBeUndefined();
+    expect(has(copy ?? '', blob)).toBe(true);
+  });
+
   it('serves two runs at once, and the next one when it has moved on', async () => {
     const repository = makeRepository({ 'agent.sh': script('sleep 0.2; echo x > x') });
     const runs = await Promise.all([ended({ repository }), ended({ repository }), ended({ repository })]);
@@ -258,6 +248,24 @@ describe('the user’s repository', () => {
     expect(next.result?.base).not.toBe(runs[0]?.result?.base);
   });
 });
+
+function has(repository: string, object: string): boolean {
+  try {
+    return git(repository, 'cat-file', '-t', object) !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** Takes one object out of a repository that has one pack. */
+function loseObject(repository: string, object: string): void {
+  const packs = join(repository, 'objects/pack');
+  const pack = readdirSync(packs).find(name => name.endsWith('.pack')) ?? '';
+  const content = readFileSync(join(packs, pack));
+  rmSync(packs, { recursive: true });
+  execFileSync('git', ['-C', repository, 'unpack-objects', '-q'], { input: content });
+  rmSync(join(repository, 'objects', object.slice(0, 2), object.slice(2)));
+}
 
 function settingsThatRun(command: string): Record<string, string> {
   return {

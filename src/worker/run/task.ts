@@ -1,39 +1,54 @@
 import type { Claimed } from '../../../contract/runs.ts';
-import type { WireTicket } from '../../../contract/tickets.ts';
 import type { Agent, AgentSettings } from '../agent.ts';
 import { runFailure } from '../failure.ts';
+import type { Conflict } from './git/merge.ts';
 
 /** What an agent is given to do. */
 export interface Task {
-  readonly ticket: WireTicket;
   readonly agent: Agent;
   readonly settings: AgentSettings;
   readonly branch: string;
-  readonly json: string;
-  readonly env: Readonly<Record<string, string>>;
   readonly commitMessage: string;
   readonly timeoutMs: number;
+  /** What a sandbox shows read-only. */
+  readonly files: readonly { readonly path: string; readonly content: string }[];
+  /** What is read from stdin: the ticket, and of a merge what is to be resolved. */
+  json(conflict?: Conflict): string;
+  env(conflict?: Conflict): Readonly<Record<string, string>>;
 }
 
-/** Where a sandbox holds the ticket. */
-export const ticketPath = '/skep/ticket.json';
+const ticketPath = '/skep/ticket.json';
+const feedbackPath = '/skep/feedback.txt';
 
 /** Throws a run failure `invalid_task` for what this worker can't do: no try of another worker of its kind will end better. */
-export function taskOf({ run, ticket, agent: settings, limits, project }: Claimed, agents: readonly Agent[]): Task {
-  if (ticket === null) throw runFailure('invalid_task', `This worker runs tickets, not a ${run.subject_type}`);
+export function taskOf({ run, ticket, agent: settings, limits, project, task }: Claimed, agents: readonly Agent[]): Task {
+  if (ticket === null) throw runFailure('invalid_task', `A run of a ${run.subject_type} without a ticket can't be worked on`);
   if (settings === null) {
     throw runFailure('invalid_task', `The project '${project.name}' has no agent: give it one with 'skep project edit'`);
   }
   const agent = agents.find(({ kind }) => kind === settings.kind);
   if (agent === undefined) throw runFailure('invalid_task', `This worker has no agent of the kind '${settings.kind}'`);
+  const { feedback, merge } = task;
+  const branch = `skep/${ticket.id}`;
+  const title = merge === null ? ticket.title : `Merge ${merge.slice(0, 12)} into ${branch}`;
+  const known = { SKEP_TICKET: ticketPath, SKEP_TICKET_ID: ticket.id, SKEP_RUN_ID: run.id, SKEP_ATTEMPT: String(run.attempt) };
+  const told = feedback === null ? {} : { SKEP_FEEDBACK: feedbackPath };
+  const json = (conflict?: Conflict): string => asJson({ ...ticket, feedback, ...(conflict === undefined ? {} : { conflict }) });
   return {
-    ticket,
     agent,
     settings,
-    branch: `skep/${ticket.id}`,
-    json: `${JSON.stringify(ticket, null, 2)}\n`,
-    env: { SKEP_TICKET: ticketPath, SKEP_TICKET_ID: ticket.id, SKEP_RUN_ID: run.id, SKEP_ATTEMPT: String(run.attempt) },
-    commitMessage: `${ticket.title}\n\nSkep-Ticket: ${ticket.id}\nSkep-Run: ${run.id}\n`,
+    branch,
+    commitMessage: `${title}\n\nSkep-Ticket: ${ticket.id}\nSkep-Run: ${run.id}\n`,
     timeoutMs: Math.min(settings.timeout_ms ?? limits.timeout_ms, limits.timeout_ms),
+    files: [
+      { path: ticketPath, content: json() },
+      ...(feedback === null ? [] : [{ path: feedbackPath, content: feedback.text }]),
+    ],
+    json,
+    env: conflict => ({ ...known, ...told, ...(conflict === undefined ? {} : { SKEP_CONFLICT: conflict.files.join('\n') }) }),
   };
+}
+
+function asJson(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }

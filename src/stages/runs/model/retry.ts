@@ -18,25 +18,33 @@ export interface AttemptPolicy {
   readonly retryMs: number;
 }
 
-/** What becomes of a ticket whose run ended without a result: another attempt, or none and why. */
-export function afterAttempt(
-  ended: { readonly failureClass: FailureClass | 'lost'; readonly message: string; readonly attempts: number },
-  { attemptsMax }: AttemptPolicy,
-): { again: boolean; reason: string } {
+export interface EndedAttempt {
+  readonly failureClass: FailureClass | 'lost';
+  readonly message: string;
+  /** How the last runs of the same subject ended, newest first, this one included. */
+  readonly last: readonly string[];
+}
+
+/** What becomes of a subject whose run ended without a result: another attempt, or none and why. */
+export function afterAttempt(ended: EndedAttempt, { attemptsMax }: AttemptPolicy): { again: boolean; reason: string } {
   const what = ended.failureClass === 'lost' ? 'the worker fell silent' : `${ended.failureClass}: ${ended.message}`;
   if (ended.failureClass !== 'lost' && !canSucceedLater[ended.failureClass]) return { again: false, reason: what };
-  if (ended.attempts >= attemptsMax)
-    return { again: false, reason: `gave up after ${ended.attempts} attempts; the last: ${what}` };
-  return { again: true, reason: `attempt ${ended.attempts}: ${what}` };
+  const failures = failuresInARow(ended.last);
+  if (failures >= attemptsMax) return { again: false, reason: `gave up after ${failures} attempts; the last: ${what}` };
+  return { again: true, reason: `attempt ${failures}: ${what}` };
 }
 
 /** How long the next attempt waits, in milliseconds. One that was lost is made up for at once: the work did not fail. */
-export function waitBeforeAttempt(
-  last: { readonly state: string; readonly failures: number } | undefined,
-  { retryMs }: AttemptPolicy,
-): number {
-  if (last?.state !== 'failed') return 0;
-  return Math.min(retryMs * 2 ** Math.max(0, last.failures - 1), waitMsMax);
+export function waitBeforeAttempt(last: readonly string[], { retryMs }: AttemptPolicy): number {
+  if (last[0] !== 'failed') return 0;
+  const failures = last.slice(0, failuresInARow(last)).filter(state => state === 'failed').length;
+  return Math.min(retryMs * 2 ** (failures - 1), waitMsMax);
+}
+
+/** What was handed in, whatever came of it, begins the count anew. */
+function failuresInARow(last: readonly string[]): number {
+  const end = last.findIndex(state => state !== 'failed' && state !== 'lost');
+  return end === -1 ? last.length : end;
 }
 
 const waitMsMax = 600_000;

@@ -33,6 +33,7 @@ import type { RunSettings } from '../settings.ts';
 import { appendLog, storeBundle } from '../uploads.ts';
 import { failRun, progress, renew, returnClaim, submitRun } from '../verbs.ts';
 import { wireRun } from '../wire.ts';
+import { taskOf } from './task.ts';
 
 interface ProtocolParts {
   readonly database: Database;
@@ -149,16 +150,18 @@ async function describe(
   { run, token }: ClaimedRun,
 ): Promise<Claimed> {
   return database.request(caller, async tx => {
-    const ticket = await getTicket(tx, run.subjectId);
-    const project = await getProject(tx, ticket.projectId);
+    const ticket = run.ticketId === null ? null : await getTicket(tx, run.ticketId);
+    const { projectId, task } = await taskOf(tx, run, ticket);
+    const project = await getProject(tx, projectId);
     return {
       run: wireRun(run),
       subject: { type: run.subjectType, id: run.subjectId },
-      ticket: wireTicket(ticket),
+      ticket: ticket === null ? null : wireTicket(ticket),
       lease: { token, ...leaseOf(run, settings) },
       project: { id: project.id, name: project.name, repository: project.repository },
       agent: project.agent,
-      limits: settings.limits,
+      limits: run.subjectType === 'review' ? { ...settings.limits, timeout_ms: settings.reviewTimeoutMs } : settings.limits,
+      task,
     };
   });
 }

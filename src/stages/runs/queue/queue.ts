@@ -1,22 +1,80 @@
+import type { subjectTypes } from '../../../../contract/runs.ts';
 import type { Database, FlowJob, Tx } from '../../../db/database.ts';
 import { getProject } from '../../../support/projects/index.ts';
-import { keepTicket } from '../../tickets/index.ts';
+import { findTrunk, openTrunk } from '../../../support/repositories/index.ts';
+import { getSpec } from '../../specs/index.ts';
+import { keepTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { waitBeforeAttempt } from '../model/retry.ts';
-import { cancelRunsOfTicket, insertRun, lastRunOf, reorderRunRows } from '../runs.sql.ts';
+import {
+  cancelRunsOfTicket,
+  insertRun,
+  lastRunsOf,
+  readyTicketsOfTrunk,
+  reorderRunRows,
+  type RunRow,
+  type StoredTask,
+} from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 
-/** Puts a ready ticket in the queue; one that is not ready, or queued already, is left as it is. */
+/**
+ * Puts a ready ticket in the queue; one that is not ready, or queued already, is left as it is. The first of a spec opens the
+ * trunk; until that is ready nothing is queued.
+ */
 export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings): Promise<void> {
   // Kept: cancelled in between, its run would wait in the queue for ever.
   const ticket = await keepTicket(tx, ticketId);
   if (ticket?.status !== 'ready') return;
-  const { agent } = await getProject(tx, ticket.projectId);
-  const [last] = await tx.query(lastRunOf, [tx.tenantId, 'ticket', ticketId]);
-  const waitMs = ticket.attempts === 0 ? 0 : waitBeforeAttempt(last, settings);
-  const requires = agent === null ? [] : [`agent:${agent.kind}`];
-  const [run] = await tx.query(insertRun, [tx.tenantId, 'ticket', ticketId, ticket.priority, ticket.chain, requires, waitMs]);
+  const project = await getProject(tx, ticket.projectId);
+  const trunk = await findTrunk(tx, ticket);
+  if (trunk === undefined) await openTrunk(tx, { ...ticket, title: await titleOf(tx, ticket), redBase: project.redBase });
+  if (trunk?.state !== 'ready') return;
+  const last = await tx.query(lastRunsOf, [tx.tenantId, 'ticket', ticketId, ticket.attempts]);
+  await queueSubject(tx, {
+    type: 'ticket',
+    id: ticketId,
+    ticketId,
+    ticketStatus: 'ready',
+    priority: ticket.priority,
+    chain: ticket.chain,
+    requires: project.agent === null ? [] : [`agent:${project.agent.kind}`],
+    waitMs: waitBeforeAttempt(
+      last.map(row => row.state),
+      settings,
+    ),
+  });
+}
+
+/** The trunk has become ready: so may the work that waits for it. */
+export async function queueRunsOfTrunk(tx: Tx, trunkId: string, settings: RunSettings): Promise<void> {
+  for (const { id } of await tx.query(readyTicketsOfTrunk, [tx.tenantId, trunkId])) await queueRun(tx, id, settings);
+}
+
+export interface QueuedSubject {
+  readonly type: (typeof subjectTypes)[number];
+  readonly id: string;
+  /** On whose behalf; null for what no ticket asked for. */
+  readonly ticketId: string | null;
+  /** The status in which that ticket must be for the run to be claimed. */
+  readonly ticketStatus: TicketRow['status'] | null;
+  readonly priority: number;
+  readonly chain: number;
+  readonly requires: readonly string[];
+  readonly task?: StoredTask;
+  readonly waitMs: number;
+}
+
+/** What is nearly done goes before what has not begun: more than the longest chain of tickets can have. */
+export const finishingChain = 1_000_000;
+
+/** Puts a run of any subject in the queue. One that has a live run is left as it is. */
+export async function queueSubject(tx: Tx, subject: QueuedSubject): Promise<RunRow | undefined> {
+  const { type, id, ticketId, ticketStatus, priority, chain, requires, task, waitMs } = subject;
+  const place = [ticketId, ticketStatus, priority, chain, requires] as const;
+  const stored = task === undefined ? null : JSON.stringify(task);
+  const [run] = await tx.query(insertRun, [tx.tenantId, type, id, ...place, stored, waitMs]);
   if (run !== undefined) announceRun(tx, run, { type: 'run.queued', waitMs });
+  return run;
 }
 
 /** A ticket was changed: its priority, or what waits for it and so the chains of others too. */
@@ -24,10 +82,10 @@ export async function reorderRuns(tx: Tx): Promise<void> {
   await tx.query(reorderRunRows, [tx.tenantId]);
 }
 
-/** Ends the runs of a ticket that was cancelled or blocked; their holders learn it from their next write. */
+/** Ends the runs on behalf of a ticket that may not go on; their holders learn it from their next write. */
 export async function withdrawRuns(tx: Tx, ticketId: string): Promise<void> {
-  for (const run of await tx.query(cancelRunsOfTicket, [tx.tenantId, ticketId, ['cancelled', 'blocked']])) {
-    announceRun(tx, run, { type: 'run.cancelled', why: 'the ticket was cancelled or blocked' });
+  for (const run of await tx.query(cancelRunsOfTicket, [tx.tenantId, ticketId, ['cancelled', 'blocked', 'failed']])) {
+    announceRun(tx, run, { type: 'run.cancelled', why: 'its ticket was cancelled, blocked or failed' });
   }
 }
 
@@ -39,4 +97,8 @@ export function onSubject(
   return async ({ tenantId, subject }) => {
     await transact({ tenantId, actor: 'flow' }, tx => verb(tx, subject.id));
   };
+}
+
+async function titleOf(tx: Tx, { specId }: TicketRow): Promise<string> {
+  return specId === null ? 'tickets' : (await getSpec(tx, specId)).name;
 }

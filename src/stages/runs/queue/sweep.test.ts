@@ -6,6 +6,7 @@ import type { Lifecycle } from '../../../kernel/loop.ts';
 import { startBuild } from '../../tickets/build.ts';
 import { inWorkWithoutRun } from '../runs.sql.ts';
 import { returnClaim } from '../verbs.ts';
+import { nets } from '../../../flow.ts';
 import { createNets, createSweep } from './sweep.ts';
 
 let stages: Stages;
@@ -20,7 +21,8 @@ afterEach(async () => {
 });
 
 function start(create: typeof createNets): void {
-  const loop = create({ database: stages.database, settings: stages.settings, clock: systemClock, log: silentLog });
+  const { database, settings, parts } = stages;
+  const loop = create({ database, nets: nets(parts), settings, clock: systemClock, log: silentLog });
   loops.push(loop);
   loop.start();
 }

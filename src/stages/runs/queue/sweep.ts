@@ -4,9 +4,9 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
 import { sendTicketBack } from '../../tickets/index.ts';
-import { expiredRuns, inWorkWithoutRun, readyWithoutRun, submittedAndLeft } from '../runs.sql.ts';
+import { expiredRuns, inWorkWithoutRun, readyWithoutRun } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
-import { acceptRun, loseRun } from '../verbs.ts';
+import { loseRun } from '../verbs.ts';
 import { queueRun } from './queue.ts';
 
 interface SweepOptions {
@@ -21,8 +21,7 @@ const batchMax = 100;
 const idleMsMax = 500;
 
 /** Takes back what fell silent. Any number of servers may sweep at once. */
-export function createSweep(options: SweepOptions): Lifecycle {
-  const { database, settings, clock, log } = options;
+export function createSweep({ database, settings, clock, log }: SweepOptions): Lifecycle {
   return createLoop({
     name: 'sweep',
     clock,
@@ -30,7 +29,9 @@ export function createSweep(options: SweepOptions): Lifecycle {
     idleMs: Math.min(idleMsMax, settings.leaseMs / 4),
     async turn() {
       const expired = await database.enginePool.query(expiredRuns, [batchMax]);
-      const taken = await forEach(options, expired, (tx, id) => loseRun(tx, id, settings));
+      const taken = await forEach(log, expired, (tenantId, id) =>
+        database.engine({ tenantId, actor: 'sweep' }, tx => loseRun(tx, id, settings)),
+      );
       return expired.length === batchMax && taken > 0;
     },
   });
@@ -41,15 +42,28 @@ const forgottenMs = 8_000;
 /** The nets read whole queues: often enough for what hardly ever happens. */
 const netIdleMs = 5_000;
 
-type Found = { readonly tenantId: string; readonly id: string };
+interface Found {
+  readonly tenantId: string;
+  readonly id: string;
+}
 
-/** Does what a lost job left undone, so that no row stays without an owner. */
-export function createNets(options: SweepOptions): Lifecycle {
+/** Finds rows, older than its parameter in milliseconds, on which an event's job should have acted; and acts. */
+export interface Net {
+  readonly find: Statement<Found>;
+  readonly mend: (tenantId: string, id: string) => Promise<unknown>;
+}
+
+/** Does what a lost job left undone, so that no row stays without an owner: of runs, and of the later stages that bring theirs. */
+export function createNets({ nets, ...options }: SweepOptions & { readonly nets: readonly Net[] }): Lifecycle {
   const { database, settings, clock, log } = options;
-  const nets: readonly [Statement<Found>, (tx: Tx, id: string) => Promise<unknown>][] = [
-    [readyWithoutRun, (tx, id) => queueRun(tx, id, settings)],
-    [inWorkWithoutRun, (tx, id) => sendTicketBack(tx, id, 'its run is gone')],
-    [submittedAndLeft, acceptRun],
+  const net = (find: Statement<Found>, verb: (tx: Tx, id: string) => Promise<unknown>): Net => ({
+    find,
+    mend: (tenantId, id) => database.engine({ tenantId, actor: 'sweep' }, tx => verb(tx, id)),
+  });
+  const all = [
+    net(readyWithoutRun, (tx, id) => queueRun(tx, id, settings)),
+    net(inWorkWithoutRun, (tx, id) => sendTicketBack(tx, id, 'its run is gone')),
+    ...nets,
   ];
   return createLoop({
     name: 'nets',
@@ -57,24 +71,18 @@ export function createNets(options: SweepOptions): Lifecycle {
     log,
     idleMs: netIdleMs,
     async turn() {
-      for (const [statement, verb] of nets) {
-        await forEach(options, await database.enginePool.query(statement, [forgottenMs]), verb);
-      }
+      for (const { find, mend } of all) await forEach(log, await database.enginePool.query(find, [forgottenMs]), mend);
       return false;
     },
   });
 }
 
-/** Each in a transaction of its own: one that fails is logged and holds up no other. Returns how many went well. */
-async function forEach(
-  { database, log }: SweepOptions,
-  found: readonly Found[],
-  verb: (tx: Tx, id: string) => Promise<unknown>,
-): Promise<number> {
+/** One that fails is logged and holds up no other. Returns how many went well. */
+async function forEach(log: Log, found: readonly Found[], mend: Net['mend']): Promise<number> {
   let done = 0;
   for (const { tenantId, id } of found) {
     try {
-      await database.engine({ tenantId, actor: 'sweep' }, tx => verb(tx, id));
+      await mend(tenantId, id);
       done++;
     } catch (error) {
       log.error({ id, error: String(error) }, 'the sweep could not move a row on');

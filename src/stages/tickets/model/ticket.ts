@@ -14,7 +14,7 @@ export const ticketMachine: Machine<TicketStatus, TicketVerb> = {
   running: { verify: 'verifying', ready: 'ready', wait: 'waiting', fail: 'failed', cancel: 'cancelled' },
   verifying: { merge: 'merging', complete: 'completed', ready: 'ready', wait: 'waiting', fail: 'failed', cancel: 'cancelled' },
   merging: { complete: 'completed', ready: 'ready', wait: 'waiting', fail: 'failed', cancel: 'cancelled' },
-  waiting: { ready: 'ready', block: 'blocked', fail: 'failed', cancel: 'cancelled' },
+  waiting: { merge: 'merging', ready: 'ready', block: 'blocked', fail: 'failed', cancel: 'cancelled' },
   failed: { ready: 'ready', block: 'blocked', cancel: 'cancelled' },
   completed: {},
   cancelled: {},

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { branch, commit, id, time } from './fields.ts';
+import { check, redBase } from './projects.ts';
+
+export const trunkStates = ['preparing', 'checking', 'ready', 'refused'] as const;
+
+/** The branch of Skep's that the work of a spec is merged into, before it is pushed to the user's repository. */
+export const trunk = z
+  .object({
+    id,
+    project_id: id,
+    spec_id: id.nullable(),
+    branch: z.string(),
+    state: z.enum(trunkStates),
+    reason: z.string().nullable().meta({ description: 'Why it is refused' }),
+    hint: z.string().nullable(),
+    base_sha: commit.nullable().meta({ description: 'The commit of the repository that the work starts from' }),
+    head_sha: commit.nullable(),
+    published_sha: commit.nullable().meta({ description: 'What the branch of that name in the repository is at' }),
+    publish_error: z.string().nullable(),
+    checks: z.array(check),
+    notes: z.array(z.string()),
+    merge_count: z.number().int(),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: 'Trunk' });
+
+export const trunkFilter = z.object({ spec_id: id.optional(), project_id: id.optional() });
+export const trunkList = z.object({ trunks: z.array(trunk) });
+export const trunkPrepare = z.strictObject({ red_base: redBase.optional() }).prefault({});
+
+/** A look at a repository, before anything is built. */
+export const inspection = z
+  .object({
+    repository: z.string().nullable(),
+    commit: commit.nullable().meta({ description: 'null: it has no commit yet' }),
+    branch: z.string(),
+    checks: z.array(check),
+    notes: z.array(z.string()),
+  })
+  .meta({ id: 'Inspection' });
+export const inspect = z.strictObject({ branch: branch.optional() }).prefault({});
+
+export type WireTrunk = z.infer<typeof trunk>;
+export type WireInspection = z.infer<typeof inspection>;

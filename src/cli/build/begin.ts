@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { project as projectSchema } from '../../../contract/projects.ts';
+import type { WireProject } from '../../../contract/projects.ts';
+import { session as sessionSchema } from '../../../contract/sessions.ts';
+import type { WireSession } from '../../../contract/sessions.ts';
+import type { SpecCardInput } from '../../../contract/spec-card.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Context, World } from '../context.ts';
+import { askUnless } from '../input/ask.ts';
+import { shortId } from '../input/id.ts';
+import { allSessions, specOf } from '../session/find.ts';
+import { branchToBe } from './branch.ts';
+import type { Commands } from './commands.ts';
+import type { BuildOptions, ProjectWishes, Wanted } from './options.ts';
+import { planDocument, planText } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { changeProject, findOrMakeProject, inspect, projectsOf } from './project.ts';
+import { beginBuild, openSession, refuseTwice } from './session.ts';
+
+export interface Beginning {
+  readonly world: World;
+  readonly context: Context;
+  readonly options: BuildOptions;
+  readonly commands: Commands;
+  /** What it is aborted with is thrown; a session that was opened for it is cancelled. */
+  readonly signal: AbortSignal;
+}
+
+/** Before anything is started: where nobody can be asked, --yes must say it. */
+export function refuseUnasked({ input, err }: World, { yes, json, resume }: BuildOptions): void {
+  const canAsk = input.isTerminal && err.isTerminal && json !== true;
+  if (yes === true || canAsk || resume !== undefined) return;
+  throw new Fault('confirmation_required', {
+    message: 'A build must be confirmed, and there is no terminal to ask on',
+    hint: 'Add --yes',
+  });
+}
+
+/** From the card to a session that builds; the plan is shown before, and nothing is built without a yes. */
+export async function beginNew(beginning: Beginning, { card, repository, wishes }: Wanted): Promise<WireSession> {
+  const { context, commands } = beginning;
+  const projects = await projectsOf(context, repository);
+  await refuseTwice(context, { card, projects, resume: ({ id }) => commands.resume([shortId(id)]) });
+  const project = await findOrMakeProject(context, { repository, wishes, sessions: await allSessions(context) });
+  // The server judges the card before it keeps it; nothing is built of a session that was not approved.
+  const session = await openSession(context, project, card);
+  return confirmAndBegin(beginning, { session, project, card, wishes });
+}
+
+/** The same for a session that was opened by a build which was interrupted before its yes. */
+export async function beginOpened(beginning: Beginning, session: WireSession, wishes: ProjectWishes): Promise<WireSession> {
+  const { context } = beginning;
+  const project = await context.client.request('GET', `/api/projects/${session.project_id}`, { schema: projectSchema });
+  const { card } = await specOf(context, session.spec_id ?? '');
+  return confirmAndBegin(beginning, { session, project, card, wishes });
+}
+
+interface Opened {
+  readonly session: WireSession;
+  readonly project: WireProject;
+  readonly card: SpecCardInput;
+  readonly wishes: ProjectWishes;
+}
+
+async function confirmAndBegin(beginning: Beginning, { session, project, card, wishes }: Opened): Promise<WireSession> {
+  const { context } = beginning;
+  try {
+    const branch = await branchToBe(context, project, card.name);
+    const inspection = await inspect(context, project, { branch, signal: beginning.signal });
+    await confirm(beginning, { card, project, wishes, inspection, branch });
+  } catch (error) {
+    await context.client.request('POST', `/api/hitl/${session.id}/cancel`, { body: {}, schema: sessionSchema }).catch(() => {});
+    throw error;
+  }
+  await changeProject(context, project, wishes);
+  return beginBuild(context, session);
+}
+
+async function confirm({ world, context, options, signal }: Beginning, plan: Plan): Promise<void> {
+  context.show(planDocument(plan), () => `${planText(plan, context.out)}\n`);
+  if (options.yes === true) return;
+  if (!context.isTerminal || context.json) {
+    throw new Fault('confirmation_required', {
+      message: 'This build was never confirmed, and there is no terminal to ask on',
+      hint: 'Add --yes',
+    });
+  }
+  const answer = await askUnless(world, 'Build this? [y/N] ', signal);
+  if (!/^y(es)?$/i.test(answer)) {
+    throw new Fault('confirmation_required', { message: 'Not confirmed: nothing was started' });
+  }
+}
+
+/** What was given with --resume is the project's from now on. */
+export async function applyWishes({ client }: Context, session: WireSession, wishes: ProjectWishes): Promise<void> {
+  if (Object.keys(wishes).length === 0) return;
+  await client.request('PATCH', `/api/projects/${session.project_id}`, { body: wishes, schema: z.unknown() });
+}

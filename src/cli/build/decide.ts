@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { change as changeSchema } from '../../../contract/changes.ts';
+import type { WireChange } from '../../../contract/changes.ts';
+import { isFault } from '../../kernel/fault.ts';
+import type { Context, World } from '../context.ts';
+import { askUnless } from '../input/ask.ts';
+import { printable, styled, tamedLog } from '../output/text.ts';
+import { flagLines } from './view/lines.ts';
+
+interface Asking {
+  readonly world: World;
+  readonly context: Context;
+  readonly signal: AbortSignal;
+}
+
+/** Asks the person at the terminal about a change that waits for one. What he approves is the head that he was shown. */
+async function askAbout(change: WireChange, asking: Asking): Promise<void> {
+  const { context, world, signal } = asking;
+  const { out } = context;
+  const ask = (question: string) => askUnless(world, question, signal);
+  const { ticket_id: id, title, head_sha: head } = change;
+  out.write(
+    `\n${styled(out, 'yellow', `${id} waits for you`)}  ${printable(title)}\n${flagLines(change)
+      .map(line => `  - ${line}\n`)
+      .join('')}`,
+  );
+  for (;;) {
+    const answer = await ask(`Merge ${head.slice(0, 12)}? y: yes, n: send it back, d: show the diff, l: later [l] `);
+    if (/^y(es)?$/i.test(answer)) return tellLate(context, () => approve(context, change));
+    if (/^n(o)?$/i.test(answer)) {
+      const reason = await ask('Why? The next attempt is told: ');
+      if (reason !== '') return tellLate(context, () => reject(context, change, reason));
+    } else if (/^d(iff)?$/i.test(answer)) {
+      out.write(`${tamedLog(await readDiff(context, change.id))}\n`);
+    } else if (/^(l(ater)?)?$/i.test(answer)) return;
+  }
+}
+
+export function readDiff({ client }: Context, id: string): Promise<string> {
+  return client.request('GET', `/api/changes/${id}/diff`, { schema: z.string(), timeoutMs: 120_000 });
+}
+
+export function approve({ client }: Context, { id, head_sha }: WireChange): Promise<WireChange> {
+  return client.request('POST', `/api/changes/${id}/approve`, { body: { head_sha }, schema: changeSchema });
+}
+
+export function reject({ client }: Context, { id }: WireChange, reason: string): Promise<WireChange> {
+  return client.request('POST', `/api/changes/${id}/reject`, { body: { reason }, schema: changeSchema });
+}
+
+/** Somebody else may have decided while the question stood there: then that is so. */
+async function tellLate({ err }: Context, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!isFault(error) || error.kind.exit !== 4) throw error;
+    err.write(`${printable(error.message)}\n`);
+  }
+}
+
+/** Asks about each head once: whoever has said `later` is not asked again before another one comes. */
+export function decider(asking: () => Asking, onAsk: () => void): (change: WireChange) => Promise<void> {
+  const asked = new Set<string>();
+  return async change => {
+    const { context } = asking();
+    if (!context.isTerminal || context.json || asked.has(change.head_sha)) return;
+    asked.add(change.head_sha);
+    onAsk();
+    await askAbout(change, asking());
+  };
+}

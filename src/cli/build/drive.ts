@@ -1,0 +1,161 @@
+import { project as projectSchema } from '../../../contract/projects.ts';
+import type { WireSession } from '../../../contract/sessions.ts';
+import { isFault } from '../../kernel/fault.ts';
+import type { World } from '../context.ts';
+import { shortId } from '../input/id.ts';
+import { openStation } from '../place/station.ts';
+import type { Station } from '../place/station.ts';
+import { Concluded, Interrupted } from '../report.ts';
+import { specOf } from '../session/find.ts';
+import { asLine } from '../worker/lines.ts';
+import { beginNew } from './begin.ts';
+import { commandsOf } from './commands.ts';
+import type { Commands } from './commands.ts';
+import { decider } from './decide.ts';
+import { loadBuild, watchBuild } from './follow/watch.ts';
+import type { Build } from './follow/watch.ts';
+import type { Standing } from './follow/standing.ts';
+import type { BuildOptions, ProjectWishes, Wanted } from './options.ts';
+import { goOn } from './resume.ts';
+import { summaryDocument } from './summary/document.ts';
+import { exitCodeOf, readOutcome } from './summary/outcome.ts';
+import { summaryText } from './summary/text.ts';
+import { openView } from './view/open.ts';
+import type { View } from './view/open.ts';
+
+export interface Drive {
+  readonly world: World;
+  readonly options: BuildOptions;
+  /** Undefined with --resume. */
+  readonly wanted: Wanted | undefined;
+  readonly wishes: ProjectWishes;
+  /** The repository that one stands in or has named; undefined: neither. */
+  readonly repository: string | undefined;
+  /** Aborted with Interrupted. */
+  readonly signal: AbortSignal;
+}
+
+interface Work extends Drive {
+  readonly station: Station;
+  readonly commands: Commands;
+  readonly build: Build;
+  readonly view: View;
+  /** By `clock.mono`. */
+  readonly begun: number;
+}
+
+/** One build, from the first word to the last. Throws Concluded with its exit code, Interrupted after Ctrl-C. */
+export async function drive(given: Drive): Promise<void> {
+  const { world, options, signal } = given;
+  const begun = world.clock.mono();
+  let tell = (text: string): void => {
+    if (options.json !== true) world.err.write(`${text}\n`);
+  };
+  const station = await openStation(world, { ...options, onTrouble: change => tell(asLine(change)) });
+  const commands = commandsOf(options);
+  try {
+    signal.throwIfAborted();
+    const session = await beginOrGoOn(given, { station, commands });
+    const build = await loaded(station, session);
+    const view = openView(world, { build, context: () => station.context, plain: options.plain === true, begun });
+    tell = text => view.reporter.tell({ kind: 'note', text });
+    const work = { ...given, station, commands, build, view, begun };
+    const standing = await watched(work).finally(() => view.close());
+    await conclude(work, standing);
+  } finally {
+    await leave(given, station);
+  }
+}
+
+function beginOrGoOn(given: Drive, at: { station: Station; commands: Commands }): Promise<WireSession> {
+  const beginning = { ...given, commands: at.commands, context: at.station.context };
+  return given.wanted === undefined ? goOn(beginning, given) : beginNew(beginning, given.wanted);
+}
+
+async function loaded({ context }: Station, session: WireSession): Promise<Build> {
+  const specId = session.spec_id ?? '';
+  const { name } = await specOf(context, specId);
+  return loadBuild(context, { session, specId, name });
+}
+
+/** So often a server may be lost on the way before something else is wrong. */
+const lossesMax = 20;
+
+/** Watches it, at another server where the one that is used goes away, until it stands. */
+async function watched(work: Work): Promise<Standing> {
+  const { world, station, build, view, signal } = work;
+  const decide = decider(
+    () => ({ world, context: station.context, signal }),
+    () => view.reporter.pause(),
+  );
+  try {
+    for (let losses = 0; ; losses += 1) {
+      try {
+        return await withEither(signal, station.gone, either =>
+          watchBuild(build, { context: station.context, reporter: view.reporter, signal: either, decide }),
+        );
+      } catch (error) {
+        signal.throwIfAborted();
+        const isLost = station.gone.aborted || isFault(error, 'unauthenticated');
+        if (!isLost || losses >= lossesMax) throw error;
+        view.reporter.tell({ kind: 'note', text: 'The server that was used has stopped; going on without it' });
+        await station.renew();
+      }
+    }
+  } catch (error) {
+    view.close();
+    if (error instanceof Interrupted) sayInterrupted(work);
+    throw error;
+  }
+}
+
+/** A signal that is aborted with either of the two. */
+async function withEither<T>(one: AbortSignal, other: AbortSignal, work: (either: AbortSignal) => Promise<T>): Promise<T> {
+  const either = new AbortController();
+  const onOne = (): void => either.abort(one.reason);
+  const onOther = (): void => either.abort(other.reason);
+  if (one.aborted) onOne();
+  if (other.aborted) onOther();
+  one.addEventListener('abort', onOne);
+  other.addEventListener('abort', onOther);
+  try {
+    return await work(either.signal);
+  } finally {
+    one.removeEventListener('abort', onOne);
+    other.removeEventListener('abort', onOther);
+  }
+}
+
+async function conclude({ world, station, build, commands, begun, options }: Work, standing: Standing): Promise<void> {
+  const { context } = station;
+  const path = `/api/projects/${build.session.project_id}`;
+  const { repository } = await context.client.request('GET', path, { schema: projectSchema });
+  const outcome = await readOutcome(context, build, { standing, repository, elapsed: world.clock.mono() - begun });
+  const exitCode = exitCodeOf(standing);
+  if (options.json === true) world.out.write(`${JSON.stringify(summaryDocument(outcome, exitCode, commands))}\n`);
+  else world.out.write(`\n${summaryText(outcome, world.out, commands)}\n`);
+  if (exitCode !== 0) throw new Concluded(exitCode);
+}
+
+function sayInterrupted({ world, station, build, commands, options }: Work): void {
+  const rows = build.board.rows();
+  const merged = rows.filter(({ status }) => status === 'completed').length;
+  const next = commands.resume([shortId(build.session.id)]);
+  const { host } = station;
+  if (options.json === true) {
+    const document = { event: 'interrupted', session_id: build.session.id, goes_on: host !== undefined, next: [next] };
+    world.out.write(`${JSON.stringify(document)}\n`);
+    return;
+  }
+  const what = host === undefined ? 'nothing is lost, and nothing goes on' : `the build goes on at ${host}`;
+  world.err.write(`\nInterrupted with ${merged} of ${rows.length} tickets merged; ${what}.\n  ${next}\n`);
+}
+
+/** What runs here for other builds may end first; who does not want to wait for it presses Ctrl-C. */
+async function leave({ world, signal, options }: Drive, station: Station): Promise<void> {
+  if (signal.aborted || station.runsInHand === 0) return station.close(0);
+  if (options.json !== true) world.err.write('Work of another build runs here: waiting for its end. Ctrl-C hands it back.\n');
+  const onAbort = (): void => void station.close(0).catch(() => {});
+  signal.addEventListener('abort', onAbort, { once: true });
+  await station.close(Number.POSITIVE_INFINITY);
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { change, changeList } from '../../../../contract/changes.ts';
+import type { WireChange } from '../../../../contract/changes.ts';
+import { resultList } from '../../../../contract/results.ts';
+import type { WireResult } from '../../../../contract/results.ts';
+import { review, reviewList } from '../../../../contract/reviews.ts';
+import type { WireReview } from '../../../../contract/reviews.ts';
+import { session } from '../../../../contract/sessions.ts';
+import type { WireSession } from '../../../../contract/sessions.ts';
+import { ticket, ticketGraph } from '../../../../contract/tickets.ts';
+import type { WireTicket, WireTicketGraph } from '../../../../contract/tickets.ts';
+import { trunkList } from '../../../../contract/trunks.ts';
+import type { WireTrunk } from '../../../../contract/trunks.ts';
+import type { Context } from '../../context.ts';
+
+/** What a build is asked for over HTTP. */
+export function readGraph({ client }: Context, specId: string): Promise<WireTicketGraph> {
+  return client.request('GET', '/api/tickets/graph', { query: { spec_id: specId }, schema: ticketGraph });
+}
+
+export function readSession({ client }: Context, id: string): Promise<WireSession> {
+  return client.request('GET', `/api/hitl/${id}`, { schema: session });
+}
+
+export async function readTrunk({ client }: Context, specId: string): Promise<WireTrunk | undefined> {
+  const { trunks } = await client.request('GET', '/api/trunks', { query: { spec_id: specId }, schema: trunkList });
+  return trunks[0];
+}
+
+export function readTicket({ client }: Context, id: string): Promise<WireTicket> {
+  return client.request('GET', `/api/tickets/${id}`, { schema: ticket });
+}
+
+export function readReview({ client }: Context, id: string): Promise<WireReview> {
+  return client.request('GET', `/api/reviews/${id}`, { schema: review });
+}
+
+/** The newest ones, newest first. */
+export async function readReviews({ client }: Context, trunkId: string): Promise<WireReview[]> {
+  const query = { trunk_id: trunkId, limit: listMax };
+  return (await client.request('GET', '/api/reviews', { query, schema: reviewList })).reviews;
+}
+
+export function readChange({ client }: Context, id: string): Promise<WireChange> {
+  return client.request('GET', `/api/changes/${id}`, { schema: change });
+}
+
+export async function readChanges({ client }: Context, trunkId: string): Promise<WireChange[]> {
+  const query = { trunk_id: trunkId, limit: listMax };
+  return (await client.request('GET', '/api/changes', { query, schema: changeList })).changes;
+}
+
+export async function readResults({ client }: Context, specId: string): Promise<WireResult[]> {
+  return (await client.request('GET', `/api/specs/${specId}/results`, { schema: resultList })).results;
+}
+
+export function readTrunkLog({ client }: Context, trunkId: string): Promise<string> {
+  return client.request('GET', `/api/trunks/${trunkId}/log`, { schema: z.string() });
+}
+
+/** The largest page that the server gives (contract: pageLimit). */
+export const listMax = 500;

@@ -1,0 +1,179 @@
+import type { WireChange } from '../../../../contract/changes.ts';
+import type { WireEvent } from '../../../../contract/events.ts';
+import type { WireReview } from '../../../../contract/reviews.ts';
+import type { WireSession } from '../../../../contract/sessions.ts';
+import type { WireTrunk } from '../../../../contract/trunks.ts';
+import { isFault } from '../../../kernel/fault.ts';
+import type { Context } from '../../context.ts';
+import { activeStatuses, createBoard, finalStatuses } from './board.ts';
+import type { Board, Move } from './board.ts';
+import { openInbox } from './events.ts';
+import type { Inbox } from './events.ts';
+import type { Reporter } from './news.ts';
+import { readChange, readChanges, readGraph, readReview, readSession, readTicket, readTrunk } from './reads.ts';
+import { isPublished, standingOf } from './standing.ts';
+import type { Standing } from './standing.ts';
+
+/** A build as it is watched, over all servers that it is watched at. */
+export interface Build {
+  readonly specId: string;
+  readonly name: string;
+  session: WireSession;
+  trunk: WireTrunk | undefined;
+  readonly board: Board;
+  /** Reviews that have ended while we looked. */
+  readonly reviews: Map<string, WireReview>;
+  /** Tickets that were at work at once, at most. */
+  width: number;
+}
+
+export interface Watching {
+  readonly context: Context;
+  readonly reporter: Reporter;
+  /** Ends it: what it is aborted with is thrown. */
+  readonly signal: AbortSignal;
+  /** Called for each change that waits for a person; resolves when he has answered or need not. */
+  readonly decide: (change: WireChange) => Promise<void>;
+}
+
+/** Loads a build for the first time. */
+export async function loadBuild(
+  context: Context,
+  { session, specId, name }: Pick<Build, 'session' | 'specId' | 'name'>,
+): Promise<Build> {
+  const [graph, trunk] = await Promise.all([readGraph(context, specId), readTrunk(context, specId)]);
+  return { session, specId, name, trunk, board: createBoard(graph), reviews: new Map(), width: 1 };
+}
+
+/** Views move on between events. */
+const tickMs = 250;
+/** The truth is read anew though nothing was heard of it. */
+const doubtMs = 10_000;
+
+/**
+ * Tells what becomes of a build until it does not move any more, and how it stands then. What is heard of by events is read where
+ * it is decided on: an event wakes, and the server knows. Throws Fault `unauthenticated` when the token ends.
+ */
+export async function watchBuild(build: Build, watching: Watching): Promise<Standing> {
+  const { context, reporter } = watching;
+  const inbox = await openInbox(context, {
+    onLost: () => reporter.tell({ kind: 'note', text: 'The server does not answer; trying on' }),
+    onBack: () => reporter.tell({ kind: 'note', text: 'The server answers again' }),
+  });
+  try {
+    await reload(build, watching);
+    await askForOpen(build, watching);
+    return await untilItStands(build, watching, inbox);
+  } finally {
+    inbox.close();
+  }
+}
+
+async function untilItStands(build: Build, watching: Watching, inbox: Inbox): Promise<Standing> {
+  const { reporter, signal, context } = watching;
+  let loadedAt = context.clock.mono();
+  for (;;) {
+    signal.throwIfAborted();
+    let doubt = context.clock.mono() - loadedAt > doubtMs;
+    for (const event of await inbox.take(tickMs)) {
+      signal.throwIfAborted();
+      // What could not be read just now is read with all else.
+      doubt = !(await patiently(() => follow(build, event, watching))) || doubt;
+    }
+    build.width = Math.max(build.width, atWork(build));
+    reporter.refresh();
+    if (!doubt && standingOf({ ...build, rows: build.board.rows() }) === 'moving') continue;
+    // Never by events alone: what they say may be behind.
+    if (!(await patiently(() => reload(build, watching)))) continue;
+    loadedAt = context.clock.mono();
+    const standing = standingOf({ ...build, rows: build.board.rows() });
+    if (standing !== 'moving') {
+      await settle(build, watching);
+      return standing;
+    }
+  }
+}
+
+/** False where the server did not answer: it may in a moment. */
+async function patiently(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (isFault(error) && error.kind.retry) return false;
+    throw error;
+  }
+}
+
+async function follow(build: Build, event: WireEvent, watching: Watching): Promise<void> {
+  const { context, reporter } = watching;
+  const { type, subject, payload } = event;
+  const isOurs = build.board.row(String(payload['ticketId'])) !== undefined;
+  const move = build.board.apply(event);
+  if (move !== undefined) await tellMove(build, move, watching);
+  else if (subject.type === 'trunk' && payload['specId'] === build.specId) await reloadTrunk(build, watching);
+  else if (subject.type === 'review' && payload['trunkId'] === build.trunk?.id && reviewEnds.has(type)) {
+    const review = await readReview(context, subject.id);
+    build.reviews.set(review.id, review);
+    reporter.tell({ kind: 'review', review });
+  } else if (subject.type === 'change' && isOurs && changeStops.has(type)) {
+    const change = await readChange(context, subject.id);
+    reporter.tell({ kind: 'change', change });
+    if (change.approval === 'needed' && change.state === 'open') await watching.decide(change);
+  } else if (type.startsWith('session.') && subject.id === build.session.id) {
+    build.session = await readSession(context, build.session.id);
+  }
+}
+
+const reviewEnds: ReadonlySet<string> = new Set(['review.passed', 'review.needs_work', 'review.failed', 'review.inconclusive']);
+const changeStops: ReadonlySet<string> = new Set(['change.flagged', 'change.conflict']);
+
+async function tellMove(build: Build, move: Move, { context, reporter }: Watching): Promise<void> {
+  const { id, status } = move.row;
+  if (finalStatuses.has(status) || status === 'waiting') build.board.learn(await readTicket(context, id));
+  reporter.tell({ kind: 'ticket', ...move, row: build.board.row(id) ?? move.row });
+}
+
+async function reload(build: Build, watching: Watching): Promise<void> {
+  const { context, reporter } = watching;
+  const [graph, session] = await Promise.all([readGraph(context, build.specId), readSession(context, build.session.id)]);
+  build.session = session;
+  for (const move of build.board.load(graph.nodes, context.clock.now())) reporter.tell({ kind: 'ticket', ...move });
+  await reloadTrunk(build, watching);
+}
+
+async function reloadTrunk(build: Build, { context, reporter }: Watching): Promise<void> {
+  const before = build.trunk;
+  const trunk = await readTrunk(context, build.specId);
+  if (trunk === undefined) return;
+  build.trunk = trunk;
+  const isNews =
+    before?.state !== trunk.state || before.published_sha !== trunk.published_sha || before.publish_error !== trunk.publish_error;
+  if (isNews) reporter.tell({ kind: 'trunk', trunk });
+}
+
+/** What was flagged before we looked. */
+async function askForOpen({ trunk }: Build, { context, decide, reporter }: Watching): Promise<void> {
+  if (trunk === undefined) return;
+  for (const change of await readChanges(context, trunk.id)) {
+    if (change.approval !== 'needed' || change.state !== 'open') continue;
+    reporter.tell({ kind: 'change', change });
+    await decide(change);
+  }
+}
+
+const settleMs = 5_000;
+
+/** What was merged beside what failed is published a moment later. */
+async function settle(build: Build, watching: Watching): Promise<void> {
+  const { clock } = watching.context;
+  for (const until = clock.mono() + settleMs; clock.mono() < until; await clock.sleep(tickMs, watching.signal)) {
+    if (build.trunk === undefined || build.trunk.state !== 'ready' || isPublished(build.trunk)) return;
+    if (build.trunk.publish_error !== null) return;
+    await patiently(() => reloadTrunk(build, watching));
+  }
+}
+
+function atWork({ board }: Build): number {
+  return board.rows().filter(({ status }) => activeStatuses.has(status)).length;
+}

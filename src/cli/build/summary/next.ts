@@ -1,0 +1,33 @@
+import type { Commands } from '../commands.ts';
+import type { Outcome } from './outcome.ts';
+
+/** What to type next, one line each; of the first comes most. */
+export function nextSteps(outcome: Outcome, commands: Commands): readonly string[] {
+  const { standing, trunk, repository, isPublished, flagged, rows } = outcome;
+  const git = isPublished && repository !== null && trunk !== undefined ? commands.git(repository, trunk.branch) : [];
+  const resume = commands.resume([outcome.sessionId.slice(0, 8)]);
+  switch (standing) {
+    case 'completed':
+      return git;
+    case 'refused':
+      return [resume];
+    case 'waiting':
+      return [...flagged.slice(0, 5).flatMap(({ ticket_id: id }) => deciding(id, commands)), resume];
+    case 'failed': {
+      const first = rows.find(({ status }) => status === 'failed');
+      return [
+        ...(first === undefined ? [] : [commands.skep('review', 'list', '--ticket', first.id)]),
+        commands.resume([outcome.sessionId.slice(0, 8), '--retry-failed']),
+        ...git,
+      ];
+    }
+    case 'cancelled':
+      return git;
+    default:
+      return [resume, ...git];
+  }
+}
+
+function deciding(ticketId: string, commands: Commands): readonly string[] {
+  return [commands.skep('change', 'diff', ticketId), commands.skep('change', 'approve', ticketId)];
+}

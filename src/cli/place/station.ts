@@ -1,0 +1,168 @@
+import type { Settings } from '../../config.ts';
+import { isFault } from '../../kernel/fault.ts';
+import { createLog } from '../../kernel/log.ts';
+import type { WorkerChange } from '../../worker/index.ts';
+import { addressed } from '../context.ts';
+import type { Context, World } from '../context.ts';
+import type { Companion } from '../server/launch.ts';
+import { isAlive } from '../server/note.ts';
+import { prepareWorker } from '../start/worker-beside.ts';
+import { findServer } from './find.ts';
+import type { Found, PlaceOptions } from './find.ts';
+import { startOwn } from './own.ts';
+import type { OwnServer } from './own.ts';
+
+/** Where a build is driven from: a server that runs, or one in this process; it may become another one on the way. */
+export interface Station {
+  readonly context: Context;
+  /** In whose hands the work is, for people; undefined: in this process's own. */
+  readonly host: string | undefined;
+  /** Aborted when the process of the server that is used has ended. */
+  readonly gone: AbortSignal;
+  /** Runs that the worker of this process has in hand. */
+  readonly runsInHand: number;
+  /** Finds or starts another server, or takes a new token. Throws where none can be had. */
+  renew(): Promise<void>;
+  /** Hands back what runs here after `graceMs`, and stops what was started. May be called again with less patience. */
+  close(graceMs: number): Promise<void>;
+}
+
+interface Given extends PlaceOptions {
+  readonly slots?: number;
+  readonly onTrouble: (change: WorkerChange) => void;
+}
+
+export async function openStation(world: World, options: Given): Promise<Station> {
+  const { settings: found } = await addressed(world, options);
+  const settings = { ...found, ...(options.slots === undefined ? {} : { SKEP_WORKER_SLOTS: options.slots }) };
+  const hands = countRuns(options.onTrouble);
+  let place = await settle(world, options, { settings, hands });
+
+  return {
+    get context() {
+      return place.context;
+    },
+    get host() {
+      return place.host;
+    },
+    get gone() {
+      return place.gone;
+    },
+    get runsInHand() {
+      return hands.count();
+    },
+    async renew() {
+      const renewed = await place.renew();
+      if (renewed !== undefined) {
+        place = { ...place, context: renewed };
+        return;
+      }
+      await place.close(0);
+      place = await settle(world, options, { settings, hands });
+    },
+    close: graceMs => place.close(graceMs),
+  };
+}
+
+interface Place {
+  readonly context: Context;
+  readonly host: string | undefined;
+  readonly gone: AbortSignal;
+  /** The same server with another token; undefined where it is lost. */
+  renew(): Promise<Context | undefined>;
+  close(graceMs: number): Promise<void>;
+}
+
+interface Parts {
+  readonly settings: Settings;
+  readonly hands: Hands;
+}
+
+async function settle(world: World, options: Given, parts: Parts): Promise<Place> {
+  const found = await findServer(world, options);
+  return found === undefined ? ownPlace(world, options, parts) : foundPlace(world, found, parts);
+}
+
+async function ownPlace(world: World, options: Given, { settings, hands }: Parts): Promise<Place> {
+  const startCompanion = await prepareWorker(settings, { clock: world.clock, onChange: hands.onChange });
+  const own = await startOwn(world, { settings, json: options.json === true, startCompanion });
+  return {
+    context: await own.context(),
+    host: undefined,
+    gone: new AbortController().signal,
+    renew: () => own.context(),
+    close: graceMs => closeOwn(own, graceMs),
+  };
+}
+
+async function closeOwn({ companion, stop }: OwnServer, graceMs: number): Promise<void> {
+  try {
+    await companion?.stop(graceMs);
+  } finally {
+    await stop();
+  }
+}
+
+async function foundPlace(world: World, { context, note }: Found, { settings, hands }: Parts): Promise<Place> {
+  const gone = new AbortController();
+  const closing = new AbortController();
+  const helper = note === undefined || note.worker ? undefined : await helpOut(world, context, { settings, hands });
+  if (note !== undefined) void watchProcess(note, { clock: world.clock, gone, closing: closing.signal });
+  return {
+    context,
+    host: note === undefined ? context.server : `${context.server} (process ${note.pid})`,
+    gone: gone.signal,
+    // The server of another process revokes its token when it stops; a new one, or another server, has left another note.
+    renew: async () => undefined,
+    async close(graceMs) {
+      closing.abort();
+      await helper?.stop(graceMs);
+    },
+  };
+}
+
+/** A server that has no worker beside it may have none at all: this process brings one. Where it cannot, others may. */
+async function helpOut(world: World, { server, token }: Context, { settings, hands }: Parts): Promise<Companion | undefined> {
+  try {
+    const start = await prepareWorker(settings, { clock: world.clock, onChange: hands.onChange });
+    return await start({ url: server, mintToken: async () => token ?? '', log: createLog('error') });
+  } catch (error) {
+    if (isFault(error)) return undefined;
+    throw error;
+  }
+}
+
+const watchMs = 500;
+
+interface Watch {
+  readonly clock: World['clock'];
+  readonly gone: AbortController;
+  readonly closing: AbortSignal;
+}
+
+async function watchProcess(note: NonNullable<Found['note']>, { clock, gone, closing }: Watch): Promise<void> {
+  while (!closing.aborted) {
+    await clock.sleep(watchMs, closing);
+    if (!closing.aborted && !isAlive(note)) {
+      gone.abort();
+      return;
+    }
+  }
+}
+
+interface Hands {
+  count(): number;
+  readonly onChange: (change: WorkerChange) => void;
+}
+
+function countRuns(onTrouble: (change: WorkerChange) => void): Hands {
+  let count = 0;
+  return {
+    count: () => count,
+    onChange(change) {
+      if (change.kind === 'claimed') count += 1;
+      else if (change.kind === 'ended') count -= 1;
+      else if (change.kind !== 'started') onTrouble(change);
+    },
+  };
+}

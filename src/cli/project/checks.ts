@@ -1,0 +1,36 @@
+import type { Check } from '../../../contract/projects.ts';
+import { checksMax } from '../../../contract/projects.ts';
+import { usage } from '../command.ts';
+
+export interface CheckOptions {
+  readonly check?: readonly string[];
+  /** False with --no-checks. */
+  readonly checks?: boolean;
+  readonly findChecks?: boolean;
+}
+
+/** Checks as they were typed: a list, empty with --no-checks; null with --find-checks; undefined where nothing was said. */
+export function checksGiven({ check = [], checks = true, findChecks = false }: CheckOptions): Check[] | null | undefined {
+  const said = [check.length > 0, !checks, findChecks].filter(Boolean).length;
+  if (said > 1) throw usage('Give one of --check, --no-checks and --find-checks');
+  if (!checks) return [];
+  if (findChecks) return null;
+  if (check.length === 0) return undefined;
+  if (check.length > checksMax) throw usage(`There are ${check.length} checks, and at most ${checksMax} are run`);
+  return [...new Set(check.map(line => line.trim()))].map(asCheck);
+}
+
+/** A check as a line for a shell, which reads it in the sandbox and nowhere else; its own text is its name. */
+function asCheck(line: string): Check {
+  if (line === '') throw usage('A check is empty', "Such as: --check 'npm test'");
+  return { name: line.length > nameMax ? `${line.slice(0, nameMax - 1)}…` : line, command: ['sh', '-c', line] };
+}
+
+const nameMax = 200;
+
+/** The line again, where it came from one; otherwise the words. */
+export function checkLine({ command }: Check): string {
+  const [shell, option, line] = command;
+  if (shell === 'sh' && option === '-c' && line !== undefined && command.length === 3) return line;
+  return command.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
+}

@@ -1,0 +1,129 @@
+import type { Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
+import { getProject, type ProjectRow } from '../../support/projects/index.ts';
+import { advance, type BareRepository, holdTrunk, reserve, type TrunkRow } from '../../support/repositories/index.ts';
+import { flowScope, mergeCandidate, openMergeReview, type ReviewParts, type ReviewRow, reviewsOfWork } from '../reviews/index.ts';
+import { acceptRun, getRun, keepMergeBundle, type ReceivedBlob, submittedRunOf } from '../runs/index.ts';
+import { completeTicket } from '../tickets/index.ts';
+import { type ChangeRow, landChangeRow, nextInQueue } from './changes.sql.ts';
+import { queueConflict } from './conflict.ts';
+import { mergeMessage } from './model/message.ts';
+import { announceChange, getChange, moveChange } from './verbs.ts';
+
+interface Turn {
+  readonly trunk: TrunkRow & { readonly headSha: string };
+  readonly change: ChangeRow;
+  readonly project: ProjectRow;
+  /** The review that lets this head land on this trunk; undefined where there is none yet. */
+  readonly approval: ReviewRow | undefined;
+}
+
+/**
+ * Takes the merge queue of a trunk one step further, if it can move. One change is merged at a time, and while it is checked again
+ * no other lands: so what was checked is what the trunk becomes. Safe to run by any number of servers at once.
+ */
+export async function mergeNext(parts: ReviewParts, tenantId: string, trunkId: string): Promise<void> {
+  const scope = flowScope(tenantId);
+  const turn = await parts.database.engine(scope, tx => takeTurn(tx, trunkId));
+  if (turn === undefined) return;
+  const { trunk, change, approval } = turn;
+  const repo = await parts.depot.open(trunk.projectId, trunk.objectFormat);
+  if (approval !== undefined) return land(parts, repo, { ...turn, approval });
+  const merged = await mergeCandidate(repo, { base: trunk.headSha, head: change.headSha });
+  await parts.database.engine(scope, async tx => {
+    if (!(await isOurTurn(tx, turn))) return;
+    if (merged.kind === 'clean') await openMergeReview(tx, { trunk, candidate: merged.candidate, work: change });
+    else await queueConflict(tx, { trunk, change, files: merged.kind === 'conflict' ? merged.files : [] });
+  });
+}
+
+/** The change whose turn it is; undefined where there is none, or where it is being checked again. */
+async function takeTurn(tx: Tx, trunkId: string): Promise<Turn | undefined> {
+  const trunk = await holdTrunk(tx, trunkId);
+  const { headSha } = trunk;
+  if (trunk.state !== 'ready' || headSha === null) return undefined;
+  const change = (await reserved(tx, trunk)) ?? (await reserveNext(tx, trunk));
+  if (change === undefined) return undefined;
+  const reviews = await reviewsOfWork(tx, { trunkId, runId: change.runId, headSha: change.headSha, baseSha: headSha });
+  if (reviews.some(review => review.state === 'pending')) return undefined;
+  const approval = reviews.find(review => review.state === 'passed' || trunk.checks.length === 0);
+  return { trunk: { ...trunk, headSha }, change, project: await getProject(tx, trunk.projectId), approval };
+}
+
+async function reserved(tx: Tx, { mergingId }: TrunkRow): Promise<ChangeRow | undefined> {
+  if (mergingId === null) return undefined;
+  const change = await getChange(tx, mergingId);
+  return change.state === 'merging' ? change : undefined;
+}
+
+async function reserveNext(tx: Tx, trunk: TrunkRow): Promise<ChangeRow | undefined> {
+  const [next] = await tx.query(nextInQueue, [tx.tenantId, trunk.id]);
+  await reserve(tx, trunk.id, next?.id ?? null);
+  return next === undefined ? undefined : moveChange(tx, next.id, { verb: 'merge' });
+}
+
+async function isOurTurn(tx: Tx, { trunk, change }: Turn): Promise<boolean> {
+  const now = await holdTrunk(tx, trunk.id);
+  return now.headSha === trunk.headSha && now.mergingId === change.id;
+}
+
+async function land(parts: ReviewParts, repo: BareRepository, turn: Turn & { readonly approval: ReviewRow }): Promise<void> {
+  const { trunk, change, approval } = turn;
+  const scope = flowScope(change.tenantId);
+  const { attempt, id: runId } = await parts.database.engine(scope, tx => getRun(tx, change.runId));
+  const proof = approval.state === 'passed' ? ('proven' as const) : ('unproven' as const);
+  const commit = await repo.merging.commit({
+    tree: await repo.objects.treeOf(approval.candidateSha),
+    parents: [trunk.headSha, change.headSha],
+    message: mergeMessage({
+      ...change,
+      runId,
+      attempt,
+      agent: turn.project.agent?.kind ?? 'none',
+      checks: approval.checks,
+      proof,
+    }),
+    at: approval.endedAt ?? approval.createdAt,
+  });
+  const blob = await bundleOf(parts, repo, { branch: trunk.branch, head: commit, not: trunk.headSha });
+  try {
+    failpoint('before-land');
+    await parts.database.engine(scope, tx => landRows(tx, turn, { commit, blob, proof }));
+  } finally {
+    await blob.discard();
+  }
+  await repo.refs.set(`refs/skep/trunks/${trunk.id}`, commit);
+}
+
+/** Kept as a blob, since the bare repository is a cache: from the base and these it can be made again. */
+async function bundleOf(
+  { blobs }: ReviewParts,
+  repo: BareRepository,
+  { branch, head, not }: { branch: string; head: string; not: string },
+): Promise<ReceivedBlob> {
+  const bundle = repo.transfer.bundle({ ref: `refs/heads/${branch}`, head, not: [not] });
+  return blobs.receive(bundle, bundleBytesMax);
+}
+
+/** Far above what a run may hand in. */
+const bundleBytesMax = 8 * 1_073_741_824;
+
+async function landRows(
+  tx: Tx,
+  turn: Turn,
+  { commit, blob, proof }: { commit: string; blob: ReceivedBlob; proof: 'proven' | 'unproven' },
+): Promise<void> {
+  if (!(await isOurTurn(tx, turn))) return;
+  const { change } = turn;
+  const trunk = await advance(tx, turn.trunk.id, { from: turn.trunk.headSha, to: commit });
+  if (trunk === undefined) return;
+  await keepMergeBundle(tx, change.runId, blob);
+  const [landed] = await tx.query(landChangeRow, [tx.tenantId, change.id, commit, blob.sha256, trunk.mergeCount, change.headSha]);
+  const own = await submittedRunOf(tx, change.ticketId);
+  await acceptRun(tx, change.runId);
+  if (own !== undefined && own.id !== change.runId) await acceptRun(tx, own.id);
+  // Cancelled at this very moment: nothing of this may stay.
+  if (landed === undefined || (await completeTicket(tx, change.ticketId, proof)) === undefined)
+    throw new Error(`the ticket ${change.ticketId} does not merge any more`);
+  announceChange(tx, 'change.merged', landed, { commit, proof });
+}

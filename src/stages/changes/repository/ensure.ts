@@ -1,0 +1,86 @@
+import type { Tx } from '../../../db/database.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import { getProject, type ProjectRow } from '../../../support/projects/index.ts';
+import { type BareRepository, findTrunk, type TrunkRow } from '../../../support/repositories/index.ts';
+import { flowScope, mergeCandidate, type ReviewParts, type ReviewRow, reviewsOfTrunk } from '../../reviews/index.ts';
+import { getRun } from '../../runs/index.ts';
+import { type ChangeRow, mergedChanges } from '../changes.sql.ts';
+
+interface Lineage {
+  readonly project: ProjectRow;
+  readonly trunk: TrunkRow;
+  readonly merged: readonly ChangeRow[];
+  readonly reviews: readonly (ReviewRow & { readonly bundle: string | undefined })[];
+}
+
+/** Whose commits are wanted: the work of a spec, or of a project's tickets without one. */
+export interface Owner {
+  readonly tenantId: string;
+  readonly projectId: string;
+  readonly specId: string | null;
+}
+
+const rebuildTimeoutMs = 900_000;
+
+/**
+ * The bare repository with this commit in it. It is a cache: on another server, or after its folder was lost, it is made again from
+ * the user's repository, the bundles of the runs and those of the merges. Throws Fault `repository_unavailable` where that fails.
+ */
+export async function ensureCommits(parts: ReviewParts, owner: Owner, commits: readonly string[]): Promise<BareRepository> {
+  const { trunk } = await findOwned(parts, owner);
+  const repo = await parts.depot.open(owner.projectId, trunk.objectFormat);
+  if (await hasAll(repo, commits)) return repo;
+  await rebuild(parts, repo, await parts.database.request(flowScope(owner.tenantId), tx => readLineage(tx, trunk)));
+  if (await hasAll(repo, commits)) return repo;
+  throw new Fault('repository_unavailable', {
+    message: `Skep's copy of the repository has lost ${commits.join(', ')} and cannot make it again`,
+  });
+}
+
+async function findOwned({ database }: ReviewParts, owner: Owner): Promise<{ trunk: TrunkRow }> {
+  const trunk = await database.request(flowScope(owner.tenantId), tx => findTrunk(tx, owner));
+  if (trunk === undefined) throw new Fault('trunk_not_found');
+  return { trunk };
+}
+
+async function hasAll({ objects }: BareRepository, commits: readonly string[]): Promise<boolean> {
+  for (const commit of commits) if (!(await objects.has(commit))) return false;
+  return true;
+}
+
+async function readLineage(tx: Tx, trunk: TrunkRow): Promise<Lineage> {
+  const merged = await tx.query(mergedChanges, [tx.tenantId, trunk.id]);
+  const reviews = [];
+  for (const review of await reviewsOfTrunk(tx, trunk.id)) {
+    const result = review.runId === null ? null : (await getRun(tx, review.runId)).result;
+    reviews.push({ ...review, bundle: result?.bundle });
+  }
+  return { project: await getProject(tx, trunk.projectId), trunk, merged, reviews };
+}
+
+/** In the order in which it came about: the base, what landed, and what was handed in on the way with its candidates. */
+async function rebuild(parts: ReviewParts, repo: BareRepository, { project, trunk, merged, reviews }: Lineage): Promise<void> {
+  await fetchBase(parts, repo, { project, trunk });
+  for (const { id, mergeBlob } of merged) {
+    if (mergeBlob === null) continue;
+    const source = await parts.blobs.read(mergeBlob);
+    await repo.transfer.receive({ source, branch: trunk.branch, ref: `refs/skep/merges/${id}` });
+  }
+  for (const { runId, ticketId, bundle, baseSha, headSha } of reviews) {
+    if (runId === null || ticketId === null || bundle === undefined) continue;
+    const source = await parts.blobs.read(bundle);
+    await repo.transfer.receive({ source, branch: `skep/${ticketId}`, ref: `refs/skep/runs/${runId}` });
+    await mergeCandidate(repo, { base: baseSha, head: headSha });
+  }
+}
+
+async function fetchBase(
+  { upstream }: ReviewParts,
+  repo: BareRepository,
+  { project: { repository }, trunk: { baseSha } }: Pick<Lineage, 'project' | 'trunk'>,
+): Promise<void> {
+  if (baseSha === null || (await repo.merging.rootCommit()) === baseSha || (await repo.objects.has(baseSha))) return;
+  if (repository === null) return;
+  const signal = AbortSignal.timeout(rebuildTimeoutMs);
+  await upstream.fetch(repository, { gitDir: repo.gitDir, lock: repo.lock, ref: 'refs/skep/upstream', signal });
+}

@@ -1,0 +1,178 @@
+import type { EventType } from '../../../contract/events.ts';
+import type { Tx } from '../../db/database.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { move } from '../../kernel/machine.ts';
+import { getProject } from '../../support/projects/index.ts';
+import { holdTrunk, reserve } from '../../support/repositories/index.ts';
+import { getReview, type ReviewRow, type ReviewSettings, sendBack } from '../reviews/index.ts';
+import { submittedRunOf } from '../runs/index.ts';
+import { getTicket, mergeTicket, ticketWaits } from '../tickets/index.ts';
+import {
+  approveChangeRow,
+  changeById,
+  changeForUpdate,
+  changeOfTicket,
+  type ChangeRow,
+  changesFiltered,
+  moveChangeRow,
+  putChange,
+  rebaseChangeRow,
+  rejectChangeRow,
+} from './changes.sql.ts';
+import { changeMachine, type ChangeState } from './model/change.ts';
+
+const listMax = 500;
+
+/** A review has passed, or there was nothing to check: the work may land, unless a person must look at it first. */
+export async function openChange(tx: Tx, reviewId: string): Promise<void> {
+  const { trunkId } = await getReview(tx, reviewId);
+  const trunk = await holdTrunk(tx, trunkId);
+  const review = await getReview(tx, reviewId);
+  const { ticketId, runId } = review;
+  if (review.kind === 'base' || ticketId === null || runId === null) return;
+  if (review.kind === 'merge') return landAgain(tx, review);
+  const ticket = await getTicket(tx, ticketId);
+  if (ticket.status !== 'verifying' && ticket.status !== 'merging') return;
+  const project = await getProject(tx, trunk.projectId);
+  const isFlagged = review.flags.length > 0 && project.testChanges === 'ask';
+  const state: ChangeState = isFlagged ? 'open' : 'queued';
+  const shas = [review.headSha, review.baseSha, review.id, runId];
+  const values = [trunkId, ticketId, state, isFlagged ? 'needed' : 'not_needed', ...shas, JSON.stringify(review.flags)];
+  const [change] = await tx.query(putChange, [tx.tenantId, ...values]);
+  if (change === undefined) return;
+  if (isFlagged) {
+    await ticketWaits(tx, ticketId, 'a person must look at it: it changes what judges it (tests, checks, CI or dependencies)');
+    announceChange(tx, 'change.flagged', change, { flags: review.flags });
+  } else {
+    if (ticket.status === 'verifying') await mergeTicket(tx, ticketId);
+    announceChange(tx, 'change.queued', change);
+  }
+}
+
+/** It was checked again as it would land now. */
+async function landAgain(tx: Tx, { id, trunkId, ticketId, baseSha }: ReviewRow): Promise<void> {
+  const change = ticketId === null ? undefined : await findChange(tx, ticketId);
+  if (change?.trunkId !== trunkId) return;
+  const [rebased] = await tx.query(rebaseChangeRow, [tx.tenantId, change.id, id, baseSha]);
+  if (rebased !== undefined) announceChange(tx, 'change.merging', rebased);
+}
+
+/** A person has looked at the flags of this head. Throws Fault `wrong_state` where it is not that, or not asked. */
+export async function approveChange(tx: Tx, id: string, headSha: string): Promise<ChangeRow> {
+  const change = await holdChange(tx, id);
+  const [approved] = await tx.query(approveChangeRow, [tx.tenantId, id, headSha, tx.actor]);
+  if (approved === undefined) throw notWaiting(change, headSha);
+  announceChange(tx, 'change.approved', approved, { by: tx.actor });
+  const queued = await moveChange(tx, id, { verb: 'queue' });
+  if (queued === undefined || (await mergeTicket(tx, change.ticketId)) === undefined) {
+    throw new Fault('wrong_state', { message: `${change.ticketId} does not wait any more` });
+  }
+  announceChange(tx, 'change.queued', queued);
+  return queued;
+}
+
+/** A person does not want it like this: back to the agent, with the reason. */
+export async function rejectChange(
+  tx: Tx,
+  id: string,
+  { reason, settings }: { reason: string; settings: ReviewSettings },
+): Promise<ChangeRow> {
+  const change = await holdChange(tx, id);
+  const [rejected] = await tx.query(rejectChangeRow, [tx.tenantId, id, reason]);
+  if (rejected === undefined) throw notWaiting(change, change.headSha);
+  announceChange(tx, 'change.rejected', rejected, { reason, by: tx.actor });
+  const { ticketId, flags, reviewId } = change;
+  const { candidateSha } = await getReview(tx, reviewId);
+  const own = await submittedRunOf(tx, ticketId);
+  if (own !== undefined) {
+    const rejection = { reason, flags };
+    await sendBack(tx, settings, { runId: own.id, ticketId, reason, checks: [], rejection, resumeSha: candidateSha });
+  }
+  return rejected;
+}
+
+/** A review has found the work wanting: what was on the way into the trunk is not any more, and the next may go. */
+export async function takeBackChange(tx: Tx, reviewId: string): Promise<void> {
+  const { ticketId, trunkId, reason } = await getReview(tx, reviewId);
+  if (ticketId === null) return;
+  await leaveQueue(tx, { ticketId, trunkId, verb: 'return', type: 'change.returned', reason: reason ?? '' });
+}
+
+/** The ticket was cancelled or has failed. */
+export async function closeChange(tx: Tx, ticketId: string): Promise<void> {
+  const change = await findChange(tx, ticketId);
+  const { status } = await getTicket(tx, ticketId);
+  if (change === undefined || (status !== 'cancelled' && status !== 'failed')) return;
+  await leaveQueue(tx, { ticketId, trunkId: change.trunkId, verb: 'close', type: 'change.closed', reason: `the ticket is ${status}` });
+}
+
+export async function getChange(tx: Tx, id: string): Promise<ChangeRow> {
+  const [change] = await tx.query(changeById, [tx.tenantId, id]);
+  if (change === undefined) throw new Fault('change_not_found');
+  return change;
+}
+
+export interface ChangeFilter {
+  readonly state?: ChangeState | undefined;
+  readonly ticketId?: string | undefined;
+  readonly trunkId?: string | undefined;
+}
+
+/** Changes, newest first. */
+export function listChanges(tx: Tx, { state, ticketId, trunkId }: ChangeFilter, limit = listMax): Promise<ChangeRow[]> {
+  return tx.query(changesFiltered, [tx.tenantId, state ?? null, ticketId ?? null, trunkId ?? null, limit]);
+}
+
+export async function moveChange(
+  tx: Tx,
+  id: string,
+  { verb, reason }: { verb: 'queue' | 'merge' | 'return' | 'close'; reason?: string },
+): Promise<ChangeRow | undefined> {
+  const { to, from } = move(changeMachine, verb);
+  const [change] = await tx.query(moveChangeRow, [tx.tenantId, id, to, from, reason ?? null]);
+  return change;
+}
+
+export function announceChange(tx: Tx, type: EventType, change: ChangeRow, news: Readonly<Record<string, unknown>> = {}): void {
+  const { id, trunkId, ticketId, state, headSha } = change;
+  tx.announce({ type, subject: { type: 'change', id }, payload: { trunkId, ticketId, state, head: headSha, ...news } });
+}
+
+async function leaveQueue(
+  tx: Tx,
+  step: { ticketId: string; trunkId: string; verb: 'return' | 'close'; type: EventType; reason: string },
+): Promise<void> {
+  const trunk = await holdTrunk(tx, step.trunkId);
+  const change = await findChange(tx, step.ticketId);
+  if (change === undefined) return;
+  const left = await moveChange(tx, change.id, step);
+  if (left === undefined) return;
+  if (trunk.mergingId === change.id) await reserve(tx, trunk.id, null);
+  announceChange(tx, step.type, left, { reason: step.reason });
+}
+
+async function findChange(tx: Tx, ticketId: string): Promise<ChangeRow | undefined> {
+  const [change] = await tx.query(changeOfTicket, [tx.tenantId, ticketId]);
+  return change;
+}
+
+async function holdChange(tx: Tx, id: string): Promise<ChangeRow> {
+  await holdTrunk(tx, (await getChange(tx, id)).trunkId);
+  const [change] = await tx.query(changeForUpdate, [tx.tenantId, id]);
+  if (change === undefined) throw new Fault('change_not_found');
+  return change;
+}
+
+function notWaiting({ state, approval, headSha, ticketId }: ChangeRow, seen: string): Fault {
+  if (state === 'open' && approval === 'needed' && headSha !== seen) {
+    return new Fault('wrong_state', {
+      message: `The change of ${ticketId} is at ${headSha.slice(0, 12)} now; what you looked at was ${seen.slice(0, 12)}`,
+      hint: 'Look at it again: skep change show',
+      facts: { head_sha: headSha },
+    });
+  }
+  return new Fault('wrong_state', {
+    message: `The change of ${ticketId} is ${state} and waits for nobody`,
+    facts: { currentState: state },
+  });
+}

@@ -1,0 +1,66 @@
+import { Fault } from '../../kernel/fault.ts';
+import type { ProjectRow } from '../../support/projects/index.ts';
+import type { BareRepository, Look, TrunkBase } from '../../support/repositories/index.ts';
+import { detectChecks, filesToRead } from './model/detect.ts';
+import type { ReviewParts } from './parts.ts';
+
+type LookParts = Pick<ReviewParts, 'depot' | 'upstream'>;
+
+const filesMax = 200_000;
+const lookTimeoutMs = 900_000;
+
+/**
+ * Fetches what the repository's HEAD names, and finds the checks there. Throws Fault `repository_unavailable`, `branch_exists`
+ * where `branch` is somebody's already, `push_refused` where nothing can be written.
+ */
+export async function lookAt(parts: LookParts, project: ProjectRow, branch: string): Promise<TrunkBase> {
+  const { repo, commit, notes } = await fetchBase(parts, project, branch);
+  const found = project.checks === null ? await findChecks(repo, commit) : { checks: project.checks, notes: [] };
+  return { commit, objectFormat: repo.objectFormat, checks: found.checks, notes: [...notes, ...found.notes] };
+}
+
+interface Base {
+  readonly repo: BareRepository;
+  readonly commit: string;
+  readonly notes: readonly string[];
+}
+
+async function fetchBase({ depot, upstream }: LookParts, { id, repository }: ProjectRow, branch: string): Promise<Base> {
+  if (repository === null) {
+    const repo = await depot.open(id);
+    return { repo, commit: await repo.merging.rootCommit(), notes: ['the project has no repository: the work begins from nothing'] };
+  }
+  const signal = AbortSignal.timeout(lookTimeoutMs);
+  const look = await upstream.look(repository, { branch, signal });
+  refuseUnfit(repository, branch, look);
+  const repo = await depot.open(id, look.objectFormat);
+  if (look.commit === undefined) {
+    const notes = ['the repository has no commit yet: the work begins from nothing'];
+    return { repo, commit: await repo.merging.rootCommit(), notes: [...look.notes, ...notes] };
+  }
+  const { gitDir, lock } = repo;
+  const commit = await upstream.fetch(repository, { gitDir, lock, ref: 'refs/skep/upstream', signal });
+  return { repo, commit, notes: look.notes };
+}
+
+function refuseUnfit(repository: string, branch: string, look: Look): void {
+  if (look.branchAt !== undefined) {
+    throw new Fault('branch_exists', {
+      message: `The repository ${repository} has a branch ${branch} already, at ${look.branchAt.slice(0, 12)}`,
+      hint: `Skep writes to no branch of somebody else: rename or delete it (git branch -m ${branch} old), or give the spec another name`,
+      facts: { branch },
+    });
+  }
+  if (!look.isWritable) {
+    throw new Fault('push_refused', {
+      message: `The finished work could not be handed over. ${look.notes.join('. ')}`,
+      hint: 'Let the user who owns the repository write to it, or build on a clone',
+    });
+  }
+}
+
+async function findChecks(repo: BareRepository, commit: string): Promise<Pick<TrunkBase, 'checks' | 'notes'>> {
+  const { files } = await repo.objects.listFiles(commit, { max: filesMax });
+  const paths = files.map(file => file.path);
+  return detectChecks(paths, await repo.objects.readFiles(commit, filesToRead(paths)));
+}

@@ -1,0 +1,21 @@
+/** Repositories: Skep's own copy of each project's, and the trunks in it that work is merged into. */
+export type { BareRepository, Depot, FileChange } from './depot/index.ts';
+export { createDepot } from './depot/index.ts';
+export type { TrunkBase } from './trunks.ts';
+export { advance, markPublished, markUnpublished, reserve } from './merges.ts';
+export { trunkMachine } from './model/trunk.ts';
+export {
+  baseTrunk,
+  checkTrunk,
+  findTrunk,
+  getTrunk,
+  holdTrunk,
+  keepChecks,
+  listTrunks,
+  openTrunk,
+  prepareAgain,
+  readyTrunk,
+  refuseTrunk,
+} from './trunks.ts';
+export type { TrunkRow } from './trunks.sql.ts';
+export type { Look, Upstream } from './upstream.ts';

@@ -1,0 +1,113 @@
+import type { Check } from '../../../../contract/projects.ts';
+import type { CheckEvidence } from '../../../../contract/reviews.ts';
+import { runFailure } from '../../failure.ts';
+import type { Sandbox } from '../../sandbox.ts';
+import { restore, wipe } from '../git/checkout.ts';
+import { createOutput } from '../output.ts';
+import type { Output } from '../output.ts';
+import { closingMsMax } from '../run.ts';
+import type { Run } from '../run.ts';
+import { createTail } from '../tail.ts';
+import { evidenceOf, isGreen } from './evidence.ts';
+
+/**
+ * Runs the checks of a task one after another in the workspace. Each finds what the earlier ones have built, and every tracked file
+ * as it was committed. Throws a run failure `sandbox` where the workspace could not be put in order, never for a red check.
+ */
+export async function runChecks(run: Run, sandbox: Sandbox, checkOutAgain: () => Promise<void>): Promise<CheckEvidence[]> {
+  const { claimed, tools, lease, reports } = run;
+  const output = createOutput({ ...tools, lease, bytesMax: claimed.limits.output_bytes_max });
+  const bench: Bench = { run, sandbox, output, checkOutAgain };
+  const evidence: CheckEvidence[] = [];
+  try {
+    for (const check of claimed.task.checks) {
+      if (evidence.length > 0) await tidyUp(bench, { isThorough: false });
+      reports.add('check.started', { name: check.name });
+      const ended = await prove(bench, check);
+      const { outcome, exit_code, duration_ms, flaky } = ended;
+      reports.add('check.ended', { name: check.name, outcome, exit_code, duration_ms, flaky });
+      evidence.push(ended);
+    }
+  } finally {
+    lease.closeWithin(closingMsMax);
+    await output.end();
+  }
+  return evidence;
+}
+
+/** Such as `1 of 2 checks passed`. */
+export function summaryOf(checks: readonly CheckEvidence[]): string {
+  return `${checks.filter(isGreen).length} of ${checks.length} checks passed`;
+}
+
+interface Bench {
+  readonly run: Run;
+  readonly sandbox: Sandbox;
+  readonly output: Output;
+  readonly checkOutAgain: () => Promise<void>;
+}
+
+/** What is red is tried once more: a check that can't make up its mind proves nothing against the work. */
+async function prove(bench: Bench, check: Check): Promise<CheckEvidence> {
+  const first = await runCheck(bench, check);
+  const isRed = !isGreen(first) && (first.outcome === 'exited' || first.outcome === 'signaled');
+  if (!isRed) return first;
+  await tidyUp(bench, { isThorough: true });
+  const second = await runCheck(bench, check);
+  return { ...second, flaky: isGreen(second) };
+}
+
+/** Kept while a check runs; the counts of tests stand near the end. */
+const tailBytes = 65_536;
+
+async function runCheck({ run, sandbox, output }: Bench, check: Check): Promise<CheckEvidence> {
+  const { claimed, tools, lease, signal } = run;
+  const [program = '', ...args] = check.command;
+  const tail = createTail(tailBytes);
+  let printed = 0;
+  const show = (chunk: Buffer): void => {
+    output.write(chunk);
+    tools.onOutput?.(chunk);
+  };
+  show(Buffer.from(`${startsLine(output) ? '' : '\n'}$ ${commandLine(check.command)}\n`));
+  const exit = await sandbox.exec({
+    argv: [program, ...args],
+    env: { CI: '1', SKEP_RUN_ID: claimed.run.id },
+    timeoutMs: claimed.limits.timeout_ms,
+    outputBytesMax: claimed.limits.output_bytes_max,
+    signal,
+    onStart: () => lease.progress({ state: 'working' }),
+    onOutput(_stream, chunk) {
+      tail.add(chunk);
+      printed += chunk.length;
+      show(chunk);
+    },
+  });
+  signal.throwIfAborted();
+  return evidenceOf(check, exit, { bytes: tail.bytes(), isCut: printed > tailBytes });
+}
+
+/** A check may have broken the repository; then the workspace begins anew, without what was built. */
+async function tidyUp({ run, sandbox, checkOutAgain }: Bench, { isThorough }: { isThorough: boolean }): Promise<void> {
+  const { signal, claimed } = run;
+  if (await restore(sandbox, { commit: claimed.task.commit, isThorough, signal })) return;
+  await wipe(sandbox, signal);
+  await checkOutAgain().catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw runFailure('sandbox', `The workspace could not be put in order after a check: ${String(error)}`);
+  });
+}
+
+function startsLine(output: Output): boolean {
+  const last = output.tail().at(-1);
+  return last === undefined || last === 0x0a;
+}
+
+/** As one would type it, on one line. */
+function commandLine(command: readonly string[]): string {
+  const words = command.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`));
+  return words
+    .join(' ')
+    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+    .slice(0, 1_000);
+}

@@ -1,0 +1,90 @@
+import { lastWords, runFailure } from '../../failure.ts';
+import type { Sandbox, SandboxExit } from '../../sandbox.ts';
+
+export interface InsideOptions {
+  /** $1 and up of the script; data never stands in the script itself. */
+  readonly args: readonly string[];
+  readonly signal: AbortSignal;
+  readonly stdin?: string;
+  readonly outputBytesMax?: number;
+  /** Where stdout goes instead of into the answer. */
+  readonly onStdout?: (chunk: Buffer) => void;
+}
+
+export interface Answer {
+  readonly ok: boolean;
+  readonly stdout: string;
+  /** Git's own words, fit to be shown. */
+  readonly words: string;
+  readonly exit: SandboxExit;
+}
+
+const outputBytesMax = 262_144;
+const timeoutMs = 600_000;
+
+/**
+ * Runs a script of git commands inside the sandbox: the repository there is the agent's, and its settings can start programs.
+ * Throws the signal's reason when aborted, and a run failure `sandbox` where git is missing.
+ */
+export async function gitInside(sandbox: Sandbox, script: string, options: InsideOptions): Promise<Answer> {
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  const keep = options.onStdout ?? ((chunk: Buffer) => void stdout.push(chunk));
+  const exit = await sandbox.exec({
+    // shell: each command in the sandbox costs as much as ten git commands; the text is ours and data comes as arguments.
+    argv: ['sh', '-ec', script, 'skep', ...options.args],
+    env: { ...withoutPrograms, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: configPath, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
+    timeoutMs,
+    outputBytesMax: options.outputBytesMax ?? outputBytesMax,
+    onOutput: (stream, chunk) => (stream === 'stdout' ? keep(chunk) : void stderr.push(chunk)),
+    signal: options.signal,
+    ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+  });
+  options.signal.throwIfAborted();
+  const words = lastWords(Buffer.concat(stderr));
+  if (exit.reason === 'not_found' || (exit.reason === 'exited' && exit.code === 127)) {
+    throw runFailure(
+      'sandbox',
+      `git cannot be run in a sandbox: it must be installed under /usr of the worker's machine: ${words}`,
+    );
+  }
+  const ok = exit.reason === 'exited' && exit.code === 0;
+  return { ok, stdout: Buffer.concat(stdout).toString('utf8'), words: words || ended(exit), exit };
+}
+
+/** Not for safety, the sandbox sees to that: an agent's own hooks and monitors must not change what is collected. */
+const withoutPrograms = configured({
+  'core.hooksPath': '/dev/null',
+  'core.fsmonitor': 'false',
+  'gc.auto': '0',
+  'maintenance.auto': 'false',
+  'commit.gpgSign': 'false',
+  // What a lost machine takes with it is thrown away anyway.
+  'core.fsync': 'none',
+});
+
+function configured(settings: Readonly<Record<string, string>>): Record<string, string> {
+  const pairs = Object.entries(settings);
+  const named = pairs.flatMap(([key, value], i) => [
+    [`GIT_CONFIG_KEY_${i}`, key],
+    [`GIT_CONFIG_VALUE_${i}`, value],
+  ]);
+  return { GIT_CONFIG_COUNT: String(pairs.length), ...(Object.fromEntries(named) as Record<string, string>) };
+}
+
+const configPath = '/skep/gitconfig';
+export const templatePath = '/skep/git-template';
+
+/** Files that git inside a sandbox reads. */
+export const gitFiles = [
+  { path: configPath, content: '[safe]\n\tdirectory = *\n[advice]\n\tdetachedHead = false\n' },
+  {
+    path: `${templatePath}/config`,
+    content: '[user]\n\tname = Skep agent\n\temail = agent@skep.invalid\n[gc]\n\tauto = 0\n',
+  },
+];
+
+function ended(exit: SandboxExit): string {
+  if (exit.reason === 'exited') return `exit code ${exit.code}`;
+  return exit.reason === 'signaled' ? `ended by ${exit.signal}` : exit.reason.replaceAll('_', ' ');
+}

@@ -1,0 +1,28 @@
+import type { Claimed } from '../../../contract/runs.ts';
+import type { Lease } from '../lease.ts';
+import { createReports } from './reports.ts';
+import type { Reports } from './reports.ts';
+import type { RunTools } from './tools.ts';
+
+export interface Started {
+  readonly claimed: Claimed;
+  readonly tools: RunTools;
+  readonly lease: Lease;
+  /** Aborted when the lease is lost, the worker is stopped, or the run could not be handed over in time. */
+  readonly signal: AbortSignal;
+}
+
+/** A run that this worker holds. */
+export interface Run extends Started {
+  readonly reports: Reports;
+  /** Tells the server which part of the run begins. */
+  phase(name: string): void;
+}
+
+/** For all that comes after the end of an agent or of the last check: the rest of the output, the collecting, the upload. */
+export const closingMsMax = 600_000;
+
+export function runOf(started: Started): Run {
+  const reports = createReports({ ...started.tools, lease: started.lease });
+  return { ...started, reports, phase: name => reports.add('phase.started', { phase: name }) };
+}

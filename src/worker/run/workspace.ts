@@ -1,0 +1,74 @@
+import { runFailure } from '../failure.ts';
+import type { Sandbox, SandboxSpec } from '../sandbox.ts';
+import { checkOut, mirrorInside } from './git/checkout.ts';
+import type { CheckOut } from './git/checkout.ts';
+import { gitFiles } from './git/inside.ts';
+import type { Run } from './run.ts';
+
+interface Given {
+  readonly branch: string;
+  /** What the sandbox shows read-only. */
+  readonly files: SandboxSpec['files'];
+}
+
+/**
+ * Makes a sandbox with the run's commit checked out on `branch`, has `work` done in it, and takes it down in every case. What
+ * `work` gets as `again` checks out once more, into a workspace that is empty.
+ */
+export async function inWorkspace<T>(
+  run: Run,
+  { branch, files }: Given,
+  work: (sandbox: Sandbox, again: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const { claimed, tools, lease, signal } = run;
+  const { commit, merge, object_format: objectFormat } = claimed.task;
+  const key = { runId: claimed.run.id, token: claimed.lease.token };
+  const commits = merge === null ? [commit] : [commit, merge];
+  const wanted = { projectId: claimed.project.id, objectFormat, commits, key, signal };
+
+  run.phase('prepare_sandbox');
+  const copy = await tools.repositories.open(wanted);
+  const sandbox = await tools.sandboxes.create(specOf(run, { files, mirror: copy.path }));
+  try {
+    lease.progress({ state: 'starting', sandbox: sandbox.id });
+    const at: CheckOut = { branch, commit, objectFormat, merge, signal };
+    run.phase('check_out');
+    if (!(await checkOut(sandbox, at))) {
+      await tools.repositories.replace(copy, wanted);
+      await checkOutAgain(sandbox, at);
+    }
+    return await work(sandbox, () => checkOutAgain(sandbox, at));
+  } finally {
+    await tearDown(run, sandbox);
+  }
+}
+
+async function checkOutAgain(sandbox: Sandbox, at: CheckOut): Promise<void> {
+  if (await checkOut(sandbox, at)) return;
+  throw runFailure('repository', `The copy of the repository on the worker's machine lacks a part of ${at.commit}`);
+}
+
+function specOf({ claimed }: Run, { files, mirror }: { files: SandboxSpec['files']; mirror: string }): SandboxSpec {
+  const { limits, run, lease } = claimed;
+  return {
+    // Another lease of the same run gets another sandbox.
+    id: `${run.id}-${lease.fence}`,
+    limits: {
+      memoryBytes: limits.memory_bytes,
+      processCount: limits.process_count,
+      cpuCount: limits.cpu_count,
+      tmpBytes: limits.tmp_bytes,
+    },
+    files: [...files, ...gitFiles],
+    folders: [{ from: mirror, to: mirrorInside }],
+  };
+}
+
+async function tearDown({ tools }: Run, sandbox: Sandbox): Promise<void> {
+  await sandbox.destroy().catch((error: unknown) => {
+    tools.log.error(
+      { sandbox: sandbox.id, error: String(error) },
+      'a sandbox could not be removed; the next start of a worker tries again',
+    );
+  });
+}
