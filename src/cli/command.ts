@@ -13,7 +13,7 @@ interface Definition {
 /** A command that talks to a server: every one takes --json and says where the server is in the same way. */
 export function remoteCommand(definition: Definition): Command {
   return localCommand(definition)
-    .option('--server <url>', 'the server; default: SKEP_SERVER or http://127.0.0.1:8080')
+    .option('--server <url>', 'the server; default: SKEP_SERVER, else the one of this machine')
     .option('--token <token>', 'prefer SKEP_TOKEN or --token-file: other users of this machine can see what is typed here')
     .option('--token-file <path>', 'a file that holds the token');
 }

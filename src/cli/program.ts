@@ -43,6 +43,21 @@ const nouns: readonly Noun[] = [
     summary: 'pieces of work and their graph',
     load: async w => (await import('./ticket/index.ts')).ticketCommands(w),
   },
+  {
+    name: 'change',
+    summary: 'work on its way into the branch',
+    load: async w => (await import('./change/index.ts')).changeCommands(w),
+  },
+  {
+    name: 'review',
+    summary: 'checks and their evidence',
+    load: async w => (await import('./review/index.ts')).reviewCommands(w),
+  },
+  {
+    name: 'result',
+    summary: 'what a spec has come to',
+    load: async w => (await import('./result/index.ts')).resultCommands(w),
+  },
   { name: 'run', summary: 'attempts of agents at tickets', load: async w => (await import('./run/index.ts')).runCommands(w) },
   {
     name: 'run-ticket',

@@ -1,16 +1,16 @@
-import { spawnSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gunzipSync } from 'node:zlib';
 import type { z } from 'zod';
 import type { Agent, Check } from '../../contract/projects.ts';
 import type { Feedback } from '../../contract/reviews.ts';
 import { claim, claimed, complete, fail, heartbeat, runReport } from '../../contract/runs.ts';
 import type { RunLimits } from '../../contract/runs.ts';
+import { answerGit } from './git-http.ts';
+import type { GitRequest } from './git-http.ts';
 import { git, makeRepository } from './worker.ts';
 
 /**
@@ -164,7 +164,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     const url = new URL(request.url ?? '/', 'http://x');
     const lease = request.headers['skep-lease'];
     const [, served] = /^\/api\/runs\/([^/]+)\/repository\//.exec(url.pathname) ?? [];
-    if (served !== undefined) return onRepository(held(served, lease, 'repository'), { request, url, bytes });
+    if (served !== undefined) return onRepository(held(served, lease, 'repository'), { headers: request.headers, url, bytes });
     const [, id = '', part] = /^\/api\/runs\/([^/]+)\/(\w+)$/.exec(url.pathname) ?? [];
     const call = `${request.method ?? ''} ${part ?? url.pathname}`;
     switch (call) {
@@ -315,34 +315,10 @@ function onBundle(run: Held | undefined, bytes: Buffer): Reply {
   return { status: 200, body: { blob: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } };
 }
 
-/** The two requests of git's smart HTTP. */
-function onRepository(
-  run: Held | undefined,
-  { request, url, bytes }: { request: IncomingMessage; url: URL; bytes: Buffer },
-): Reply {
+function onRepository(run: Held | undefined, asked: GitRequest): Reply {
   if (run === undefined) return lost;
   if (!existsSync(run.repository)) return { status: 404, fault: 'run_not_found', body: { error: 'The run has no repository' } };
-  const isListing = url.pathname.endsWith('/info/refs');
-  const input = request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes;
-  const { stdout } = spawnSync(
-    'git',
-    [
-      ...['-c', 'safe.directory=*', '-c', 'uploadpack.allowAnySHA1InWant=true', 'upload-pack', '--stateless-rpc'],
-      ...(isListing ? ['--http-backend-info-refs'] : []),
-      run.repository,
-    ],
-    {
-      input: isListing ? '' : input,
-      env: { PATH: process.env['PATH'], GIT_PROTOCOL: String(request.headers['git-protocol'] ?? '') },
-      stdio: ['pipe', 'pipe', 'ignore'],
-      maxBuffer: 2 ** 28,
-    },
-  );
-  const kind = isListing ? 'advertisement' : 'result';
-  const greeting = Buffer.from('001e# service=git-upload-pack\n0000');
-  const isNew = /version=2/.test(String(request.headers['git-protocol']));
-  const content = isListing && !isNew ? Buffer.concat([greeting, stdout]) : stdout;
-  return { status: 200, raw: { type: `application/x-git-upload-pack-${kind}`, bytes: content } };
+  return { status: 200, raw: answerGit(run.repository, asked) };
 }
 
 /** What a run starts from. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -59,6 +60,18 @@ export function makeRepository(files: Readonly<Record<string, string>>): string 
 
 export function script(...lines: string[]): string {
   return `#!/bin/sh\n${lines.join('\n')}\n`;
+}
+
+/** One hash over every path, mode, time of change and content below `folder`. */
+export function fingerprint(folder: string): string {
+  const hash = createHash('sha256');
+  for (const name of (readdirSync(folder, { recursive: true }) as string[]).sort()) {
+    const path = join(folder, name);
+    const { mode, mtimeMs, nlink } = statSync(path);
+    hash.update(`${name} ${mode} ${mtimeMs} ${nlink}\n`);
+    if (statSync(path).isFile()) hash.update(readFileSync(path));
+  }
+  return hash.digest('hex');
 }
 
 export interface TestWorker extends Worker {

@@ -1,7 +1,6 @@
-import { z } from 'zod';
-import { change as changeSchema } from '../../../contract/changes.ts';
 import type { WireChange } from '../../../contract/changes.ts';
 import { isFault } from '../../kernel/fault.ts';
+import { approveChange, readDiff, rejectChange } from '../change/decide.ts';
 import type { Context, World } from '../context.ts';
 import { askUnless } from '../input/ask.ts';
 import { printable, styled, tamedLog } from '../output/text.ts';
@@ -26,26 +25,14 @@ async function askAbout(change: WireChange, asking: Asking): Promise<void> {
   );
   for (;;) {
     const answer = await ask(`Merge ${head.slice(0, 12)}? y: yes, n: send it back, d: show the diff, l: later [l] `);
-    if (/^y(es)?$/i.test(answer)) return tellLate(context, () => approve(context, change));
+    if (/^y(es)?$/i.test(answer)) return tellLate(context, () => approveChange(context, change));
     if (/^n(o)?$/i.test(answer)) {
       const reason = await ask('Why? The next attempt is told: ');
-      if (reason !== '') return tellLate(context, () => reject(context, change, reason));
+      if (reason !== '') return tellLate(context, () => rejectChange(context, change, reason));
     } else if (/^d(iff)?$/i.test(answer)) {
       out.write(`${tamedLog(await readDiff(context, change.id))}\n`);
     } else if (/^(l(ater)?)?$/i.test(answer)) return;
   }
-}
-
-export function readDiff({ client }: Context, id: string): Promise<string> {
-  return client.request('GET', `/api/changes/${id}/diff`, { schema: z.string(), timeoutMs: 120_000 });
-}
-
-export function approve({ client }: Context, { id, head_sha }: WireChange): Promise<WireChange> {
-  return client.request('POST', `/api/changes/${id}/approve`, { body: { head_sha }, schema: changeSchema });
-}
-
-export function reject({ client }: Context, { id }: WireChange, reason: string): Promise<WireChange> {
-  return client.request('POST', `/api/changes/${id}/reject`, { body: { reason }, schema: changeSchema });
 }
 
 /** Somebody else may have decided while the question stood there: then that is so. */

@@ -1,12 +1,46 @@
 import type { Check } from '../../../contract/projects.ts';
 import { checksMax } from '../../../contract/projects.ts';
-import { usage } from '../command.ts';
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { collect, usage } from '../command.ts';
 
 export interface CheckOptions {
   readonly check?: readonly string[];
   /** False with --no-checks. */
   readonly checks?: boolean;
   readonly findChecks?: boolean;
+}
+
+export interface PolicyOptions extends CheckOptions {
+  readonly testChanges?: 'ask' | 'allow';
+  readonly redBase?: 'refuse' | 'leave-out';
+}
+
+/** How the work on a project is verified. */
+export function withPolicies(command: Command): Command {
+  return command
+    .option('--check <line>', 'a check for sh that must end with 0; may be repeated; replaces those before', collect)
+    .option('--no-checks', 'run none: results are unproven')
+    .option('--find-checks', 'look for them in the repository; so it is at first')
+    .addOption(
+      new Option('--test-changes <policy>', 'whether changes of tests, checks and CI wait for you').choices(['ask', 'allow']),
+    )
+    .addOption(
+      new Option('--red-base <policy>', 'what to do about checks that are red on the base commit').choices([
+        'refuse',
+        'leave-out',
+      ]),
+    );
+}
+
+/** The fields of the project that were given; none where nothing was said. */
+export function policiesGiven({ testChanges, redBase, ...options }: PolicyOptions): object {
+  const checks = checksGiven(options);
+  return {
+    ...(checks === undefined ? {} : { checks }),
+    ...(testChanges === undefined ? {} : { test_changes: testChanges }),
+    ...(redBase === undefined ? {} : { red_base: redBase === 'leave-out' ? 'leave_out' : redBase }),
+  };
 }
 
 /** Checks as they were typed: a list, empty with --no-checks; null with --find-checks; undefined where nothing was said. */

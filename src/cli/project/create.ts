@@ -5,9 +5,11 @@ import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';
 import { repositoryArgument } from '../input/repository.ts';
 import { agentOf, nameOf, operands } from './agent.ts';
+import { policiesGiven, withPolicies } from './checks.ts';
+import type { PolicyOptions } from './checks.ts';
 import { projectText } from './find.ts';
 
-interface Options extends RemoteOptions {
+interface Options extends RemoteOptions, PolicyOptions {
   readonly name?: string;
   readonly repository?: string;
   readonly timeout?: number;
@@ -17,25 +19,26 @@ export function projectCreate(world: World): Command {
   const command = remoteCommand({
     name: 'create',
     description: "Make a project. What follows -- is the agent's program with its arguments; no shell reads it",
-    examples: ['skep project create demo --repository . -- node agent.js --fast'],
+    examples: ["skep project create demo --repository . --check 'npm test' -- node agent.js --fast"],
   })
     .argument('[name]', 'its name')
     .argument('[agent...]', "after --: the agent's command")
     .option('--name <name>', 'its name, instead of the argument')
     .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone')
     .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400));
-  return command.action(async () => {
+  return withPolicies(command).action(async () => {
     const options = command.opts<Options>();
     const words = operands(world, command.args);
     const name = nameOf(words, options.name);
     const agent = agentOf(words, options.timeout);
+    const policies = policiesGiven(options);
     const context = await connect(world, options);
     const repository =
       options.repository === undefined
         ? undefined
         : repositoryArgument(options.repository, { cwd: world.cwd, server: context.server });
     const made = await context.client.request('POST', '/api/projects', {
-      body: { name, ...(repository === undefined ? {} : { repository }), ...(agent === undefined ? {} : { agent }) },
+      body: { name, ...(repository === undefined ? {} : { repository }), ...(agent === undefined ? {} : { agent }), ...policies },
       schema: project,
     });
     context.show(made, () => projectText(made));

@@ -4,6 +4,7 @@ import { Fault } from '../../kernel/fault.ts';
 import type { Context } from '../context.ts';
 import { isUuid } from '../input/id.ts';
 import { fields } from '../output/table.ts';
+import { checkLine } from './checks.ts';
 
 /** The project of that name, or of that whole id. Throws Fault `project_not_found`. */
 export async function findProject(context: Context, nameOrId: string): Promise<WireProject> {
@@ -18,15 +19,27 @@ export async function projectNamed({ client }: Context, name: string): Promise<W
   return projects.find(candidate => candidate.name === name);
 }
 
-export function projectText({ name, id, repository, agent, created_at }: WireProject): string {
+export function projectText(project: WireProject): string {
+  const { name, id, repository, agent, created_at } = project;
   return fields([
     ['name', name],
     ['id', id],
     ['repository', repository ?? 'none'],
     ['agent', agent === null ? 'none' : `${agent.kind}: ${commandText(agent.command)}`],
+    ['checks', checksText(project)],
+    [
+      'test changes',
+      project.test_changes === 'ask' ? 'ask: they wait for your approval' : 'allow: they are merged like all else',
+    ],
+    ['red base', project.red_base === 'refuse' ? 'refuse to build' : 'leave the red checks out'],
     ['timeout', agent?.timeout_ms === undefined ? null : `${agent.timeout_ms / 1000} s`],
     ['created', created_at],
   ]);
+}
+
+function checksText({ checks }: WireProject): string {
+  if (checks === null) return 'found in the repository';
+  return checks.length === 0 ? 'none: results are unproven' : checks.map(checkLine).join('\n');
 }
 
 /** Readable, and unambiguous where an argument holds a space: it is argv and no line for a shell. */

@@ -5,9 +5,11 @@ import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';
 import { repositoryArgument } from '../input/repository.ts';
 import { agentOf, nameOf, operands } from './agent.ts';
+import { policiesGiven, withPolicies } from './checks.ts';
+import type { PolicyOptions } from './checks.ts';
 import { findProject, projectText } from './find.ts';
 
-interface Options extends RemoteOptions {
+interface Options extends RemoteOptions, PolicyOptions {
   readonly repository?: string;
   readonly timeout?: number;
 }
@@ -15,9 +17,10 @@ interface Options extends RemoteOptions {
 export function projectSet(world: World): Command {
   const command = remoteCommand({
     name: 'set',
-    description: "Change a project's repository or agent",
+    description: "Change a project's repository, its agent, or how its work is verified",
     examples: [
       'skep project set demo --timeout 600 -- python3 agent.py',
+      "skep project set demo --check 'npm test' --check 'npm run lint' --test-changes allow",
       'skep project set demo --repository https://forge.example/demo.git',
     ],
   })
@@ -25,12 +28,14 @@ export function projectSet(world: World): Command {
     .argument('[agent...]', "after --: the agent's command")
     .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone')
     .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400));
-  return command.action(async () => {
+  return withPolicies(command).action(async () => {
     const options = command.opts<Options>();
     const words = operands(world, command.args);
     const name = nameOf(words, undefined);
-    if (options.repository === undefined && options.timeout === undefined && words.agent.length === 0) {
-      throw usage('There is nothing to change', "Give --repository, --timeout, or -- and the agent's command");
+    const policies = policiesGiven(options);
+    const isNothing = options.repository === undefined && options.timeout === undefined && words.agent.length === 0;
+    if (isNothing && Object.keys(policies).length === 0) {
+      throw usage('There is nothing to change', "Give --repository, --timeout, --check, or -- and the agent's command");
     }
     const context = await connect(world, options);
     const repository =
@@ -40,7 +45,7 @@ export function projectSet(world: World): Command {
     const before = await findProject(context, name);
     const agent = agentOf(words, options.timeout, before.agent);
     const after = await context.client.request('PATCH', `/api/projects/${before.id}`, {
-      body: { ...(repository === undefined ? {} : { repository }), ...(agent === undefined ? {} : { agent }) },
+      body: { ...(repository === undefined ? {} : { repository }), ...(agent === undefined ? {} : { agent }), ...policies },
       schema: project,
     });
     context.show(after, () => projectText(after));

@@ -101,7 +101,7 @@ async function bundleOf(
   repo: BareRepository,
   { branch, head, not }: { branch: string; head: string; not: string },
 ): Promise<ReceivedBlob> {
-  const bundle = repo.transfer.bundle({ ref: `refs/heads/${branch}`, head, not: [not] });
+  const bundle = repo.transfer.bundle({ branch, head, not: [not] });
   return blobs.receive(bundle, bundleBytesMax);
 }
 

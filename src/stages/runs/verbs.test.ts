@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { failureClasses } from '../../../contract/runs.ts';
 import { type Stages, stagesForTests, testSettings } from '../../../test/harness/stages.ts';
+import { reviewSubmission } from '../reviews/index.ts';
 import { cancelTicket, retryTicket } from '../tickets/index.ts';
 import type { Holder } from './holder.ts';
 import type { ClaimedRun } from './queue/claim.ts';
@@ -92,7 +93,7 @@ describe('a run from claim to verdict', () => {
   test('a verdict comes once, and none after a cancellation', async () => {
     const claimed = await stages.claimNew();
     await submit(claimed);
-    await Promise.all(Array.from({ length: 5 }, () => stages.engine(tx => acceptRun(tx, claimed.run.id))));
+    await Promise.all(Array.from({ length: 5 }, () => reviewSubmission(stages.parts, stages.tenantId, claimed.run.id)));
     expect(await events('run.accepted')).toBe(1);
     await stages.drain();
     await expect(cancel(claimed)).rejects.toMatchObject({ code: 'wrong_state', facts: { currentState: 'accepted' } });

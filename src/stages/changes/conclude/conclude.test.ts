@@ -347,6 +347,21 @@ describe('a result that a person hands in', () => {
     await conclude(build);
     expect([await build.states(), await results(build)]).toMatchObject([done, [{ version: 1, state: 'validated' }]]);
   });
+
+  test('does not stand for a ticket that was completed after it, even where no commit tells', async () => {
+    await stages.sql('update projects set repository = null');
+    const build = await built();
+    await stages.app(tx => editSpec(tx, build.specId, { onResultFound: 'do_nothing' }));
+    await build.complete(build.ticketIds[0]);
+    await validate((await claim(build)).id);
+    await build.complete(build.ticketIds[1]);
+    await conclude(build);
+    expect((await results(build)).map(({ version, submittedBy }) => [version, submittedBy])).toEqual([
+      [2, 'skep'],
+      [1, 'test'],
+    ]);
+    expect(await build.states()).toEqual(done);
+  });
 });
 
 describe('a decision', () => {
@@ -372,6 +387,19 @@ describe('a decision', () => {
     const { id } = await claim(build);
     await expect(validate(id)).rejects.toMatchObject({ code: 'wrong_state', message: expect.stringContaining('No ticket') });
     expect([await statuses(), await build.states()]).toMatchObject([{ [String(build.ticketIds[0])]: 'ready' }, open]);
+  });
+
+  test('of a spec that has failed is refused', async () => {
+    const build = await built();
+    await build.merge(build.ticketIds[0]);
+    const { id } = await claim(build);
+    await stages.sql(`update specs set status = 'failed'`);
+    for (const decide of [validate, reject])
+      await expect(decide(id)).rejects.toMatchObject({ code: 'wrong_state', facts: { currentStatus: 'failed' } });
+    expect([await results(build), await stages.statusOf(build.ticketIds[1] ?? '')]).toMatchObject([
+      [{ state: 'submitted' }],
+      'ready',
+    ]);
   });
 
   test('cannot be made, nor a result be handed in, where the spec is over', async () => {

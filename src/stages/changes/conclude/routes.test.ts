@@ -90,7 +90,7 @@ test.each([
   ['PATCH', `/api/specs/${nobody}`, { on_result_found: 'stop' }, 400, 'invalid_request'],
   ['PATCH', `/api/specs/${nobody}`, { on_result_found: 'stop_all', status: 'completed' }, 400, 'invalid_request'],
   ['POST', `/api/results/${nobody}/validate`, { valid: 'true' }, 400, 'invalid_request'],
-])('%s %s %j is %i %s', async (method, path, body, status, fault) => {
+])('%s %s %j is %i %s', async (...[method, path, body, status, fault]) => {
   const answer = await api.call(method, path, body);
   expect([answer.status, answer.headers.get('skep-fault')]).toEqual([status, fault]);
 });

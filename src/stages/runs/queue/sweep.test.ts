@@ -34,11 +34,14 @@ async function age(): Promise<void> {
 }
 
 test('the nets queue a ready ticket whose job was lost', async () => {
+  await stages.open();
+  await stages.drain();
   const id = await stages.open();
   await stages.sql('delete from graphile_worker._private_jobs');
   await age();
   start(createNets);
-  await expect.poll(() => stages.sql('select state from runs'), { timeout: 5_000 }).toEqual([{ state: 'queued' }]);
+  const queued = () => stages.sql('select state from runs where ticket_id = $1', [id]);
+  await expect.poll(queued, { timeout: 5_000 }).toEqual([{ state: 'queued' }]);
   expect(await stages.statusOf(id)).toBe('ready');
 });
 

@@ -3,6 +3,7 @@ import type { CheckEvidence } from '../../../../contract/reviews.ts';
 import type { Check } from '../../../../contract/projects.ts';
 import { runFailure } from '../../failure.ts';
 import type { SandboxExit } from '../../sandbox.ts';
+import { plainText } from './plain-text.ts';
 import { countTests } from './tests.ts';
 
 /** What a check printed at last. `isCut`: there was more before. */
@@ -14,7 +15,7 @@ export interface LastOutput {
 /** How a check ended. Throws a run failure `sandbox` where it was not let end. */
 export function evidenceOf(check: Check, exit: SandboxExit, output: LastOutput): CheckEvidence {
   if (exit.reason === 'aborted') throw runFailure('sandbox', `The check '${check.name}' was ended from outside`);
-  const text = readable(output.bytes);
+  const text = plainText(output.bytes.toString('utf8'));
   return {
     ...check,
     outcome: exit.reason,
@@ -28,17 +29,4 @@ export function evidenceOf(check: Check, exit: SandboxExit, output: LastOutput):
 
 export function isGreen({ outcome, exit_code }: CheckEvidence): boolean {
   return outcome === 'exited' && exit_code === 0;
-}
-
-/** Text that a page, a terminal and a database take: no colours, no control characters but line ends and tabs. */
-function readable(output: Buffer): string {
-  return (
-    output
-      .toString('utf8')
-      // A cut may have gone through a character.
-      .replace(/^\ufffd+/, '')
-      .replace(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g, '')
-      .replace(/\r\n?/g, '\n')
-      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
-  );
 }
