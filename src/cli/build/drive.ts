@@ -47,7 +47,6 @@ interface Work extends Drive {
 /** One build, from the first word to the last. Throws Concluded with its exit code, Interrupted after Ctrl-C. */
 export async function drive(given: Drive): Promise<void> {
   const { world, options, signal } = given;
-  const begun = world.clock.mono();
   let tell = (text: string): void => {
     if (options.json !== true) world.err.write(`${text}\n`);
   };
@@ -56,6 +55,7 @@ export async function drive(given: Drive): Promise<void> {
   try {
     signal.throwIfAborted();
     const session = await beginOrGoOn(given, { station, commands });
+    const begun = world.clock.mono();
     const build = await loaded(station, session);
     const view = openView(world, { build, context: () => station.context, plain: options.plain === true, begun });
     tell = text => view.reporter.tell({ kind: 'note', text });

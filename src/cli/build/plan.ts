@@ -5,7 +5,6 @@ import type { Output } from '../context.ts';
 import { fields } from '../output/table.ts';
 import { cut, printable, styled } from '../output/text.ts';
 import { checkLine } from '../project/checks.ts';
-import { commandText } from '../project/find.ts';
 import { depthOf } from '../ticket/drawing.ts';
 import type { ProjectWishes } from './options.ts';
 import { count } from './view/words.ts';
@@ -56,7 +55,7 @@ export function planText(plan: Plan, out: Output): string {
     fields([
       ['repository', `${project.repository ?? 'none'}, ${at}`],
       ['branch', `${branch} (new; nothing else of the repository is written)`],
-      ['agent', agent === null ? 'none' : commandText(agent.command)],
+      ['agent', agent === null ? 'none' : checkLine(agent)],
       ['checks', checksText(plan)],
       ['tests', testsText(plan)],
       ...inspection.notes.map((note, i) => [i === 0 ? 'notes' : ' ', note] as const),

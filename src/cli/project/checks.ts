@@ -63,7 +63,7 @@ function asCheck(line: string): Check {
 const nameMax = 200;
 
 /** The line again, where it came from one; otherwise the words. */
-export function checkLine({ command }: Check): string {
+export function checkLine({ command }: Pick<Check, 'command'>): string {
   const [shell, option, line] = command;
   if (shell === 'sh' && option === '-c' && line !== undefined && command.length === 3) return line;
   return command.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');

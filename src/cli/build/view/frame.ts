@@ -39,7 +39,7 @@ export function frameLines(scene: Scene, out: Output, { columns, rows: height }:
 function heading({ name, rows, stage, elapsed, left }: Scene, out: Output, wide: number): string {
   const merged = rows.filter(({ status }) => status === 'completed').length;
   const facts = stage ?? `${merged} of ${rows.length} merged${others(rows)}`;
-  const time = `${clockText(elapsed)}${left === undefined ? '' : `, about ${roughly(left)} left`}`;
+  const time = `${clockText(elapsed)}${left === undefined ? '' : `, ${roughly(left)} left`}`;
   const title = cut(printable(name), Math.max(10, wide - width(facts) - width(time) - 4));
   const rest = cut(`  ${facts}  ${time}`, Math.max(0, wide - width(title)));
   return `${styled(out, 'bold', title)}${rest}`;

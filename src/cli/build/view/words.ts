@@ -41,14 +41,14 @@ export function clockText(ms: number): string {
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
 }
 
-/** Rounded as one rounds what one guesses. */
+/** `about 20 s`: rounded as one rounds what one guesses. */
 export function roughly(ms: number): string {
   const seconds = Math.max(1, Math.round(ms / 1000));
   if (seconds < 10) return 'a few seconds';
-  if (seconds < 55) return `${Math.round(seconds / 5) * 5} s`;
+  if (seconds < 55) return `about ${Math.round(seconds / 5) * 5} s`;
   const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60) return `about ${minutes} min`;
+  return `about ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 export function count(number: number, one: string, many = `${one}s`): string {
