@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { buildForTests, type Built, handedIn, sha } from '../../../../test/harness/merged.ts';
 import { type Stages, stagesForTests } from '../../../../test/harness/stages.ts';
 import { cancelSession } from '../../sessions/index.ts';
-import { cancelSpecOf, editSpec, listResults } from '../../specs/index.ts';
+import { listResults } from '../../specs/index.ts';
 import { cancelTicket } from '../../tickets/index.ts';
 import { failTicket } from '../../tickets/work.ts';
 import { claimResult, concludeEpic, concludeSpec, concludeTrunk, judgeResult } from './conclude.ts';
@@ -43,11 +43,6 @@ async function told(): Promise<string[]> {
   );
   return rows.map(row => row.type);
 }
-
-const statuses = async () =>
-  Object.fromEntries(
-    (await stages.sql<{ id: string; status: string }>('select id, status from tickets')).map(t => [t.id, t.status]),
-  );
 
 describe('a spec whose work is merged, reviewed and pushed', () => {
   test('gets its result from Skep, which validates it: spec and session are completed', async () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { buildForTests, type Built, handedIn, sha } from '../../../../test/harness/merged.ts';
+import { buildForTests, type Built } from '../../../../test/harness/merged.ts';
 import { type Stages, stagesForTests } from '../../../../test/harness/stages.ts';
 import { cancelSession } from '../../sessions/index.ts';
 import { cancelSpecOf, editSpec, listResults } from '../../specs/index.ts';
 import { cancelTicket } from '../../tickets/index.ts';
 import { failTicket } from '../../tickets/work.ts';
-import { claimResult, concludeEpic, concludeSpec, concludeTrunk, judgeResult } from './conclude.ts';
+import { claimResult, concludeSpec, judgeResult } from './conclude.ts';
 
 let stages: Stages;
 beforeEach(async () => {
