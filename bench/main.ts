@@ -1,3 +1,4 @@
+import { buildBench, graphBench } from './build/build.ts';
 import { claims } from './claims.ts';
 import { completeToClaim } from './complete-to-claim.ts';
 import { events } from './events.ts';
@@ -7,7 +8,7 @@ import { readyToAgent } from './ready-to-agent.ts';
 import { keepAsBaseline, machine, publish, type Result } from './report.ts';
 import { start } from './start.ts';
 
-const benches: readonly Bench[] = [claims, events, start, readyToAgent, completeToClaim, http];
+const benches: readonly Bench[] = [claims, events, start, readyToAgent, completeToClaim, http, buildBench, graphBench];
 
 const usage = `npm run bench -- [--keep] [name...]   all without a name; --keep makes the run the new baseline
 ${benches.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join('\n')}`;

@@ -49,8 +49,11 @@ export async function freshServer(stage: Stage): Promise<{ server: RunningServer
   return { server, client: createClient({ server: server.url, token: server.token, clock: systemClock }) };
 }
 
-/** `bin/skep worker` with one slot, a token of its own role, and a home of its own. */
-export async function startWorker(stage: Stage, { server, client }: { server: RunningServer; client: Client }): Promise<void> {
+/** `bin/skep worker` with one slot or more, a token of its own role, and a home of its own. */
+export async function startWorker(
+  stage: Stage,
+  { server, client, slots = 1 }: { server: RunningServer; client: Client; slots?: number },
+): Promise<void> {
   const { secret } = await client.request('POST', '/api/tokens', {
     body: { name: 'bench', role: 'worker' },
     schema: tokenCreated,
@@ -58,7 +61,7 @@ export async function startWorker(stage: Stage, { server, client }: { server: Ru
   const home = temporaryHome(stage);
   const tokenFile = join(home, 'token');
   writeFileSync(tokenFile, secret, { mode: 0o600 });
-  const child = skep(['worker', '--server', server.url, '--token-file', tokenFile, '--home', home, '--slots', '1']);
+  const child = skep(['worker', '--server', server.url, '--token-file', tokenFile, '--home', home, '--slots', String(slots)]);
   stage.atEnd(() => stopProcess(child));
   await firstLine(child);
 }

@@ -53,7 +53,7 @@ export function changeText({ out }: Context, it: WireChange): string {
     ['ticket', `${it.ticket_id}  ${it.title}`],
     ['state', it.state, text => painted(out, it.state === 'open' && it.approval === 'needed' ? 'waiting' : it.state, text)],
     ['approval', approvalText(it)],
-    ['flags', it.flags.map(({ kind, path, what }) => `${kind}: ${path === null ? '' : `${path}: `}${what}`).join('\n')],
+    ['flags', it.flags.map(({ what }) => what).join('\n')],
     ['conflict', it.conflict_files.join('\n')],
     ['reason', it.reason],
     ['head', it.head_sha],

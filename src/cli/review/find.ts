@@ -45,7 +45,7 @@ export function reviewText({ out }: Context, it: WireReview): string {
     ['base', it.base_sha],
     ['checked', it.candidate_sha],
     ['run', it.run_id],
-    ['flags', it.flags.map(({ kind, path, what }) => `${kind}: ${path === null ? '' : `${path}: `}${what}`).join('\n')],
+    ['flags', it.flags.map(({ what }) => what).join('\n')],
     ['created', it.created_at],
     ['ended', it.ended_at],
   ]);

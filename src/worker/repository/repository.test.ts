@@ -203,11 +203,13 @@ describe('a fetch', () => {
     const opening = (await repositories()).open(wanted);
     opening.catch(() => {});
     await server.until(() => server.requests.some(({ status }) => status === 0));
-    await server.goAway();
+    server.answerWith(503);
+    // Asked when git has ended.
+    await server.until(() => server.requests.some(({ status }) => status === 503));
     stopping.abort(new Error('stopped'));
     await expect(opening).rejects.toThrow('stopped');
     expect(() => git(copy.path, 'cat-file', '-e', head(source))).toThrow(/Command failed/);
-    await server.comeBack();
+    server.answerWith(undefined);
     expect(whole(await opened(source), head(source))).toBe('');
   });
 

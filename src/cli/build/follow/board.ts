@@ -143,7 +143,9 @@ function firstRow(ticket: WireTicket, depth: number): Row {
 }
 
 function moved(row: Row, status: TicketStatus, { at, reason }: { at: number; reason: string | null }): Row {
-  const begun = row.begun ?? (activeStatuses.has(status) ? at : undefined);
+  // Of what was at work already when we first looked, nobody knows since when.
+  const begins = activeStatuses.has(status) && !activeStatuses.has(row.status);
+  const begun = row.begun ?? (begins ? at : undefined);
   return { ...row, status, reason, since: at, begun, ended: finalStatuses.has(status) ? at : undefined };
 }
 

@@ -90,8 +90,9 @@ function changeLines(change: WireChange, out: Output): readonly string[] {
   ];
 }
 
+/** What each says names its path. */
 export function flagLines({ flags }: Pick<WireChange, 'flags'>): readonly string[] {
-  return flags.map(({ kind, path, what }) => printable(`${kind}: ${path === null ? '' : `${path}: `}${what}`));
+  return flags.map(({ what }) => printable(what));
 }
 
 function trunkLines(trunk: WireTrunk, out: Output): readonly string[] {

@@ -26,9 +26,10 @@ export function runWord({ kind }: LiveRun): string {
   return kind === 'conflict' ? 'agent, on a conflict' : 'agent';
 }
 
-/** `7.2 s`, `1:05`, `2:03:04`. */
+/** `40 ms`, `7.2 s`, `1:05`, `2:03:04`. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 0.1) return `${Math.round(seconds * 1000)} ms`;
   return seconds < 10 ? `${seconds.toFixed(1)} s` : clockText(ms);
 }
 
