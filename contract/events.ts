@@ -76,6 +76,10 @@ export const eventNames = {
 } as const;
 
 export type EventType = keyof typeof eventNames;
+
+/** What is told of a thing beside what every event of its kind says. */
+export type News = { readonly type: EventType } & Readonly<Record<string, unknown>>;
+
 export const eventTypes = Object.keys(eventNames) as EventType[];
 
 export const event = z

@@ -47,11 +47,9 @@ const settings = z.object({
 });
 
 export const projectCreate = z.strictObject({ name: title, ...settings.partial().shape });
-export const projectEdit = z
-  .strictObject(settings.partial().shape)
-  .refine(value => Object.keys(value).length > 0, {
-    error: 'give at least one field to change: repository, agent, checks, test_changes or red_base',
-  });
+export const projectEdit = z.strictObject(settings.partial().shape).refine(value => Object.keys(value).length > 0, {
+  error: 'give at least one field to change: repository, agent, checks, test_changes or red_base',
+});
 
 export const project = z
   .object({

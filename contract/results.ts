@@ -15,7 +15,9 @@ export const ticketEvidence = z.object({
   proof: z.enum(proofs).nullable(),
   merge_sha: commit.nullable(),
   review_id: id.nullable(),
-  checks: z.array(checkEvidence.pick({ name: true, outcome: true, exit_code: true, duration_ms: true, tests: true, flaky: true })),
+  checks: z.array(
+    checkEvidence.pick({ name: true, outcome: true, exit_code: true, duration_ms: true, tests: true, flaky: true }),
+  ),
 });
 
 export const resultEvidence = z.object({
@@ -44,10 +46,9 @@ export const result = z
 
 export const resultList = z.object({ results: z.array(result) });
 export const resultSubmit = z.strictObject({ summary: text.min(1, 'say what was done') });
-export const resultValidate = z.strictObject({ valid: z.boolean(), reason: text.default('') }).refine(
-  value => value.valid || value.reason !== '',
-  { error: 'say why it is rejected', path: ['reason'] },
-);
+export const resultValidate = z
+  .strictObject({ valid: z.boolean(), reason: text.default('') })
+  .refine(value => value.valid || value.reason !== '', { error: 'say why it is rejected', path: ['reason'] });
 
 export type WireResult = z.infer<typeof result>;
 export type ResultEvidence = z.infer<typeof resultEvidence>;

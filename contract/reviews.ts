@@ -16,7 +16,10 @@ export const checkEvidence = check
     duration_ms: z.number().int().min(0),
     flaky: z.boolean().meta({ description: 'It was red at first and green when it was run again' }),
     tests: testCounts.nullable().meta({ description: 'null where its output does not tell' }),
-    output_tail: z.string().max(outputTailMax).meta({ description: 'The end of what it printed; all of it is the log of the run' }),
+    output_tail: z
+      .string()
+      .max(outputTailMax)
+      .meta({ description: 'The end of what it printed; all of it is the log of the run' }),
   })
   .meta({ id: 'CheckEvidence' });
 
@@ -42,7 +45,8 @@ export const review = z
   .object({
     id,
     kind: z.enum(reviewKinds).meta({
-      description: 'base: the commit that all work starts from; submission: what an agent handed in; merge: again, since the trunk moved',
+      description:
+        'base: the commit that all work starts from; submission: what an agent handed in; merge: again, since the trunk moved',
     }),
     trunk_id: id,
     ticket_id: ticketId.nullable(),

@@ -46,7 +46,11 @@ export const runResult = z
     head: commit.optional(),
     branch: branch.optional(),
     bundle: sha256.optional().meta({ description: 'The blob of an uploaded git bundle' }),
-    checks: z.array(checkEvidence).max(checksMax).optional().meta({ description: 'Of a review: how each check ended, in the order of the task' }),
+    checks: z
+      .array(checkEvidence)
+      .max(checksMax)
+      .optional()
+      .meta({ description: 'Of a review: how each check ended, in the order of the task' }),
   })
   .meta({ id: 'RunResult' });
 
@@ -108,7 +112,9 @@ export const task = z
   .object({
     commit: commit.meta({ description: 'What to check out; fetch it from /api/runs/:id/repository' }),
     object_format: z.enum(['sha1', 'sha256']),
-    merge: commit.nullable().meta({ description: 'Of a conflict: the commit to be merged in, whose conflicts the agent resolves' }),
+    merge: commit
+      .nullable()
+      .meta({ description: 'Of a conflict: the commit to be merged in, whose conflicts the agent resolves' }),
     checks: z.array(check).meta({ description: 'Of a review: what to run, in this order' }),
     feedback: feedback.nullable().meta({ description: 'What was wrong with the last attempt, which this one goes on from' }),
   })

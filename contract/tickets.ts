@@ -34,10 +34,7 @@ export const ticket = z
     acceptance_criteria: z.array(z.string()),
     status: z.enum(ticketStatuses),
     status_reason: z.string().nullable().meta({ description: 'Why it is failed, waiting or cancelled' }),
-    proof: z
-      .enum(proofs)
-      .nullable()
-      .meta({ description: 'How far the completed work was checked; unproven: no check ran' }),
+    proof: z.enum(proofs).nullable().meta({ description: 'How far the completed work was checked; unproven: no check ran' }),
     parent_id: ticketId.nullable(),
     depends_on: z.array(ticketId),
     priority: z.number().int(),

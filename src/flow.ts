@@ -3,7 +3,15 @@ import type { FlowJob, Routes, Tx } from './db/database.ts';
 import type { Task } from './db/jobs.ts';
 import { cancelSpecOf } from './stages/specs/index.ts';
 import { cancelTicketsOf } from './stages/tickets/index.ts';
-import { type Net, onSubject, queueRun, queueRunsOfTrunk, reorderRuns, type RunSettings, withdrawRuns } from './stages/runs/index.ts';
+import {
+  type Net,
+  onSubject,
+  queueRun,
+  queueRunsOfTrunk,
+  reorderRuns,
+  type RunSettings,
+  withdrawRuns,
+} from './stages/runs/index.ts';
 import {
   dropReviews,
   evidenceWithoutVerdict,

@@ -67,7 +67,7 @@ export function repositoryOf(stage: Stage, files: number): string {
   for (let index = 0; index < files; index++) {
     const place = join(folder, `folder-${Math.floor(index / 100)}`);
     if (index % 100 === 0) mkdirSync(place);
-    writeFileSync(join(place, `file-${index}.txt`), `${`line of ${index}\n`.repeat(40)}`);
+    writeFileSync(join(place, `file-${index}.txt`), `line of ${index}\n`.repeat(40));
   }
   git('add', '--all');
   git('commit', '--quiet', '--message', 'Begin');

@@ -177,8 +177,8 @@ async function fill(): Promise<void> {
        select ${claimValues[0]}, 'TKT-' || (1000 + n), n, ${claimValues[0]}, 'task', 't', 'ready' from generate_series(1, 10000) n;
      insert into ticket_dependencies (tenant_id, ticket_id, needs_id)
        select ${claimValues[0]}, 'TKT-' || (1000 + n), 'TKT-' || (999 + n) from generate_series(2, 10000) n;
-     insert into runs (tenant_id, subject_type, subject_id, attempt, state, ended_at, priority)
-       select ${claimValues[0]}, 'ticket', 'TKT-' || (1001 + n % 10000), n / 10000,
+     insert into runs (tenant_id, subject_type, subject_id, ticket_id, ticket_status, attempt, state, ended_at, priority)
+       select ${claimValues[0]}, 'ticket', 'TKT-' || (1001 + n % 10000), 'TKT-' || (1001 + n % 10000), 'ready', n / 10000,
               case when n < 50000 then 'lost' else 'queued' end, case when n < 50000 then now() end, n % 3
          from generate_series(0, 59999) n;
      update runs set state = 'working', fence = 1, lease_token_hash = '', lease_expires_at = now() where state = 'queued' and priority = 1;

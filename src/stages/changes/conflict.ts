@@ -18,7 +18,7 @@ export async function queueConflict(tx: Tx, { trunk, change, files }: Conflict):
   const [conflict] = await tx.query(conflictChangeRow, [tx.tenantId, change.id, JSON.stringify(files), trunk.headSha]);
   if (conflict === undefined) return;
   await reserve(tx, trunk.id, null);
-  announceChange(tx, 'change.conflict', conflict, { files, with: trunk.headSha });
+  announceChange(tx, conflict, { type: 'change.conflict', files, with: trunk.headSha });
   await queueResolution(tx, conflict, trunk);
 }
 

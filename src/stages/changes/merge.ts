@@ -125,5 +125,5 @@ async function landRows(
   // Cancelled at this very moment: nothing of this may stay.
   if (landed === undefined || (await completeTicket(tx, change.ticketId, proof)) === undefined)
     throw new Error(`the ticket ${change.ticketId} does not merge any more`);
-  announceChange(tx, 'change.merged', landed, { commit, proof });
+  announceChange(tx, landed, { type: 'change.merged', commit, proof });
 }

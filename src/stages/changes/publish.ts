@@ -40,10 +40,7 @@ export async function publishTrunkOfTicket(parts: ReviewParts, tenantId: string,
   if (trunk !== undefined) await publishTrunk(parts, tenantId, trunk.id);
 }
 
-async function readDue(
-  tx: Tx,
-  trunkId: string,
-): Promise<{ trunk: TrunkRow; repository: string; head: string } | undefined> {
+async function readDue(tx: Tx, trunkId: string): Promise<{ trunk: TrunkRow; repository: string; head: string } | undefined> {
   const trunk = await getTrunk(tx, trunkId);
   const { headSha, baseSha, publishedSha } = trunk;
   if (trunk.state !== 'ready' || headSha === null || headSha === baseSha || headSha === publishedSha) return undefined;

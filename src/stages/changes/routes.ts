@@ -39,7 +39,9 @@ export function changeRoutes(app: Api, parts: ReviewParts): void {
     { config: write, schema: { params: byId, body: changeReject, response: { 200: change } } },
     async request => {
       const { reason } = request.body;
-      return wireChange(await database.engine(callerOf(request), tx => rejectChange(tx, request.params.id, { reason, settings })));
+      return wireChange(
+        await database.engine(callerOf(request), tx => rejectChange(tx, request.params.id, { reason, settings })),
+      );
     },
   );
 

@@ -1,4 +1,4 @@
-import type { EventType } from '../../../contract/events.ts';
+import type { EventType, News } from '../../../contract/events.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
@@ -42,10 +42,10 @@ export async function openChange(tx: Tx, reviewId: string): Promise<void> {
   if (change === undefined) return;
   if (isFlagged) {
     await ticketWaits(tx, ticketId, 'a person must look at it: it changes what judges it (tests, checks, CI or dependencies)');
-    announceChange(tx, 'change.flagged', change, { flags: review.flags });
+    announceChange(tx, change, { type: 'change.flagged', flags: review.flags });
   } else {
     if (ticket.status === 'verifying') await mergeTicket(tx, ticketId);
-    announceChange(tx, 'change.queued', change);
+    announceChange(tx, change, { type: 'change.queued' });
   }
 }
 
@@ -54,7 +54,7 @@ async function landAgain(tx: Tx, { id, trunkId, ticketId, baseSha }: ReviewRow):
   const change = ticketId === null ? undefined : await findChange(tx, ticketId);
   if (change?.trunkId !== trunkId) return;
   const [rebased] = await tx.query(rebaseChangeRow, [tx.tenantId, change.id, id, baseSha]);
-  if (rebased !== undefined) announceChange(tx, 'change.merging', rebased);
+  if (rebased !== undefined) announceChange(tx, rebased, { type: 'change.merging' });
 }
 
 /** A person has looked at the flags of this head. Throws Fault `wrong_state` where it is not that, or not asked. */
@@ -62,12 +62,12 @@ export async function approveChange(tx: Tx, id: string, headSha: string): Promis
   const change = await holdChange(tx, id);
   const [approved] = await tx.query(approveChangeRow, [tx.tenantId, id, headSha, tx.actor]);
   if (approved === undefined) throw notWaiting(change, headSha);
-  announceChange(tx, 'change.approved', approved, { by: tx.actor });
+  announceChange(tx, approved, { type: 'change.approved', by: tx.actor });
   const queued = await moveChange(tx, id, { verb: 'queue' });
   if (queued === undefined || (await mergeTicket(tx, change.ticketId)) === undefined) {
     throw new Fault('wrong_state', { message: `${change.ticketId} does not wait any more` });
   }
-  announceChange(tx, 'change.queued', queued);
+  announceChange(tx, queued, { type: 'change.queued' });
   return queued;
 }
 
@@ -80,7 +80,7 @@ export async function rejectChange(
   const change = await holdChange(tx, id);
   const [rejected] = await tx.query(rejectChangeRow, [tx.tenantId, id, reason]);
   if (rejected === undefined) throw notWaiting(change, change.headSha);
-  announceChange(tx, 'change.rejected', rejected, { reason, by: tx.actor });
+  announceChange(tx, rejected, { type: 'change.rejected', reason, by: tx.actor });
   const { ticketId, flags, reviewId } = change;
   const { candidateSha } = await getReview(tx, reviewId);
   const own = await submittedRunOf(tx, ticketId);
@@ -103,7 +103,13 @@ export async function closeChange(tx: Tx, ticketId: string): Promise<void> {
   const change = await findChange(tx, ticketId);
   const { status } = await getTicket(tx, ticketId);
   if (change === undefined || (status !== 'cancelled' && status !== 'failed')) return;
-  await leaveQueue(tx, { ticketId, trunkId: change.trunkId, verb: 'close', type: 'change.closed', reason: `the ticket is ${status}` });
+  await leaveQueue(tx, {
+    ticketId,
+    trunkId: change.trunkId,
+    verb: 'close',
+    type: 'change.closed',
+    reason: `the ticket is ${status}`,
+  });
 }
 
 export async function getChange(tx: Tx, id: string): Promise<ChangeRow> {
@@ -133,7 +139,7 @@ export async function moveChange(
   return change;
 }
 
-export function announceChange(tx: Tx, type: EventType, change: ChangeRow, news: Readonly<Record<string, unknown>> = {}): void {
+export function announceChange(tx: Tx, change: ChangeRow, { type, ...news }: News): void {
   const { id, trunkId, ticketId, state, headSha } = change;
   tx.announce({ type, subject: { type: 'change', id }, payload: { trunkId, ticketId, state, head: headSha, ...news } });
 }
@@ -148,7 +154,7 @@ async function leaveQueue(
   const left = await moveChange(tx, change.id, step);
   if (left === undefined) return;
   if (trunk.mergingId === change.id) await reserve(tx, trunk.id, null);
-  announceChange(tx, step.type, left, { reason: step.reason });
+  announceChange(tx, left, { type: step.type, reason: step.reason });
 }
 
 async function findChange(tx: Tx, ticketId: string): Promise<ChangeRow | undefined> {

@@ -20,7 +20,8 @@ export async function judgeReview(tx: Tx, runId: string, settings: ReviewSetting
   const review = await holdReview(tx, run.subjectId);
   if (review === undefined || (await acceptRun(tx, runId)) === undefined) return;
   const evidence = run.result?.checks ?? [];
-  if (!covers(evidence, run.task?.checks ?? [])) await endInconclusive(tx, review, 'the worker handed in no evidence for all checks');
+  if (!covers(evidence, run.task?.checks ?? []))
+    await endInconclusive(tx, review, 'the worker handed in no evidence for all checks');
   else if (review.kind === 'base') await judgeBaseReview(tx, review, evidence);
   else await judgeWork(tx, review, { evidence, settings });
 }
@@ -40,10 +41,10 @@ async function judgeWork(
   const flags = [...review.flags, ...(await fewerTests(tx, review, evidence))];
   const ended = await end(tx, review, { state: verdict, evidence, flags, reason });
   if (verdict === 'passed') {
-    announceReview(tx, 'review.passed', ended);
+    announceReview(tx, ended, { type: 'review.passed' });
     return;
   }
-  announceReview(tx, 'review.needs_work', ended, { reason });
+  announceReview(tx, ended, { type: 'review.needs_work', reason });
   await returnWork(tx, ended, { reason, settings });
 }
 
@@ -51,7 +52,11 @@ async function judgeWork(
  * To the ticket, from what was checked: it holds what landed meanwhile. Only a conflict that was resolved badly goes back to whoever
  * resolves it, which the changes stage sees to.
  */
-async function returnWork(tx: Tx, review: ReviewRow, { reason, settings }: { reason: string; settings: ReviewSettings }): Promise<void> {
+async function returnWork(
+  tx: Tx,
+  review: ReviewRow,
+  { reason, settings }: { reason: string; settings: ReviewSettings },
+): Promise<void> {
   const { runId, ticketId, checks, candidateSha } = review;
   if (runId === null || ticketId === null) return;
   const run = await getRun(tx, runId);
@@ -68,7 +73,7 @@ async function judgeBaseReview(tx: Tx, review: ReviewRow, evidence: CheckEvidenc
   const { verdict, failures } = judgeBase(evidence);
   const reason = failures.length === 0 ? 'all checks are green' : failures.join('; ');
   const ended = await end(tx, review, { state: verdict, evidence, flags: [], reason });
-  announceReview(tx, verdict === 'passed' ? 'review.passed' : 'review.failed', ended, { reason });
+  announceReview(tx, ended, { type: verdict === 'passed' ? 'review.passed' : 'review.failed', reason });
   const red = evidence.filter(check => !isGreen(check));
   const flaky = evidence.filter(check => check.flaky);
   if (red.length > 0 && trunk.redBase === 'refuse') {
@@ -81,7 +86,9 @@ async function judgeBaseReview(tx: Tx, review: ReviewRow, evidence: CheckEvidenc
   const checks = trunk.checks.filter(check => !red.some(each => each.name === check.name));
   const notes = [
     ...red.map(check => `${check.name} is red on the base commit and left out`),
-    ...flaky.map(check => `${check.name} was red on the base commit at first and green when it was run again: it cannot be relied on`),
+    ...flaky.map(
+      check => `${check.name} was red on the base commit at first and green when it was run again: it cannot be relied on`,
+    ),
   ];
   if (notes.length > 0) await keepChecks(tx, trunk.id, { checks, notes: [...trunk.notes, ...notes] });
   await readyTrunk(tx, trunk.id);
@@ -89,7 +96,7 @@ async function judgeBaseReview(tx: Tx, review: ReviewRow, evidence: CheckEvidenc
 
 async function endInconclusive(tx: Tx, review: ReviewRow, reason: string): Promise<void> {
   const ended = await end(tx, review, { state: 'inconclusive', evidence: [], flags: review.flags, reason });
-  announceReview(tx, 'review.inconclusive', ended, { reason });
+  announceReview(tx, ended, { type: 'review.inconclusive', reason });
   if (review.kind === 'base') {
     await refuseTrunk(tx, review.trunkId, {
       reason: `The checks could not be run on the base commit: ${reason}`,
@@ -139,6 +146,6 @@ function covers(evidence: readonly CheckEvidence[], checks: readonly Check[]): b
 /** The ticket goes no further: what was asked about its work is of no interest any more. */
 export async function dropReviews(tx: Tx, ticketId: string): Promise<void> {
   for (const review of await tx.query(dropReviewsOfTicket, [tx.tenantId, ticketId])) {
-    announceReview(tx, 'review.inconclusive', review, { reason: review.reason });
+    announceReview(tx, review, { type: 'review.inconclusive', reason: review.reason });
   }
 }

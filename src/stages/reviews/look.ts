@@ -28,7 +28,11 @@ interface Base {
 async function fetchBase({ depot, upstream }: LookParts, { id, repository }: ProjectRow, branch: string): Promise<Base> {
   if (repository === null) {
     const repo = await depot.open(id);
-    return { repo, commit: await repo.merging.rootCommit(), notes: ['the project has no repository: the work begins from nothing'] };
+    return {
+      repo,
+      commit: await repo.merging.rootCommit(),
+      notes: ['the project has no repository: the work begins from nothing'],
+    };
   }
   const signal = AbortSignal.timeout(lookTimeoutMs);
   const look = await upstream.look(repository, { branch, signal });

@@ -1,4 +1,4 @@
-import type { EventType } from '../../../contract/events.ts';
+import type { News } from '../../../contract/events.ts';
 import type { Tx } from '../../db/database.ts';
 import type { TrunkRow } from '../../support/repositories/index.ts';
 import { finishingChain, queueSubject } from '../runs/index.ts';
@@ -9,7 +9,7 @@ import { endReviewRow, insertReview, type ReviewRow } from './reviews.sql.ts';
 /** Has the checks of the trunk run on the candidate. Without any there is nothing to find out, and that is said. */
 export async function beginReview(tx: Tx, review: ReviewRow, trunk: TrunkRow): Promise<void> {
   if (trunk.checks.length === 0) return skipReview(tx, review);
-  announceReview(tx, 'review.opened', review);
+  announceReview(tx, review, { type: 'review.opened' });
   const ticket = review.ticketId === null ? null : await getTicket(tx, review.ticketId);
   await queueSubject(tx, {
     type: 'review',
@@ -32,7 +32,11 @@ export async function beginReview(tx: Tx, review: ReviewRow, trunk: TrunkRow): P
 /** The work of a change again, as it would land now: the trunk has moved since its last review. */
 export async function openMergeReview(
   tx: Tx,
-  { trunk, candidate, work }: { trunk: TrunkRow; candidate: Candidate; work: { ticketId: string; runId: string; headSha: string } },
+  {
+    trunk,
+    candidate,
+    work,
+  }: { trunk: TrunkRow; candidate: Candidate; work: { ticketId: string; runId: string; headSha: string } },
 ): Promise<void> {
   const shas = [work.headSha, candidate.base, candidate.commit];
   const values = [tx.tenantId, 'merge', trunk.id, work.ticketId, work.runId, ...shas, '[]'];
@@ -44,10 +48,10 @@ async function skipReview(tx: Tx, review: ReviewRow): Promise<void> {
   const reason = 'the project has no checks: nothing is proven';
   const values = ['inconclusive', '[]', JSON.stringify(review.flags), reason];
   const [ended] = await tx.query(endReviewRow, [tx.tenantId, review.id, ...values]);
-  if (ended !== undefined) announceReview(tx, 'review.skipped', ended, { reason });
+  if (ended !== undefined) announceReview(tx, ended, { type: 'review.skipped', reason });
 }
 
-export function announceReview(tx: Tx, type: EventType, review: ReviewRow, news: Readonly<Record<string, unknown>> = {}): void {
+export function announceReview(tx: Tx, review: ReviewRow, { type, ...news }: News): void {
   const { id, kind, trunkId, ticketId, runId, round, state, headSha, baseSha } = review;
   tx.announce({
     type,

@@ -1,5 +1,5 @@
 import type { Tx } from '../../db/database.ts';
-import { Fault, isFault } from '../../kernel/fault.ts';
+import { type Fault, isFault } from '../../kernel/fault.ts';
 import { getProject } from '../../support/projects/index.ts';
 import { baseTrunk, checkTrunk, getTrunk, readyTrunk, refuseTrunk, type TrunkRow } from '../../support/repositories/index.ts';
 import { lookAt } from './look.ts';

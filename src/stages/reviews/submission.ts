@@ -44,7 +44,8 @@ export async function reviewSubmission(parts: ReviewParts, tenantId: string, run
   }
 }
 
-const unrelated = 'The work has no history in common with the branch that it is for: it must build on the commit that was checked out';
+const unrelated =
+  'The work has no history in common with the branch that it is for: it must build on the commit that was checked out';
 
 /** The submission of a run that still waits for its verdict. One that holds no commit is accepted here: there is nothing to review. */
 async function readSubmission(tx: Tx, runId: string): Promise<Submission | undefined> {
@@ -64,7 +65,8 @@ async function readSubmission(tx: Tx, runId: string): Promise<Submission | undef
 
 async function acceptEmpty(tx: Tx, runId: string): Promise<void> {
   const run = await holdSubmitted(tx, runId);
-  if (run?.ticketId == null || (await completeTicket(tx, run.ticketId, 'unproven')) === undefined) return;
+  const ticketId = run?.ticketId ?? undefined;
+  if (ticketId === undefined || (await completeTicket(tx, ticketId, 'unproven')) === undefined) return;
   await acceptRun(tx, runId);
 }
 

@@ -1,10 +1,8 @@
-import type { EventType } from '../../../contract/events.ts';
+import type { News } from '../../../contract/events.ts';
 import type { Database, Scope, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { hashSecret } from '../../kernel/secret.ts';
 import { holdLease, type RunRow, runById } from './runs.sql.ts';
-
-type RunNews = { readonly type: EventType } & Readonly<Record<string, unknown>>;
 
 /** Names a holder of a run: what a worker says with every write. */
 export interface Holder {
@@ -41,7 +39,7 @@ export async function lostLease(tx: Pick<Tx, 'query' | 'tenantId'>, { runId }: H
 }
 
 /** Tells the log what became of a run; `news` stands beside what every event of a run says. */
-export function announceRun(tx: Tx, run: RunRow, { type, ...news }: RunNews): void {
+export function announceRun(tx: Tx, run: RunRow, { type, ...news }: News): void {
   tx.announce({
     type,
     subject: { type: 'run', id: run.id },

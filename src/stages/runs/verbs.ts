@@ -3,14 +3,7 @@ import type { FailureClass, RunResult } from '../../../contract/runs.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
-import {
-  failTicket,
-  getTicket,
-  sendTicketBack,
-  ticketStarted,
-  ticketSubmitted,
-  unclaimTicket,
-} from '../tickets/index.ts';
+import { failTicket, getTicket, sendTicketBack, ticketStarted, ticketSubmitted, unclaimTicket } from '../tickets/index.ts';
 import { announceRun, fence, type Holder, type HolderScope, lostLease, single } from './holder.ts';
 import { afterAttempt, waitBeforeAttempt } from './model/retry.ts';
 import { runMachine } from './model/run.ts';

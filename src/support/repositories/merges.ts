@@ -15,11 +15,12 @@ export async function advance(tx: Tx, trunkId: string, step: { from: string; to:
 
 export async function markPublished(tx: Tx, trunkId: string, commit: string): Promise<void> {
   const [trunk] = await tx.query(trunkPublished, [tx.tenantId, trunkId, commit]);
-  if (trunk !== undefined) announceTrunk(tx, 'trunk.published', trunk, { commit });
+  if (trunk !== undefined) announceTrunk(tx, trunk, { type: 'trunk.published', commit });
 }
 
 /** The user's repository did not take it; it is tried again in `retryMs`. */
 export async function markUnpublished(tx: Tx, trunkId: string, failed: { error: string; retryMs: number }): Promise<void> {
   const [trunk] = await tx.query(trunkNotPublished, [tx.tenantId, trunkId, failed.error, failed.retryMs]);
-  if (trunk !== undefined) announceTrunk(tx, 'trunk.stalled', trunk, { error: failed.error, attempts: trunk.publishAttempts });
+  if (trunk !== undefined)
+    announceTrunk(tx, trunk, { type: 'trunk.stalled', error: failed.error, attempts: trunk.publishAttempts });
 }

@@ -1,5 +1,5 @@
 import type { Check } from '../../../contract/projects.ts';
-import type { EventType } from '../../../contract/events.ts';
+import type { News } from '../../../contract/events.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
@@ -39,7 +39,7 @@ export async function openTrunk(
   const taken = new Set((await tx.query(branchesOfProject, [tx.tenantId, projectId])).map(row => row.branch));
   const branch = freeBranch(branchFor(title), taken);
   const [trunk] = await tx.query(insertTrunk, [tx.tenantId, projectId, specId, branch, redBase]);
-  if (trunk !== undefined) announceTrunk(tx, 'trunk.opened', trunk);
+  if (trunk !== undefined) announceTrunk(tx, trunk, { type: 'trunk.opened' });
 }
 
 export async function getTrunk(tx: Tx, id: string): Promise<TrunkRow> {
@@ -81,19 +81,23 @@ export function checkTrunk(tx: Tx, id: string): Promise<TrunkRow | undefined> {
 /** Work may begin. */
 export async function readyTrunk(tx: Tx, id: string): Promise<TrunkRow | undefined> {
   const trunk = await moveTrunk(tx, id, { verb: 'open' });
-  if (trunk !== undefined) announceTrunk(tx, 'trunk.ready', trunk, { base: trunk.baseSha });
+  if (trunk !== undefined) announceTrunk(tx, trunk, { type: 'trunk.ready', base: trunk.baseSha });
   return trunk;
 }
 
 /** Work cannot begin until a person has mended what `reason` says. */
 export async function refuseTrunk(tx: Tx, id: string, why: { reason: string; hint: string }): Promise<TrunkRow | undefined> {
   const trunk = await moveTrunk(tx, id, { verb: 'refuse', ...why });
-  if (trunk !== undefined) announceTrunk(tx, 'trunk.refused', trunk, why);
+  if (trunk !== undefined) announceTrunk(tx, trunk, { type: 'trunk.refused', ...why });
   return trunk;
 }
 
 /** Leaves checks out that are of no use on this base. */
-export async function keepChecks(tx: Tx, id: string, kept: { checks: readonly Check[]; notes: readonly string[] }): Promise<void> {
+export async function keepChecks(
+  tx: Tx,
+  id: string,
+  kept: { checks: readonly Check[]; notes: readonly string[] },
+): Promise<void> {
   await tx.query(setTrunkChecks, [tx.tenantId, id, JSON.stringify(kept.checks), JSON.stringify(kept.notes)]);
 }
 
@@ -108,11 +112,11 @@ export async function prepareAgain(tx: Tx, id: string, redBase: TrunkRow['redBas
       facts: { currentState: state },
     });
   }
-  announceTrunk(tx, 'trunk.opened', trunk);
+  announceTrunk(tx, trunk, { type: 'trunk.opened' });
   return trunk;
 }
 
-export function announceTrunk(tx: Tx, type: EventType, trunk: TrunkRow, news: Readonly<Record<string, unknown>> = {}): void {
+export function announceTrunk(tx: Tx, trunk: TrunkRow, { type, ...news }: News): void {
   const { id, specId, branch, state } = trunk;
   tx.announce({ type, subject: { type: 'trunk', id }, payload: { specId, branch, state, ...news } });
 }

@@ -185,7 +185,7 @@ describe('a fetch', () => {
     const source = makeRepository({ a: 'a' });
     commit(source, 'noise', noise);
     const { wanted } = await claimed(source);
-    server.breakOff(/git-upload-pack$/, 50_000);
+    server.breakOff(/\/git-upload-pack$/, 200_000);
     const opening = (await repositories()).open(wanted);
     await server.until(() => server.requests.some(({ status }) => status === 0));
     await server.goAway();
@@ -199,7 +199,7 @@ describe('a fetch', () => {
     commit(source, 'noise', noise);
     const stopping = new AbortController();
     const { wanted } = await claimed(source, stopping.signal);
-    server.breakOff(/git-upload-pack$/, 50_000);
+    server.breakOff(/\/git-upload-pack$/, 200_000);
     const opening = (await repositories()).open(wanted);
     opening.catch(() => {});
     await server.until(() => server.requests.some(({ status }) => status === 0));

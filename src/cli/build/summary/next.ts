@@ -10,7 +10,9 @@ export function nextSteps(outcome: Outcome, commands: Commands): readonly string
     case 'completed':
       return git;
     case 'refused':
-      return outcome.redBase === undefined ? [resume] : [resume, commands.resume([outcome.sessionId.slice(0, 8), '--leave-out-red'])];
+      return outcome.redBase === undefined
+        ? [resume]
+        : [resume, commands.resume([outcome.sessionId.slice(0, 8), '--leave-out-red'])];
     case 'waiting':
       return [...flagged.slice(0, 5).flatMap(({ ticket_id: id }) => deciding(id, commands)), resume];
     case 'failed': {
