@@ -61,27 +61,31 @@ export interface Context {
 
 export interface RemoteOptions {
   readonly json?: boolean;
+  /** SKEP_HOME, where a command takes it. */
+  readonly home?: string;
   readonly server?: string;
   readonly token?: string;
   readonly tokenFile?: string;
 }
 
 /**
- * The context of a command that talks to a server: the one that was named, else the one of this machine that has left its note.
- * Throws Fault `invalid_config` for a bad URL or an unreadable token file.
+ * The context of a command that talks to a server: the one that was named, else the one of this machine that has left its note,
+ * else one of the command's own where its data is here. Throws Fault `invalid_config` for a bad URL or an unreadable token file.
  */
-export async function connect(world: World, options: RemoteOptions): Promise<Context> {
+export async function connect(world: World, options: RemoteOptions, { mayStart = true } = {}): Promise<Context> {
   const { settings, token, isNamed } = await addressed(world, options);
-  const note = isNamed ? undefined : (await import('./server/note.ts')).readNote(settings.SKEP_HOME);
-  return contextAt(world, {
-    server: note?.url ?? settings.SKEP_SERVER,
-    token: token ?? note?.token,
-    json: options.json === true,
-  });
+  const json = options.json === true;
+  if (isNamed) return contextAt(world, { server: settings.SKEP_SERVER, token, json });
+  const { readNote } = await import('./server/note.ts');
+  const note = readNote(settings.SKEP_HOME);
+  if (note !== undefined) return contextAt(world, { server: note.url, token: token ?? note.token, json });
+  const { hasData, startTemporary } = await import('./place/temporary.ts');
+  if (mayStart && token === undefined && hasData(settings)) return startTemporary(world, { settings, json });
+  return contextAt(world, { server: settings.SKEP_SERVER, token, json });
 }
 
 /** What was said of the server, by options and by the environment. */
-export async function addressed(world: World, options: RemoteOptions & { readonly home?: string }) {
+export async function addressed(world: World, options: RemoteOptions) {
   const settings = await world.settings({
     SKEP_SERVER: options.server,
     SKEP_TOKEN: givenToken(options),

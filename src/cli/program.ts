@@ -81,10 +81,13 @@ export async function run(world: World): Promise<number> {
       return 0;
     }
     const program = adopt(await build(world), world);
-    await program.parseAsync([...world.argv], { from: 'user' });
+    const parsed = program.parseAsync([...world.argv], { from: 'user' });
+    await Promise.race([parsed, interrupted(world)]);
     return 0;
   } catch (error) {
     return reportFailure(error, world.err, before.includes('--json'));
+  } finally {
+    await endTemporary(world);
   }
 }
 

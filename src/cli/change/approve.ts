@@ -2,13 +2,12 @@ import type { Command } from 'commander';
 import type { WireChange } from '../../../contract/changes.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { remoteCommand, usage } from '../command.ts';
-import type { Context, World } from '../context.ts';
-import type { PlaceOptions } from '../place/find.ts';
-import { withServer } from '../place/own.ts';
+import { connect } from '../context.ts';
+import type { Context, RemoteOptions, World } from '../context.ts';
 import { approveChange, rejectChange } from './decide.ts';
 import { changeText, findChange, waits, withHome } from './find.ts';
 
-interface ApproveOptions extends PlaceOptions {
+interface ApproveOptions extends RemoteOptions {
   readonly yes?: boolean;
 }
 
@@ -21,7 +20,8 @@ export function changeApprove(world: World): Command {
     .argument('<id>', 'the change, which may be shortened, or its ticket')
     .option('-y, --yes', 'do not ask');
   return withHome(command).action((id: string, options: ApproveOptions) =>
-    withServer(world, options, async context => {
+    {
+      const context = await connect(world, options);
       const change = await findChange(context, id);
       if (!waits(change)) throw notWaiting(change);
       if (options.yes !== true) await confirm(world, context, change);
@@ -31,7 +31,7 @@ export function changeApprove(world: World): Command {
   );
 }
 
-interface RejectOptions extends PlaceOptions {
+interface RejectOptions extends RemoteOptions {
   readonly reason: string;
 }
 
@@ -45,7 +45,8 @@ export function changeReject(world: World): Command {
     .requiredOption('--reason <text>', 'what the next attempt is told');
   return withHome(command).action((id: string, options: RejectOptions) => {
     if (options.reason.trim() === '') throw usage('The reason is empty', 'The next attempt is told it');
-    return withServer(world, options, async context => {
+    return {
+      const context = await connect(world, options);
       const change = await findChange(context, id);
       if (!waits(change)) throw notWaiting(change);
       const now = await rejectChange(context, change, options.reason);

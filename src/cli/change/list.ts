@@ -2,15 +2,14 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { changeStates } from '../../../contract/changes.ts';
 import { remoteCommand, whole } from '../command.ts';
-import type { World } from '../context.ts';
+import { connect } from '../context.ts';
+import type { RemoteOptions, World } from '../context.ts';
 import { shortId, ticketId } from '../input/id.ts';
 import { onePage, printList } from '../output/list.ts';
 import { painted } from '../output/text.ts';
-import type { PlaceOptions } from '../place/find.ts';
-import { withServer } from '../place/own.ts';
 import { changes, waits, withHome } from './find.ts';
 
-interface Options extends PlaceOptions {
+interface Options extends RemoteOptions {
   readonly state?: string;
   readonly ticket?: string;
   readonly waiting?: boolean;
@@ -28,7 +27,8 @@ export function changeList(world: World): Command {
     .option('--waiting', 'only those that wait for your approval')
     .option('--limit <n>', 'at most so many', whole(1, 500));
   return withHome(command).action((options: Options) =>
-    withServer(world, options, async context => {
+    {
+      const context = await connect(world, options);
       const found = changes(context, { state: options.state, ticket_id: options.ticket }, options.limit);
       const rows = found.then(all => all.filter(change => options.waiting !== true || waits(change)));
       await printList(context, {

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { remoteCommand } from '../command.ts';
-import type { World } from '../context.ts';
+import { connect } from '../context.ts';
+import type { RemoteOptions, World } from '../context.ts';
 import { tamedLog } from '../output/text.ts';
-import type { PlaceOptions } from '../place/find.ts';
-import { withServer } from '../place/own.ts';
 import { readDiff } from './decide.ts';
 import { changeText, findChange, withHome } from './find.ts';
 
@@ -13,8 +12,9 @@ export function changeShow(world: World): Command {
     description: 'Show a change, and what a person should look at',
     examples: ['skep change show TKT-003'],
   }).argument('<id>', 'the change, which may be shortened, or its ticket');
-  return withHome(command).action((id: string, options: PlaceOptions) =>
-    withServer(world, options, async context => {
+  return withHome(command).action((id: string, options: RemoteOptions) =>
+    {
+      const context = await connect(world, options);
       const found = await findChange(context, id);
       context.show(found, () => changeText(context, found));
     }),
@@ -27,8 +27,9 @@ export function changeDiff(world: World): Command {
     description: 'Print what a change will do, or has done, to the branch',
     examples: ['skep change diff TKT-003', 'skep change diff TKT-003 | git apply --stat'],
   }).argument('<id>', 'the change, which may be shortened, or its ticket');
-  return withHome(command).action((id: string, options: PlaceOptions) =>
-    withServer(world, options, async context => {
+  return withHome(command).action((id: string, options: RemoteOptions) =>
+    {
+      const context = await connect(world, options);
       const { id: changeId, ticket_id, head_sha } = await findChange(context, id);
       const diff = await readDiff(context, changeId);
       const text = context.out.isTerminal ? tamedLog(diff) : diff;

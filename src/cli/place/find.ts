@@ -6,10 +6,6 @@ import type { Context, RemoteOptions, World } from '../context.ts';
 import { readNote } from '../server/note.ts';
 import type { ServerNote } from '../server/note.ts';
 
-export interface PlaceOptions extends RemoteOptions {
-  readonly home?: string;
-}
-
 /** A server that runs already. */
 export interface Found {
   readonly context: Context;
@@ -21,7 +17,7 @@ export interface Found {
  * The server to be used: the one that was named, else the one of this machine that has left its note, else the one at the usual
  * address if SKEP_TOKEN holds there. Undefined where none runs. Throws where the named one does not answer or refuses the token.
  */
-export async function findServer(world: World, options: PlaceOptions): Promise<Found | undefined> {
+export async function findServer(world: World, options: RemoteOptions): Promise<Found | undefined> {
   const { settings, token, isNamed } = await addressed(world, options);
   const json = options.json === true;
   if (isNamed) {

@@ -3,12 +3,12 @@ import { isFault } from '../../kernel/fault.ts';
 import { createLog } from '../../kernel/log.ts';
 import type { WorkerChange } from '../../worker/index.ts';
 import { addressed } from '../context.ts';
-import type { Context, World } from '../context.ts';
+import type { Context, RemoteOptions, World } from '../context.ts';
 import type { Companion } from '../server/launch.ts';
 import { isAlive } from '../server/note.ts';
 import { prepareWorker } from '../start/worker-beside.ts';
 import { findServer } from './find.ts';
-import type { Found, PlaceOptions } from './find.ts';
+import type { Found } from './find.ts';
 import { startOwn } from './own.ts';
 import type { OwnServer } from './own.ts';
 
@@ -27,7 +27,7 @@ export interface Station {
   close(graceMs: number): Promise<void>;
 }
 
-interface Given extends PlaceOptions {
+interface Given extends RemoteOptions {
   readonly slots?: number;
   readonly onTrouble: (change: WorkerChange) => void;
 }

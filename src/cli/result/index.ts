@@ -5,14 +5,13 @@ import type { WireResult } from '../../../contract/results.ts';
 import { checkText, count } from '../build/view/words.ts';
 import { withHome } from '../change/find.ts';
 import { noun, remoteCommand, usage } from '../command.ts';
-import type { Context, World } from '../context.ts';
+import { connect } from '../context.ts';
+import type { Context, RemoteOptions, World } from '../context.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { isUuid, shortId } from '../input/id.ts';
 import { onePage, printList } from '../output/list.ts';
 import { fields } from '../output/table.ts';
 import { painted, printable } from '../output/text.ts';
-import type { PlaceOptions } from '../place/find.ts';
-import { withServer } from '../place/own.ts';
 import { allSessions, findSession } from '../session/find.ts';
 import { specId } from '../ticket/find.ts';
 
@@ -25,7 +24,7 @@ export function resultCommands(world: World): Command {
   ]);
 }
 
-interface SpecOptions extends PlaceOptions {
+interface SpecOptions extends RemoteOptions {
   readonly session?: string;
   readonly spec?: string;
 }
@@ -55,7 +54,8 @@ function resultList(world: World): Command {
     examples: ['skep result list --session 3f2a'],
   });
   return withSpec(command).action((options: SpecOptions) =>
-    withServer(world, options, async context => {
+    {
+      const context = await connect(world, options);
       const spec = await specOfOptions(context, options);
       await printList(context, {
         pages: onePage(resultsOf(context, spec)),
@@ -81,7 +81,8 @@ function resultShow(world: World): Command {
     examples: ['skep result show --session 3f2a', 'skep result show 9c1d'],
   }).argument('[id]', 'the result, which may be shortened; default: the newest of the spec');
   return withSpec(command).action((id: string | undefined, options: SpecOptions) =>
-    withServer(world, options, async context => {
+    {
+      const context = await connect(world, options);
       const found = id === undefined ? await newest(context, options) : await findResult(context, id);
       context.show(found, () => resultText(context, found));
     }),
@@ -99,7 +100,8 @@ function resultSubmit(world: World): Command {
     examples: ["skep result submit --session 3f2a --summary 'Good as it is'"],
   }).requiredOption('--summary <text>', 'what was done');
   return withSpec(command).action((options: SubmitOptions) =>
-    withServer(world, options, async context => {
+    {
+      const context = await connect(world, options);
       const spec = await specOfOptions(context, options);
       const made = await context.client.request('POST', `/api/specs/${spec}/results`, {
         body: { summary: options.summary },
@@ -110,7 +112,7 @@ function resultSubmit(world: World): Command {
   );
 }
 
-interface ValidateOptions extends PlaceOptions {
+interface ValidateOptions extends RemoteOptions {
   readonly reject?: string;
 }
 
@@ -123,7 +125,8 @@ function resultValidate(world: World): Command {
     .argument('<id>', 'the result; may be shortened')
     .addOption(new Option('--reject <reason>', 'it is not what was asked for, and why'));
   return withHome(command).action((id: string, options: ValidateOptions) =>
-    withServer(world, options, async context => {
+    {
+      const context = await connect(world, options);
       const { id: resultId } = await findResult(context, id);
       const body = options.reject === undefined ? { valid: true } : { valid: false, reason: options.reject };
       const now = await context.client.request('POST', `/api/results/${resultId}/validate`, { body, schema: result });

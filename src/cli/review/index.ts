@@ -2,19 +2,18 @@ import type { Command } from 'commander';
 import { checkText } from '../build/view/words.ts';
 import { withHome } from '../change/find.ts';
 import { noun, remoteCommand, whole } from '../command.ts';
-import type { World } from '../context.ts';
+import { connect } from '../context.ts';
+import type { RemoteOptions, World } from '../context.ts';
 import { shortId, ticketId } from '../input/id.ts';
 import { onePage, printList } from '../output/list.ts';
 import { painted } from '../output/text.ts';
-import type { PlaceOptions } from '../place/find.ts';
-import { withServer } from '../place/own.ts';
 import { findReview, reviews, reviewText } from './find.ts';
 
 export function reviewCommands(world: World): Command {
   return noun('review', 'Checks that were run on a commit, with their evidence', [reviewList(world), reviewShow(world)]);
 }
 
-interface ListOptions extends PlaceOptions {
+interface ListOptions extends RemoteOptions {
   readonly ticket?: string;
   readonly limit?: number;
 }
@@ -56,8 +55,9 @@ function reviewShow(world: World): Command {
     description: 'Show a review with its evidence: each check, how it ended and the end of what it printed',
     examples: ['skep review show 3f2a'],
   }).argument('<id>', 'the review; may be shortened');
-  return withHome(command).action((id: string, options: PlaceOptions) =>
-    withServer(world, options, async context => {
+  return withHome(command).action((id: string, options: RemoteOptions) =>
+    {
+      const context = await connect(world, options);
       const found = await findReview(context, id);
       context.show(found, () => reviewText(context, found));
     }),

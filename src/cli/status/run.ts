@@ -17,7 +17,7 @@ export function statusCommand(world: World): Command {
     description: 'One look: health, readiness, tickets by state',
     examples: ['skep status'],
   }).action(async (options: RemoteOptions) => {
-    const context = await connect(world, options);
+    const context = await connect(world, options, { mayStart: false });
     const { status } = await context.client.request('GET', '/health', { schema: health });
     const readiness = await ready(context);
     const counts = await countByStatus(context);

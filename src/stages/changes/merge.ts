@@ -31,7 +31,8 @@ export async function mergeNext(parts: ReviewParts, tenantId: string, trunkId: s
   if (approval !== undefined) return land(parts, repo, { ...turn, approval });
   const merged = await mergeCandidate(repo, { base: trunk.headSha, head: change.headSha });
   await parts.database.engine(scope, async tx => {
-    if (!(await isOurTurn(tx, turn))) return;
+    // Of two that think of it at once the second finds what the first has done.
+    if (!(await isOurTurn(tx, turn)) || (await reviewsNow(tx, turn)).length > 0) return;
     if (merged.kind === 'clean') await openMergeReview(tx, { trunk, candidate: merged.candidate, work: change });
     else await queueConflict(tx, { trunk, change, files: merged.kind === 'conflict' ? merged.files : [] });
   });
@@ -44,10 +45,16 @@ async function takeTurn(tx: Tx, trunkId: string): Promise<Turn | undefined> {
   if (trunk.state !== 'ready' || headSha === null) return undefined;
   const change = (await reserved(tx, trunk)) ?? (await reserveNext(tx, trunk));
   if (change === undefined) return undefined;
-  const reviews = await reviewsOfWork(tx, { trunkId, runId: change.runId, headSha: change.headSha, baseSha: headSha });
+  const reviews = await reviewsNow(tx, { trunk: { ...trunk, headSha }, change });
   if (reviews.some(review => review.state === 'pending')) return undefined;
   const approval = reviews.find(review => review.state === 'passed' || trunk.checks.length === 0);
   return { trunk: { ...trunk, headSha }, change, project: await getProject(tx, trunk.projectId), approval };
+}
+
+/** What reviews say of this head on this trunk, as it is now. */
+function reviewsNow(tx: Tx, { trunk, change }: Pick<Turn, 'trunk' | 'change'>): Promise<ReviewRow[]> {
+  const { runId, headSha } = change;
+  return reviewsOfWork(tx, { trunkId: trunk.id, runId, headSha, baseSha: trunk.headSha });
 }
 
 async function reserved(tx: Tx, { mergingId }: TrunkRow): Promise<ChangeRow | undefined> {
