@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { version } from './command.ts';
 import type { World } from './context.ts';
+import { endTemporary, interrupted } from './place/temporary.ts';
 import { reportFailure } from './report.ts';
 
 interface Noun {

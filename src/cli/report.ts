@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { Fault, isFault } from '../kernel/fault.ts';
-import type { Output } from './context.ts';
+import type { Output } from './world.ts';
 import { printable } from './output/text.ts';
 
 interface Issue {

@@ -134,17 +134,21 @@ function answerOf(result: GroupResult, asked: Asked): GitAnswer {
 }
 
 function failureOf(result: GroupResult, words: string, { program, verb, timeoutMs }: Asked): Fault {
-  const { code, timedOut, overflowed, exitCode } = result;
+  const { code, timedOut, overflowed, exitCode, signal } = result;
   if (code === 'ENOENT') {
     const hint = `Install ${program === 'git' ? 'git 2.38 or newer' : program} where Skep runs`;
     return new Fault('repository_unavailable', { message: `${program} is not installed on this machine`, hint });
   }
   if (/No space left on device|Disk quota exceeded/.test(words)) return new Fault('disk_full', { message: words });
-  if (timedOut || overflowed) {
-    const how = timedOut ? `did not end within ${timeoutMs} ms` : 'printed more than allowed';
+  if (timedOut || overflowed || exitCode === undefined) {
+    const how = timedOut
+      ? `did not end within ${timeoutMs} ms`
+      : overflowed
+        ? 'printed more than allowed'
+        : `was ended by ${signal ?? 'the system'}`;
     return new Fault('repository_unavailable', { message: `git ${verb} of the repository ${how}` });
   }
-  const said = words || `exit code ${exitCode ?? 'unknown'}`;
+  const said = words || `exit code ${exitCode}`;
   const cause = new GitExit(said);
   return new Fault('repository_unavailable', { message: `git ${verb} of the repository failed: ${said}`, cause });
 }

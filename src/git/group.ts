@@ -1,5 +1,6 @@
 import { execa } from 'execa';
-import type { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../kernel/clock.ts';
 
@@ -22,6 +23,7 @@ export interface GroupResult {
   readonly stderr: Buffer;
   /** Undefined where a signal ended it, or where it could not be started. */
   readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
   /** Such as ENOENT where the program is missing. */
   readonly code: string | undefined;
   readonly timedOut: boolean;
@@ -56,10 +58,10 @@ export async function runGroup([program = '', ...args]: readonly string[], optio
       output === undefined ? first(child.stdout, outputBytesMax, end.now) : undefined,
       last(child.stderr, stderrBytesMax),
     ];
-    const { exitCode, code } = await child;
+    const { exitCode, code, signal } = await child;
     await Promise.all([fed, drained]);
     return {
-      ...{ exitCode, code, broken, timedOut: end.timedOut() },
+      ...{ exitCode, code, signal, broken, timedOut: end.timedOut() },
       stdout: stdout?.taken() ?? Buffer.alloc(0),
       overflowed: stdout?.overflowed() ?? false,
       stderr: stderr(),
@@ -116,14 +118,21 @@ function kill(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-/** Rejects with what broke the input. A program that ends before it has read all says itself why. */
+/**
+ * Rejects with what broke the input. A program that ends before it has read all says itself why: then it is its stdin that closes
+ * first, and the input is destroyed for that.
+ */
 async function feed(stdin: Writable | null, input: string | Readable | undefined): Promise<void> {
   if (stdin === null || input === undefined) return;
-  try {
-    await pipeline(typeof input === 'string' ? [input] : input, stdin);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
-  }
+  const source = typeof input === 'string' ? Readable.from([Buffer.from(input)]) : input;
+  let broken: Error | undefined;
+  const onEnd = (error?: Error): void => {
+    if (!stdin.destroyed && !source.readableEnded) broken ??= error ?? new Error('the input has no end');
+  };
+  if (source.destroyed) onEnd(source.errored ?? undefined);
+  source.once('error', onEnd).once('close', onEnd);
+  await pipeline(source, stdin).catch(() => {});
+  if (broken !== undefined) throw broken;
 }
 
 /** The first bytes of a stream. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Claimed } from '../../contract/runs.ts';
@@ -57,6 +58,7 @@ export interface Worker {
 const besideTickets = ['checks', 'conflicts'];
 
 const claimWaitMs = 20_000;
+const listenersARunMax = 20;
 /** Longest wait that a timer can hold. */
 const longestSleepMs = 2_147_483_647;
 
@@ -64,6 +66,8 @@ export function createWorker(options: WorkerOptions): Worker {
   const { clock, slots } = options;
   const draining = new AbortController();
   const aborting = new AbortController();
+  // Everything that a run waits for listens: as many as there are slots, a few times over.
+  setMaxListeners(slots * listenersARunMax, aborting.signal);
   const stopped = new AbortController();
   const running = new Set<Promise<void>>();
   let begin = (): void => {};

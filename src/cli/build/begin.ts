@@ -15,7 +15,7 @@ import type { BuildOptions, ProjectWishes, Wanted } from './options.ts';
 import { planDocument, planText } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { changeProject, findOrMakeProject, inspect, projectsOf } from './project.ts';
-import { beginBuild, openSession, refuseTwice } from './session.ts';
+import { beginBuild, openSession, otherBuilds, refuseTwice } from './session.ts';
 
 export interface Beginning {
   readonly world: World;
@@ -67,7 +67,8 @@ async function confirmAndBegin(beginning: Beginning, { session, project, card, w
   try {
     const branch = await branchToBe(context, project, card.name);
     const inspection = await inspect(context, project, { branch, signal: beginning.signal });
-    await confirm(beginning, { card, project, wishes, inspection, branch });
+    const others = await otherBuilds(context, session);
+    await confirm(beginning, { sessionId: session.id, card, project, wishes, inspection, branch, others });
   } catch (error) {
     await context.client.request('POST', `/api/hitl/${session.id}/cancel`, { body: {}, schema: sessionSchema }).catch(() => {});
     throw error;

@@ -1,9 +1,9 @@
 import type { WireChange } from '../../../contract/changes.ts';
 import { isFault } from '../../kernel/fault.ts';
-import { approveChange, readDiff, rejectChange } from '../change/decide.ts';
+import { approveChange, readDiff, rejectChange, shownDiff } from '../change/decide.ts';
 import type { Context, World } from '../context.ts';
 import { askUnless } from '../input/ask.ts';
-import { printable, styled, tamedLog } from '../output/text.ts';
+import { printable, styled } from '../output/text.ts';
 import { flagLines } from './view/lines.ts';
 
 interface Asking {
@@ -30,7 +30,7 @@ async function askAbout(change: WireChange, asking: Asking): Promise<void> {
       const reason = await ask('Why? The next attempt is told: ');
       if (reason !== '') return tellLate(context, () => rejectChange(context, change, reason));
     } else if (/^d(iff)?$/i.test(answer)) {
-      out.write(`${tamedLog(await readDiff(context, change.id))}\n`);
+      out.write(`${shownDiff(out, await readDiff(context, change.id))}\n`);
     } else if (/^(l(ater)?)?$/i.test(answer)) return;
   }
 }

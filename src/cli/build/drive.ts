@@ -1,9 +1,12 @@
 import { project as projectSchema } from '../../../contract/projects.ts';
 import type { WireSession } from '../../../contract/sessions.ts';
 import { isFault } from '../../kernel/fault.ts';
-import type { World } from '../context.ts';
+import { addressed } from '../address.ts';
+import type { World } from '../world.ts';
 import { shortId } from '../input/id.ts';
 import { openStation } from '../place/station.ts';
+import { hasData } from '../place/temporary.ts';
+import { readNote } from '../server/note.ts';
 import type { Station } from '../place/station.ts';
 import { Concluded, Interrupted } from '../report.ts';
 import { specOf } from '../session/find.ts';
@@ -16,7 +19,7 @@ import { loadBuild, watchBuild } from './follow/watch.ts';
 import type { Build } from './follow/watch.ts';
 import type { Standing } from './follow/standing.ts';
 import type { BuildOptions, ProjectWishes, Wanted } from './options.ts';
-import { goOn } from './resume.ts';
+import { goOn, nothingToResume } from './resume.ts';
 import { summaryDocument } from './summary/document.ts';
 import { exitCodeOf, readOutcome } from './summary/outcome.ts';
 import { summaryText } from './summary/text.ts';
@@ -50,6 +53,7 @@ export async function drive(given: Drive): Promise<void> {
   let tell = (text: string): void => {
     if (options.json !== true) world.err.write(`${text}\n`);
   };
+  await refuseEmpty(given);
   const station = await openStation(world, { ...options, onTrouble: change => tell(asLine(change)) });
   const commands = commandsOf(options);
   try {
@@ -65,6 +69,13 @@ export async function drive(given: Drive): Promise<void> {
   } finally {
     await leave(given, station);
   }
+}
+
+/** No server is started to find out that nothing was ever built. */
+async function refuseEmpty({ world, options, wanted }: Drive): Promise<void> {
+  const { settings, token, isNamed } = await addressed(world, options);
+  const mayRun = isNamed || token !== undefined || readNote(settings.SKEP_HOME) !== undefined;
+  if (wanted === undefined && !mayRun && !hasData(settings)) throw nothingToResume();
 }
 
 function beginOrGoOn(given: Drive, at: { station: Station; commands: Commands }): Promise<WireSession> {

@@ -6,16 +6,20 @@ import { fields } from '../output/table.ts';
 import { cut, printable, styled } from '../output/text.ts';
 import { checkLine } from '../project/checks.ts';
 import { depthOf } from '../ticket/drawing.ts';
+import { shortId } from '../input/id.ts';
 import type { ProjectWishes } from './options.ts';
+import type { OtherBuild } from './session.ts';
 import { count } from './view/words.ts';
 
 /** All that is to be known before a build is begun. */
 export interface Plan {
+  readonly sessionId: string;
   readonly card: SpecCardInput;
   readonly project: WireProject;
   readonly wishes: ProjectWishes;
   readonly inspection: WireInspection;
   readonly branch: string;
+  readonly others: readonly OtherBuild[];
 }
 
 interface PlannedFeature {
@@ -59,6 +63,7 @@ export function planText(plan: Plan, out: Output): string {
       ['checks', checksText(plan)],
       ['tests', testsText(plan)],
       ...inspection.notes.map((note, i) => [i === 0 ? 'notes' : ' ', note] as const),
+      ['also', plan.others.map(otherText).join('\n')],
       ['tickets', `${features.length}${shapeText(features)}`],
     ]),
     ...featureLines(features, out),
@@ -66,9 +71,10 @@ export function planText(plan: Plan, out: Output): string {
 }
 
 /** The same for programs. */
-export function planDocument({ card, project, wishes, inspection, branch }: Plan): object {
+export function planDocument({ sessionId, card, project, wishes, inspection, branch }: Plan): object {
   return {
     event: 'plan',
+    session_id: sessionId,
     name: card.name,
     project: project.name,
     repository: project.repository,
@@ -80,6 +86,11 @@ export function planDocument({ card, project, wishes, inspection, branch }: Plan
     notes: inspection.notes,
     tickets: plannedFeatures(card).map(({ title, needs, number }) => ({ number, title, depends_on: needs })),
   };
+}
+
+function otherText({ session, open }: OtherBuild): string {
+  const id = shortId(session.id);
+  return `${session.description.slice(0, 60)} is not finished and goes on beside it, ${count(open, 'ticket')} at once; to end it: skep session cancel ${id}`;
 }
 
 function checksFrom({ project, wishes }: Pick<Plan, 'project' | 'wishes'>): 'given' | 'project' | 'found' {

@@ -81,7 +81,11 @@ async function findUnfinished(context: Context, { given, repository, isNamed }: 
     here.find(({ state }) => state === 'completed') ??
     (isNamed ? undefined : sessions.find(({ state }) => state === 'completed'));
   if (last !== undefined) return last;
-  throw new Fault('session_not_found', {
+  throw nothingToResume();
+}
+
+export function nothingToResume(): Fault {
+  return new Fault('session_not_found', {
     message: 'There is no unfinished build',
     hint: "Begin one: skep build --repo . --spec card.json --command 'node agent.js'",
   });

@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { collect, remoteCommand, whole } from '../command.ts';
-import type { World } from '../context.ts';
-import { addressed } from '../context.ts';
+import type { World } from '../world.ts';
+import { addressed } from '../address.ts';
 import { repositoryArgument } from '../input/repository.ts';
 import { operands } from '../project/agent.ts';
 import { Interrupted } from '../report.ts';

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { executionStatus } from '../../../contract/progress.ts';
 import type { WireProject } from '../../../contract/projects.ts';
 import { session as sessionSchema, startBuildAnswer } from '../../../contract/sessions.ts';
 import type { WireSession } from '../../../contract/sessions.ts';
@@ -30,6 +31,31 @@ export async function beginBuild({ client }: Context, session: WireSession): Pro
 export function isUnfinished({ state, description }: WireSession): boolean {
   if (state === 'building' || state === 'failed') return true;
   return (state === 'reviewing' || state === 'approved') && description.startsWith(mark);
+}
+
+export interface OtherBuild {
+  readonly session: WireSession;
+  /** Tickets of it that a worker takes as soon as it can. */
+  readonly open: number;
+}
+
+/** Looked at one by one, so not too many of them. */
+const othersMax = 10;
+
+/** Builds that are not finished and go on wherever a worker runs, beside this one. */
+export async function otherBuilds(context: Context, own: WireSession): Promise<OtherBuild[]> {
+  const sessions = (await allSessions(context)).filter(
+    ({ id, state, spec_id }) => id !== own.id && state === 'building' && spec_id !== null,
+  );
+  const others = await Promise.all(
+    sessions.slice(0, othersMax).map(async session => {
+      const path = `/api/specs/${session.spec_id ?? ''}/execution-status`;
+      const { counts } = await context.client.request('GET', path, { schema: executionStatus });
+      const open = (counts['ready'] ?? 0) + (counts['claimed'] ?? 0) + (counts['running'] ?? 0);
+      return { session, open };
+    }),
+  );
+  return others.filter(({ open }) => open > 0);
 }
 
 /** Throws Fault `already_exists` where the same card is being built in the same repository already. */

@@ -19,16 +19,14 @@ export function changeApprove(world: World): Command {
   })
     .argument('<id>', 'the change, which may be shortened, or its ticket')
     .option('-y, --yes', 'do not ask');
-  return withHome(command).action((id: string, options: ApproveOptions) =>
-    {
-      const context = await connect(world, options);
-      const change = await findChange(context, id);
-      if (!waits(change)) throw notWaiting(change);
-      if (options.yes !== true) await confirm(world, context, change);
-      const now = await approveChange(context, change);
-      context.show(now, () => changeText(context, now));
-    }),
-  );
+  return withHome(command).action(async (id: string, options: ApproveOptions) => {
+    const context = await connect(world, options);
+    const change = await findChange(context, id);
+    if (!waits(change)) throw notWaiting(change);
+    if (options.yes !== true) await confirm(world, context, change);
+    const now = await approveChange(context, change);
+    context.show(now, () => changeText(context, now));
+  });
 }
 
 interface RejectOptions extends RemoteOptions {
@@ -43,15 +41,13 @@ export function changeReject(world: World): Command {
   })
     .argument('<id>', 'the change, which may be shortened, or its ticket')
     .requiredOption('--reason <text>', 'what the next attempt is told');
-  return withHome(command).action((id: string, options: RejectOptions) => {
+  return withHome(command).action(async (id: string, options: RejectOptions) => {
     if (options.reason.trim() === '') throw usage('The reason is empty', 'The next attempt is told it');
-    return {
-      const context = await connect(world, options);
-      const change = await findChange(context, id);
-      if (!waits(change)) throw notWaiting(change);
-      const now = await rejectChange(context, change, options.reason);
-      context.show(now, () => changeText(context, now));
-    });
+    const context = await connect(world, options);
+    const change = await findChange(context, id);
+    if (!waits(change)) throw notWaiting(change);
+    const now = await rejectChange(context, change, options.reason);
+    context.show(now, () => changeText(context, now));
   });
 }
 

@@ -1,4 +1,4 @@
-import type { World } from '../context.ts';
+import type { World } from '../world.ts';
 
 /** Asks the person at the terminal. Throws the signal's reason when it is aborted meanwhile. */
 export async function askUnless(world: World, question: string, signal: AbortSignal): Promise<string> {

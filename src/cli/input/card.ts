@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { SpecCardInput } from '../../../contract/spec-card.ts';
 import { Fault } from '../../kernel/fault.ts';
-import type { World } from '../context.ts';
+import type { World } from '../world.ts';
 import { parseJson } from './json.ts';
 
 const cardBytesMax = 8 * 1_048_576;

@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../world.ts';
 import { createTable } from './table.ts';
 import type { Column } from './table.ts';
 

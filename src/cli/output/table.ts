@@ -1,4 +1,4 @@
-import type { Output } from '../context.ts';
+import type { Output } from '../world.ts';
 import { cut, printable, styled, width } from './text.ts';
 
 export interface Column<Row> {

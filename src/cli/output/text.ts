@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Output } from '../context.ts';
+import type { Output } from '../world.ts';
 
 /**
  * What others wrote (titles, messages of agents) as plain text: control characters would let it steer the terminal, from

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Settings } from '../../config.ts';
 import { isFault } from '../../kernel/fault.ts';
-import { addressed, contextAt } from '../context.ts';
-import type { Context, RemoteOptions, World } from '../context.ts';
+import { addressed, contextAt } from '../address.ts';
+import type { Context, RemoteOptions, World } from '../world.ts';
 import { readNote } from '../server/note.ts';
 import type { ServerNote } from '../server/note.ts';
 

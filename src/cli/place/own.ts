@@ -3,8 +3,8 @@ import { tokenList } from '../../../contract/tokens.ts';
 import { createClient } from '../../client/index.ts';
 import type { Settings } from '../../config.ts';
 import { createLog } from '../../kernel/log.ts';
-import { contextAt } from '../context.ts';
-import type { Context, World } from '../context.ts';
+import { contextAt } from '../address.ts';
+import type { Context, World } from '../world.ts';
 import { launch } from '../server/launch.ts';
 import type { Companion, Launched, StartCompanion } from '../server/launch.ts';
 

@@ -12,9 +12,14 @@ const demo = {
   name: 'demo',
   repository: null,
   agent: { kind: 'exec', command: ['node', 'agent.js'], timeout_ms: 60_000 },
+  checks: null,
+  test_changes: 'ask',
+  red_base: 'refuse',
   created_at: at,
   updated_at: at,
 };
+
+const check = (line: string) => ({ name: line, command: ['sh', '-c', line] });
 
 function answer({ method, body }: Call) {
   if (method === 'GET') return { json: { projects: [demo] } };
@@ -67,7 +72,7 @@ describe('skep project create', () => {
         },
       },
     ]);
-    expect(out).toContain('agent       exec: node "a b.js" --json "$HOME"');
+    expect(out).toMatch(/^agent +exec: node "a b\.js" --json "\$HOME"$/m);
   });
 
   it('takes --name instead of the argument', async () => {
@@ -121,6 +126,26 @@ describe('skep project set', () => {
       path: `/api/projects/${demo.id}`,
       body: { agent: { kind: 'exec', command: ['node', 'agent.js'], timeout_ms: 5_000 } },
     });
+  });
+
+  it.each([
+    [['--check', 'npm test', '--check', 'npm run lint'], { checks: [check('npm test'), check('npm run lint')] }],
+    [['--no-checks'], { checks: [] }],
+    [['--find-checks'], { checks: null }],
+    [['--test-changes', 'allow', '--red-base', 'leave-out'], { test_changes: 'allow', red_base: 'leave_out' }],
+  ])('says how the work is verified: %j', async (words, body) => {
+    expect((await skep(['project', 'set', 'demo', ...words], at1('/'))).code).toBe(0);
+    expect(server.calls.at(-1)?.body).toEqual(body);
+  });
+
+  it.each([
+    [['--check', 'a', '--no-checks'], 'Give one of --check, --no-checks and --find-checks'],
+    [['--check', ' '], 'A check is empty'],
+    [['--test-changes', 'maybe'], 'Allowed choices are ask, allow'],
+  ])('refuses %j before anything is sent', async (words, why) => {
+    const { code, err } = await skep(['project', 'set', 'demo', ...words], at1('/'));
+    expect([code, server.calls]).toEqual([2, []]);
+    expect(err).toContain(why);
   });
 
   it('asks what is to be changed', async () => {

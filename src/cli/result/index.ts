@@ -53,25 +53,23 @@ function resultList(world: World): Command {
     description: 'List the results that were submitted for a spec',
     examples: ['skep result list --session 3f2a'],
   });
-  return withSpec(command).action((options: SpecOptions) =>
-    {
-      const context = await connect(world, options);
-      const spec = await specOfOptions(context, options);
-      await printList(context, {
-        pages: onePage(resultsOf(context, spec)),
-        columns: [
-          { title: 'ID', value: result => shortId(result.id) },
-          { title: 'VERSION', value: result => result.version },
-          { title: 'STATE', value: result => result.state, paint: (text, { state }) => paintedState(context, state, text) },
-          { title: 'PROOF', value: result => result.proof },
-          { title: 'BY', value: result => result.submitted_by, max: 24 },
-          { title: 'CREATED', value: result => result.created_at.slice(0, 19) },
-          { title: 'SUMMARY', value: result => result.summary.slice(0, 200) },
-        ],
-        none: 'No result was submitted yet. Skep submits one when the last ticket is completed.',
-      });
-    }),
-  );
+  return withSpec(command).action(async (options: SpecOptions) => {
+    const context = await connect(world, options);
+    const spec = await specOfOptions(context, options);
+    await printList(context, {
+      pages: onePage(resultsOf(context, spec)),
+      columns: [
+        { title: 'ID', value: result => shortId(result.id) },
+        { title: 'VERSION', value: result => result.version },
+        { title: 'STATE', value: result => result.state, paint: (text, { state }) => paintedState(context, state, text) },
+        { title: 'PROOF', value: result => result.proof },
+        { title: 'BY', value: result => result.submitted_by, max: 24 },
+        { title: 'CREATED', value: result => result.created_at.slice(0, 19) },
+        { title: 'SUMMARY', value: result => result.summary.slice(0, 200) },
+      ],
+      none: 'No result was submitted yet. Skep submits one when the last ticket is completed.',
+    });
+  });
 }
 
 function resultShow(world: World): Command {
@@ -80,13 +78,11 @@ function resultShow(world: World): Command {
     description: 'Show a result: what was merged, and by what it is proven',
     examples: ['skep result show --session 3f2a', 'skep result show 9c1d'],
   }).argument('[id]', 'the result, which may be shortened; default: the newest of the spec');
-  return withSpec(command).action((id: string | undefined, options: SpecOptions) =>
-    {
-      const context = await connect(world, options);
-      const found = id === undefined ? await newest(context, options) : await findResult(context, id);
-      context.show(found, () => resultText(context, found));
-    }),
-  );
+  return withSpec(command).action(async (id: string | undefined, options: SpecOptions) => {
+    const context = await connect(world, options);
+    const found = id === undefined ? await newest(context, options) : await findResult(context, id);
+    context.show(found, () => resultText(context, found));
+  });
 }
 
 interface SubmitOptions extends SpecOptions {
@@ -99,17 +95,15 @@ function resultSubmit(world: World): Command {
     description: 'Submit a result by hand; Skep does so by itself when the last ticket is completed',
     examples: ["skep result submit --session 3f2a --summary 'Good as it is'"],
   }).requiredOption('--summary <text>', 'what was done');
-  return withSpec(command).action((options: SubmitOptions) =>
-    {
-      const context = await connect(world, options);
-      const spec = await specOfOptions(context, options);
-      const made = await context.client.request('POST', `/api/specs/${spec}/results`, {
-        body: { summary: options.summary },
-        schema: result,
-      });
-      context.show(made, () => resultText(context, made));
-    }),
-  );
+  return withSpec(command).action(async (options: SubmitOptions) => {
+    const context = await connect(world, options);
+    const spec = await specOfOptions(context, options);
+    const made = await context.client.request('POST', `/api/specs/${spec}/results`, {
+      body: { summary: options.summary },
+      schema: result,
+    });
+    context.show(made, () => resultText(context, made));
+  });
 }
 
 interface ValidateOptions extends RemoteOptions {
@@ -124,15 +118,13 @@ function resultValidate(world: World): Command {
   })
     .argument('<id>', 'the result; may be shortened')
     .addOption(new Option('--reject <reason>', 'it is not what was asked for, and why'));
-  return withHome(command).action((id: string, options: ValidateOptions) =>
-    {
-      const context = await connect(world, options);
-      const { id: resultId } = await findResult(context, id);
-      const body = options.reject === undefined ? { valid: true } : { valid: false, reason: options.reject };
-      const now = await context.client.request('POST', `/api/results/${resultId}/validate`, { body, schema: result });
-      context.show(now, () => resultText(context, now));
-    }),
-  );
+  return withHome(command).action(async (id: string, options: ValidateOptions) => {
+    const context = await connect(world, options);
+    const { id: resultId } = await findResult(context, id);
+    const body = options.reject === undefined ? { valid: true } : { valid: false, reason: options.reject };
+    const now = await context.client.request('POST', `/api/results/${resultId}/validate`, { body, schema: result });
+    context.show(now, () => resultText(context, now));
+  });
 }
 
 async function newest(context: Context, options: SpecOptions): Promise<WireResult> {

@@ -26,27 +26,26 @@ function reviewList(world: World): Command {
   })
     .option('--ticket <id>', 'only those of this ticket', ticketId)
     .option('--limit <n>', 'at most so many', whole(1, 500));
-  return withHome(command).action((options: ListOptions) =>
-    withServer(world, options, context =>
-      printList(context, {
-        pages: onePage(reviews(context, { ticket_id: options.ticket }, options.limit)),
-        columns: [
-          { title: 'ID', value: review => shortId(review.id) },
-          { title: 'TICKET', value: review => review.ticket_id },
-          { title: 'KIND', value: review => review.kind },
-          { title: 'ROUND', value: review => review.round },
-          {
-            title: 'STATE',
-            value: review => review.state,
-            paint: (text, { state }) => painted(context.out, state === 'passed' ? 'completed' : state, text),
-          },
-          { title: 'CHECKED', value: review => review.candidate_sha.slice(0, 12) },
-          { title: 'CHECKS', value: review => review.checks.map(checkText).join('; ') || review.reason },
-        ],
-        none: 'There are no such reviews.',
-      }),
-    ),
-  );
+  return withHome(command).action(async (options: ListOptions) => {
+    const context = await connect(world, options);
+    await printList(context, {
+      pages: onePage(reviews(context, { ticket_id: options.ticket }, options.limit)),
+      columns: [
+        { title: 'ID', value: review => shortId(review.id) },
+        { title: 'TICKET', value: review => review.ticket_id },
+        { title: 'KIND', value: review => review.kind },
+        { title: 'ROUND', value: review => review.round },
+        {
+          title: 'STATE',
+          value: review => review.state,
+          paint: (text, { state }) => painted(context.out, state === 'passed' ? 'completed' : state, text),
+        },
+        { title: 'CHECKED', value: review => review.candidate_sha.slice(0, 12) },
+        { title: 'CHECKS', value: review => review.checks.map(checkText).join('; ') || review.reason },
+      ],
+      none: 'There are no such reviews.',
+    });
+  });
 }
 
 function reviewShow(world: World): Command {
@@ -55,11 +54,9 @@ function reviewShow(world: World): Command {
     description: 'Show a review with its evidence: each check, how it ended and the end of what it printed',
     examples: ['skep review show 3f2a'],
   }).argument('<id>', 'the review; may be shortened');
-  return withHome(command).action((id: string, options: RemoteOptions) =>
-    {
-      const context = await connect(world, options);
-      const found = await findReview(context, id);
-      context.show(found, () => reviewText(context, found));
-    }),
-  );
+  return withHome(command).action(async (id: string, options: RemoteOptions) => {
+    const context = await connect(world, options);
+    const found = await findReview(context, id);
+    context.show(found, () => reviewText(context, found));
+  });
 }

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { WireRun } from '../../../contract/runs.ts';
 import { remoteCommand, whole } from '../command.ts';
 import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';
@@ -25,7 +26,7 @@ export function runList(world: World): Command {
         pages: runs(context, { state: options.state, ticket_id: options.ticket }, options.limit),
         columns: [
           { title: 'ID', value: run => shortId(run.id) },
-          { title: 'SUBJECT', value: run => run.subject_id, max: 20 },
+          { title: 'SUBJECT', value: subjectOf, max: 24 },
           { title: 'ATTEMPT', value: run => run.attempt },
           { title: 'STATE', value: run => run.state, paint: (text, { state }) => painted(context.out, state, text) },
           { title: 'WORKER', value: run => run.worker, max: 24 },
@@ -35,4 +36,9 @@ export function runList(world: World): Command {
         none: 'There are no such runs.',
       });
     });
+}
+
+/** Checks and conflicts are shown with the ticket that they are about. */
+function subjectOf({ subject_type, subject_id, ticket_id }: WireRun): string {
+  return subject_type === 'ticket' ? subject_id : `${ticket_id ?? 'base'} ${subject_type}`;
 }

@@ -8,6 +8,7 @@ const run = (state: string, more: object = {}) => ({
   id,
   subject_type: 'ticket',
   subject_id: 'TKT-001',
+  ticket_id: 'TKT-001',
   attempt: 1,
   state,
   worker: 'w',

@@ -1,6 +1,6 @@
 import type { Settings } from '../../config.ts';
 import { createLog } from '../../kernel/log.ts';
-import type { StopSignal, World } from '../context.ts';
+import type { StopSignal, World } from '../world.ts';
 import { Interrupted } from '../report.ts';
 import { launch } from './launch.ts';
 import type { Companion, Launched, StartCompanion } from './launch.ts';

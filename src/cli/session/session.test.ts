@@ -39,6 +39,7 @@ const spec = {
   status: 'draft',
   phase: 'EXPLORE',
   card,
+  on_result_found: 'stop_all',
   created_at: at,
   updated_at: at,
 };
@@ -57,7 +58,17 @@ function answer({ method, path }: Call): Answer {
     return { json: method === 'GET' ? { projects: project === undefined ? [] : [project] } : { ...plain } };
   return { json: session(ids[2] ?? '') };
 }
-const plain = { id: projectId, name: 'demo', repository: null, agent: null, created_at: at, updated_at: at };
+const plain = {
+  id: projectId,
+  name: 'demo',
+  repository: null,
+  agent: null,
+  checks: null,
+  test_changes: 'ask',
+  red_base: 'refuse',
+  created_at: at,
+  updated_at: at,
+};
 
 let server: Awaited<ReturnType<typeof scriptedServer>>;
 beforeEach(async () => {

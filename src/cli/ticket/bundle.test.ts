@@ -11,7 +11,16 @@ import { shellWord } from '../output/text.ts';
 const at = '2026-01-02T03:04:05.000Z';
 const uuid = '11111111-2222-4333-8444-555555555555';
 const run = (branch: string) => ({
-  ...{ id: uuid, subject_type: 'ticket', subject_id: 'TKT-001', attempt: 1, state: 'accepted', worker: 'w', fence: 1 },
+  ...{
+    id: uuid,
+    subject_type: 'ticket',
+    subject_id: 'TKT-001',
+    ticket_id: 'TKT-001',
+    attempt: 1,
+    state: 'accepted',
+    worker: 'w',
+    fence: 1,
+  },
   ...{ lease_expires_at: null, failure_class: null, failure_message: null, created_at: at, leased_at: at },
   ...{ started_at: at, ended_at: at, result: { summary: '', branch, head: 'a'.repeat(40), bundle: 'b'.repeat(64) } },
 });

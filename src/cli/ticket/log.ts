@@ -32,7 +32,8 @@ export function ticketLog(world: World): Command {
 /** With `wait`, the first run of a ticket whose turn has not come yet is waited for. */
 async function latestRun(context: Context, id: string, wait: boolean): Promise<WireRun> {
   for (;;) {
-    const all = await gathered(runs(context, { ticket_id: id }));
+    // What checks print belongs to its reviews.
+    const all = (await gathered(runs(context, { ticket_id: id }))).filter(({ subject_type }) => subject_type !== 'review');
     const latest = all.sort((a, b) => a.attempt - b.attempt || a.created_at.localeCompare(b.created_at)).at(-1);
     if (latest !== undefined) return latest;
     const { status } = await findTicket(context, id);

@@ -70,7 +70,23 @@ function answer({ method, path, body }: Call): Answer {
   if (url.pathname === '/api/hitl') return { json: { sessions: [session] } };
   if (url.pathname.startsWith('/api/hitl/')) return { json: session };
   if (url.pathname === '/api/projects')
-    return { json: { projects: [{ id: uuid, name: 'demo', repository: null, agent: null, created_at: at, updated_at: at }] } };
+    return {
+      json: {
+        projects: [
+          {
+            id: uuid,
+            name: 'demo',
+            repository: null,
+            agent: null,
+            checks: null,
+            test_changes: 'ask',
+            red_base: 'refuse',
+            created_at: at,
+            updated_at: at,
+          },
+        ],
+      },
+    };
   if (url.pathname === '/api/tickets/graph') return { json: graph };
   if (url.pathname.endsWith('/cancel')) return { json: { tickets: [ticket(1, { status: 'cancelled' })] } };
   if (url.pathname === '/api/tickets' && method === 'GET') {

@@ -36,7 +36,7 @@ export const changesFiltered = statement<ChangeRow>(
     order by c.created_at desc, c.id limit $5`,
 );
 
-/** The change of a ticket with what was reviewed last: made, or brought up to date where it may still move. */
+/** The change of a ticket with what was reviewed last: made, or brought up to date. Said again of the same run it changes nothing. */
 export const putChange = statement<ChangeRow>(
   'put_change',
   `insert into changes as c (tenant_id, trunk_id, ticket_id, state, approval, head_sha, base_sha, review_id, run_id, flags, queued_at)
@@ -45,7 +45,7 @@ export const putChange = statement<ChangeRow>(
       head_sha = excluded.head_sha, base_sha = excluded.base_sha, review_id = excluded.review_id, run_id = excluded.run_id,
       flags = excluded.flags, conflict_files = '[]', conflict_base_sha = null, reason = null, queued_at = excluded.queued_at,
       updated_at = now()
-    where c.state in ('open', 'conflict', 'closed')
+    where c.state in ('open', 'closed') or (c.state <> 'merged' and c.run_id <> excluded.run_id)
    returning ${columns}`,
 );
 
@@ -72,7 +72,7 @@ export const rejectChangeRow = statement<ChangeRow>(
 export const rebaseChangeRow = statement<ChangeRow>(
   'rebase_change',
   `update changes c set review_id = $3, base_sha = $4, updated_at = now()
-    where c.tenant_id = $1 and c.id = $2 and c.state = 'merging' returning ${columns}`,
+    where c.tenant_id = $1 and c.id = $2 and c.state = 'merging' and c.run_id = $5 returning ${columns}`,
 );
 
 export const conflictChangeRow = statement<ChangeRow>(
@@ -83,7 +83,8 @@ export const conflictChangeRow = statement<ChangeRow>(
 
 export const landChangeRow = statement<ChangeRow>(
   'land_change',
-  `update changes c set state = 'merged', merge_sha = $3, merge_blob = $4, merge_number = $5, merged_at = clock_timestamp(), updated_at = now()
+  `update changes c set state = 'merged', merge_sha = $3, merge_blob = $4, merge_number = $5, review_id = $7, base_sha = $8,
+          merged_at = clock_timestamp(), updated_at = now()
     where c.tenant_id = $1 and c.id = $2 and c.state = 'merging' and c.head_sha = $6 returning ${columns}`,
 );
 

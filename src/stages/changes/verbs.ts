@@ -3,10 +3,10 @@ import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
 import { getProject } from '../../support/projects/index.ts';
-import { holdTrunk, reserve } from '../../support/repositories/index.ts';
-import { getReview, type ReviewRow, type ReviewSettings, sendBack } from '../reviews/index.ts';
-import { submittedRunOf } from '../runs/index.ts';
-import { getTicket, mergeTicket, ticketWaits } from '../tickets/index.ts';
+import { holdTrunk, reserve, type TrunkRow } from '../../support/repositories/index.ts';
+import { getReview, type ReviewRow, type ReviewSettings, sendBack, sendResolutionBack } from '../reviews/index.ts';
+import { holdSubmitted, submittedRunOf } from '../runs/index.ts';
+import { keepTicket, mergeTicket, type TicketRow, ticketWaits } from '../tickets/index.ts';
 import {
   approveChangeRow,
   changeById,
@@ -31,8 +31,10 @@ export async function openChange(tx: Tx, reviewId: string): Promise<void> {
   const { ticketId, runId } = review;
   if (review.kind === 'base' || ticketId === null || runId === null) return;
   if (review.kind === 'merge') return landAgain(tx, review);
-  const ticket = await getTicket(tx, ticketId);
-  if (ticket.status !== 'verifying' && ticket.status !== 'merging') return;
+  // Withdrawn or sent back meanwhile: this word comes late. Both are kept as they are, so who ends them then finds the change.
+  if ((await holdSubmitted(tx, runId)) === undefined) return;
+  const ticket = await keepTicket(tx, ticketId);
+  if (ticket?.status !== 'verifying' && ticket?.status !== 'merging') return;
   const project = await getProject(tx, trunk.projectId);
   const isFlagged = review.flags.length > 0 && project.testChanges === 'ask';
   const state: ChangeState = isFlagged ? 'open' : 'queued';
@@ -50,10 +52,10 @@ export async function openChange(tx: Tx, reviewId: string): Promise<void> {
 }
 
 /** It was checked again as it would land now. */
-async function landAgain(tx: Tx, { id, trunkId, ticketId, baseSha }: ReviewRow): Promise<void> {
+async function landAgain(tx: Tx, { id, ticketId, runId, baseSha }: ReviewRow): Promise<void> {
   const change = ticketId === null ? undefined : await findChange(tx, ticketId);
-  if (change?.trunkId !== trunkId) return;
-  const [rebased] = await tx.query(rebaseChangeRow, [tx.tenantId, change.id, id, baseSha]);
+  if (change === undefined) return;
+  const [rebased] = await tx.query(rebaseChangeRow, [tx.tenantId, change.id, id, baseSha, runId]);
   if (rebased !== undefined) announceChange(tx, rebased, { type: 'change.merging' });
 }
 
@@ -81,35 +83,42 @@ export async function rejectChange(
   const [rejected] = await tx.query(rejectChangeRow, [tx.tenantId, id, reason]);
   if (rejected === undefined) throw notWaiting(change, change.headSha);
   announceChange(tx, rejected, { type: 'change.rejected', reason, by: tx.actor });
-  const { ticketId, flags, reviewId } = change;
-  const { candidateSha } = await getReview(tx, reviewId);
+  const { id: changeId, ticketId, runId, flags, reviewId } = change;
+  const { candidateSha: resumeSha } = await getReview(tx, reviewId);
+  const sent = { ticketId, checks: [], rejection: { reason, flags }, resumeSha };
   const own = await submittedRunOf(tx, ticketId);
-  if (own !== undefined) {
-    const rejection = { reason, flags };
-    await sendBack(tx, settings, { runId: own.id, ticketId, reason, checks: [], rejection, resumeSha: candidateSha });
-  }
+  if (own?.id !== runId) await sendResolutionBack(tx, { ...sent, runId, changeId });
+  if (own !== undefined) await sendBack(tx, settings, { ...sent, runId: own.id, reason });
   return rejected;
 }
 
 /** A review has found the work wanting: what was on the way into the trunk is not any more, and the next may go. */
 export async function takeBackChange(tx: Tx, reviewId: string): Promise<void> {
-  const { ticketId, trunkId, reason } = await getReview(tx, reviewId);
-  if (ticketId === null) return;
-  await leaveQueue(tx, { ticketId, trunkId, verb: 'return', type: 'change.returned', reason: reason ?? '' });
+  const { ticketId, runId, reason } = await getReview(tx, reviewId);
+  const held = ticketId === null ? undefined : await holdChangeOf(tx, ticketId);
+  // What that run handed in: a resolution that is found wanting leaves the change in its conflict, and a later attempt is not meant.
+  if (held?.change.runId === runId) await leaveQueue(tx, held, { verb: 'return', type: 'change.returned', reason: reason ?? '' });
 }
 
-/** The ticket was cancelled or has failed. */
+/** The ticket was cancelled or has failed, and perhaps goes on since: a change that carries none of its work any more is closed. */
 export async function closeChange(tx: Tx, ticketId: string): Promise<void> {
-  const change = await findChange(tx, ticketId);
-  const { status } = await getTicket(tx, ticketId);
-  if (change === undefined || (status !== 'cancelled' && status !== 'failed')) return;
-  await leaveQueue(tx, {
-    ticketId,
-    trunkId: change.trunkId,
-    verb: 'close',
-    type: 'change.closed',
-    reason: `the ticket is ${status}`,
-  });
+  const held = await holdChangeOf(tx, ticketId);
+  if (held === undefined || (await carriesWork(tx, held.change, ['verifying', 'merging', 'waiting']))) return;
+  await leaveQueue(tx, held, { verb: 'close', type: 'change.closed', reason: 'its ticket was cancelled or has failed' });
+}
+
+/**
+ * Whether what a change carries is still its ticket's work: not withdrawn nor sent back, and the ticket in one of these statuses.
+ * Both stay so until the transaction ends.
+ */
+export async function carriesWork(
+  tx: Tx,
+  { runId, ticketId }: ChangeRow,
+  statuses: readonly TicketRow['status'][] = ['merging'],
+): Promise<boolean> {
+  const run = await holdSubmitted(tx, runId);
+  const ticket = await keepTicket(tx, ticketId);
+  return run !== undefined && ticket !== undefined && statuses.includes(ticket.status);
 }
 
 export async function getChange(tx: Tx, id: string): Promise<ChangeRow> {
@@ -144,17 +153,29 @@ export function announceChange(tx: Tx, change: ChangeRow, { type, ...news }: New
   tx.announce({ type, subject: { type: 'change', id }, payload: { trunkId, ticketId, state, head: headSha, ...news } });
 }
 
-async function leaveQueue(
+export interface HeldChange {
+  readonly trunk: TrunkRow;
+  readonly change: ChangeRow;
+}
+
+/** Takes a change off the queue; where the trunk was kept for it, the next may go. The caller holds the trunk. */
+export async function leaveQueue(
   tx: Tx,
-  step: { ticketId: string; trunkId: string; verb: 'return' | 'close'; type: EventType; reason: string },
+  { trunk, change }: HeldChange,
+  step: { verb: 'return' | 'close'; type: EventType; reason: string },
 ): Promise<void> {
-  const trunk = await holdTrunk(tx, step.trunkId);
-  const change = await findChange(tx, step.ticketId);
-  if (change === undefined) return;
   const left = await moveChange(tx, change.id, step);
   if (left === undefined) return;
   if (trunk.mergingId === change.id) await reserve(tx, trunk.id, null);
   announceChange(tx, left, { type: step.type, reason: step.reason });
+}
+
+/** The change of a ticket, under the lock of its trunk. */
+async function holdChangeOf(tx: Tx, ticketId: string): Promise<HeldChange | undefined> {
+  const found = await findChange(tx, ticketId);
+  if (found === undefined) return undefined;
+  const trunk = await holdTrunk(tx, found.trunkId);
+  return { trunk, change: await getChange(tx, found.id) };
 }
 
 async function findChange(tx: Tx, ticketId: string): Promise<ChangeRow | undefined> {

@@ -14,5 +14,5 @@ export {
   submissionsWithoutReview,
   trunksInPreparation,
 } from './reviews.sql.ts';
-export { sendBack } from './send-back.ts';
+export { sendBack, sendResolutionBack } from './send-back.ts';
 export { reviewSubmission } from './submission.ts';

@@ -2,25 +2,25 @@ import type { Check } from '../../../contract/projects.ts';
 import type { CheckEvidence, Flag } from '../../../contract/reviews.ts';
 import type { Tx } from '../../db/database.ts';
 import { getTrunk, keepChecks, readyTrunk, refuseTrunk } from '../../support/repositories/index.ts';
-import { acceptRun, getRun, returnRun, submittedRunOf } from '../runs/index.ts';
-import { failTicket } from '../tickets/index.ts';
-import { feedbackOf } from './model/feedback.ts';
+import { acceptRun, failWork, getRun, holdSubmitted, submittedRunOf } from '../runs/index.ts';
 import { flagChanges } from './model/flags.ts';
 import { isGreen, judge, judgeBase } from './model/verdict.ts';
 import type { ReviewState } from './model/review.ts';
 import { announceReview } from './open.ts';
 import type { ReviewSettings } from './parts.ts';
 import { dropReviewsOfTicket, endReviewRow, lastBaseReview, reviewForUpdate, type ReviewRow } from './reviews.sql.ts';
-import { sendBack } from './send-back.ts';
+import { sendBack, sendResolutionBack } from './send-back.ts';
 
 /** The checks of a review have been run: the verdict, by their evidence alone. A review that has ended is left as it is. */
 export async function judgeReview(tx: Tx, runId: string, settings: ReviewSettings): Promise<void> {
   const run = await getRun(tx, runId);
   if (run.state !== 'submitted') return;
   const review = await holdReview(tx, run.subjectId);
-  if (review === undefined || (await acceptRun(tx, runId)) === undefined) return;
+  // Also where nobody waits for the verdict any more: then the run alone is over.
+  if ((await acceptRun(tx, runId)) === undefined || review === undefined) return;
   const evidence = run.result?.checks ?? [];
-  if (!covers(evidence, run.task?.checks ?? []))
+  if (!(await isAwaited(tx, review))) await endInconclusive(tx, review, withdrawn);
+  else if (!covers(evidence, run.task?.checks ?? []))
     await endInconclusive(tx, review, 'the worker handed in no evidence for all checks');
   else if (review.kind === 'base') await judgeBaseReview(tx, review, evidence);
   else await judgeWork(tx, review, { evidence, settings });
@@ -61,7 +61,7 @@ async function returnWork(
   if (runId === null || ticketId === null) return;
   const run = await getRun(tx, runId);
   if (run.subjectType === 'conflict') {
-    await returnRun(tx, runId, { feedback: feedbackOf({ round: review.round, checks }), resumeSha: candidateSha });
+    await sendResolutionBack(tx, { runId, ticketId, changeId: run.subjectId, checks, resumeSha: candidateSha });
     if (review.kind === 'submission') return;
   }
   const own = await submittedRunOf(tx, ticketId);
@@ -102,9 +102,16 @@ async function endInconclusive(tx: Tx, review: ReviewRow, reason: string): Promi
       reason: `The checks could not be run on the base commit: ${reason}`,
       hint: 'Go on with: skep build --resume',
     });
-  } else if (review.ticketId !== null) {
-    await failTicket(tx, review.ticketId, `the review could not be made: ${reason}`);
+  } else if (review.ticketId !== null && (await isAwaited(tx, review))) {
+    await failWork(tx, review.ticketId, `the review could not be made: ${reason}`);
   }
+}
+
+const withdrawn = 'the work was withdrawn before its review had ended';
+
+/** Whether the work that is reviewed still waits for it. A verdict on what was withdrawn must not touch the next attempt. */
+async function isAwaited(tx: Tx, { kind, runId }: ReviewRow): Promise<boolean> {
+  return kind === 'base' || (runId !== null && (await holdSubmitted(tx, runId)) !== undefined);
 }
 
 async function end(
@@ -139,8 +146,10 @@ async function fewerTests(tx: Tx, { trunkId }: ReviewRow, evidence: readonly Che
   });
 }
 
+/** Evidence is of the checks that were asked for, by name and by command. */
 function covers(evidence: readonly CheckEvidence[], checks: readonly Check[]): boolean {
-  return evidence.length === checks.length && evidence.every(({ name }, index) => name === checks[index]?.name);
+  const asked = (all: readonly Check[]) => JSON.stringify(all.map(({ name, command }) => [name, command]));
+  return asked(evidence) === asked(checks);
 }
 
 /** The ticket goes no further: what was asked about its work is of no interest any more. */

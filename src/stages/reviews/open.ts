@@ -2,7 +2,7 @@ import type { News } from '../../../contract/events.ts';
 import type { Tx } from '../../db/database.ts';
 import type { TrunkRow } from '../../support/repositories/index.ts';
 import { finishingChain, queueSubject } from '../runs/index.ts';
-import { getTicket } from '../tickets/index.ts';
+import { keepTicket } from '../tickets/index.ts';
 import type { Candidate } from './candidate.ts';
 import { endReviewRow, insertReview, type ReviewRow } from './reviews.sql.ts';
 
@@ -10,7 +10,8 @@ import { endReviewRow, insertReview, type ReviewRow } from './reviews.sql.ts';
 export async function beginReview(tx: Tx, review: ReviewRow, trunk: TrunkRow): Promise<void> {
   if (trunk.checks.length === 0) return skipReview(tx, review);
   announceReview(tx, review, { type: 'review.opened' });
-  const ticket = review.ticketId === null ? null : await getTicket(tx, review.ticketId);
+  // Kept: cancelled in between, the run would wait in the queue for ever.
+  const ticket = review.ticketId === null ? undefined : await keepTicket(tx, review.ticketId);
   await queueSubject(tx, {
     type: 'review',
     id: review.id,

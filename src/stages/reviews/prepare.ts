@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/database.ts';
 import { type Fault, isFault } from '../../kernel/fault.ts';
 import { getProject } from '../../support/projects/index.ts';
-import { baseTrunk, checkTrunk, getTrunk, readyTrunk, refuseTrunk, type TrunkRow } from '../../support/repositories/index.ts';
+import { baseTrunk, checkTrunk, getTrunk, readyTrunk, refuseTrunk, type TrunkBase, type TrunkRow } from '../../support/repositories/index.ts';
 import { lookAt } from './look.ts';
 import { beginReview } from './open.ts';
 import { flowScope, type ReviewParts } from './parts.ts';
@@ -19,12 +19,14 @@ export async function prepareTrunk(parts: ReviewParts, tenantId: string, trunkId
   try {
     const project = await database.engine(scope, tx => getProject(tx, trunk.projectId));
     const found = await lookAt(parts, project, trunk.branch);
-    await database.engine(scope, async tx => {
-      const based = await baseTrunk(tx, trunkId, found);
-      if (based === undefined) return;
-      if (found.checks.length === 0) await readyTrunk(tx, trunkId);
-      else if ((await checkTrunk(tx, trunkId)) !== undefined) await reviewBase(tx, based);
+    const isLate = await database.engine(scope, async tx => {
+      const { updatedAt } = await getProject(tx, trunk.projectId);
+      if (updatedAt.getTime() !== project.updatedAt.getTime()) return true;
+      await beginFrom(tx, trunkId, found);
+      return false;
     });
+    // Another repository was set meanwhile, or other checks: this was a look at the wrong one.
+    if (isLate) await prepareTrunk(parts, tenantId, trunkId);
   } catch (error) {
     if (!isFault(error) || !refusals.has(error.code)) throw error;
     const why = { reason: error.message, hint: error.hint ?? 'Mend it, and go on with: skep build --resume' };
@@ -34,6 +36,13 @@ export async function prepareTrunk(parts: ReviewParts, tenantId: string, trunkId
 
 /** What a person can mend; all else is tried again by itself. */
 const refusals: ReadonlySet<Fault['code']> = new Set(['repository_unavailable', 'branch_exists', 'push_refused'] as const);
+
+async function beginFrom(tx: Tx, trunkId: string, found: TrunkBase): Promise<void> {
+  const based = await baseTrunk(tx, trunkId, found);
+  if (based === undefined) return;
+  if (found.checks.length === 0) await readyTrunk(tx, trunkId);
+  else if ((await checkTrunk(tx, trunkId)) !== undefined) await reviewBase(tx, based);
+}
 
 async function reviewBase(tx: Tx, trunk: TrunkRow): Promise<void> {
   const { baseSha } = trunk;

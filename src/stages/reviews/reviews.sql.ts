@@ -67,7 +67,8 @@ export const dropReviewsOfTicket = statement<ReviewRow>(
   'drop_reviews_of_ticket',
   `update reviews v set state = 'inconclusive', reason = 'the ticket goes no further', ended_at = clock_timestamp()
     where v.tenant_id = $1 and v.ticket_id = $2 and v.state in ('pending', 'running')
-      and exists (select from tickets t where t.tenant_id = v.tenant_id and t.id = v.ticket_id and t.status in ('cancelled', 'failed'))
+      and (exists (select from tickets t where t.tenant_id = v.tenant_id and t.id = v.ticket_id and t.status in ('cancelled', 'failed'))
+        or not exists (select from runs r where r.tenant_id = v.tenant_id and r.id = v.run_id and r.state = 'submitted'))
     returning ${columns}`,
 );
 

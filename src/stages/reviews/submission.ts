@@ -10,12 +10,12 @@ import { beginReview } from './open.ts';
 import { flowScope, type ReviewParts } from './parts.ts';
 import { insertReview, reviewsOfRun } from './reviews.sql.ts';
 import { filesToRead } from './model/detect.ts';
-import { sendBack } from './send-back.ts';
+import { sendBack, type SentBack, sendResolutionBack } from './send-back.ts';
 
 interface Submission {
   readonly run: RunRow;
   readonly ticket: TicketRow;
-  readonly trunk: TrunkRow;
+  readonly trunk: TrunkRow & { readonly headSha: string };
   /** What the worker says that it handed in. */
   readonly head: string;
   readonly bundle: string;
@@ -34,8 +34,9 @@ export async function reviewSubmission(parts: ReviewParts, tenantId: string, run
   const repo = await depot.open(trunk.projectId, trunk.objectFormat);
   try {
     await takeIn(parts, repo, submission);
-    const candidate = await reviewCandidate(repo, { base: trunk.headSha ?? '', head });
+    const candidate = await reviewCandidate(repo, { base: trunk.headSha, head });
     if (candidate === undefined) throw new Fault('invalid_bundle', { message: unrelated });
+    if (await repo.history.isAncestor(head, trunk.headSha)) throw new Fault('invalid_bundle', { message: nothingNew });
     const flags = await findFlags(repo, trunk, candidate);
     await database.engine(scope, tx => openReview(tx, submission, { candidate, flags }));
   } catch (error) {
@@ -47,20 +48,25 @@ export async function reviewSubmission(parts: ReviewParts, tenantId: string, run
 const unrelated =
   'The work has no history in common with the branch that it is for: it must build on the commit that was checked out';
 
+const unresolved = 'Nothing was handed in: a conflict is resolved by a commit that merges both sides';
+const nothingNew = 'The work holds no commit that the branch that it is for has not already';
+
 /** The submission of a run that still waits for its verdict. One that holds no commit is accepted here: there is nothing to review. */
 async function readSubmission(tx: Tx, runId: string): Promise<Submission | undefined> {
   const run = await getRun(tx, runId);
   if (run.state !== 'submitted' || run.ticketId === null || run.result === null) return undefined;
   const { head, bundle } = run.result;
   if (head === undefined || bundle === undefined) {
-    await acceptEmpty(tx, run.id);
+    const sent = { ...refused(unresolved), runId: run.id, ticketId: run.ticketId };
+    if (run.subjectType === 'conflict') await sendResolutionBack(tx, { ...sent, changeId: run.subjectId });
+    else await acceptEmpty(tx, run.id);
     return undefined;
   }
   const ticket = await getTicket(tx, run.ticketId);
   const trunk = await findTrunk(tx, ticket);
   if (trunk === undefined || trunk.headSha === null) throw new Error(`${ticket.id} was handed in without a trunk`);
   const known = await tx.query(reviewsOfRun, [tx.tenantId, trunk.id, run.id]);
-  return known.length > 0 ? undefined : { run, ticket, trunk, head, bundle };
+  return known.length > 0 ? undefined : { run, ticket, trunk: { ...trunk, headSha: trunk.headSha }, head, bundle };
 }
 
 async function acceptEmpty(tx: Tx, runId: string): Promise<void> {
@@ -117,12 +123,12 @@ async function refuseSubmission(
   { settings }: ReviewParts,
   { submission: { run, ticket }, reason }: { submission: Submission; reason: string },
 ): Promise<void> {
-  await sendBack(tx, settings, {
-    runId: run.id,
-    ticketId: ticket.id,
-    reason,
-    checks: [],
-    rejection: { reason, flags: [] },
-    resumeSha: null,
-  });
+  const sent = { ...refused(reason), runId: run.id, ticketId: ticket.id };
+  if (run.subjectType === 'conflict') await sendResolutionBack(tx, { ...sent, changeId: run.subjectId });
+  else await sendBack(tx, settings, { ...sent, reason });
+}
+
+/** What is wrong with what could not even be reviewed: the next attempt begins where this one did. */
+function refused(reason: string): Pick<SentBack, 'checks' | 'rejection' | 'resumeSha'> {
+  return { checks: [], rejection: { reason, flags: [] }, resumeSha: null };
 }

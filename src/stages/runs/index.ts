@@ -8,4 +8,13 @@ export { createNets, createSweep, type Net } from './queue/sweep.ts';
 export { claimEvents, type RunRow } from './runs.sql.ts';
 export type { RunSettings } from './settings.ts';
 export { keepMergeBundle } from './uploads.ts';
-export { acceptRun, countReturns, getRun, holdSubmitted, returnRun, submittedRunOf } from './verbs.ts';
+export {
+  acceptRun,
+  countResolutions,
+  countReturns,
+  failWork,
+  getRun,
+  holdSubmitted,
+  returnRun,
+  submittedRunOf,
+} from './verbs.ts';

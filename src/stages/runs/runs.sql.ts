@@ -184,8 +184,15 @@ export const lastRunsOf = statement<{ state: RunState }>(
 /** The last attempt that was handed in and sent back: what it was told, and where the next one goes on. */
 export const lastReturnedRun = statement<{ feedback: Feedback | null; resumeSha: string | null }>(
   'last_returned_run',
-  `select feedback, resume_sha from runs
+  `select feedback, coalesce(resume_sha, task ->> 'commit') as resume_sha from runs
     where tenant_id = $1 and subject_type = $2 and subject_id = $3 and state = 'returned' order by attempt desc limit 1`,
+);
+
+/** Attempts at a subject that were sent back, of those that were queued after $4. */
+export const returnedSince = statement<{ count: number }>(
+  'returned_since',
+  `select count(*) from runs
+    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and state = 'returned' and created_at > $4`,
 );
 
 export const submittedRun = statement<RunRow>(
@@ -215,10 +222,21 @@ export const cancelRunsOfTicket = statement<RunRow>(
      from stopped where r.id = stopped.id returning ${columns}`,
 );
 
+/** Ends all that runs or waits for a ticket, whatever becomes of that. */
+export const endRunsOfTicket = statement<RunRow>(
+  'end_runs_of_ticket',
+  `update runs r set state = $3, lease_expires_at = null, ended_at = clock_timestamp()
+    where r.tenant_id = $1 and r.ticket_id = $2 and r.state = any ($4::text[]) returning ${columns}`,
+);
+
+/** What a ticket's run is to begin from, as its holder was told: the trunk moves on, and this does not. */
+export const keepTaskRow = statement<object>('keep_task', `update runs r set task = $4::jsonb where ${heldBy}`);
+
 /** Gives a claim back that reached nobody: the same run waits again, and its token is worth nothing. */
 export const unclaimRunRow = statement<RunRow>(
   'unclaim_run',
-  `update runs r set state = 'queued', worker = null, lease_token_hash = null, lease_expires_at = null, leased_at = null
+  `update runs r set state = 'queued', worker = null, lease_token_hash = null, lease_expires_at = null, leased_at = null,
+          task = case when r.subject_type = 'ticket' then null else r.task end
     where ${heldBy} and r.state = 'leased' returning ${columns}`,
 );
 

@@ -3,19 +3,29 @@ import type { FailureClass, RunResult } from '../../../contract/runs.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
-import { failTicket, getTicket, sendTicketBack, ticketStarted, ticketSubmitted, unclaimTicket } from '../tickets/index.ts';
+import {
+  failTicket,
+  getTicket,
+  keepTicket,
+  sendTicketBack,
+  ticketStarted,
+  ticketSubmitted,
+  unclaimTicket,
+} from '../tickets/index.ts';
 import { announceRun, fence, type Holder, type HolderScope, lostLease, single } from './holder.ts';
 import { afterAttempt, waitBeforeAttempt } from './model/retry.ts';
 import { runMachine } from './model/run.ts';
 import {
   blobOfRun,
   endRunRow,
+  endRunsOfTicket,
   failRunRow,
   holdRun,
   lastRunsOf,
   loseRunRow,
   renewLease,
   requeueRunRow,
+  returnedSince,
   returnRunRow,
   type RunRow,
   runById,
@@ -120,6 +130,12 @@ export async function submittedRunOf(tx: Tx, ticketId: string): Promise<RunRow |
   return run;
 }
 
+/** How many resolutions of a conflict were handed in and sent back since this work was. */
+export async function countResolutions(tx: Tx, changeId: string, work: Pick<RunRow, 'createdAt'>): Promise<number> {
+  const [counted] = await tx.query(returnedSince, [tx.tenantId, 'conflict', changeId, work.createdAt]);
+  return counted?.count ?? 0;
+}
+
 /** How many of the last `limit` attempts at a subject were handed in and sent back. */
 export async function countReturns(
   tx: Tx,
@@ -140,8 +156,19 @@ export async function cancelRun(tx: Tx, runId: string): Promise<RunRow> {
     });
   }
   if (run.ticketId === null) announceRun(tx, run, { type: 'run.exhausted', reason: 'cancelled by a person' });
-  else await failTicket(tx, run.ticketId, 'its run was cancelled by a person');
+  else await failWork(tx, run.ticketId, 'its run was cancelled by a person');
   return run;
+}
+
+/**
+ * Fails a ticket and ends all that still runs or waits on its behalf, in the same commit: a retry finds nothing in its way, and
+ * nothing late is taken for its work.
+ */
+export async function failWork(tx: Tx, ticketId: string, reason: string): Promise<void> {
+  const { to, from } = move(runMachine, 'cancel');
+  for (const run of await tx.query(endRunsOfTicket, [tx.tenantId, ticketId, to, from]))
+    announceRun(tx, run, { type: 'run.cancelled', why: 'its ticket has failed' });
+  await failTicket(tx, ticketId, reason);
 }
 
 /** Takes back an expired lease; the ticket is tried again or failed. A lease that was renewed meanwhile is left alone. */
@@ -160,6 +187,9 @@ export async function getRun(tx: Tx, runId: string): Promise<RunRow> {
 }
 
 async function requeueRun(tx: Tx, run: RunRow, waitMs: number): Promise<void> {
+  // Kept: cancelled or failed in between, the next attempt would wait in the queue for ever.
+  const status = run.ticketId === null ? undefined : (await keepTicket(tx, run.ticketId))?.status;
+  if (status === 'cancelled' || status === 'failed') return;
   const [queued] = await tx.query(requeueRunRow, [tx.tenantId, run.id, waitMs]);
   if (queued !== undefined) announceRun(tx, queued, { type: 'run.queued', waitMs });
 }

@@ -81,10 +81,15 @@ export const advanceTrunk = statement<TrunkRow>(
     where k.tenant_id = $1 and k.id = $2 and k.head_sha = $3 returning ${columns}`,
 );
 
+/**
+ * $3 was pushed, where $4 had been before: a push that is told late, after a later one, changes nothing. What landed during the push
+ * is due at once.
+ */
 export const trunkPublished = statement<TrunkRow>(
   'trunk_published',
-  `update trunks k set published_sha = $3, publish_error = null, publish_attempts = 0, publish_due_at = null, updated_at = now()
-    where k.tenant_id = $1 and k.id = $2 returning ${columns}`,
+  `update trunks k set published_sha = $3, publish_error = null, publish_attempts = 0,
+          publish_due_at = case when k.head_sha <> $3 then clock_timestamp() end, updated_at = now()
+    where k.tenant_id = $1 and k.id = $2 and k.published_sha is not distinct from $4::text returning ${columns}`,
 );
 
 export const trunkNotPublished = statement<TrunkRow>(

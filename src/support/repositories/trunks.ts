@@ -25,6 +25,7 @@ export interface TrunkOwner {
 }
 
 const listMax = 500;
+const branchTriesMax = 100;
 
 export async function findTrunk(tx: Tx, { projectId, specId }: TrunkOwner): Promise<TrunkRow | undefined> {
   const [trunk] = await tx.query(trunkOfWork, [tx.tenantId, projectId, specId]);
@@ -36,10 +37,15 @@ export async function openTrunk(
   tx: Tx,
   { projectId, specId, title, redBase }: TrunkOwner & { readonly title: string; readonly redBase: TrunkRow['redBase'] },
 ): Promise<void> {
-  const taken = new Set((await tx.query(branchesOfProject, [tx.tenantId, projectId])).map(row => row.branch));
-  const branch = freeBranch(branchFor(title), taken);
-  const [trunk] = await tx.query(insertTrunk, [tx.tenantId, projectId, specId, branch, redBase]);
-  if (trunk !== undefined) announceTrunk(tx, trunk, { type: 'trunk.opened' });
+  for (let tries = 0; tries < branchTriesMax; tries++) {
+    const taken = new Set((await tx.query(branchesOfProject, [tx.tenantId, projectId])).map(row => row.branch));
+    const branch = freeBranch(branchFor(title), taken);
+    const [trunk] = await tx.query(insertTrunk, [tx.tenantId, projectId, specId, branch, redBase]);
+    if (trunk !== undefined) return announceTrunk(tx, trunk, { type: 'trunk.opened' });
+    if ((await findTrunk(tx, { projectId, specId })) !== undefined) return;
+    // Another spec of that name took the branch at this very moment.
+  }
+  throw new Error(`no branch for "${title}" was free in ${branchTriesMax} tries`);
 }
 
 export async function getTrunk(tx: Tx, id: string): Promise<TrunkRow> {

@@ -57,6 +57,7 @@ beforeAll(async () => {
       repository: sample.folder,
       agent: liarsAndOne(),
       card: { name: 'lies', features },
+      checks: sample.checks.map(command => ({ name: command.join(' '), command: [...command] })),
     });
     stories.set(name, { sample, before, story });
   }

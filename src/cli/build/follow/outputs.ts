@@ -34,7 +34,10 @@ export function watchOutputs(context: () => Context, clock: Clock): Outputs {
       redirect: 'error',
       signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(5_000)]),
     });
-    if (!answer.ok) return void (await answer.body?.cancel());
+    if (!answer.ok) {
+      await answer.body?.cancel();
+      return;
+    }
     for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
       tail.offset += chunk.length;
       const text = tail.rest + tail.decoder.write(Buffer.from(chunk));

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { change, changeList } from '../../../../contract/changes.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
-import { resultList } from '../../../../contract/results.ts';
-import type { WireResult } from '../../../../contract/results.ts';
 import { review, reviewList } from '../../../../contract/reviews.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import { session } from '../../../../contract/sessions.ts';
@@ -48,10 +46,6 @@ export function readChange({ client }: Context, id: string): Promise<WireChange>
 export async function readChanges({ client }: Context, trunkId: string): Promise<WireChange[]> {
   const query = { trunk_id: trunkId, limit: listMax };
   return (await client.request('GET', '/api/changes', { query, schema: changeList })).changes;
-}
-
-export async function readResults({ client }: Context, specId: string): Promise<WireResult[]> {
-  return (await client.request('GET', `/api/specs/${specId}/results`, { schema: resultList })).results;
 }
 
 export function readTrunkLog({ client }: Context, trunkId: string): Promise<string> {

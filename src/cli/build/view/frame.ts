@@ -25,29 +25,28 @@ export function frameLines(scene: Scene, out: Output, { columns, rows: height }:
   const room = Math.max(1, height - 5);
   const { shown, hidden } = chosen(scene.rows, room);
   const idWidth = Math.max(7, ...shown.map(({ id }) => id.length));
+  // Out of the order of the graph an indent says nothing.
+  const indentOf = hidden.length === 0 ? graphIndent : () => 0;
   const deepest = Math.max(0, ...shown.map(row => indentOf(row) + width(row.title)));
   const titleWidth = Math.min(deepest, Math.max(12, Math.floor(wide * 0.45)));
   return [
     heading(scene, out, wide),
     '',
-    ...shown.map(row => line(scene, { row, out, wide, idWidth, titleWidth })),
+    ...shown.map(row => line(scene, { row, out, wide, idWidth, titleWidth, indent: indentOf(row) })),
     ...(hidden.length === 0 ? [] : [styled(out, 'dim', cut(`… ${hidden.length} more: ${tally(hidden)}`, wide))]),
     styled(out, 'dim', cut(scene.foot, wide)),
   ].slice(0, Math.max(1, height - 1));
 }
 
+/** What matters most stands first: a narrow terminal cuts the end off. */
 function heading({ name, rows, stage, elapsed, left }: Scene, out: Output, wide: number): string {
-  const merged = rows.filter(({ status }) => status === 'completed').length;
-  const facts = stage ?? `${merged} of ${rows.length} merged${others(rows)}`;
-  const time = `${clockText(elapsed)}${left === undefined ? '' : `, ${roughly(left)} left`}`;
-  const title = cut(printable(name), Math.max(10, wide - width(facts) - width(time) - 4));
-  const rest = cut(`  ${facts}  ${time}`, Math.max(0, wide - width(title)));
-  return `${styled(out, 'bold', title)}${rest}`;
-}
-
-function others(rows: readonly Row[]): string {
   const open = rows.filter(({ status }) => status !== 'completed');
-  return open.length === 0 ? '' : `, ${tally(open)}`;
+  const merged = `${rows.length - open.length} of ${rows.length} merged`;
+  const time = `${clockText(elapsed)}${left === undefined ? '' : `, ${roughly(left)} left`}`;
+  const facts = stage === undefined ? [merged, time, tally(open)] : [stage, time];
+  const title = cut(printable(name), Math.max(10, Math.floor(wide / 3)));
+  const rest = cut(`  ${facts.join('  ')}`.trimEnd(), Math.max(0, wide - width(title)));
+  return `${styled(out, 'bold', title)}${rest}`;
 }
 
 /** `2 working, 1 checking, 14 blocked`; what asks for attention first. */
@@ -92,12 +91,13 @@ interface Layout {
   readonly wide: number;
   readonly idWidth: number;
   readonly titleWidth: number;
+  readonly indent: number;
 }
 
-function line(scene: Scene, { row, out, wide, idWidth, titleWidth }: Layout): string {
+function line(scene: Scene, { row, out, wide, idWidth, titleWidth, indent }: Layout): string {
   const status = statusWord(row).padEnd(statusWidth);
   const time = timeOf(row, scene.now).padStart(timeWidth);
-  const title = cut(' '.repeat(indentOf(row)) + printable(row.title), titleWidth);
+  const title = cut(' '.repeat(indent) + printable(row.title), titleWidth);
   const head = `${row.id.padEnd(idWidth)}  `;
   const middle = `  ${time}  ${title}${' '.repeat(Math.max(0, titleWidth - width(title)))}`;
   const room = wide - width(head) - statusWidth - width(middle);
@@ -111,7 +111,7 @@ const statusWidth = 9;
 const timeWidth = 6;
 
 /** Deeper than this nothing is indented further, or a long chain would leave the screen. */
-function indentOf({ depth }: Row): number {
+function graphIndent({ depth }: Row): number {
   return 2 * Math.min(depth, 6);
 }
 
@@ -125,7 +125,8 @@ function detailOf(row: Row, { outputs }: Scene): string {
     const said = outputs.get(row.run.id);
     return said === undefined || said === '' ? runWord(row.run) : `${runWord(row.run)}: ${said}`;
   }
-  if (row.status === 'completed') return row.proof === 'unproven' ? 'unproven: no check has run' : attemptsText(row);
+  if (row.status === 'completed')
+    return [row.proof === 'unproven' ? 'unproven' : '', attemptsText(row)].filter(Boolean).join(', ');
   if (row.status === 'blocked' || row.status === 'pending') return `<- ${row.needs.join(', ')}`;
   return printable(row.reason ?? '');
 }

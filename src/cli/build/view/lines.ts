@@ -47,7 +47,7 @@ function moveLines({ row, from, at }: Move, out: Output): readonly string[] {
     case 'running':
       return line(row.attempts > 1 ? `${title}, attempt ${row.attempts}` : title);
     case 'completed':
-      return line(`${title}${took}${row.proof === 'unproven' ? ', unproven: no check has run' : ''}`);
+      return line(`${title}${took}${row.proof === 'unproven' ? ', unproven' : ''}`);
     case 'ready':
     case 'failed':
     case 'waiting':

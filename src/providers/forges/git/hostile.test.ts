@@ -33,7 +33,7 @@ beforeEach(async () => {
 const ran = () => readdirSync(marks);
 
 function canary(name: string, at = join(programs, name)): string {
-  writeFileSync(at, script(`touch '${marks}/${name}'`, 'cat > /dev/null 2>&1', 'exit 0'));
+  writeFileSync(at, script(`touch '${marks}/${name}'`));
   chmodSync(at, 0o755);
   return at;
 }
@@ -141,10 +141,7 @@ describe.each(isRoot ? ['Skep', 'another user'] : ['Skep'])('a hostile repositor
   it('runs nothing when its current branch is pushed to, which it refuses', async () => {
     makeHostile();
     const commit = await prepared();
-    git(source, 'checkout', '--quiet', '--orphan', branch);
-    rmSync(marks, { recursive: true });
-    mkdirSync(marks);
-    chmodSync(marks, 0o777);
+    git(source, 'symbolic-ref', 'HEAD', `refs/heads/${branch}`);
     if (owner !== 'Skep') own();
     await expect(publish(commit)).rejects.toMatchObject({
       code: 'push_refused',
@@ -228,7 +225,7 @@ describe.each(isRoot ? ['Skep', 'another user'] : ['Skep'])('a hostile repositor
     ] as [string, string][])
       git(source, 'config', key, value);
     // That the settings do run it: git without our care.
-    expect(() => git(source, 'cat-file', '-p', blob)).toThrow();
+    expect(() => git(source, 'cat-file', '-p', blob)).toThrow('Command failed');
     expect(ran()).toHaveLength(1);
     for (const name of ran()) rmSync(join(marks, name));
     if (owner !== 'Skep') own();

@@ -74,19 +74,20 @@ async function push({ git, source, signal, timeoutMs }: Reach, what: Publication
   }
 }
 
-const mayNot = /error: 40[13]|denied|read-only|not permitted|not enabled|insufficient permission/i;
+const mayNot = /error: 40[13]|permission|denied|read-only|not permitted|not enabled|unable to create (temporary|directory)/i;
 
 type Hint = readonly [words: RegExp, hint: string];
 
 const hints: readonly Hint[] = [
   [/currently checked out|branch is checked out/, 'Check out another branch there, and publish again'],
   [/shallow update not allowed/, 'Fetch the whole history there first: git fetch --unshallow'],
+  // Before what a missing permission leads to.
+  [mayNot, 'Let Skep write to it: the owner of a folder, or the token of a URL, needs the right to push'],
   [
     /cannot lock ref|exists; cannot create/,
     'Rename the branch whose name is in the way, or remove the lock that a killed git left',
   ],
   [/proc-receive/, 'Remove receive.procReceiveRefs from its settings: Skep runs no hooks of a repository'],
-  [mayNot, 'Let Skep write to it: the owner of a folder, or the token of a URL, needs the right to push'],
 ];
 
 function refusalOf(words: string, branch: string): Fault {

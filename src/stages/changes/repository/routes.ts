@@ -61,7 +61,7 @@ async function open(parts: ReviewParts, caller: Caller, holder: { runId: string;
   const run = await holdRunLease(parts.database, { ...caller, holder });
   const { owner, task } = await parts.database.request(caller, async tx => {
     const ticket = run.ticketId === null ? null : await getTicket(tx, run.ticketId);
-    const { projectId, task } = await taskOf(tx, run, ticket);
+    const { projectId, task } = await taskOf(tx, run);
     const owner = { tenantId: caller.tenantId, projectId, specId: ticket?.specId ?? null };
     return { owner, task };
   });

@@ -33,7 +33,7 @@ import type { RunSettings } from '../settings.ts';
 import { appendLog, storeBundle } from '../uploads.ts';
 import { failRun, progress, renew, returnClaim, submitRun } from '../verbs.ts';
 import { wireRun } from '../wire.ts';
-import { taskOf } from './task.ts';
+import { keepTask, taskOf } from './task.ts';
 
 interface ProtocolParts {
   readonly database: Database;
@@ -147,11 +147,13 @@ async function handOver(
 async function describe(
   { database, settings }: Pick<ProtocolParts, 'database' | 'settings'>,
   caller: Caller,
-  { run, token }: ClaimedRun,
+  got: ClaimedRun,
 ): Promise<Claimed> {
-  return database.request(caller, async tx => {
-    const ticket = run.ticketId === null ? null : await getTicket(tx, run.ticketId);
-    const { projectId, task } = await taskOf(tx, run, ticket);
+  const { token } = got;
+  return database.engine(caller, async tx => {
+    const ticket = got.run.ticketId === null ? null : await getTicket(tx, got.run.ticketId);
+    const run = await keepTask(tx, got, ticket);
+    const { projectId, task } = await taskOf(tx, run);
     const project = await getProject(tx, projectId);
     return {
       run: wireRun(run),

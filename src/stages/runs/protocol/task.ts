@@ -2,34 +2,35 @@ import type { RunTask } from '../../../../contract/runs.ts';
 import type { Tx } from '../../../db/database.ts';
 import { findTrunk } from '../../../support/repositories/index.ts';
 import type { TicketRow } from '../../tickets/index.ts';
-import { lastReturnedRun, type RunRow } from '../runs.sql.ts';
+import { fence } from '../holder.ts';
+import type { ClaimedRun } from '../queue/claim.ts';
+import { keepTaskRow, lastReturnedRun, type RunRow, type StoredTask } from '../runs.sql.ts';
 
 /** What the holder of a run is to do, and with which commit of which project. */
-export async function taskOf(tx: Tx, run: RunRow, ticket: TicketRow | null): Promise<{ projectId: string; task: RunTask }> {
-  if (run.task === null) {
-    if (ticket === null) throw new Error(`run ${run.id} has neither a task nor a ticket`);
-    return { projectId: ticket.projectId, task: await ticketTask(tx, ticket) };
-  }
+export async function taskOf(tx: Tx, run: RunRow): Promise<{ projectId: string; task: RunTask }> {
+  if (run.task === null) throw new Error(`run ${run.id} was claimed without a task`);
   const { projectId, objectFormat, commit, merge = null, checks = [] } = run.task;
   return { projectId, task: { commit, object_format: objectFormat, merge, checks, feedback: await feedbackOn(tx, run) } };
 }
 
+/** Writes down what a ticket's run begins from, at its claim: the trunk may move on before the holder has fetched it. */
+export async function keepTask(tx: Tx, { run, token }: ClaimedRun, ticket: TicketRow | null): Promise<RunRow> {
+  if (run.task !== null || ticket === null) return run;
+  const task = await ticketTask(tx, ticket);
+  await tx.query(keepTaskRow, [...fence(tx.tenantId, { runId: run.id, token }), JSON.stringify(task)]);
+  return { ...run, task };
+}
+
 /** From where the trunk is now; or, after a review that wanted more, from what was handed in, merged with what landed meanwhile. */
-async function ticketTask(tx: Tx, ticket: TicketRow): Promise<RunTask> {
+async function ticketTask(tx: Tx, ticket: TicketRow): Promise<StoredTask> {
   const trunk = await findTrunk(tx, ticket);
   if (trunk === undefined || trunk.headSha === null) throw new Error(`${ticket.id} was queued without a trunk`);
   const [last] = await tx.query(lastReturnedRun, [tx.tenantId, 'ticket', ticket.id]);
-  return {
-    commit: last?.resumeSha ?? trunk.headSha,
-    object_format: trunk.objectFormat,
-    merge: null,
-    checks: [],
-    feedback: last?.feedback ?? null,
-  };
+  return { projectId: ticket.projectId, objectFormat: trunk.objectFormat, commit: last?.resumeSha ?? trunk.headSha };
 }
 
 async function feedbackOn(tx: Tx, { subjectType, subjectId }: RunRow): Promise<RunTask['feedback']> {
-  if (subjectType !== 'conflict') return null;
+  if (subjectType !== 'ticket' && subjectType !== 'conflict') return null;
   const [last] = await tx.query(lastReturnedRun, [tx.tenantId, subjectType, subjectId]);
   return last?.feedback ?? null;
 }

@@ -144,7 +144,7 @@ describe('a request', () => {
     output.destroy();
     await expect(
       depot.transfer.uploadPack({ service: 'advertise', output, protocol: 'version=2', wants: [wanted] }),
-    ).rejects.toThrow();
+    ).rejects.toThrow(/premature close|EPIPE|destroyed/i);
   });
 
   it('ends when its signal comes', async () => {
