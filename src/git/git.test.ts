@@ -100,6 +100,13 @@ describe('git on the host', () => {
     expect(endless.destroyed).toBe(true);
   });
 
+  it('says why itself also where its input has not ended yet', async () => {
+    const open = new PassThrough();
+    open.write('x'.repeat(100));
+    await expect(git.run([bare().dir, 'index-pack', '--stdin'], { input: open })).rejects.toThrow('pack signature mismatch');
+    expect(open.destroyed).toBe(true);
+  });
+
   it('is ended with what broke its input', async () => {
     const { dir } = bare();
     const input = new PassThrough();

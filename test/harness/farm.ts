@@ -18,8 +18,8 @@ export interface Farm {
   readonly token: string;
   readonly server: SkepProcess;
   readonly call: Call;
-  /** The same home again, after the server was killed. */
-  restart(): Promise<Farm>;
+  /** The same home again, after the server was killed; with what is given instead of that part of its environment. */
+  restart(env?: Readonly<Record<string, string>>): Promise<Farm>;
   worker(name: string, more?: { slots?: number; url?: string; env?: Record<string, string> }): SkepProcess;
 }
 
@@ -42,7 +42,7 @@ async function farmIn(
     token,
     server,
     call: callWith(url, token),
-    restart: () => farmIn(home, env, { port: new URL(url).port, token }),
+    restart: more => farmIn(home, { ...env, ...more }, { port: new URL(url).port, token }),
     worker: (name, { slots = 1, url: server = url, env: more = {} } = {}) =>
       skep(['worker', '--json', '--server', server, '--name', name, '--slots', String(slots)], {
         SKEP_HOME: join(home, 'workers', name),

@@ -38,6 +38,12 @@ const jobOfTrunk = (tasks: string, tenant: string, trunk: string) => `exists (
      and (gj.payload -> 'payload' ->> 'trunkId' = ${trunk}::text or gj.payload -> 'subject' ->> 'id' = ${trunk}::text)
      and gj.attempts < gj.max_attempts)`;
 
+/** A job of this task for the run of this subject. */
+const jobOfSubject = (tasks: string, tenant: string, subject: string) => `exists (
+  select from graphile_worker._private_jobs gj join graphile_worker._private_tasks gt on gt.id = gj.task_id
+   where gt.identifier in (${tasks}) and gj.payload ->> 'tenantId' = ${tenant}::text
+     and gj.payload -> 'payload' ->> 'subject' = ${subject}::text and gj.attempts < gj.max_attempts)`;
+
 const runAbout = (type: string, id: string) => `exists (
   select from runs r where r.subject_type = '${type}' and r.subject_id = ${id}::text and r.state in ${live})`;
 
@@ -70,7 +76,6 @@ const text = `
      when 'checking' then exists (select from reviews v where v.trunk_id = k.id and v.kind = 'base' and v.state = 'pending')
      when 'ready' then k.publish_due_at is not null or k.head_sha is not distinct from k.published_sha or k.head_sha = k.base_sha
        or (select p.repository from projects p where p.id = k.project_id) is null
-       or ${jobOfTrunk(`'publishTrunk'`, 'k.tenant_id', 'k.id')}
        or exists (select from tickets t where t.tenant_id = k.tenant_id and t.project_id = k.project_id and t.type <> 'epic'
             and t.spec_id is not distinct from k.spec_id and (t.status in ('ready', 'claimed', 'running', 'verifying', 'merging')
               or ${job(`'publishTrunkOfTicket'`, 't.tenant_id', 't.id')}))
@@ -85,7 +90,8 @@ const text = `
   select 'change', c.id::text, c.state from changes c join trunks k on k.tenant_id = c.tenant_id and k.id = c.trunk_id
    where c.state in ('queued', 'merging', 'conflict') and not ${job(`'closeChange'`, 'c.tenant_id', 'c.ticket_id')}
      and not case c.state
-       when 'conflict' then ${runAbout('conflict', 'c.id')} or ${jobOfTrunk(`'takeBackWork', 'openChange'`, 'k.tenant_id', 'k.id')}
+       when 'conflict' then ${runAbout('conflict', 'c.id')} or ${jobOfSubject(`'resolveAgain', 'giveUp'`, 'k.tenant_id', 'c.id')}
+         or ${jobOfTrunk(`'takeBackWork', 'openChange'`, 'k.tenant_id', 'k.id')}
        else ${jobOfTrunk(`'mergeNext', 'takeBackWork', 'openChange'`, 'k.tenant_id', 'k.id')}
          or exists (select from reviews v where v.trunk_id = k.id and v.kind = 'merge' and v.state = 'pending') end
   union all

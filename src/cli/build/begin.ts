@@ -22,6 +22,8 @@ export interface Beginning {
   readonly context: Context;
   readonly options: BuildOptions;
   readonly commands: Commands;
+  /** For steps that may be taken twice: takes them again at another server where the one that was used goes away. */
+  readonly steadily: <T>(step: (context: Context) => Promise<T>) => Promise<T>;
   /** What it is aborted with is thrown; a session that was opened for it is cancelled. */
   readonly signal: AbortSignal;
 }
@@ -73,8 +75,10 @@ async function confirmAndBegin(beginning: Beginning, { session, project, card, w
     await context.client.request('POST', `/api/hitl/${session.id}/cancel`, { body: {}, schema: sessionSchema }).catch(() => {});
     throw error;
   }
-  await changeProject(context, project, wishes);
-  return beginBuild(context, session);
+  return beginning.steadily(async at => {
+    await changeProject(at, project, wishes);
+    return beginBuild(at, session.id);
+  });
 }
 
 async function confirm({ world, context, options, signal }: Beginning, plan: Plan): Promise<void> {

@@ -1,10 +1,9 @@
 import { project as projectSchema } from '../../../contract/projects.ts';
 import type { WireSession } from '../../../contract/sessions.ts';
-import { isFault } from '../../kernel/fault.ts';
 import { addressed } from '../address.ts';
-import type { World } from '../world.ts';
+import type { Context, World } from '../world.ts';
 import { shortId } from '../input/id.ts';
-import { openStation } from '../place/station.ts';
+import { atAnyServer, isLost, lossesMax, openStation } from '../place/station.ts';
 import { hasData } from '../place/temporary.ts';
 import { readNote } from '../server/note.ts';
 import type { Station } from '../place/station.ts';
@@ -60,7 +59,9 @@ export async function drive(given: Drive): Promise<void> {
     signal.throwIfAborted();
     const session = await beginOrGoOn(given, { station, commands });
     const begun = world.clock.mono();
-    const build = await loaded(station, session);
+    // Not before the yes: a worker takes the work of other builds too.
+    if (session.state === 'building') await station.startWork();
+    const build = await atAnyServer(station, signal, context => loaded(context, session));
     const view = openView(world, { build, context: () => station.context, plain: options.plain === true, begun });
     tell = text => view.reporter.tell({ kind: 'note', text });
     const work = { ...given, station, commands, build, view, begun };
@@ -79,18 +80,17 @@ async function refuseEmpty({ world, options, wanted }: Drive): Promise<void> {
 }
 
 function beginOrGoOn(given: Drive, at: { station: Station; commands: Commands }): Promise<WireSession> {
-  const beginning = { ...given, commands: at.commands, context: at.station.context };
+  const { station, commands } = at;
+  const steadily = <T>(step: (context: Context) => Promise<T>) => atAnyServer(station, given.signal, step);
+  const beginning = { ...given, commands, context: station.context, steadily };
   return given.wanted === undefined ? goOn(beginning, given) : beginNew(beginning, given.wanted);
 }
 
-async function loaded({ context }: Station, session: WireSession): Promise<Build> {
+async function loaded(context: Context, session: WireSession): Promise<Build> {
   const specId = session.spec_id ?? '';
   const { name } = await specOf(context, specId);
   return loadBuild(context, { session, specId, name });
 }
-
-/** So often a server may be lost on the way before something else is wrong. */
-const lossesMax = 20;
 
 /** Watches it, at another server where the one that is used goes away, until it stands. */
 async function watched(work: Work): Promise<Standing> {
@@ -106,9 +106,7 @@ async function watched(work: Work): Promise<Standing> {
           watchBuild(build, { context: station.context, reporter: view.reporter, signal: either, decide }),
         );
       } catch (error) {
-        signal.throwIfAborted();
-        const isLost = station.gone.aborted || isFault(error, 'unauthenticated');
-        if (!isLost || losses >= lossesMax) throw error;
+        if (losses >= lossesMax || !(await isLost(station, signal, error))) throw error;
         view.reporter.tell({ kind: 'note', text: 'The server that was used has stopped; going on without it' });
         await station.renew();
       }
@@ -137,11 +135,13 @@ async function withEither<T>(one: AbortSignal, other: AbortSignal, work: (either
   }
 }
 
-async function conclude({ world, station, build, commands, begun, options }: Work, standing: Standing): Promise<void> {
-  const { context } = station;
-  const path = `/api/projects/${build.session.project_id}`;
-  const { repository } = await context.client.request('GET', path, { schema: projectSchema });
-  const outcome = await readOutcome(context, build, { standing, repository, elapsed: world.clock.mono() - begun });
+async function conclude({ world, station, build, commands, begun, options, signal }: Work, standing: Standing): Promise<void> {
+  const elapsed = world.clock.mono() - begun;
+  const outcome = await atAnyServer(station, signal, async context => {
+    const path = `/api/projects/${build.session.project_id}`;
+    const { repository } = await context.client.request('GET', path, { schema: projectSchema });
+    return readOutcome(context, build, { standing, repository, elapsed });
+  });
   const exitCode = exitCodeOf(standing);
   if (options.json === true) world.out.write(`${JSON.stringify(summaryDocument(outcome, exitCode, commands))}\n`);
   else world.out.write(`\n${summaryText(outcome, world.out, commands)}\n`);

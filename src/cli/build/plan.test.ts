@@ -62,7 +62,11 @@ describe('the plan', () => {
 
   it.each<[string, Partial<Plan>, string]>([
     ['given', { wishes: { checks: [] } }, 'checks      none: the result will be unproven\n'],
-    ['set in the project', { project: { ...plan().project, checks: [] } }, 'skep project set todo --find-checks'],
+    [
+      'set in the project',
+      { project: { ...plan().project, checks: [] }, inspection: { ...plan().inspection, checks: [] } },
+      'skep project set todo --find-checks',
+    ],
     ['found nowhere', { inspection: { ...plan().inspection, checks: [] } }, "(none found; give one: --check 'npm test')"],
     ['lenient', { wishes: { test_changes: 'allow' } }, 'tests       changes of tests, checks and CI are merged without asking\n'],
     ['without a commit', { inspection: { ...plan().inspection, commit: null } }, 'repository  /home/ann/todo, no commit yet\n'],

@@ -29,10 +29,12 @@ export async function goOn(
   say(beginning, session);
   if (session.state === 'completed') return session;
   if (session.state === 'reviewing' || session.state === 'approved') return beginOpened(beginning, session, wishes);
-  await applyWishes(context, session, wishes);
   const specId = session.spec_id ?? '';
-  await tryAgain(context, await readTrunk(context, specId), options);
-  if (options.retryFailed === true) await retryFailed(context, specId);
+  await beginning.steadily(async at => {
+    await applyWishes(at, session, wishes);
+    await tryAgain(at, await readTrunk(at, specId), options);
+    if (options.retryFailed === true) await retryFailed(at, specId);
+  });
   return session;
 }
 

@@ -19,10 +19,11 @@ export function openSession({ client }: Context, { id }: WireProject, card: Spec
 }
 
 /** Takes the steps that are left until it builds; each may have been taken before. Returns the session as it is then. */
-export async function beginBuild({ client }: Context, session: WireSession): Promise<WireSession> {
-  const path = `/api/hitl/${session.id}`;
-  if (session.state === 'reviewing') await client.request('POST', `${path}/approve`, { body: {}, schema: sessionSchema });
-  if (session.state === 'reviewing' || session.state === 'approved')
+export async function beginBuild({ client }: Context, id: string): Promise<WireSession> {
+  const path = `/api/hitl/${id}`;
+  const { state } = await client.request('GET', path, { schema: sessionSchema });
+  if (state === 'reviewing') await client.request('POST', `${path}/approve`, { body: {}, schema: sessionSchema });
+  if (state === 'reviewing' || state === 'approved')
     await client.request('POST', `${path}/start-build`, { body: { confirmed: true }, schema: startBuildAnswer });
   return client.request('GET', path, { schema: sessionSchema });
 }

@@ -10,7 +10,8 @@ import type { Companion, Launched, StartCompanion } from '../server/launch.ts';
 
 /** A server in this process, for as long as one command takes. */
 export interface OwnServer {
-  readonly companion: Companion | undefined;
+  /** Starts what works beside it. */
+  startCompanion(start: StartCompanion): Promise<Companion>;
   /** With a new token at each call: one holds for a day. */
   context(): Promise<Context>;
   stop(): Promise<void>;
@@ -19,15 +20,14 @@ export interface OwnServer {
 interface Start {
   readonly settings: Settings;
   readonly json: boolean;
-  readonly startCompanion?: StartCompanion;
 }
 
 /** Starts a server on a free port of this machine alone. */
-export async function startOwn(world: World, { settings, json, startCompanion }: Start): Promise<OwnServer> {
+export async function startOwn(world: World, { settings, json }: Start): Promise<OwnServer> {
   // Warnings are for those who run a server; whoever asks for more gets it.
   const log = createLog(settings.SKEP_LOG_LEVEL === 'warn' ? 'error' : settings.SKEP_LOG_LEVEL);
   const at = { ...settings, SKEP_HOST: '127.0.0.1', SKEP_PORT: 0 };
-  const launched = await launch(at, { clock: world.clock, log, startCompanion });
+  const launched = await launch(at, { clock: world.clock, log });
   try {
     await forgetAdmin(world, launched);
   } catch (error) {
@@ -35,7 +35,7 @@ export async function startOwn(world: World, { settings, json, startCompanion }:
     throw error;
   }
   return {
-    companion: launched.companion,
+    startCompanion: start => start({ url: launched.url, mintToken: launched.mintWorkerToken, log }),
     context: async () => contextAt(world, { server: launched.url, token: await launched.mintToken(), json }),
     stop: launched.stop,
   };

@@ -10,7 +10,6 @@ import { prepareWorker } from '../start/worker-beside.ts';
 import { findServer } from './find.ts';
 import type { Found } from './find.ts';
 import { startOwn } from './own.ts';
-import type { OwnServer } from './own.ts';
 
 /** Where a build is driven from: a server that runs, or one in this process; it may become another one on the way. */
 export interface Station {
@@ -19,12 +18,54 @@ export interface Station {
   readonly host: string | undefined;
   /** Aborted when the process of the server that is used has ended. */
   readonly gone: AbortSignal;
+  /** Whether it is watched for that: it is another process of this machine. */
+  readonly mayGo: boolean;
   /** Runs that the worker of this process has in hand. */
   readonly runsInHand: number;
+  /** Lets a worker of this process begin, where the server has none beside it. Until then nothing is claimed here. */
+  startWork(): Promise<void>;
   /** Finds or starts another server, or takes a new token. Throws where none can be had. */
   renew(): Promise<void>;
   /** Hands back what runs here after `graceMs`, and stops what was started. May be called again with less patience. */
   close(graceMs: number): Promise<void>;
+}
+
+/** So often a server may be lost in one build before something else is wrong. */
+export const lossesMax = 20;
+
+/** Takes a step that may be taken twice, at another server where the one that is used goes away. */
+export async function atAnyServer<T>(station: Station, signal: AbortSignal, step: (context: Context) => Promise<T>): Promise<T> {
+  for (let losses = 0; ; losses += 1) {
+    try {
+      return await step(station.context);
+    } catch (error) {
+      if (losses >= lossesMax || !(await isLost(station, signal, error))) throw error;
+      await station.renew();
+    }
+  }
+}
+
+/** A server that stops refuses tokens and connections before its process is gone: that is waited for, not long. */
+const lastWordsMs = 10_000;
+
+/** Whether an error is the end of the server and not one of the step. Throws the signal's reason when that is aborted. */
+export async function isLost(station: Station, signal: AbortSignal, error: unknown): Promise<boolean> {
+  signal.throwIfAborted();
+  if (station.gone.aborted) return true;
+  if (!isFault(error)) return false;
+  if (station.mayGo && (error.kind.retry || error.code === 'unauthenticated')) {
+    await station.context.clock.sleep(lastWordsMs, either(signal, station.gone));
+    signal.throwIfAborted();
+    return station.gone.aborted;
+  }
+  // A token of our own making holds for a day.
+  return station.host === undefined && error.code === 'unauthenticated';
+}
+
+function either(one: AbortSignal, other: AbortSignal): AbortSignal {
+  const aborted = new AbortController();
+  for (const signal of [one, other]) signal.addEventListener('abort', () => aborted.abort(), { once: true });
+  return aborted.signal;
 }
 
 interface Given extends RemoteOptions {
@@ -37,6 +78,7 @@ export async function openStation(world: World, options: Given): Promise<Station
   const settings = { ...found, ...(options.slots === undefined ? {} : { SKEP_WORKER_SLOTS: options.slots }) };
   const hands = countRuns(options.onTrouble);
   let place = await settle(world, options, { settings, hands });
+  let isWorking = false;
 
   return {
     get context() {
@@ -47,6 +89,9 @@ export async function openStation(world: World, options: Given): Promise<Station
     },
     get gone() {
       return place.gone;
+    },
+    get mayGo() {
+      return place.mayGo;
     },
     get runsInHand() {
       return hands.count();
@@ -59,6 +104,11 @@ export async function openStation(world: World, options: Given): Promise<Station
       }
       await place.close(0);
       place = await settle(world, options, { settings, hands });
+      if (isWorking) await place.startWork();
+    },
+    startWork() {
+      isWorking = true;
+      return place.startWork();
     },
     close: graceMs => place.close(graceMs),
   };
@@ -68,8 +118,10 @@ interface Place {
   readonly context: Context;
   readonly host: string | undefined;
   readonly gone: AbortSignal;
+  readonly mayGo: boolean;
   /** The same server with another token; undefined where it is lost. */
   renew(): Promise<Context | undefined>;
+  startWork(): Promise<void>;
   close(graceMs: number): Promise<void>;
 }
 
@@ -84,36 +136,44 @@ async function settle(world: World, options: Given, parts: Parts): Promise<Place
 }
 
 async function ownPlace(world: World, options: Given, { settings, hands }: Parts): Promise<Place> {
-  const startCompanion = await prepareWorker(settings, { clock: world.clock, onChange: hands.onChange });
-  const own = await startOwn(world, { settings, json: options.json === true, startCompanion });
+  // Looked at first: a server whose worker can do nothing helps nobody.
+  const start = await prepareWorker(settings, { clock: world.clock, onChange: hands.onChange });
+  const own = await startOwn(world, { settings, json: options.json === true });
+  let worker: Companion | undefined;
   return {
     context: await own.context(),
     host: undefined,
     gone: new AbortController().signal,
+    mayGo: false,
     renew: () => own.context(),
-    close: graceMs => closeOwn(own, graceMs),
+    async startWork() {
+      worker ??= await own.startCompanion(start);
+    },
+    async close(graceMs) {
+      try {
+        await worker?.stop(graceMs);
+      } finally {
+        await own.stop();
+      }
+    },
   };
-}
-
-async function closeOwn({ companion, stop }: OwnServer, graceMs: number): Promise<void> {
-  try {
-    await companion?.stop(graceMs);
-  } finally {
-    await stop();
-  }
 }
 
 async function foundPlace(world: World, { context, note }: Found, { settings, hands }: Parts): Promise<Place> {
   const gone = new AbortController();
   const closing = new AbortController();
-  const helper = note === undefined || note.worker ? undefined : await helpOut(world, context, { settings, hands });
+  let helper: Companion | undefined;
   if (note !== undefined) void watchProcess(note, { clock: world.clock, gone, closing: closing.signal });
   return {
     context,
     host: note === undefined ? context.server : `${context.server} (process ${note.pid})`,
     gone: gone.signal,
+    mayGo: note !== undefined,
     // The server of another process revokes its token when it stops; a new one, or another server, has left another note.
     renew: async () => undefined,
+    async startWork() {
+      if (note !== undefined && !note.worker) helper ??= await helpOut(world, context, { settings, hands });
+    },
     async close(graceMs) {
       closing.abort();
       await helper?.stop(graceMs);

@@ -21,6 +21,7 @@ export interface Launched extends Pick<Server, 'url' | 'adminToken' | 'database'
   readonly companion: Companion | undefined;
   /** A token of role member, for commands of this process. */
   readonly mintToken: () => Promise<string>;
+  readonly mintWorkerToken: () => Promise<string>;
   /** Hands back what the companion still runs, takes the note away and stops the server, the database last. */
   stop(): Promise<void>;
 }
@@ -44,10 +45,19 @@ export async function launch(settings: Settings, { clock, log, startCompanion }:
   };
   try {
     const mintToken = () => server.mintLocalToken();
-    const companion = await startCompanion?.({ url: server.url, mintToken: () => server.mintWorkerToken(), log });
+    const mintWorkerToken = () => server.mintWorkerToken();
+    const companion = await startCompanion?.({ url: server.url, mintToken: mintWorkerToken, log });
     if (companion !== undefined) closing.unshift(() => companion.stop(0));
     closing.unshift(await keepNote(settings.SKEP_HOME, { url: server.url, worker: companion !== undefined, clock, mintToken }));
-    return { url: server.url, adminToken: server.adminToken, database: server.database, companion, mintToken, stop };
+    return {
+      url: server.url,
+      adminToken: server.adminToken,
+      database: server.database,
+      companion,
+      mintToken,
+      mintWorkerToken,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -1,8 +1,9 @@
 /** Changes: the way of a ticket's reviewed work into the trunk, and of the trunk into the user's repository. */
 export { conflictsWithoutRun, trunksToMerge, trunksToPublish } from './changes.sql.ts';
 export { concludeEpic, concludeTrunk } from './conclude/conclude.ts';
-export { giveUpConflict, resolveAgain, takeBackWork } from './conflict.ts';
+export { giveUpConflict, resolveAgain } from './conflict.ts';
 export { mergeNext } from './merge.ts';
 export { changeMachine } from './model/change.ts';
 export { publishTrunk, publishTrunkOfTicket } from './publish.ts';
-export { closeChange, openChange } from './verbs.ts';
+export { takeSubmission } from './repository/ensure.ts';
+export { closeChange, openChange, takeBackChange } from './verbs.ts';

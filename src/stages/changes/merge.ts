@@ -1,14 +1,15 @@
 import type { Tx } from '../../db/database.ts';
 import { failpoint } from '../../kernel/failpoint.ts';
 import { getProject, type ProjectRow } from '../../support/projects/index.ts';
-import { advance, type BareRepository, holdTrunk, reserve, type TrunkRow } from '../../support/repositories/index.ts';
+import { advance, type BareRepository, getTrunk, holdTrunk, reserve, type TrunkRow } from '../../support/repositories/index.ts';
 import { flowScope, mergeCandidate, openMergeReview, type ReviewParts, type ReviewRow, reviewsOfWork } from '../reviews/index.ts';
 import { acceptRun, getRun, keepMergeBundle, type ReceivedBlob, submittedRunOf } from '../runs/index.ts';
 import { completeTicket } from '../tickets/index.ts';
 import { type ChangeRow, landChangeRow, nextInQueue } from './changes.sql.ts';
 import { queueConflict } from './conflict.ts';
 import { mergeMessage } from './model/message.ts';
-import { announceChange, getChange, moveChange } from './verbs.ts';
+import { ensureCommits } from './repository/ensure.ts';
+import { announceChange, carriesWork, getChange, leaveQueue, moveChange } from './verbs.ts';
 
 interface Turn {
   readonly trunk: TrunkRow & { readonly headSha: string };
@@ -17,6 +18,8 @@ interface Turn {
   /** The review that lets this head land on this trunk; undefined where there is none yet. */
   readonly approval: ReviewRow | undefined;
 }
+
+type Approved = Turn & { readonly approval: ReviewRow };
 
 /**
  * Takes the merge queue of a trunk one step further, if it can move. One change is merged at a time, and while it is checked again
@@ -27,24 +30,40 @@ export async function mergeNext(parts: ReviewParts, tenantId: string, trunkId: s
   const turn = await parts.database.engine(scope, tx => takeTurn(tx, trunkId));
   if (turn === undefined) return;
   const { trunk, change, approval } = turn;
-  const repo = await parts.depot.open(trunk.projectId, trunk.objectFormat);
+  const repo = await ensureCommits(parts, trunk, [
+    trunk.headSha,
+    change.headSha,
+    ...(approval === undefined ? [] : [approval.candidateSha]),
+  ]);
   if (approval !== undefined) return land(parts, repo, { ...turn, approval });
   const merged = await mergeCandidate(repo, { base: trunk.headSha, head: change.headSha });
   await parts.database.engine(scope, async tx => {
     // Of two that think of it at once the second finds what the first has done.
-    if (!(await isOurTurn(tx, turn)) || (await reviewsNow(tx, turn)).length > 0) return;
+    if (
+      !(await isOurTurn(tx, turn)) ||
+      (await reviewsNow(tx, turn)).some(({ state }) => state === 'pending' || state === 'passed')
+    )
+      return;
     if (merged.kind === 'clean') await openMergeReview(tx, { trunk, candidate: merged.candidate, work: change });
     else await queueConflict(tx, { trunk, change, files: merged.kind === 'conflict' ? merged.files : [] });
   });
 }
 
-/** The change whose turn it is; undefined where there is none, or where it is being checked again. */
+/**
+ * The change whose turn it is; undefined where there is none, or where it is being checked again. One whose work was withdrawn, of
+ * which its job may hear later, does not hold up the others.
+ */
 async function takeTurn(tx: Tx, trunkId: string): Promise<Turn | undefined> {
   const trunk = await holdTrunk(tx, trunkId);
   const { headSha } = trunk;
   if (trunk.state !== 'ready' || headSha === null) return undefined;
   const change = (await reserved(tx, trunk)) ?? (await reserveNext(tx, trunk));
   if (change === undefined) return undefined;
+  if (!(await carriesWork(tx, change))) {
+    const reason = 'its work was withdrawn';
+    await leaveQueue(tx, { trunk: await getTrunk(tx, trunkId), change }, { verb: 'close', type: 'change.closed', reason });
+    return undefined;
+  }
   const reviews = await reviewsNow(tx, { trunk: { ...trunk, headSha }, change });
   if (reviews.some(review => review.state === 'pending')) return undefined;
   const approval = reviews.find(review => review.state === 'passed' || trunk.checks.length === 0);
@@ -74,7 +93,7 @@ async function isOurTurn(tx: Tx, { trunk, change }: Turn): Promise<boolean> {
   return now.headSha === trunk.headSha && now.mergingId === change.id;
 }
 
-async function land(parts: ReviewParts, repo: BareRepository, turn: Turn & { readonly approval: ReviewRow }): Promise<void> {
+async function land(parts: ReviewParts, repo: BareRepository, turn: Approved): Promise<void> {
   const { trunk, change, approval } = turn;
   const scope = flowScope(change.tenantId);
   const { attempt, id: runId } = await parts.database.engine(scope, tx => getRun(tx, change.runId));
@@ -84,6 +103,7 @@ async function land(parts: ReviewParts, repo: BareRepository, turn: Turn & { rea
     parents: [trunk.headSha, change.headSha],
     message: mergeMessage({
       ...change,
+      reviewId: approval.id,
       runId,
       attempt,
       agent: turn.project.agent?.kind ?? 'none',
@@ -117,20 +137,21 @@ const bundleBytesMax = 8 * 1_073_741_824;
 
 async function landRows(
   tx: Tx,
-  turn: Turn,
+  turn: Approved,
   { commit, blob, proof }: { commit: string; blob: ReceivedBlob; proof: 'proven' | 'unproven' },
 ): Promise<void> {
-  if (!(await isOurTurn(tx, turn))) return;
-  const { change } = turn;
+  const { change, approval } = turn;
+  // Cancelled at this very moment: then nothing of this may stay.
+  if (!(await isOurTurn(tx, turn)) || !(await carriesWork(tx, change))) return;
   const trunk = await advance(tx, turn.trunk.id, { from: turn.trunk.headSha, to: commit });
   if (trunk === undefined) return;
   await keepMergeBundle(tx, change.runId, blob);
-  const [landed] = await tx.query(landChangeRow, [tx.tenantId, change.id, commit, blob.sha256, trunk.mergeCount, change.headSha]);
+  const review = [change.headSha, approval.id, turn.trunk.headSha];
+  const [landed] = await tx.query(landChangeRow, [tx.tenantId, change.id, commit, blob.sha256, trunk.mergeCount, ...review]);
   const own = await submittedRunOf(tx, change.ticketId);
   await acceptRun(tx, change.runId);
   if (own !== undefined && own.id !== change.runId) await acceptRun(tx, own.id);
-  // Cancelled at this very moment: nothing of this may stay.
   if (landed === undefined || (await completeTicket(tx, change.ticketId, proof)) === undefined)
-    throw new Error(`the ticket ${change.ticketId} does not merge any more`);
+    throw new Error(`the ticket ${change.ticketId} was held and does not merge`);
   announceChange(tx, landed, { type: 'change.merged', commit, proof });
 }

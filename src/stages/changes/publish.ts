@@ -1,10 +1,12 @@
 import type { Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { isFault } from '../../kernel/fault.ts';
 import { getProject } from '../../support/projects/index.ts';
 import { findTrunk, getTrunk, markPublished, markUnpublished, type TrunkRow } from '../../support/repositories/index.ts';
 import { flowScope, type ReviewParts } from '../reviews/index.ts';
 import { getTicket } from '../tickets/index.ts';
 import { trunkInWork } from './changes.sql.ts';
+import { ensureCommits } from './repository/ensure.ts';
 
 const publishTimeoutMs = 600_000;
 const retry = { firstMs: 5_000, longestMs: 600_000 };
@@ -14,27 +16,33 @@ const retry = { firstMs: 5_000, longestMs: 600_000 };
  * branch, and a build of 500 tickets pushes once. What somebody else has put there is never overwritten. Safe to run twice.
  */
 export async function publishTrunk(parts: ReviewParts, tenantId: string, trunkId: string): Promise<void> {
-  const { database, depot, upstream } = parts;
+  const { database, upstream } = parts;
   const scope = flowScope(tenantId);
   const due = await database.engine(scope, tx => readDue(tx, trunkId));
   if (due === undefined) return;
   const { trunk, repository, head } = due;
-  const { gitDir } = await depot.open(trunk.projectId, trunk.objectFormat);
   try {
+    const { gitDir } = await ensureCommits(parts, trunk, [head]);
     const expected = trunk.publishedSha ?? undefined;
     const signal = AbortSignal.timeout(publishTimeoutMs);
+    failpoint('before-publish');
     await upstream.publish(repository, { gitDir, commit: head, branch: trunk.branch, expected, signal });
+    failpoint('after-publish');
   } catch (error) {
-    if (!isFault(error)) throw error;
+    // Whatever it was: the next try is written down, and what went wrong stands where a person looks.
     const retryMs = Math.min(retry.firstMs * 2 ** Math.min(trunk.publishAttempts, 20), retry.longestMs);
-    const message = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
-    await database.engine(scope, tx => markUnpublished(tx, trunkId, { error: message, retryMs }));
+    await database.engine(scope, tx => markUnpublished(tx, trunkId, { error: wordsOf(error), retryMs }));
     return;
   }
-  await database.engine(scope, tx => markPublished(tx, trunkId, head));
+  await database.engine(scope, tx => markPublished(tx, trunkId, { commit: head, from: trunk.publishedSha }));
 }
 
-/** A ticket goes no further, or waits for a person: perhaps it was the last in work. */
+function wordsOf(error: unknown): string {
+  if (!isFault(error)) return String(error);
+  return error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
+}
+
+/** A ticket has ended or waits: perhaps it was the last in work. */
 export async function publishTrunkOfTicket(parts: ReviewParts, tenantId: string, ticketId: string): Promise<void> {
   const trunk = await parts.database.engine(flowScope(tenantId), async tx => findTrunk(tx, await getTicket(tx, ticketId)));
   if (trunk !== undefined) await publishTrunk(parts, tenantId, trunk.id);

@@ -5,7 +5,7 @@ import { move } from '../../kernel/machine.ts';
 import { getProject } from '../../support/projects/index.ts';
 import { holdTrunk, reserve, type TrunkRow } from '../../support/repositories/index.ts';
 import { getReview, type ReviewRow, type ReviewSettings, sendBack, sendResolutionBack } from '../reviews/index.ts';
-import { holdSubmitted, submittedRunOf } from '../runs/index.ts';
+import { getRun, holdSubmitted, submittedRunOf } from '../runs/index.ts';
 import { keepTicket, mergeTicket, type TicketRow, ticketWaits } from '../tickets/index.ts';
 import {
   approveChangeRow,
@@ -109,16 +109,19 @@ export async function closeChange(tx: Tx, ticketId: string): Promise<void> {
 
 /**
  * Whether what a change carries is still its ticket's work: not withdrawn nor sent back, and the ticket in one of these statuses.
- * Both stay so until the transaction ends.
+ * The ticket and its submission stay so until the transaction ends.
  */
 export async function carriesWork(
   tx: Tx,
   { runId, ticketId }: ChangeRow,
   statuses: readonly TicketRow['status'][] = ['merging'],
 ): Promise<boolean> {
-  const run = await holdSubmitted(tx, runId);
+  const own = await submittedRunOf(tx, ticketId);
+  const isHeld = own !== undefined && (await holdSubmitted(tx, own.id)) !== undefined;
+  const { state } = await getRun(tx, runId);
   const ticket = await keepTicket(tx, ticketId);
-  return run !== undefined && ticket !== undefined && statuses.includes(ticket.status);
+  // A resolution that met a second conflict is accepted already.
+  return isHeld && (state === 'submitted' || state === 'accepted') && ticket !== undefined && statuses.includes(ticket.status);
 }
 
 export async function getChange(tx: Tx, id: string): Promise<ChangeRow> {

@@ -1,7 +1,15 @@
 import type { Tx } from '../../db/database.ts';
 import { type Fault, isFault } from '../../kernel/fault.ts';
 import { getProject } from '../../support/projects/index.ts';
-import { baseTrunk, checkTrunk, getTrunk, readyTrunk, refuseTrunk, type TrunkBase, type TrunkRow } from '../../support/repositories/index.ts';
+import {
+  baseTrunk,
+  checkTrunk,
+  getTrunk,
+  readyTrunk,
+  refuseTrunk,
+  type TrunkBase,
+  type TrunkRow,
+} from '../../support/repositories/index.ts';
 import { lookAt } from './look.ts';
 import { beginReview } from './open.ts';
 import { flowScope, type ReviewParts } from './parts.ts';

@@ -1,5 +1,6 @@
 import type { Flag } from '../../../contract/reviews.ts';
 import type { Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import { type BareRepository, findTrunk, type TrunkRow } from '../../support/repositories/index.ts';
 import { acceptRun, getRun, holdSubmitted, type RunRow } from '../runs/index.ts';
@@ -34,10 +35,12 @@ export async function reviewSubmission(parts: ReviewParts, tenantId: string, run
   const repo = await depot.open(trunk.projectId, trunk.objectFormat);
   try {
     await takeIn(parts, repo, submission);
+    failpoint('after-receive');
     const candidate = await reviewCandidate(repo, { base: trunk.headSha, head });
     if (candidate === undefined) throw new Fault('invalid_bundle', { message: unrelated });
     if (await repo.history.isAncestor(head, trunk.headSha)) throw new Fault('invalid_bundle', { message: nothingNew });
     const flags = await findFlags(repo, trunk, candidate);
+    failpoint('before-review-opened');
     await database.engine(scope, tx => openReview(tx, submission, { candidate, flags }));
   } catch (error) {
     if (!isFault(error, 'invalid_bundle')) throw error;

@@ -14,7 +14,11 @@ export async function advance(tx: Tx, trunkId: string, step: { from: string; to:
 }
 
 /** The branch is at `commit` now, where it was at `from` before; told late it changes nothing. */
-export async function markPublished(tx: Tx, trunkId: string, { commit, from }: { commit: string; from: string | null }): Promise<void> {
+export async function markPublished(
+  tx: Tx,
+  trunkId: string,
+  { commit, from }: { commit: string; from: string | null },
+): Promise<void> {
   const [trunk] = await tx.query(trunkPublished, [tx.tenantId, trunkId, commit, from]);
   if (trunk !== undefined) announceTrunk(tx, trunk, { type: 'trunk.published', commit });
 }

@@ -36,7 +36,7 @@ function plain(): string {
 describe('a repository that cannot be built on is refused before any agent runs, with a reason and what to do', () => {
   it.each<[string, () => string, reason: string, hint: string]>([
     ['a folder that is no repository', temporaryFolder, 'is no git repository', 'git init'],
-    ['a path that is not there', () => join(temporaryFolder(), 'gone'), 'does not exist', ''],
+    ['a path that is not there', () => join(temporaryFolder(), 'gone'), 'There is no /', ''],
     [
       'one whose branch is there already',
       () => {
@@ -180,6 +180,7 @@ describe('a hostile repository', () => {
     const before = snapshotTree(folder, ['refs/heads/skep/fit']);
     const story = await startStory(farm, { repository: folder, agent, card });
     const { trunk, session, tickets } = await settled(farm, story);
+    console.log(tickets[0]?.status_reason);
     expect([trunk.reason, session.state, tickets[0]?.proof, trunk.base_sha]).toEqual([null, 'completed', 'proven', commit]);
     expect(canaries()).toEqual([]);
     expect(snapshotTree(folder, ['refs/heads/skep/fit'])).toEqual(before);

@@ -19,9 +19,11 @@ export interface Scene {
   readonly foot: string;
 }
 
+const narrowest = 10;
+
 /** The whole live view: at most as many lines as the terminal has rows, less one, each no wider than it. */
 export function frameLines(scene: Scene, out: Output, { columns, rows: height }: Size): readonly string[] {
-  const wide = Math.max(20, columns - 1);
+  const wide = Math.max(narrowest, columns - 1);
   const room = Math.max(1, height - 5);
   const { shown, hidden } = chosen(scene.rows, room);
   const idWidth = Math.max(7, ...shown.map(({ id }) => id.length));

@@ -60,6 +60,9 @@ describe('a branch', () => {
   it('is pushed, once and again, and followed by the next, and nothing else changes', async () => {
     writeFileSync(join(source, 'a'), 'dirty');
     git(source, 'branch', 'other');
+    for (const key of ['receive.updateServerInfo', 'receive.autogc', 'receive.advertisePushOptions'])
+      git(source, 'config', key, 'true');
+    for (const key of ['gc.auto', 'gc.autoPackLimit', 'receive.unpackLimit']) git(source, 'config', key, '1');
     const before = snapshot(source);
     const first = follow(base);
     await publish(first);

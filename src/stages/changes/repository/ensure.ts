@@ -2,8 +2,16 @@ import type { Tx } from '../../../db/database.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { getProject, type ProjectRow } from '../../../support/projects/index.ts';
 import { type BareRepository, findTrunk, type TrunkRow } from '../../../support/repositories/index.ts';
-import { flowScope, mergeCandidate, type ReviewParts, type ReviewRow, reviewsOfTrunk } from '../../reviews/index.ts';
+import {
+  flowScope,
+  mergeCandidate,
+  type ReviewParts,
+  type ReviewRow,
+  reviewsOfTrunk,
+  reviewSubmission,
+} from '../../reviews/index.ts';
 import { getRun } from '../../runs/index.ts';
+import { getTicket } from '../../tickets/index.ts';
 import { type ChangeRow, mergedChanges } from '../changes.sql.ts';
 
 interface Lineage {
@@ -35,6 +43,20 @@ export async function ensureCommits(parts: ReviewParts, owner: Owner, commits: r
   throw new Fault('repository_unavailable', {
     message: `Skep's copy of the repository has lost ${commits.join(', ')} and cannot make it again`,
   });
+}
+
+/**
+ * Has what a run handed in reviewed. It builds on commits of Skep's copy of the repository: where that was lost it is made again
+ * first, or good work would be refused for what it lacks.
+ */
+export async function takeSubmission(parts: ReviewParts, tenantId: string, runId: string): Promise<void> {
+  const wanted = await parts.database.request(flowScope(tenantId), async tx => {
+    const { ticketId, task } = await getRun(tx, runId);
+    const trunk = ticketId === null ? undefined : await findTrunk(tx, await getTicket(tx, ticketId));
+    return trunk?.headSha == null ? undefined : { trunk, commits: [trunk.headSha, ...(task === null ? [] : [task.commit])] };
+  });
+  if (wanted !== undefined) await ensureCommits(parts, wanted.trunk, wanted.commits);
+  await reviewSubmission(parts, tenantId, runId);
 }
 
 async function findOwned({ database }: ReviewParts, owner: Owner): Promise<{ trunk: TrunkRow }> {

@@ -53,7 +53,10 @@ export interface Net {
   readonly mend: (tenantId: string, id: string) => Promise<unknown>;
 }
 
-/** Does what a lost job left undone, so that no row stays without an owner: of runs, and of the later stages that bring theirs. */
+/**
+ * Does what a lost job left undone, so that no row stays without an owner: of runs, and of the later stages that bring theirs. Each
+ * net has a loop of its own: one that waits for somebody's repository holds up no other.
+ */
 export function createNets({ nets, ...options }: SweepOptions & { readonly nets: readonly Net[] }): Lifecycle {
   const { database, settings, clock, log } = options;
   const net = (find: Statement<Found>, verb: (tx: Tx, id: string) => Promise<unknown>): Net => ({
@@ -65,16 +68,26 @@ export function createNets({ nets, ...options }: SweepOptions & { readonly nets:
     net(inWorkWithoutRun, (tx, id) => sendTicketBack(tx, id, 'its run is gone')),
     ...nets,
   ];
-  return createLoop({
-    name: 'nets',
-    clock,
-    log,
-    idleMs: netIdleMs,
-    async turn() {
-      for (const { find, mend } of all) await forEach(log, await database.enginePool.query(find, [forgottenMs]), mend);
-      return false;
+  const loops = all.map(({ find, mend }) =>
+    createLoop({
+      name: `net of ${find.name}`,
+      clock,
+      log,
+      idleMs: netIdleMs,
+      async turn() {
+        await forEach(log, await database.enginePool.query(find, [forgottenMs]), mend);
+        return false;
+      },
+    }),
+  );
+  return {
+    start() {
+      for (const loop of loops) loop.start();
     },
-  });
+    async stop() {
+      await Promise.all(loops.map(loop => loop.stop()));
+    },
+  };
 }
 
 /** One that fails is logged and holds up no other. Returns how many went well. */

@@ -87,6 +87,7 @@ describe('a bundle', () => {
     ['has a file for its branch', /no commit/, () => withHead(git(work, 'rev-parse', 'HEAD:b.txt'), [head])],
     ['lacks its own commit', /missing in it/, () => withHead('1'.repeat(40), [head])],
     ['lacks a file', /./, () => pack(head, [head, git(work, 'rev-parse', 'HEAD^{tree}')].join('\n'), [])],
+    ['builds on a commit of which the depot has only a part', /./, onPart],
     ['asks for a filter', /not supported/, () => Buffer.from('# v3 git bundle\n@filter=blob:none\n\nPACK')],
     [
       'is of SHA-256',
@@ -194,6 +195,15 @@ function withHead(id: string, wanted: readonly string[]): Buffer {
 function pack(id: string, objects: string, prerequisites: readonly string[]): Buffer {
   const header = ['# v2 git bundle', ...prerequisites.map(each => `-${each}`), `${id} refs/heads/work`, '', ''].join('\n');
   return Buffer.concat([Buffer.from(header), raw(['pack-objects', '--stdout', '--quiet'], `${objects}\n`)]);
+}
+
+/** As after a power cut: the parent is in the depot, and its files are not. */
+function onPart(): Buffer {
+  const part = commit({ 'part.txt': 'part' });
+  const content = raw(['cat-file', 'commit', part]);
+  execFileSync('git', ['--git-dir', depot.gitDir, 'hash-object', '-t', 'commit', '-w', '--stdin'], { input: content });
+  git(work, 'rm', '--quiet', 'part.txt');
+  return withHead(commit({ 'a.txt': 'next', 'b.txt': 'next' }), ['HEAD', `^${part}`]);
 }
 
 function tagged(): string {
