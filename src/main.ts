@@ -12,6 +12,7 @@ import { flow, nets, tasks } from './flow.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
+import { armFailpoints } from './kernel/failpoint.ts';
 import { Fault } from './kernel/fault.ts';
 import type { Log } from './kernel/log.ts';
 import { createFolderBlobs } from './providers/blobs/folder.ts';
@@ -35,6 +36,7 @@ export interface RunningServer {
 
 /** The composition root: database, loops and HTTP, in the order in which they depend on each other. */
 export async function startServer(settings: Settings, log: Log): Promise<RunningServer> {
+  armFailpoints(settings.SKEP_FAILPOINTS);
   const clock = systemClock;
   const place = await resolveDatabase({
     home: settings.SKEP_HOME,
@@ -79,24 +81,19 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
       version: await version(),
       checkReady,
     });
-    const minted: string[] = [];
-    const mint = async (wanted: MintedToken): Promise<string> => {
-      const { token, secret } = await mintToken(database, tenantId, wanted);
-      minted.push(token.id);
-      return secret;
-    };
+    const tokens = mintTokens(database, tenantId);
     const url = await listen(app, { host: settings.SKEP_HOST, port: settings.SKEP_PORT });
     for (const loop of loops) loop.start();
     return {
       url,
       adminToken,
       database: { kind: place.kind, version: place.version },
-      mintWorkerToken: () => mint({ name: 'worker of skep start', role: 'worker' }),
-      mintLocalToken: () => mint({ name: 'commands of this machine', role: 'member' }),
+      mintWorkerToken: () => tokens.mint({ name: 'worker of skep start', role: 'worker' }),
+      mintLocalToken: () => tokens.mint({ name: 'commands of this machine', role: 'member' }),
       async stop() {
         try {
           await app.close();
-          for (const id of minted) await revokeMintedToken(database, { tenantId, id });
+          await tokens.revoke();
         } finally {
           await close();
         }
@@ -127,13 +124,23 @@ interface MintedToken {
 
 const mintedTokenS = 86_400;
 
-function mintToken(database: Database, tenantId: string, wanted: MintedToken): ReturnType<typeof createToken> {
-  return database.request({ tenantId, actor: 'start' }, tx => createToken(tx, { ...wanted, expiresInS: mintedTokenS }));
-}
-
-/** What a start has made for itself does not outlive it; after a crash it ends by its own time. */
-async function revokeMintedToken(database: Database, { tenantId, id }: { tenantId: string; id: string }): Promise<void> {
-  await database.request({ tenantId, actor: 'start' }, tx => revokeToken(tx, id)).catch(() => {});
+/** What a start makes for itself does not outlive it; after a crash it ends by its own time. */
+function mintTokens(
+  database: Database,
+  tenantId: string,
+): { mint(wanted: MintedToken): Promise<string>; revoke(): Promise<void> } {
+  const scope = { tenantId, actor: 'start' };
+  const minted: string[] = [];
+  return {
+    async mint(wanted) {
+      const { token, secret } = await database.request(scope, tx => createToken(tx, { ...wanted, expiresInS: mintedTokenS }));
+      minted.push(token.id);
+      return secret;
+    },
+    async revoke() {
+      for (const id of minted) await database.request(scope, tx => revokeToken(tx, id)).catch(() => {});
+    },
+  };
 }
 
 async function ping(database: Database): Promise<void> {

@@ -15,7 +15,8 @@ export function remoteCommand(definition: Definition): Command {
   return localCommand(definition)
     .option('--server <url>', 'the server; default: SKEP_SERVER, else the one of this machine')
     .option('--token <token>', 'prefer SKEP_TOKEN or --token-file: other users of this machine can see what is typed here')
-    .option('--token-file <path>', 'a file that holds the token');
+    .option('--token-file <path>', 'a file that holds the token')
+    .option('--home <folder>', 'where the data of this machine lies; default: SKEP_HOME or ~/.skep');
 }
 
 export function localCommand({ name, description, examples }: Definition): Command {

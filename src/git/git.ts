@@ -135,7 +135,8 @@ function answerOf(result: GroupResult, asked: Asked): GitAnswer {
 
 function failureOf(result: GroupResult, words: string, { program, verb, timeoutMs }: Asked): Fault {
   const { code, timedOut, overflowed, exitCode, signal } = result;
-  if (code === 'ENOENT') {
+  // EACCES: a folder of PATH that may not be entered hides that it is in none of them.
+  if (code === 'ENOENT' || code === 'EACCES') {
     const hint = `Install ${program === 'git' ? 'git 2.38 or newer' : program} where Skep runs`;
     return new Fault('repository_unavailable', { message: `${program} is not installed on this machine`, hint });
   }

@@ -5,5 +5,4 @@ export { findLocal } from './local.ts';
 export type { Local } from './local.ts';
 export { isBranchName, isObjectId, isSkepRef } from './names.ts';
 export { parseRemote } from './remote.ts';
-export type { Remote } from './remote.ts';
 export { visible, withoutControls } from './words.ts';

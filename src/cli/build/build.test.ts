@@ -212,7 +212,7 @@ describe('skep build', () => {
       ]);
       const { code, summary } = await build(words).ended;
       expect(code).toBe(4);
-      const [waiting] = summary?.['waiting'] as { ticket_id: string; flags: { path: string }[] }[];
+      const [waiting] = (summary?.['waiting'] ?? []) as { ticket_id: string; flags: { path: string }[] }[];
       expect(waiting).toMatchObject({ flags: [{ path: 'test/a.test.js' }] });
       expect(summary).toMatchObject({ state: 'waiting', published: true, commits: 1 });
       expect(summary?.['next']).toContain(`skep change approve ${waiting?.ticket_id}`);

@@ -60,7 +60,7 @@ export async function drive(given: Drive): Promise<void> {
     const session = await beginOrGoOn(given, { station, commands });
     const begun = world.clock.mono();
     // Not before the yes: a worker takes the work of other builds too.
-    if (session.state === 'building') await station.startWork();
+    if (session.state !== 'completed') await station.startWork();
     const build = await atAnyServer(station, signal, context => loaded(context, session));
     const view = openView(world, { build, context: () => station.context, plain: options.plain === true, begun });
     tell = text => view.reporter.tell({ kind: 'note', text });

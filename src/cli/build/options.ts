@@ -81,6 +81,7 @@ function agentGiven({ command, timeout }: BuildOptions, { before, agent }: Opera
   }
   if (command !== undefined && agent.length > 0) throw usage('Give the agent either by --command or behind --, not both');
   if (command?.trim() === '') throw usage("The agent's command is empty", "Such as: --command 'node agent.js'");
+  // shell: whoever gives a line for sh wants one; it is read in the sandbox and nowhere else
   const argv = command === undefined ? [...agent] : ['sh', '-c', command];
   if (argv.length > 0) return { kind: 'exec', command: argv, ...(timeout === undefined ? {} : { timeout_ms: timeout * 1000 }) };
   if (timeout !== undefined) throw usage('--timeout is for an agent, and none is given', "Add --command 'node agent.js'");

@@ -22,7 +22,7 @@ const plan = (more: Partial<Plan> = {}): Plan => ({
   project: {
     id: uuid,
     name: 'todo',
-    repository: '/home/ann/todo',
+    repository: '/srv/todo',
     agent: { kind: 'exec', command: ['sh', '-c', 'node agent.js | tee log'] },
     checks: null,
     test_changes: 'ask',
@@ -32,7 +32,7 @@ const plan = (more: Partial<Plan> = {}): Plan => ({
   },
   wishes: {},
   inspection: {
-    repository: '/home/ann/todo',
+    repository: '/srv/todo',
     commit: 'a'.repeat(40),
     branch: 'skep/todo',
     checks: [{ name: 'npm test', command: ['npm', 'test'] }],
@@ -47,7 +47,7 @@ describe('the plan', () => {
   it('says where, on what, by whom and how it is checked, and numbers the tickets in the order of the graph', () => {
     expect(planText(plan(), out).split('\n')).toEqual([
       'Todo',
-      'repository  /home/ann/todo, at aaaaaaaaaaaa',
+      'repository  /srv/todo, at aaaaaaaaaaaa',
       'branch      skep/todo (new; nothing else of the repository is written)',
       'agent       node agent.js | tee log',
       'checks      npm test (found in the repository)',
@@ -69,7 +69,7 @@ describe('the plan', () => {
     ],
     ['found nowhere', { inspection: { ...plan().inspection, checks: [] } }, "(none found; give one: --check 'npm test')"],
     ['lenient', { wishes: { test_changes: 'allow' } }, 'tests       changes of tests, checks and CI are merged without asking\n'],
-    ['without a commit', { inspection: { ...plan().inspection, commit: null } }, 'repository  /home/ann/todo, no commit yet\n'],
+    ['without a commit', { inspection: { ...plan().inspection, commit: null } }, 'repository  /srv/todo, no commit yet\n'],
   ])('says what is unusual: %s', (_, more, text) => {
     expect(planText(plan(more), out)).toContain(text);
   });

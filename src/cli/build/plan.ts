@@ -59,7 +59,7 @@ export function planText(plan: Plan, out: Output): string {
     fields([
       ['repository', `${project.repository ?? 'none'}, ${at}`],
       ['branch', `${branch} (new; nothing else of the repository is written)`],
-      ['agent', agent === null ? 'none' : checkLine(agent)],
+      ['agent', agent === null ? 'none' : briefly(checkLine(agent))],
       ['checks', checksText(plan)],
       ['tests', testsText(plan)],
       ...inspection.notes.map((note, i) => [i === 0 ? 'notes' : ' ', note] as const),
@@ -112,6 +112,12 @@ function checksText(plan: Plan): string {
   }
   const whence = { given: '', project: ` (set in the project '${name}')`, found: ' (found in the repository)' };
   return checks.map(check => `${checkLine(check)}${whence[from]}`).join('\n');
+}
+
+/** A script of many lines is known by its first ones. */
+function briefly(text: string): string {
+  const lines = text.trim().split('\n');
+  return lines.length <= 4 ? lines.join('\n') : `${lines.slice(0, 3).join('\n')}\n… and ${lines.length - 3} more lines`;
 }
 
 /** Said only where it is not as usual. */

@@ -47,7 +47,7 @@ describe('skep build refuses before anything is started', () => {
     ['nobody to ask', [...usual, ...agent], 2, 'there is no terminal to ask on\n  hint: Add --yes'],
     ['nothing to resume', ['--resume', '--repo', 'repo'], 3, 'There is no unfinished build'],
     ['a server that does not answer', [...usual, ...agent, '--yes', '--server', 'http://127.0.0.1:1'], 6, 'does not answer'],
-  ])('%s', async (_, words, exit, why) => {
+  ])('%s', async (...[, words, exit, why]) => {
     const { code, err, out } = await build(words);
     expect(err).toContain(why);
     expect([code, out]).toEqual([exit, '']);

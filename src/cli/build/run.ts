@@ -36,8 +36,7 @@ export function buildCommand(world: World): Command {
     .option('-y, --yes', 'do not ask before it begins')
     .option('--resume [session]', 'go on with a build that is not finished; default: the newest of this repository')
     .option('--retry-failed', 'with --resume: try failed tickets again')
-    .option('--plain', 'lines instead of the live view')
-    .option('--home <folder>', 'where the data lies; default: SKEP_HOME or ~/.skep');
+    .option('--plain', 'lines instead of the live view');
   return command.action(async () => {
     const options = command.opts<BuildOptions>();
     const words = operands(world, command.args);

@@ -5,7 +5,7 @@ import { remoteCommand, usage } from '../command.ts';
 import { connect } from '../context.ts';
 import type { Context, RemoteOptions, World } from '../context.ts';
 import { approveChange, rejectChange } from './decide.ts';
-import { changeText, findChange, waits, withHome } from './find.ts';
+import { changeText, findChange, waits } from './find.ts';
 
 interface ApproveOptions extends RemoteOptions {
   readonly yes?: boolean;
@@ -19,7 +19,7 @@ export function changeApprove(world: World): Command {
   })
     .argument('<id>', 'the change, which may be shortened, or its ticket')
     .option('-y, --yes', 'do not ask');
-  return withHome(command).action(async (id: string, options: ApproveOptions) => {
+  return command.action(async (id: string, options: ApproveOptions) => {
     const context = await connect(world, options);
     const change = await findChange(context, id);
     if (!waits(change)) throw notWaiting(change);
@@ -41,7 +41,7 @@ export function changeReject(world: World): Command {
   })
     .argument('<id>', 'the change, which may be shortened, or its ticket')
     .requiredOption('--reason <text>', 'what the next attempt is told');
-  return withHome(command).action(async (id: string, options: RejectOptions) => {
+  return command.action(async (id: string, options: RejectOptions) => {
     if (options.reason.trim() === '') throw usage('The reason is empty', 'The next attempt is told it');
     const context = await connect(world, options);
     const change = await findChange(context, id);

@@ -1,6 +1,5 @@
 import { change, changeList } from '../../../contract/changes.ts';
 import type { WireChange } from '../../../contract/changes.ts';
-import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { shortId, ticketId, wholeId } from '../input/id.ts';
@@ -40,11 +39,6 @@ async function ofTicket(context: Context, id: string): Promise<WireChange> {
     });
   }
   return found;
-}
-
-/** These commands can do without a running server, where its data is on this machine. */
-export function withHome(command: Command): Command {
-  return command.option('--home <folder>', 'where the data lies, if no server runs; default: SKEP_HOME or ~/.skep');
 }
 
 export function changeText({ out }: Context, it: WireChange): string {

@@ -7,7 +7,7 @@ import type { RemoteOptions, World } from '../context.ts';
 import { shortId, ticketId } from '../input/id.ts';
 import { onePage, printList } from '../output/list.ts';
 import { painted } from '../output/text.ts';
-import { changes, waits, withHome } from './find.ts';
+import { changes, waits } from './find.ts';
 
 interface Options extends RemoteOptions {
   readonly state?: string;
@@ -26,7 +26,7 @@ export function changeList(world: World): Command {
     .option('--ticket <id>', 'only that of this ticket', ticketId)
     .option('--waiting', 'only those that wait for your approval')
     .option('--limit <n>', 'at most so many', whole(1, 500));
-  return withHome(command).action(async (options: Options) => {
+  return command.action(async (options: Options) => {
     const context = await connect(world, options);
     const found = changes(context, { state: options.state, ticket_id: options.ticket }, options.limit);
     const rows = found.then(all => all.filter(change => options.waiting !== true || waits(change)));

@@ -4,7 +4,11 @@ import type { World } from '../world.ts';
 export async function askUnless(world: World, question: string, signal: AbortSignal): Promise<string> {
   let onAbort = (): void => {};
   const aborted = new Promise<never>((_resolve, fail) => {
-    onAbort = () => fail(signal.reason as Error);
+    onAbort = () => {
+      // What comes next begins on a line of its own.
+      world.err.write('\n');
+      fail(signal.reason as Error);
+    };
   });
   signal.throwIfAborted();
   signal.addEventListener('abort', onAbort, { once: true });

@@ -57,7 +57,9 @@ export function checksGiven({ check = [], checks = true, findChecks = false }: C
 /** A check as a line for a shell, which reads it in the sandbox and nowhere else; its own text is its name. */
 function asCheck(line: string): Check {
   if (line === '') throw usage('A check is empty', "Such as: --check 'npm test'");
-  return { name: line.length > nameMax ? `${line.slice(0, nameMax - 1)}…` : line, command: ['sh', '-c', line] };
+  const name = line.length > nameMax ? `${line.slice(0, nameMax - 1)}…` : line;
+  // shell: a check is given as a line for sh; it is read in the sandbox and nowhere else
+  return { name, command: ['sh', '-c', line] };
 }
 
 const nameMax = 200;

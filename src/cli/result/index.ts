@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { result, resultList as resultsSchema } from '../../../contract/results.ts';
 import type { WireResult } from '../../../contract/results.ts';
 import { checkText, count } from '../build/view/words.ts';
-import { withHome } from '../change/find.ts';
 import { noun, remoteCommand, usage } from '../command.ts';
 import { connect } from '../context.ts';
 import type { Context, RemoteOptions, World } from '../context.ts';
@@ -30,7 +29,7 @@ interface SpecOptions extends RemoteOptions {
 }
 
 function withSpec(command: Command): Command {
-  return withHome(command)
+  return command
     .option('--session <id>', 'the spec of this session; may be shortened')
     .option('--spec <id>', 'the spec; may be shortened');
 }
@@ -118,7 +117,7 @@ function resultValidate(world: World): Command {
   })
     .argument('<id>', 'the result; may be shortened')
     .addOption(new Option('--reject <reason>', 'it is not what was asked for, and why'));
-  return withHome(command).action(async (id: string, options: ValidateOptions) => {
+  return command.action(async (id: string, options: ValidateOptions) => {
     const context = await connect(world, options);
     const { id: resultId } = await findResult(context, id);
     const body = options.reject === undefined ? { valid: true } : { valid: false, reason: options.reject };

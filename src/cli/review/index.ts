@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { checkText } from '../build/view/words.ts';
-import { withHome } from '../change/find.ts';
 import { noun, remoteCommand, whole } from '../command.ts';
 import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';
@@ -26,7 +25,7 @@ function reviewList(world: World): Command {
   })
     .option('--ticket <id>', 'only those of this ticket', ticketId)
     .option('--limit <n>', 'at most so many', whole(1, 500));
-  return withHome(command).action(async (options: ListOptions) => {
+  return command.action(async (options: ListOptions) => {
     const context = await connect(world, options);
     await printList(context, {
       pages: onePage(reviews(context, { ticket_id: options.ticket }, options.limit)),
@@ -54,7 +53,7 @@ function reviewShow(world: World): Command {
     description: 'Show a review with its evidence: each check, how it ended and the end of what it printed',
     examples: ['skep review show 3f2a'],
   }).argument('<id>', 'the review; may be shortened');
-  return withHome(command).action(async (id: string, options: RemoteOptions) => {
+  return command.action(async (id: string, options: RemoteOptions) => {
     const context = await connect(world, options);
     const found = await findReview(context, id);
     context.show(found, () => reviewText(context, found));

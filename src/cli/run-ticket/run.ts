@@ -24,7 +24,6 @@ export function runTicketCommand(): Command {
     examples: ['skep run-ticket TKT-001'],
   })
     .argument('<id>', 'a ticket that is ready, such as TKT-001')
-    .option('--home <folder>', 'where sandboxes and copies of repositories are; default: SKEP_HOME or ~/.skep')
     .action(runTicket);
 }
 

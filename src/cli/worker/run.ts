@@ -24,7 +24,6 @@ export function workerCommand(): Command {
   })
     .option('--slots <count>', 'runs at once; default: SKEP_WORKER_SLOTS or 2')
     .option('--name <name>', 'unique among the workers of a server; default: host name and process id')
-    .option('--home <folder>', 'where sandboxes and copies of repositories are; default: SKEP_HOME or ~/.skep')
     .action(runWorker);
 }
 

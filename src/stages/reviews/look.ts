@@ -44,7 +44,18 @@ async function fetchBase({ depot, upstream }: LookParts, { id, repository }: Pro
   }
   const { gitDir, lock } = repo;
   const commit = await upstream.fetch(repository, { gitDir, lock, ref: 'refs/skep/upstream', signal });
+  await refuseCommands(repo, commit, repository);
   return { repo, commit, notes: look.notes };
+}
+
+/** Git takes in no work that holds such a file: every attempt would be refused for what was there before. */
+async function refuseCommands(repo: BareRepository, commit: string, repository: string): Promise<void> {
+  const text = (await repo.objects.readFiles(commit, ['.gitmodules'])).get('.gitmodules') ?? '';
+  if (!/^\s*update\s*=\s*"?!/im.test(text)) return;
+  throw new Fault('repository_unavailable', {
+    message: `The file .gitmodules of ${repository} names a command to update a submodule with (update = !…), which git refuses`,
+    hint: 'Remove that line and commit; who wants the command can have it in .git/config',
+  });
 }
 
 function refuseUnfit(repository: string, branch: string, look: Look): void {

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { allEvents, deadlocks, type Farm, heldTwice, leftAlone, startFarm } from '../../harness/farm.ts';
+import { type Farm, startFarm } from '../../harness/farm.ts';
 import { buildSkep, endAll } from '../../harness/process.ts';
 import { makeRepository } from '../../harness/worker.ts';
 import { stamper } from '../../samples/agents.ts';
 import { cardOf } from '../../samples/cards.ts';
 import { snapshotTree } from '../../samples/snapshot.ts';
+import { expectInOrder } from './clean.ts';
 import { expectGraph } from './graph.ts';
 import { settled, startStory } from './story.ts';
 
@@ -35,8 +36,4 @@ test.each([
   expect(snapshotTree(repository, [`refs/heads/${outcome.trunk.branch}`])).toEqual(before);
 });
 
-test('nothing of all this is stuck, held twice or waited for in a circle', async () => {
-  expect(heldTwice(await allEvents(farm))).toEqual([]);
-  expect(await leftAlone(farm)).toEqual([]);
-  expect(deadlocks(farm)).toBe(0);
-});
+test('nothing of all this is stuck, held twice or waited for in a circle', () => expectInOrder(farm));

@@ -1,12 +1,13 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { allEvents, deadlocks, type Farm, heldTwice, leftAlone, startFarm } from '../../harness/farm.ts';
-import { buildSkep, endAll, processesWith, type SkepProcess, until } from '../../harness/process.ts';
+import { leftAlone, startFarm } from '../../harness/farm.ts';
+import { buildSkep, endAll, until } from '../../harness/process.ts';
 import { makeRepository } from '../../harness/worker.ts';
 import { stamper } from '../../samples/agents.ts';
 import { cardOf } from '../../samples/cards.ts';
 import { feature } from '../../samples/tickets.ts';
+import { expectClean } from './clean.ts';
 import { expectGraph } from './graph.ts';
 import { hasBranch } from './published.ts';
 import { look, runsOf, settled, startStory, ticketsOf, trunkOf } from './story.ts';
@@ -17,32 +18,6 @@ afterEach(endAll);
 /** A short lease, so that a death is noticed within a test's patience; what is lost is no attempt, so there are many. */
 const quick = { SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_RETRY_MS: '0', SKEP_ATTEMPTS_MAX: '20' };
 const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
-
-/** In an order in which one build can come by them all. */
-const placesOfServer = ['after-receive', 'before-review-opened', 'before-land', 'before-publish', 'after-publish'];
-const placesOfWorker = ['claimed', 'agent-started', 'before-complete'];
-
-test('kill -9 at each step of the way: the build goes on where it was, and each ticket lands once', { timeout: 120_000 }, async () => {
-  let farm = await startFarm({ ...quick, SKEP_FAILPOINTS: `${placesOfServer[0]}:kill` });
-  const repository = makeRepository({ 'README.md': '# Stamps\n' });
-  const story = await startStory(farm, { repository, agent: stamper, checks, card: cardOf(7, 'diamonds') });
-
-  for (const [index, place] of placesOfWorker.entries()) {
-    const doomed = farm.worker(`doomed-${index}`, { env: { SKEP_FAILPOINTS: `${place}:kill` } });
-    expect(await doomed.ended).toMatchObject({ signal: 'SIGKILL', stderr: expect.stringContaining(`failpoint ${place} kill`) });
-  }
-  const heirs = ['left', 'right'].map(name => farm.worker(name));
-  for (const [index, place] of placesOfServer.entries()) {
-    expect(await farm.server.ended).toMatchObject({ signal: 'SIGKILL', stderr: expect.stringContaining(`failpoint ${place} kill`) });
-    const next = placesOfServer[index + 1];
-    farm = await farm.restart({ SKEP_FAILPOINTS: next === undefined ? '' : `${next}:kill` });
-  }
-
-  const outcome = await settled(farm, story);
-  expect(outcome.results.map(({ state, proof }) => [state, proof])).toEqual([['validated', 'proven']]);
-  await expectGraph(farm, outcome, repository);
-  await expectClean(farm, heirs);
-});
 
 test("Skep's copy of the repository is lost in the middle: it is made again, and the work goes on", async () => {
   const farm = await startFarm({ ...quick, SKEP_FAILPOINTS: 'before-land:kill' });
@@ -95,15 +70,3 @@ test('a session that is cancelled in the thick of it: all ends, and the trunk mo
 });
 
 const over: ReadonlySet<string> = new Set(['accepted', 'returned', 'failed', 'lost', 'cancelled']);
-
-/** Nothing is stuck, was held twice, waited in a circle, or is left on the machine once the workers have stopped. */
-async function expectClean(farm: Farm, workers: readonly SkepProcess[]): Promise<void> {
-  expect(heldTwice(await allEvents(farm))).toEqual([]);
-  expect(await leftAlone(farm)).toEqual([]);
-  expect(deadlocks(farm)).toBe(0);
-  await Promise.all(workers.map(worker => worker.kill('SIGTERM')));
-  const homes = join(farm.home, 'workers');
-  expect(processesWith(homes)).toEqual([]);
-  const sandboxes = readdirSync(homes).map(name => join(homes, name, 'sandboxes'));
-  expect(sandboxes.filter(existsSync).flatMap(folder => readdirSync(folder))).toEqual([]);
-}

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { Agent } from '../../../contract/projects.ts';
-import { allEvents, deadlocks, type Farm, heldTwice, leftAlone, startFarm } from '../../harness/farm.ts';
+import { type Farm, startFarm } from '../../harness/farm.ts';
 import { buildSkep, endAll } from '../../harness/process.ts';
 import { honest, type Lie, liar, lies, vainLies } from '../../samples/agents.ts';
 import { git } from '../../samples/git.ts';
 import { type SampleName, sampleRepository, type SampleRepository } from '../../samples/repositories.ts';
 import { snapshotTree } from '../../samples/snapshot.ts';
 import { feature } from '../../samples/tickets.ts';
+import { expectInOrder } from './clean.ts';
 import { fileOn, landedOn, ticketsLanded } from './published.ts';
 import { byTitle, type Outcome, settled, startStory, type Story, ticketsOf } from './story.ts';
 
@@ -114,11 +115,18 @@ describe('a lying agent', () => {
     },
   );
 
+  // What a check prints and how it ends is all that there is to go by: whoever can forge both cannot be told from one who is honest.
+  test('forges-output is known to get through where nothing but the count of tests could tell', async () => {
+    const { folder } = sampleRepository(lies['forges-output']);
+    const card = { name: 'forgery', features: [{ title: 'forges-output' }] };
+    const { tickets, reviews } = await settled(farm, await startStory(farm, { repository: folder, agent: liar('forges-output'), card }));
+    expect(tickets.map(({ status, proof }) => [status, proof])).toEqual([['completed', 'proven']]);
+    expect(reviews.map(({ checks: [check] }) => check?.tests?.total)).toEqual([24, 24]);
+  });
+
   test('nothing of it is stuck, held twice or waited for in a circle', async () => {
     await Promise.all(samples.map(outcomeOn));
-    expect(heldTwice(await allEvents(farm))).toEqual([]);
-    expect(await leftAlone(farm)).toEqual([]);
-    expect(deadlocks(farm)).toBe(0);
+    await expectInOrder(farm);
     for (const { story } of stories.values()) {
       const statuses = (await ticketsOf(farm, story)).map(ticket => ticket.status);
       expect(statuses.filter(status => status === 'completed')).toHaveLength(1);

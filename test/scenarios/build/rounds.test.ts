@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Agent, Check } from '../../../contract/projects.ts';
-import { allEvents, deadlocks, type Farm, heldTwice, leftAlone, startFarm } from '../../harness/farm.ts';
+import { type Farm, startFarm } from '../../harness/farm.ts';
 import { buildSkep, endAll } from '../../harness/process.ts';
 import { makeRepository } from '../../harness/worker.ts';
+import { expectInOrder } from './clean.ts';
 import { fileOn, hasBranch, landedOn, ticketsLanded } from './published.ts';
 import { byTitle, runsOf, settled, startStory, ticketsOf } from './story.ts';
 
@@ -138,8 +139,4 @@ test('a build of which nothing lands has no branch', async () => {
   expect(hasBranch(repository, trunk.branch)).toBe(false);
 });
 
-test('nothing of all this is stuck, held twice or waited for in a circle', async () => {
-  expect(heldTwice(await allEvents(farm))).toEqual([]);
-  expect(await leftAlone(farm)).toEqual([]);
-  expect(deadlocks(farm)).toBe(0);
-});
+test('nothing of all this is stuck, held twice or waited for in a circle', () => expectInOrder(farm));

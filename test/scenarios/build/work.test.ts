@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, expect, it, test } from 'vitest';
 import type { Agent } from '../../../contract/projects.ts';
-import { allEvents, deadlocks, type Farm, heldTwice, leftAlone, startFarm } from '../../harness/farm.ts';
+import { allEvents, type Farm, startFarm } from '../../harness/farm.ts';
 import { buildSkep, endAll } from '../../harness/process.ts';
-import { honest, learner } from '../../samples/agents.ts';
-import { type SampleName, sampleNames, sampleRepository } from '../../samples/repositories.ts';
-import { snapshotTree } from '../../samples/snapshot.ts';
-import { feature, rivals, sampleCard } from '../../samples/tickets.ts';
 import { makeRepository } from '../../harness/worker.ts';
+import { honest, learner } from '../../samples/agents.ts';
+import { sampleRepository } from '../../samples/repositories.ts';
+import { snapshotTree } from '../../samples/snapshot.ts';
+import { rivals, sampleCard } from '../../samples/tickets.ts';
+import { expectInOrder } from './clean.ts';
+import { expectBuilt } from './foreign.ts';
 import { fileOn, filesOn, hasBranch, landedOn, ticketsLanded } from './published.ts';
 import { byTitle, runsOf, settled, startStory, ticketsOf } from './story.ts';
 
@@ -19,35 +21,10 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(endAll);
 
-const green = sampleNames.filter(name => name !== 'eyes');
-/** Whose own way to be tested is not found by itself: gyp wants a pytest that is not there. */
-const named: ReadonlySet<SampleName> = new Set(['gyp']);
-
-it.each(green)('%s: every feature lands proven, on a branch beside a work tree that is as it was', async name => {
-  const sample = sampleRepository(name);
-  const before = snapshotTree(sample.folder, [`refs/heads/skep/${name}`]);
-  const commands = sample.checks.map(command => ({ name: command.join(' '), command: [...command] }));
-  const agent = honest;
-  const wanted = { repository: sample.folder, agent, card: sampleCard(name), test_changes: 'allow' as const };
-  const story = await startStory(farm, named.has(name) ? { ...wanted, checks: commands } : wanted);
-  const { session, tickets, trunk, reviews, results } = await settled(farm, story);
-
-  expect([session.state, trunk.checks]).toEqual(['completed', commands]);
-  expect(tickets.map(({ status, proof }) => [status, proof])).toEqual(tickets.map(() => ['completed', 'proven']));
-  expect(results.map(({ state, proof, submitted_by: by }) => [state, proof, by])).toEqual([['validated', 'proven', 'skep']]);
-  const base = reviews.find(review => review.kind === 'base');
-  expect(base?.checks.map(check => check.tests?.total ?? null)).toEqual([sample.tests]);
-  const landed = landedOn(sample.folder, trunk.branch, sample.commit);
-  expect(ticketsLanded(landed).toSorted()).toEqual(tickets.map(ticket => ticket.id));
-  for (const { trailers } of landed) {
-    expect(Object.keys(trailers)).toEqual(
-      ['Skep-Ticket', 'Skep-Run', 'Skep-Agent', 'Skep-Review', 'Skep-Checks', 'Skep-Proof'],
-    );
-    expect(trailers).toMatchObject({ 'Skep-Agent': ['exec'], 'Skep-Proof': ['proven'] });
-    expect(trailers['Skep-Checks']?.join()).toContain(`${commands[0]?.name}: exit code 0`);
-  }
-  expect(snapshotTree(sample.folder, [`refs/heads/${trunk.branch}`])).toEqual(before);
-});
+it.each(['json-stable-stringify', 'type-component', 'gyp'] as const)(
+  '%s: every feature lands proven, on a branch beside a work tree that is as it was',
+  name => expectBuilt(farm, name),
+);
 
 test('eyes is red before anybody has worked on it: said with the evidence, and no agent runs', async () => {
   const sample = sampleRepository('eyes');
@@ -154,8 +131,4 @@ test('a person decides about a changed test: approved it lands, rejected the age
   expect(fileOn(repository, 'skep/rejected', 'told.txt')).toContain('The sum must be tested.');
 });
 
-test('nothing of all this is stuck, held twice or waited for in a circle', async () => {
-  expect(heldTwice(await allEvents(farm))).toEqual([]);
-  expect(await leftAlone(farm)).toEqual([]);
-  expect(deadlocks(farm)).toBe(0);
-});
+test('nothing of all this is stuck, held twice or waited for in a circle', () => expectInOrder(farm));

@@ -3,6 +3,7 @@ import { change, changeList } from '../../../../contract/changes.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
 import { review, reviewList } from '../../../../contract/reviews.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
+import { runList } from '../../../../contract/runs.ts';
 import { session } from '../../../../contract/sessions.ts';
 import type { WireSession } from '../../../../contract/sessions.ts';
 import { ticket, ticketGraph } from '../../../../contract/tickets.ts';
@@ -50,6 +51,15 @@ export async function readChanges({ client }: Context, trunkId: string): Promise
 
 export function readTrunkLog({ client }: Context, trunkId: string): Promise<string> {
   return client.request('GET', `/api/trunks/${trunkId}/log`, { schema: z.string() });
+}
+
+/** Whether a worker has something in hand just now, whosever it is. */
+export async function isAnyRunLive({ client }: Context): Promise<boolean> {
+  for (const state of ['leased', 'starting', 'working']) {
+    const { runs } = await client.request('GET', '/api/runs', { query: { state, limit: 1 }, schema: runList });
+    if (runs.length > 0) return true;
+  }
+  return false;
 }
 
 /** The largest page that the server gives (contract: pageLimit). */

@@ -10,7 +10,7 @@ import type { Board, Move } from './board.ts';
 import { openInbox } from './events.ts';
 import type { Inbox } from './events.ts';
 import type { Reporter } from './news.ts';
-import { readChange, readChanges, readGraph, readReview, readSession, readTicket, readTrunk } from './reads.ts';
+import { isAnyRunLive, readChange, readChanges, readGraph, readReview, readSession, readTicket, readTrunk } from './reads.ts';
 import { isPublished, standingOf } from './standing.ts';
 import type { Standing } from './standing.ts';
 
@@ -49,6 +49,8 @@ export async function loadBuild(
 const tickMs = 250;
 /** The truth is read anew though nothing was heard of it. */
 const doubtMs = 10_000;
+/** After so long without a word it is asked whether anybody works. */
+const silenceMs = 12_000;
 
 /**
  * Tells what becomes of a build until it does not move any more, and how it stands then. What is heard of by events is read where
@@ -72,10 +74,12 @@ export async function watchBuild(build: Build, watching: Watching): Promise<Stan
 async function untilItStands(build: Build, watching: Watching, inbox: Inbox): Promise<Standing> {
   const { reporter, signal, context } = watching;
   let loadedAt = context.clock.mono();
+  let heardAt = loadedAt;
   for (;;) {
     signal.throwIfAborted();
     let doubt = context.clock.mono() - loadedAt > doubtMs;
     for (const event of await inbox.take(tickMs)) {
+      heardAt = context.clock.mono();
       signal.throwIfAborted();
       // What could not be read just now is read with all else.
       doubt = !(await patiently(() => follow(build, event, watching))) || doubt;
@@ -86,12 +90,21 @@ async function untilItStands(build: Build, watching: Watching, inbox: Inbox): Pr
     // Never by events alone: what they say may be behind.
     if (!(await patiently(() => reload(build, watching)))) continue;
     loadedAt = context.clock.mono();
+    if (loadedAt - heardAt > silenceMs && (await patiently(() => tellIdle(build, watching)))) heardAt = Number.POSITIVE_INFINITY;
     const standing = standingOf({ ...build, rows: build.board.rows() });
     if (standing !== 'moving') {
       await settle(build, watching);
       return standing;
     }
   }
+}
+
+/** Where no worker is, everything waits and nobody says why. */
+async function tellIdle({ trunk, board }: Build, { context, reporter }: Watching): Promise<void> {
+  const isWaiting =
+    trunk?.state === 'checking' || board.rows().some(({ status, attempts }) => status === 'ready' && attempts === 0);
+  if (!isWaiting || (await isAnyRunLive(context))) return;
+  reporter.tell({ kind: 'note', text: 'No worker takes the work. Start one for this server: skep worker' });
 }
 
 /** False where the server did not answer: it may in a moment. */

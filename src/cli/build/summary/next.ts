@@ -17,8 +17,10 @@ export function nextSteps(outcome: Outcome, commands: Commands): readonly string
       return [...flagged.slice(0, 5).flatMap(({ ticket_id: id }) => deciding(id, commands)), resume];
     case 'failed': {
       const first = rows.find(({ status }) => status === 'failed');
+      const red = first === undefined ? undefined : outcome.redReviews.get(first.id);
       return [
-        ...(first === undefined ? [] : [commands.skep('review', 'list', '--ticket', first.id)]),
+        ...(first === undefined ? [] : [commands.skep('ticket', 'log', first.id)]),
+        ...(red === undefined ? [] : [commands.skep('review', 'show', red.id.slice(0, 8))]),
         commands.resume([outcome.sessionId.slice(0, 8), '--retry-failed']),
         ...git,
       ];

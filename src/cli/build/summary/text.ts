@@ -1,3 +1,4 @@
+import type { Check } from '../../../../contract/projects.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import type { Output } from '../../context.ts';
 import { fields } from '../../output/table.ts';
@@ -57,19 +58,19 @@ function facts({ rows, attempts, checks, trunk, repository, isPublished, proof, 
     ['tickets', tally(rows)],
     ['attempts', attempts === 0 ? null : attempts],
     ['checks', checks.runs === 0 ? 'none ran' : `${runs}${tests}`],
-    ['proof', proofText(proof, trunk?.notes ?? [])],
+    ['proof', proofText(proof, trunk?.checks ?? [])],
     ['branch', commits === 0 ? null : `${trunk?.branch} ${place}`],
     ['commits', commits === 0 ? null : `${count(commits, 'merge')} on ${trunk?.base_sha?.slice(0, 12) ?? ''}`],
+    ['notes', trunk?.notes.join('\n')],
     ['session', sessionId.slice(0, 8)],
     ['time', duration(elapsed)],
   ] as const;
 }
 
-function proofText(proof: Outcome['proof'], notes: readonly string[]): string | null {
+function proofText(proof: Outcome['proof'], checks: readonly Check[]): string | null {
   if (proof === null) return null;
   if (proof === 'proven') return 'proven: the checks were green on every merge';
-  const why = notes.length === 0 ? '' : ` (${notes.join('; ')})`;
-  return `unproven: work was merged that no check has run on${why}`;
+  return checks.length === 0 ? 'unproven: there is no check' : 'unproven: work was merged that no check has run on';
 }
 
 const tailLines = 15;

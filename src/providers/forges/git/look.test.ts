@@ -256,16 +256,10 @@ async function startDaemon(repository: string): Promise<{ url: string; stop(): P
   await once(free, 'listening');
   const { port } = free.address() as AddressInfo;
   free.close();
-  const args = [
-    'daemon',
-    '--verbose',
-    '--reuseaddr',
-    '--listen=127.0.0.1',
-    `--port=${port}`,
-    '--export-all',
-    `--base-path=${repository}`,
-  ];
-  const daemon = spawn('/usr/lib/git-core/git-daemon', args.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
+  const args = ['--verbose', '--reuseaddr', '--listen=127.0.0.1', `--port=${port}`, '--export-all', `--base-path=${repository}`];
+  const daemon = spawn(join(execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim(), 'git-daemon'), args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   await once(daemon.stderr, 'data');
   return {
     url: `git://127.0.0.1:${port}/.git`,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { wordsOf } from '../../../git/index.ts';
@@ -8,6 +8,7 @@ import type { Bare } from './bare.ts';
 import { inTime, skepRef } from './bare.ts';
 import { invalid, openBundle } from './bundle.ts';
 import type { BundleHeader } from './bundle.ts';
+import { movePacks, rollUp } from './packs.ts';
 import type { ReceivedBundle } from './types.ts';
 
 const receiveTimeoutMs = 600_000;
@@ -36,12 +37,13 @@ async function receiveNow(bare: Bare, { source, branch, ref, prerequisites }: Re
       throw error;
     });
     await refuseGaps(bare, aside, { head, prerequisites: header.prerequisites });
-    await moveIn(bare, aside);
+    await movePacks(bare, aside);
   } finally {
     source.destroy();
     await rm(aside, { recursive: true, force: true });
   }
   await bare.alone(['update-ref', place, head]);
+  await rollUp(bare);
   return head;
 }
 
@@ -92,15 +94,6 @@ async function typesOf(bare: Bare, env: Readonly<Record<string, string>>, [head 
 
 function within({ gitDir }: Bare, aside: string): Record<string, string> {
   return { GIT_OBJECT_DIRECTORY: aside, GIT_ALTERNATE_OBJECT_DIRECTORIES: join(gitDir, 'objects') };
-}
-
-/** Git finds a pack by its index: that comes last. A pack of this name that is here already holds the same. */
-async function moveIn({ gitDir }: Bare, aside: string): Promise<void> {
-  const to = join(gitDir, 'objects/pack');
-  await mkdir(to, { recursive: true });
-  const names = await readdir(join(aside, 'pack'));
-  for (const end of ['.pack', '.rev', '.idx'])
-    for (const name of names.filter(each => each.endsWith(end))) await rename(join(aside, 'pack', name), join(to, name));
 }
 
 function refused(error: unknown): never {

@@ -288,6 +288,27 @@ async function taken(other: BareRepository, what: { head: string; not: string[] 
   return other.transfer.receive({ source, branch: 'x', ref: 'refs/skep/kept' });
 }
 
+describe('many bundles', () => {
+  it('make few packs, in which nothing is lost, also where several come at once', async () => {
+    const heads: string[] = [];
+    for (let i = 0; i < 52; i += 4) {
+      const four = Array.from({ length: 4 }, (_, j) => {
+        git(work, 'checkout', '--quiet', '-B', 'work', base);
+        return {
+          head: commit({ [`file${i + j}`]: `${i + j}\n` }),
+          bytes: bundled('work', `^${base}`),
+          ref: `refs/skep/runs/${i + j}`,
+        };
+      });
+      await Promise.all(four.map(({ bytes, ref: at }) => receive(bytes, { ref: at })));
+      heads.push(...four.map(each => each.head));
+    }
+    expect(kept()[0]?.filter(name => name.endsWith('.pack')).length).toBeLessThan(10);
+    expect(await Promise.all(heads.map(each => depot.objects.has(each)))).toEqual(heads.map(() => true));
+    git(depot.gitDir, 'fsck', '--strict');
+  });
+});
+
 describe('several servers', () => {
   it('receive, merge, commit and keep at once in one folder', async () => {
     const servers = await Promise.all([1, 2].map(async () => (await createDepot({ folder, clock: systemClock })).open('p')));

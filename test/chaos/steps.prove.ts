@@ -1,0 +1,101 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { startFarm } from '../harness/farm.ts';
+import { buildSkep, endAll, type SkepProcess } from '../harness/process.ts';
+import { makeRepository } from '../harness/worker.ts';
+import { stamper } from '../samples/agents.ts';
+import { cardOf } from '../samples/cards.ts';
+import { expectClean } from '../scenarios/build/clean.ts';
+import { expectGraph } from '../scenarios/build/graph.ts';
+import { byTitle, settled, startStory } from '../scenarios/build/story.ts';
+import { fileOn, landedOn, ticketsLanded } from '../scenarios/build/published.ts';
+
+beforeAll(buildSkep);
+afterEach(endAll);
+
+/** A short lease, so that a death is noticed within a test's patience; what is lost is an attempt, so there are many. */
+const quick = { SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_RETRY_MS: '0', SKEP_ATTEMPTS_MAX: '100' };
+const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
+
+/** In an order in which one build can come by them all. */
+const placesOfServer = ['after-receive', 'before-review-opened', 'before-land', 'before-publish', 'after-publish'];
+const placesOfWorker = ['claimed', 'agent-started', 'before-complete'];
+
+test('kill -9 at each step of the way: the build goes on where it was, and each ticket lands once', async () => {
+  let farm = await startFarm({ ...quick, SKEP_FAILPOINTS: `${placesOfServer[0]}:kill` });
+  const repository = makeRepository({ 'README.md': '# Stamps\n' });
+  const story = await startStory(farm, { repository, agent: stamper, checks, card: cardOf(7, 'diamonds') });
+
+  const killedAt = (place: string) => ({ signal: 'SIGKILL', stderr: expect.stringContaining(`failpoint ${place} kill`) });
+  for (const [index, place] of placesOfWorker.entries()) {
+    const doomed = farm.worker(`worker-${index}`, { env: { SKEP_FAILPOINTS: `${place}:kill` } });
+    expect(await doomed.ended).toMatchObject(killedAt(place));
+  }
+  // In the same places: what the dead have left there goes with the next start.
+  const heirs = placesOfWorker.map((_, index) => farm.worker(`worker-${index}`));
+  for (const [index, place] of placesOfServer.entries()) {
+    expect(await farm.server.ended).toMatchObject(killedAt(place));
+    const next = placesOfServer[index + 1];
+    farm = await farm.restart({ SKEP_FAILPOINTS: next === undefined ? '' : `${next}:kill` });
+  }
+
+  const outcome = await settled(farm, story);
+  expect(outcome.results.map(({ state, proof }) => [state, proof])).toEqual([['validated', 'proven']]);
+  await expectGraph(farm, outcome, repository);
+  await expectClean(farm, heirs);
+});
+
+/** A small generator with a seed (mulberry32), so that the order of the deaths can be had again. */
+function dice(seed: number): (sides: number) => number {
+  let state = seed;
+  return sides => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % sides;
+  };
+}
+
+const kills = 25;
+
+test(`${kills} kills at any moment, and the depot lost now and then: all lands once, conflicts too`, async () => {
+  const seed = Number(process.env['SEED'] ?? 20_261_121);
+  const roll = dice(seed);
+  let farm = await startFarm(quick);
+  const names = ['left', 'right'];
+  const hive: SkepProcess[] = names.map(name => farm.worker(name, { slots: 2 }));
+  const repository = makeRepository({ 'shared.txt': 'before\n' });
+  // Every fourth writes a line that others write too, and keeps both sides of a conflict.
+  const work = `
+    if [ -n "$SKEP_CONFLICT" ]; then sed -i '/^[<=>|]\\{7\\}/d' shared.txt; exit; fi
+    mkdir -p work; echo "$SKEP_TICKET_ID" >"work/$SKEP_TICKET_ID.txt"
+    case $SKEP_TICKET_ID in *[05]) echo "$SKEP_TICKET_ID" >>shared.txt ;; esac`;
+  const agent = { kind: 'exec' as const, command: ['sh', '-c', work] };
+  const card = cardOf(40, 'product');
+  const story = await startStory(farm, { repository, agent, checks, card });
+  for (let count = 0; count < kills; count++) {
+    await systemClock.sleep(300 + roll(1_500));
+    const victim = roll(names.length + 1);
+    const name = names[victim];
+    if (name === undefined) {
+      await farm.server.kill('SIGKILL');
+      if (roll(3) === 0) rmSync(join(farm.home, 'depot'), { recursive: true });
+      farm = await farm.restart();
+    } else {
+      await hive[victim]?.kill('SIGKILL');
+      hive[victim] = farm.worker(name, { slots: 2 });
+    }
+  }
+  const outcome = await settled(farm, story, 600_000);
+  expect([seed, outcome.session.state]).toEqual([seed, 'completed']);
+  const { trunk, tickets } = outcome;
+  const landed = landedOn(repository, trunk.branch, trunk.base_sha ?? '');
+  expect(ticketsLanded(landed).toSorted()).toEqual(tickets.map(({ id }) => id).toSorted());
+  const lines = fileOn(repository, trunk.branch, 'shared.txt')?.split('\n').slice(1);
+  expect(lines?.toSorted()).toEqual(tickets.map(({ id }) => id).filter(id => /[05]$/.test(id)).toSorted());
+  expect(byTitle(tickets, 'Part 040').status).toBe('completed');
+  await expectGraph(farm, outcome, repository);
+  await expectClean(farm, hive);
+});
