@@ -205,10 +205,33 @@ describe("what is another tenant's", () => {
         runs: String(run?.['id']),
         tokens: token.id,
         results: String(result.body['id']),
+        ...(await workOf(tenantId, String(run?.['id']))),
       },
     };
   });
 
+  /** A review and a change of that run's ticket, as git and the reviews would make them. */
+  async function workOf(tenantId: string, runId: string): Promise<{ trunks: string; reviews: string; changes: string }> {
+    const one = async (text: string, values: readonly unknown[]): Promise<string> => {
+      const [row] = await query<{ id: string }>(api.superuserUrl, text, values);
+      if (row === undefined) throw new Error('nothing was stored');
+      return row.id;
+    };
+    const trunk = await one('select id from skep.trunks where tenant_id = $1', [tenantId]);
+    const review = await one(
+      `insert into skep.reviews (tenant_id, kind, trunk_id, ticket_id, run_id, round, state, head_sha, base_sha, candidate_sha, ended_at)
+       select tenant_id, 'submission', $1, ticket_id, id, 1, 'passed', $3, $3, $3, now() from skep.runs where id = $2 returning id`,
+      [trunk, runId, theirHead],
+    );
+    const change = await one(
+      `insert into skep.changes (tenant_id, trunk_id, ticket_id, state, approval, head_sha, base_sha, review_id, run_id)
+       select tenant_id, $1, ticket_id, 'open', 'needed', $3, $3, $4, id from skep.runs where id = $2 returning id`,
+      [trunk, runId, theirHead, review],
+    );
+    return { trunks: trunk, reviews: review, changes: change };
+  }
+
+  const theirHead = 'a'.repeat(40);
   const bodies: Readonly<Record<string, unknown>> = {
     '/respond': { message: 'x' },
     '/reject': { reason: 'x' },
@@ -219,6 +242,9 @@ describe("what is another tenant's", () => {
     'PATCH /api/specs/:id': { on_result_found: 'do_nothing' },
     'POST /api/specs/:id/results': { summary: 'x' },
     '/validate': { valid: true },
+    '/changes/:id/approve': { head_sha: theirHead },
+    '/prepare': { red_base: 'leave_out' },
+    '/inspect': {},
     '/cancel': undefined,
   };
 
@@ -235,6 +261,10 @@ describe("what is another tenant's", () => {
     if (url.endsWith('/bundle') && method === 'PUT') {
       const headers = { ...upload, authorization, 'content-type': 'application/octet-stream' };
       return shape(await ask(api.url, { method, path, headers, body: '# v2 git bundle\n' }), id);
+    }
+    if (url.includes('/repository/')) {
+      const headers = { ...upload, authorization, 'content-type': 'application/x-git-upload-pack-request' };
+      return shape(await ask(api.url, { method, path: `${path}?service=git-upload-pack`, headers }), id);
     }
     const body = url.endsWith('/events')
       ? { token: theirs.lease, type: 'x' }
@@ -302,6 +332,11 @@ describe("what is another tenant's", () => {
       ...filters.map(filter => `/api/tickets?${filter}`),
       `/api/tickets?parent_id=${ids['tickets']}`,
       `/api/runs?ticket_id=${ids['tickets']}`,
+      ...['reviews', 'changes'].flatMap(kind => [
+        `/api/${kind}?ticket_id=${ids['tickets']}`,
+        `/api/${kind}?trunk_id=${ids['trunks']}`,
+      ]),
+      ...[`spec_id=${ids['specs']}`, `project_id=${ids['projects']}`].map(filter => `/api/trunks?${filter}`),
       `/api/events?subject=${ids['runs']}`,
       '/api/projects?name=theirs',
     ]) {
@@ -326,7 +361,8 @@ describe("what is another tenant's", () => {
 
   /** All that the other tenant has. */
   async function dump(): Promise<unknown> {
-    const tables = ['projects', 'sessions', 'specs', 'tickets', 'runs', 'tokens', 'result_submissions', 'events'];
+    const work = ['trunks', 'reviews', 'changes', 'result_submissions'];
+    const tables = ['projects', 'sessions', 'specs', 'tickets', 'runs', 'tokens', ...work, 'events'];
     const rows = tables.map(table =>
       query(
         api.superuserUrl,

@@ -94,7 +94,12 @@ test(`${kills} kills at any moment, and the depot lost now and then: all lands o
   const landed = landedOn(repository, trunk.branch, trunk.base_sha ?? '');
   expect(ticketsLanded(landed).toSorted()).toEqual(tickets.map(({ id }) => id).toSorted());
   const lines = fileOn(repository, trunk.branch, 'shared.txt')?.split('\n').slice(1);
-  expect(lines?.toSorted()).toEqual(tickets.map(({ id }) => id).filter(id => /[05]$/.test(id)).toSorted());
+  expect(lines?.toSorted()).toEqual(
+    tickets
+      .map(({ id }) => id)
+      .filter(id => /[05]$/.test(id))
+      .toSorted(),
+  );
   expect(byTitle(tickets, 'Part 040').status).toBe('completed');
   await expectGraph(farm, outcome, repository);
   await expectClean(farm, hive);

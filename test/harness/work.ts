@@ -230,7 +230,10 @@ async function review(stages: Stages, outcome: Outcome): Promise<void> {
   const claimed = await stages.claim({ capabilities: ['checks'] });
   if (claimed === undefined) throw new Error('there is nothing to review');
   const asked = claimed.run.task?.checks ?? [];
-  const checks = typeof outcome === 'string' ? asked.map(each => evidence(each, outcome)) : outcome.map(each => evidence(check, 'green', each));
+  const checks =
+    typeof outcome === 'string'
+      ? asked.map(each => evidence(each, outcome))
+      : outcome.map(each => evidence(check, 'green', each));
   await stages.engine(tx => submitRun(tx, { runId: claimed.run.id, token: claimed.token }, { summary: '', checks }));
   await stages.drain();
 }

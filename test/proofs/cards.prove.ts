@@ -12,18 +12,21 @@ import { settled, startStory } from '../scenarios/build/story.ts';
 beforeAll(buildSkep);
 afterEach(endAll);
 
-test.each(['layers', 'diamonds', 'product'] as const)('500 tickets as %s: each lands once, on what it depends on', async shape => {
-  const farm = await startFarm();
-  const workers = ['left', 'right'].map(name => farm.worker(name, { slots: 2 }));
-  const repository = makeRepository({ 'README.md': '# Stamps\n' });
-  const before = snapshotTree(repository, [`refs/heads/skep/500-parts-as-${shape}`]);
-  const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
-  const story = await startStory(farm, { repository, agent: stamper, checks, card: cardOf(500, shape) });
-  const outcome = await settled(farm, story, 800_000);
-  expect(outcome.results.map(({ state, proof }) => [state, proof])).toEqual([['validated', 'proven']]);
-  expect(outcome.tickets).toHaveLength(500);
-  expect(outcome.tickets.filter(({ attempts }) => attempts !== 1)).toEqual([]);
-  await expectGraph(farm, outcome, repository);
-  expect(snapshotTree(repository, [`refs/heads/${outcome.trunk.branch}`])).toEqual(before);
-  await expectClean(farm, workers);
-});
+test.each(['layers', 'diamonds', 'product'] as const)(
+  '500 tickets as %s: each lands once, on what it depends on',
+  async shape => {
+    const farm = await startFarm();
+    const workers = ['left', 'right'].map(name => farm.worker(name, { slots: 2 }));
+    const repository = makeRepository({ 'README.md': '# Stamps\n' });
+    const before = snapshotTree(repository, [`refs/heads/skep/500-parts-as-${shape}`]);
+    const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
+    const story = await startStory(farm, { repository, agent: stamper, checks, card: cardOf(500, shape) });
+    const outcome = await settled(farm, story, 800_000);
+    expect(outcome.results.map(({ state, proof }) => [state, proof])).toEqual([['validated', 'proven']]);
+    expect(outcome.tickets).toHaveLength(500);
+    expect(outcome.tickets.filter(({ attempts }) => attempts !== 1)).toEqual([]);
+    await expectGraph(farm, outcome, repository);
+    expect(snapshotTree(repository, [`refs/heads/${outcome.trunk.branch}`])).toEqual(before);
+    await expectClean(farm, workers);
+  },
+);

@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, expect, it, test } from 'vitest';
+import { afterAll, beforeAll, it, test } from 'vitest';
 import { type Farm, startFarm } from '../harness/farm.ts';
 import { buildSkep, endAll } from '../harness/process.ts';
-import { temporaryFolder } from '../harness/worker.ts';
-import { hostileRepository } from '../samples/hostile.ts';
 import { sampleNames } from '../samples/repositories.ts';
-import { snapshotTree } from '../samples/snapshot.ts';
 import { expectInOrder } from '../scenarios/build/clean.ts';
 import { expectBuilt } from '../scenarios/build/foreign.ts';
-import { settled, startStory } from '../scenarios/build/story.ts';
+import { expectFit, expectUnfit } from '../scenarios/build/hostile.ts';
 
 let farm: Farm;
 beforeAll(async () => {
@@ -19,18 +16,25 @@ afterAll(endAll);
 
 it.each(sampleNames.filter(name => name !== 'eyes'))('%s, which others wrote, is built on', name => expectBuilt(farm, name));
 
-test('a ref that is a pipe: the repository is refused in time, with a reason, and nothing waits for ever', async () => {
-  const { folder, canaries } = hostileRepository({ canaries: temporaryFolder(), variants: ['fifo_in_git'] });
-  const before = snapshotTree(folder);
-  const story = await startStory(farm, {
-    repository: folder,
-    agent: { kind: 'exec', command: ['true'] },
-    card: { name: 'Fit', features: [{ title: 'Do it' }] },
-  });
-  const { trunk } = await settled(farm, story, 180_000);
-  expect(trunk).toMatchObject({ state: 'refused', reason: expect.stringContaining('did not answer in time') });
-  expect(canaries()).toEqual([]);
-  expect(snapshotTree(folder)).toEqual(before);
-});
+it.each([
+  ['main', []],
+  ['-x', []],
+  ['`touch`', []],
+  ['wide\u3000blank', []],
+  ['main', ['bad_bytes']],
+] as const)('a hostile repository on the branch %j with %j is built on', (branch, variants) =>
+  expectFit(farm, { branch, variants }),
+);
+
+it.each([
+  ['broken_refs', /dangerous/],
+  ['skep_branch', /refs\/heads\/skep is in its way/],
+  ['promisor', /lacks objects of its own history/],
+  ['submodule_command', /\.gitmodules .* names a command/],
+  // Git waits for a named pipe as long as it is let.
+  ['fifo_in_git', /did not answer in time/],
+] as const)('a hostile repository with %s is refused with a reason', (variant, reason) =>
+  expectUnfit(farm, variant, reason, 180_000),
+);
 
 test('nothing of all this is stuck, held twice or waited for in a circle', () => expectInOrder(farm));

@@ -1,8 +1,12 @@
 import type { Machine } from '../../src/kernel/machine.ts';
+import { changeMachine } from '../../src/stages/changes/model/change.ts';
+import { reviewMachine } from '../../src/stages/reviews/model/review.ts';
 import { runMachine } from '../../src/stages/runs/model/run.ts';
 import { sessionMachine } from '../../src/stages/sessions/model/session.ts';
+import { resultMachine } from '../../src/stages/specs/model/result.ts';
 import { specMachine } from '../../src/stages/specs/model/spec.ts';
 import { ticketMachine } from '../../src/stages/tickets/model/ticket.ts';
+import { trunkMachine } from '../../src/support/repositories/index.ts';
 
 interface Drawn {
   readonly title: string;
@@ -11,11 +15,17 @@ interface Drawn {
   readonly begins: readonly string[];
 }
 
-export const machines: Readonly<Record<'session' | 'spec' | 'ticket' | 'run', Drawn>> = {
+type Kind = 'session' | 'spec' | 'ticket' | 'run' | 'trunk' | 'review' | 'change' | 'result';
+
+export const machines: Readonly<Record<Kind, Drawn>> = {
   session: { title: 'Session', machine: sessionMachine, begins: ['input', 'clarifying'] },
   spec: { title: 'Spec', machine: specMachine, begins: ['draft', 'planning_complete'] },
   ticket: { title: 'Ticket', machine: ticketMachine, begins: ['pending', 'ready', 'blocked'] },
   run: { title: 'Run', machine: runMachine, begins: ['queued'] },
+  trunk: { title: 'Trunk', machine: trunkMachine, begins: ['preparing'] },
+  review: { title: 'Review', machine: reviewMachine, begins: ['pending'] },
+  change: { title: 'Change', machine: changeMachine, begins: ['open', 'queued'] },
+  result: { title: 'Result', machine: resultMachine, begins: ['submitted'] },
 };
 
 /** docs/states.md: a picture of each machine. */
@@ -23,7 +33,7 @@ export function statesText(): string {
   const pictures = Object.values(machines).map(drawn => `## ${drawn.title}\n\n${picture(drawn)}`);
   return `${[
     '# States',
-    'Made from the machines in `src/stages/*/model/` by `npm run generate`: do not edit. An arrow bears the verb that goes along it.',
+    'Made from the machines in the `model/` of each slice by `npm run generate`: do not edit. An arrow bears the verb that goes along it.',
     ...pictures,
   ].join('\n\n')}\n`;
 }

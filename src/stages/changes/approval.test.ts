@@ -107,9 +107,7 @@ describe('a decision', () => {
 
   test('is made once: of 20 at once one counts, and the opposite is refused', async () => {
     const site = await flagged();
-    const answers = await Promise.allSettled(
-      Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? approve(site) : reject(site))),
-    );
+    const answers = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? approve(site) : reject(site))));
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     await expect(approve(site)).rejects.toMatchObject({ code: 'wrong_state' });
     await expect(reject(site)).rejects.toMatchObject({ code: 'wrong_state' });

@@ -112,7 +112,10 @@ describe('a resolution', () => {
   test('that is no bundle goes back to its conflict, not to its ticket', async () => {
     const site = await inConflict();
     const { claimed, task } = await site.resolve();
-    await handIn(stages, claimed, { bytes: Buffer.from('# v2 git bundle\nnonsense'), result: { summary: '', head: task.commit } });
+    await handIn(stages, claimed, {
+      bytes: Buffer.from('# v2 git bundle\nnonsense'),
+      result: { summary: '', head: task.commit },
+    });
     await stages.drain();
     expect(await told(site)).toEqual(['completed merged', 'merging conflict']);
     expect(await site.runs(site.ticketIds[1])).toEqual(['ticket submitted', 'conflict returned', 'conflict queued']);

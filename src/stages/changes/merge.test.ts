@@ -23,16 +23,23 @@ const atOnce = (count: number, what: () => Promise<unknown>) => Promise.all(Arra
 const cancel = (id: string | undefined) => stages.app(tx => cancelTicket(tx, id ?? '', { reason: 'no need', cascade: true }));
 const fail = ({ claimed }: Attempt) =>
   stages.engine(tx =>
-    failRun(tx, { runId: claimed.run.id, token: claimed.token }, { failureClass: 'invalid_task', message: 'm', settings: stages.settings }),
+    failRun(
+      tx,
+      { runId: claimed.run.id, token: claimed.token },
+      { failureClass: 'invalid_task', message: 'm', settings: stages.settings },
+    ),
   );
 
 /** Status of each ticket and state of its change. */
 const told = async (site: Site) =>
   Promise.all(site.ticketIds.map(async id => `${await stages.statusOf(id)} ${(await site.change(id))?.state ?? 'none'}`));
 const reviewIds = async (ticketId: string | undefined, kind: string) =>
-  (await stages.sql<{ id: string }>('select id from reviews where ticket_id = $1 and kind = $2 order by created_at', [ticketId, kind])).map(
-    ({ id }) => id,
-  );
+  (
+    await stages.sql<{ id: string }>('select id from reviews where ticket_id = $1 and kind = $2 order by created_at', [
+      ticketId,
+      kind,
+    ])
+  ).map(({ id }) => id);
 
 /** Submits the work of the first tickets, a file each, and has each reviewed; what lands first is the first. */
 async function reviewed(count: number): Promise<Site> {
@@ -126,7 +133,16 @@ describe('of several in the queue', () => {
     const again = await site.start(site.ticketIds[1]);
     // On from what was checked, which holds what landed meanwhile.
     expect(again.task.feedback?.text).toContain('one is red');
-    expect(git(site.repository, '--git-dir', (await stages.parts.depot.open(stages.projectId)).gitDir, 'ls-tree', '--name-only', again.task.commit)).toContain('0.txt');
+    expect(
+      git(
+        site.repository,
+        '--git-dir',
+        (await stages.parts.depot.open(stages.projectId)).gitDir,
+        'ls-tree',
+        '--name-only',
+        again.task.commit,
+      ),
+    ).toContain('0.txt');
     await site.review();
     expect(await told(site)).toEqual(['completed merged', 'claimed open', 'completed merged']);
     again.commit({ 'mended.txt': 'm\n' });
@@ -187,7 +203,11 @@ describe('work that was withdrawn', () => {
       const got = i === 0 ? claimed : await stages.claim({ capabilities: ['checks'] });
       if (got === undefined) throw new Error('no review');
       await stages.engine(tx =>
-        failRun(tx, { runId: got.run.id, token: got.token }, { failureClass: 'sandbox', message: 'm', settings: stages.settings }),
+        failRun(
+          tx,
+          { runId: got.run.id, token: got.token },
+          { failureClass: 'sandbox', message: 'm', settings: stages.settings },
+        ),
       );
     }
     await stages.drain();
@@ -208,11 +228,17 @@ describe('work that was withdrawn', () => {
       const got = await stages.claim({ capabilities: ['checks'] });
       if (got === undefined) throw new Error('no review');
       await stages.engine(tx =>
-        failRun(tx, { runId: got.run.id, token: got.token }, { failureClass: 'sandbox', message: 'm', settings: stages.settings }),
+        failRun(
+          tx,
+          { runId: got.run.id, token: got.token },
+          { failureClass: 'sandbox', message: 'm', settings: stages.settings },
+        ),
       );
     }
     // The review gives up, and a person retries before what follows from the failure is done.
-    await stages.engine(async tx => (await import('../reviews/index.ts')).giveUpReview(tx, (await reviewIds(ticketId, 'submission'))[0] ?? '', 'gone'));
+    await stages.engine(async tx =>
+      (await import('../reviews/index.ts')).giveUpReview(tx, (await reviewIds(ticketId, 'submission'))[0] ?? '', 'gone'),
+    );
     expect([await stages.statusOf(ticketId), await runState(stages, first)]).toEqual(['failed', 'cancelled']);
     await stages.app(tx => retryTicket(tx, ticketId));
     await stages.drain();
@@ -234,7 +260,15 @@ describe('a job that comes late or twice', () => {
     await stages.engine(tx => openChange(tx, first));
     expect(await site.change(ticketId)).toBeUndefined();
     await site.review();
-    expect((await site.change(ticketId))?.head).toBe(second.claimed.run.id === '' ? '' : (await stages.sql<{ head: string }>(`select result ->> 'head' as head from runs where id = $1`, [second.claimed.run.id]))[0]?.head);
+    expect((await site.change(ticketId))?.head).toBe(
+      second.claimed.run.id === ''
+        ? ''
+        : (
+            await stages.sql<{ head: string }>(`select result ->> 'head' as head from runs where id = $1`, [
+              second.claimed.run.id,
+            ])
+          )[0]?.head,
+    );
   });
 
   test('takes nothing back of a later attempt, and closes nothing that goes on', async () => {

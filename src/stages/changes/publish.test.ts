@@ -23,7 +23,8 @@ afterEach(async () => {
 
 const two = { features: [{ title: 'one' }, { title: 'two' }], checks: [] };
 const publish = ({ trunkId }: Site) => publishTrunk(stages.parts, stages.tenantId, trunkId);
-const pushed = () => stages.sql<{ type: string }>(`select type from events where type in ('trunk.published', 'trunk.stalled') order by id`);
+const pushed = () =>
+  stages.sql<{ type: string }>(`select type from events where type in ('trunk.published', 'trunk.stalled') order by id`);
 const due = async () => (await stages.sql<{ due: boolean }>('select publish_due_at is not null as due from trunks'))[0]?.due;
 
 /** What the sweep does about branches that are due, once they are. */
@@ -75,7 +76,9 @@ describe('what has landed is pushed', () => {
   test('again when more lands later, on top of what was there', async () => {
     const site = await siteForTests(stages, two);
     await stages.sql(`update tickets set status = 'failed' where id = $1`, [site.ticketIds[1]]);
-    await stages.sql(`update runs set state = 'cancelled', ended_at = now() where state = 'queued' and ticket_id = $1`, [site.ticketIds[1]]);
+    await stages.sql(`update runs set state = 'cancelled', ended_at = now() where state = 'queued' and ticket_id = $1`, [
+      site.ticketIds[1],
+    ]);
     await site.submit(site.ticketIds[0], { 'b.txt': 'b\n' });
     const first = (await site.trunk()).published;
     await stages.app(async tx => (await import('../tickets/index.ts')).retryTicket(tx, site.ticketIds[1] ?? ''));
@@ -148,7 +151,12 @@ test('what lands while a push is on its way is pushed after it, whichever is tol
   // The next commit of the trunk, as a merge would make it; its push is refused, as it knows nothing of the first.
   const repo = await stages.parts.depot.open(stages.projectId);
   const { head } = await site.trunk();
-  const next = await repo.merging.commit({ tree: await repo.objects.treeOf(head ?? ''), parents: [head ?? ''], message: 'm', at: new Date(0) });
+  const next = await repo.merging.commit({
+    tree: await repo.objects.treeOf(head ?? ''),
+    parents: [head ?? ''],
+    message: 'm',
+    at: new Date(0),
+  });
   await stages.sql('update trunks set head_sha = $1', [next]);
   await publish(site);
   goOn.open();

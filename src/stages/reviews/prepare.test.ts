@@ -20,7 +20,8 @@ afterEach(async () => {
 
 const again = (trunkId: string, redBase?: 'refuse' | 'leave_out') => stages.app(tx => prepareAgain(tx, trunkId, redBase));
 const queued = async () => (await stages.sql(`select from runs where state = 'queued' and subject_type = 'ticket'`)).length;
-const notes = async () => (await stages.sql<{ checks: { name: string }[]; notes: string[] }>('select checks, notes from trunks'))[0];
+const notes = async () =>
+  (await stages.sql<{ checks: { name: string }[]; notes: string[] }>('select checks, notes from trunks'))[0];
 
 describe('the commit that work starts from', () => {
   test('is fetched, and checked before any agent runs', async () => {
@@ -90,7 +91,10 @@ describe('a base that is red', () => {
     const site = await siteForTests(stages, { unprepared: true });
     await site.review('red');
     const { state, reason } = await site.trunk();
-    expect([state, reason]).toEqual(['refused', 'The checks fail on the base commit itself, before any work: `npm test` ended with exit code 1']);
+    expect([state, reason]).toEqual([
+      'refused',
+      'The checks fail on the base commit itself, before any work: `npm test` ended with exit code 1',
+    ]);
     expect(await queued()).toBe(0);
     git(site.repository, 'commit', '--quiet', '--allow-empty', '--message=mended');
     await again(site.trunkId);
@@ -159,14 +163,20 @@ describe('a base that cannot be checked', () => {
 describe('a repository that will not do', () => {
   test.each([
     ['is not there', (repository: string) => rmSync(repository, { recursive: true }), /skep-worker/],
-    ['has a branch of that name', (repository: string) => git(repository, 'branch', 'skep/tickets'), /has a branch skep\/tickets already/],
+    [
+      'has a branch of that name',
+      (repository: string) => git(repository, 'branch', 'skep/tickets'),
+      /has a branch skep\/tickets already/,
+    ],
   ])('since it %s is refused with what to do, and taken once that is mended', async (_, spoil, reason) => {
     const repository = makeRepository({ 'a.txt': 'a\n' });
     await stages.sql('update projects set repository = $1, checks = $2', [repository, '[]']);
     spoil(repository);
     const ticketId = await stages.open();
     await stages.drain();
-    const [trunk] = await stages.sql<{ id: string; state: string; reason: string; hint: string }>('select id, state, reason, hint from trunks');
+    const [trunk] = await stages.sql<{ id: string; state: string; reason: string; hint: string }>(
+      'select id, state, reason, hint from trunks',
+    );
     expect(trunk).toMatchObject({ state: 'refused', reason: expect.stringMatching(reason), hint: expect.stringMatching(/\w/) });
     await stages.sql('update projects set repository = $1', [makeRepository({ 'a.txt': 'a\n' })]);
     await again(trunk?.id ?? '');

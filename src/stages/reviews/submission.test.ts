@@ -34,9 +34,9 @@ describe('what a run hands in', () => {
     await stages.drain();
     expect(await site.reviews(site.ticketIds[0])).toMatchObject([{ kind: 'submission', state: 'pending', round: 1 }]);
     const { base } = await site.trunk();
-    expect(await stages.sql(`select head_sha as head, base_sha as base, candidate_sha as candidate from reviews where kind <> 'base'`)).toEqual([
-      { head, base, candidate: head },
-    ]);
+    expect(
+      await stages.sql(`select head_sha as head, base_sha as base, candidate_sha as candidate from reviews where kind <> 'base'`),
+    ).toEqual([{ head, base, candidate: head }]);
     expect(await site.runs(site.ticketIds[0])).toEqual(['ticket submitted', 'review queued']);
   });
 
@@ -206,7 +206,10 @@ describe('a verdict', () => {
       await site.review('red');
     }
     const { status, statusReason } = await ticket(site);
-    expect([status, statusReason]).toEqual(['failed', 'gave up after 3 rounds of review; the last: `npm test` ended with exit code 1']);
+    expect([status, statusReason]).toEqual([
+      'failed',
+      'gave up after 3 rounds of review; the last: `npm test` ended with exit code 1',
+    ]);
     // A retry begins with all rounds, on from the last work.
     await stages.app(tx => retryTicket(tx, site.ticketIds[0] ?? ''));
     await stages.drain();
@@ -220,7 +223,9 @@ describe('a verdict', () => {
     const site = await siteForTests(stages);
     await site.submit(site.ticketIds[0], { 'b.txt': 'b\n' });
     await site.review('flaky');
-    expect(await site.reviews(site.ticketIds[0])).toMatchObject([{ state: 'passed', reason: expect.stringContaining('red at first') }]);
+    expect(await site.reviews(site.ticketIds[0])).toMatchObject([
+      { state: 'passed', reason: expect.stringContaining('red at first') },
+    ]);
     expect((await ticket(site)).status).toBe('completed');
   });
 

@@ -78,9 +78,7 @@ describe('a trunk', () => {
     await stages.engine(tx => checkTrunk(tx, id));
     await stages.engine(tx => refuseTrunk(tx, id, { reason: 'red', hint: 'mend it' }));
     expect(await get(id)).toMatchObject({ state: 'refused', reason: 'red', hint: 'mend it' });
-    const again = await Promise.allSettled(
-      Array.from({ length: 5 }, () => stages.app(tx => prepareAgain(tx, id, 'leave_out'))),
-    );
+    const again = await Promise.allSettled(Array.from({ length: 5 }, () => stages.app(tx => prepareAgain(tx, id, 'leave_out'))));
     expect(again.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await get(id)).toMatchObject({ state: 'preparing', reason: null, hint: null, redBase: 'leave_out' });
     await stages.engine(tx => readyTrunk(tx, id));

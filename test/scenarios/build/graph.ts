@@ -11,7 +11,7 @@ import type { Outcome } from './story.ts';
  */
 export async function expectGraph(farm: Pick<Farm, 'call'>, { tickets, trunk }: Outcome, folder: string): Promise<void> {
   const landed = landedOn(folder, trunk.branch, trunk.base_sha ?? '');
-  const merges = new Map(landed.map(({ trailers, commit }) => [trailers['Skep-Ticket']?.join(), commit]));
+  const merges = new Map(landed.map(({ trailers, commit }) => [trailers['Skep-Ticket']?.join() ?? 'none', commit]));
   const ids = tickets.map(ticket => ticket.id);
   expect(landed).toHaveLength(ids.length);
   expect([...merges.keys()].toSorted()).toEqual(ids.toSorted());

@@ -40,7 +40,8 @@ test('a session that is cancelled in the thick of it: all ends, and the trunk mo
   const features = ['Left', 'Right', 'Middle'].map(title => feature(title, { 'write line.txt': title }));
   const fresh = ['One', 'Two', 'Three', 'Four'].map(title => ({ title }));
   // Its conflicts are worked on for longer than the test lasts.
-  const work = 'if [ -n "$SKEP_CONFLICT" ]; then sleep 600; fi; cat "$SKEP_TICKET" >"$SKEP_TICKET_ID.txt"; grep -q "write line" "$SKEP_TICKET" && date +%N >line.txt; true';
+  const work =
+    'if [ -n "$SKEP_CONFLICT" ]; then sleep 600; fi; cat "$SKEP_TICKET" >"$SKEP_TICKET_ID.txt"; grep -q "write line" "$SKEP_TICKET" && date +%N >line.txt; true';
   const story = await startStory(farm, {
     repository,
     agent: { kind: 'exec', command: ['sh', '-c', work] },

@@ -119,7 +119,10 @@ describe('a lying agent', () => {
   test('forges-output is known to get through where nothing but the count of tests could tell', async () => {
     const { folder } = sampleRepository(lies['forges-output']);
     const card = { name: 'forgery', features: [{ title: 'forges-output' }] };
-    const { tickets, reviews } = await settled(farm, await startStory(farm, { repository: folder, agent: liar('forges-output'), card }));
+    const { tickets, reviews } = await settled(
+      farm,
+      await startStory(farm, { repository: folder, agent: liar('forges-output'), card }),
+    );
     expect(tickets.map(({ status, proof }) => [status, proof])).toEqual([['completed', 'proven']]);
     expect(reviews.map(({ checks: [check] }) => check?.tests?.total)).toEqual([24, 24]);
   });

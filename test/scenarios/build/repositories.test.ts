@@ -1,23 +1,25 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { Agent } from '../../../contract/projects.ts';
 import { type Farm, startFarm } from '../../harness/farm.ts';
-import { buildSkep, endAll } from '../../harness/process.ts';
+import { buildSkep, endAll, type SkepProcess, until } from '../../harness/process.ts';
 import { makeRepository, temporaryFolder } from '../../harness/worker.ts';
 import { git } from '../../samples/git.ts';
-import { hostileRepository, type HostileVariant } from '../../samples/hostile.ts';
 import { snapshotTree } from '../../samples/snapshot.ts';
 import { expectInOrder } from './clean.ts';
+import { freePort, serveGit } from './git-daemon.ts';
+import { expectFit, expectUnfit } from './hostile.ts';
 import { fileOn, filesOn, landedOn, ticketsLanded } from './published.ts';
-import { type Outcome, runsOf, settled, startStory, type Story } from './story.ts';
+import { look, type Outcome, runsOf, settled, startStory, trunkOf } from './story.ts';
 
 let farm: Farm;
+let steady: SkepProcess;
 beforeAll(async () => {
   buildSkep();
   farm = await startFarm();
-  farm.worker('steady', { slots: 2 });
+  steady = farm.worker('steady', { slots: 2 });
 }, 120_000);
 afterAll(endAll);
 
@@ -25,9 +27,8 @@ const agent: Agent = { kind: 'exec', command: ['sh', '-c', 'echo done >work.txt'
 const card = { name: 'Fit', features: [{ title: 'Do it' }] };
 const checks = [{ name: 'check', command: ['sh', '-c', '[ ! -e broken ]'] }];
 
-async function build(repository: string): Promise<Outcome & { story: Story }> {
-  const story = await startStory(farm, { repository, agent, card, checks });
-  return { ...(await settled(farm, story)), story };
+async function build(repository: string): Promise<Outcome> {
+  return settled(farm, await startStory(farm, { repository, agent, card, checks }));
 }
 
 function plain(): string {
@@ -52,7 +53,8 @@ describe('a repository that cannot be built on is refused before any agent runs,
       'one whose owner may not write to it',
       () => {
         const folder = plain();
-        for (const path of ['.', ...(readdirSync(folder, { recursive: true }) as string[])]) chownSync(join(folder, path), 1234, 1234);
+        for (const path of ['.', ...(readdirSync(folder, { recursive: true }) as string[])])
+          chownSync(join(folder, path), 1234, 1234);
         execFileSync('chmod', ['-R', 'a+rX,a-w', folder]);
         execFileSync('chmod', ['a+rx', folder]);
         return folder;
@@ -133,14 +135,17 @@ describe('a repository in an unusual state is built on all the same, and stays a
           'big.bin': `version https://git-lfs.github.com/spec/v1\noid sha256:${'4d'.repeat(32)}\nsize 12345\n`,
         }),
     ],
-    ['whose objects have ids of SHA-256', () => {
-      const folder = temporaryFolder();
-      git(folder, 'init', '--quiet', '--object-format=sha256');
-      writeFileSync(join(folder, 'a.txt'), 'a');
-      git(folder, 'add', '--all');
-      git(folder, 'commit', '--quiet', '--message=first');
-      return folder;
-    }],
+    [
+      'whose objects have ids of SHA-256',
+      () => {
+        const folder = temporaryFolder();
+        git(folder, 'init', '--quiet', '--object-format=sha256');
+        writeFileSync(join(folder, 'a.txt'), 'a');
+        git(folder, 'add', '--all');
+        git(folder, 'commit', '--quiet', '--message=first');
+        return folder;
+      },
+    ],
   ])('%s', async (_, make) => {
     const repository = make();
     const before = snapshotOf(repository);
@@ -160,58 +165,71 @@ function snapshotOf(folder: string): string[] {
   return isBare ? lines.filter(line => !/^(\.|objects|refs|refs\/heads)(\/| )/.test(line)) : lines;
 }
 
-describe('a hostile repository', () => {
-  const fit: [string, HostileVariant[], string][] = [
-    ['with every trap', [], 'main'],
-    ['whose branch looks like an option', [], '-x'],
-    ['whose branch is a command', [], '`touch`'],
-    ['whose branch has a blank that is none', [], 'wide\u3000blank'],
-    ['with a file name that is no text', ['bad_bytes'], 'main'],
-    ['whose submodule is a command', ['submodule_command'], 'main'],
-  ];
-  const unfit: [string, HostileVariant, RegExp][] = [
-    ['with a ref that is a pipe', 'fifo_in_git', /./],
-    ['with names of refs that are none', 'broken_refs', /./],
-    ['with a branch skep', 'skep_branch', /./],
-    ['that lacks an object and promises a command', 'promisor', /./],
-  ];
+describe('a hostile repository runs nothing on the host, hangs nothing and stays as it is', () => {
+  it('is built on, whatever its traps and names', () => expectFit(farm, { variants: ['bad_bytes'], branch: '-x' }));
 
-  it.each(fit)('%s: runs nothing on the host, and honest work lands', async (_, variants, branch) => {
-    const { folder, canaries, commit } = hostileRepository({ canaries: temporaryFolder(), variants, branch });
-    const before = snapshotTree(folder, ['refs/heads/skep/fit']);
-    const story = await startStory(farm, { repository: folder, agent, card });
-    const { trunk, session, tickets } = await settled(farm, story);
-    console.log(tickets[0]?.status_reason);
-    expect([trunk.reason, session.state, tickets[0]?.proof, trunk.base_sha]).toEqual([null, 'completed', 'proven', commit]);
-    expect(canaries()).toEqual([]);
-    expect(snapshotTree(folder, ['refs/heads/skep/fit'])).toEqual(before);
+  it.each([
+    ['broken_refs', /dangerous/],
+    ['skep_branch', /refs\/heads\/skep is in its way/],
+    ['promisor', /lacks objects of its own history/],
+    ['submodule_command', /\.gitmodules .* names a command/],
+  ] as const)('is refused with a reason where it has %s', (variant, reason) => expectUnfit(farm, variant, reason));
+});
+
+describe('a repository that is away when the work is done: said so, and pushed when it is back', () => {
+  it('a folder, pushed by itself', { timeout: 90_000 }, async () => {
+    const repository = plain();
+    const outcome = await buildWhile(repository, {
+      leave: () => renameSync(repository, `${repository}.away`),
+      back: () => renameSync(`${repository}.away`, repository),
+    });
+    expect(outcome.missed).toContain('There is no');
+    expect(outcome.session.state).toBe('completed');
+    expect(fileOn(repository, 'skep/fit', 'work.txt')).toBe('done');
   });
 
-  it.each(unfit)('%s: runs nothing, hangs nothing, and is refused with a reason or built on', async (_, variant, reason) => {
-    const { folder, canaries } = hostileRepository({ canaries: temporaryFolder(), variants: [variant] });
-    const before = snapshotTree(folder, ['refs/heads/skep/fit']);
-    const story = await startStory(farm, { repository: folder, agent, card });
-    const { trunk, session } = await settled(farm, story);
-    console.log(variant, trunk.state, trunk.reason, trunk.hint, trunk.publish_error, session.state);
-    if (trunk.state === 'refused') expect(trunk.reason).toMatch(reason);
-    else expect(session.state).toBe('completed');
-    expect(canaries()).toEqual([]);
-    expect(snapshotTree(folder, ['refs/heads/skep/fit'])).toEqual(before);
+  it('a remote, pushed at a word', async () => {
+    const folder = temporaryFolder();
+    git(folder, 'clone', '--quiet', '--bare', plain(), 'remote.git');
+    const port = await freePort();
+    let daemon = await serveGit(folder, port);
+    const outcome = await buildWhile(`git://127.0.0.1:${port}/remote.git`, {
+      leave: () => daemon.end(),
+      back: async () => void (daemon = await serveGit(folder, port)),
+      publish: true,
+    });
+    await daemon.end();
+    expect(outcome.missed).toContain('cannot be reached');
+    expect(outcome.session.state).toBe('completed');
+    expect(fileOn(join(folder, 'remote.git'), 'skep/fit', 'work.txt')).toBe('done');
   });
 });
 
-test('a repository that goes away in the middle: the work is kept, and pushed when it is back', async () => {
-  const repository = plain();
-  const away = `${repository}.away`;
-  const story = await startStory(farm, {
-    repository,
-    card,
-    checks,
-    agent: { kind: 'exec', command: ['sh', '-c', 'while [ ! -e /skep/never ]; do sleep 0.2; break; done; echo done >work.txt'] },
+interface Absence {
+  leave(): unknown;
+  back(): unknown;
+  /** A person does not want to wait for the next try. */
+  readonly publish?: boolean;
+}
+
+/** A build whose repository goes away once its base commit is taken in, and comes back after it was missed. */
+async function buildWhile(repository: string, { leave, back, publish = false }: Absence): Promise<Outcome & { missed: string }> {
+  await steady.kill('SIGSTOP');
+  const story = await startStory(farm, { repository, agent, card, checks: [] });
+  await until('the base is taken in', async () => ((await trunkOf(farm, story))?.state === 'ready' ? true : undefined));
+  await leave();
+  await steady.kill('SIGCONT');
+  const missed = await until('it is missed', async () => (await trunkOf(farm, story))?.publish_error ?? undefined);
+  const { tickets, trunk, results } = await look(farm, story);
+  expect(tickets.map(({ status }) => status)).toEqual(['completed']);
+  expect(results[0]).toMatchObject({ state: 'submitted', reason: expect.stringContaining('waits until skep/fit is pushed') });
+  await back();
+  if (publish) expect((await farm.call('POST', `/api/trunks/${trunk.id}/publish`)).status).toBe(200);
+  await until('it is pushed', async () => {
+    const { published_sha: at, publish_error: error } = (await trunkOf(farm, story)) ?? {};
+    return at === trunk.head_sha && error === null ? true : undefined;
   });
-  mkdirSync(away);
-  rmSync(away, { recursive: true });
-  expect((await settled(farm, story)).session.state).toBe('completed');
-});
+  return { ...(await settled(farm, story)), missed };
+}
 
 test('nothing of all this is stuck, held twice or waited for in a circle', () => expectInOrder(farm));

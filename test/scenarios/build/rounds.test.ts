@@ -60,20 +60,23 @@ test('a conflict that is resolved to red is resolved again, with what was wrong'
 });
 
 test.each([
-  ['resolved to red', 'echo bad >line.txt', 'returned', 'was not resolved in 2 rounds'],
-  ['left with its markers', 'true', 'failed', 'Conflict markers are left in line.txt'],
-])('a conflict that is always %s: its ticket is failed after the last try, and the rest goes on', async (how, resolve, end, why) => {
-  const { tickets, changes, trunk, repository } = await fight(how, resolve);
-  expect(byTitle(tickets, 'Apart').status).toBe('completed');
-  expect(tickets.map(({ status }) => status).toSorted()).toEqual(['completed', 'completed', 'failed']);
-  const failed = tickets.find(({ status }) => status === 'failed');
-  expect(failed?.status_reason).toContain(why);
-  expect(changes.find(({ ticket_id: id }) => id === failed?.id)?.state).toBe('closed');
-  expect((await conflictRuns(tickets.map(({ id }) => id))).map(run => run.state)).toEqual([end, end]);
-  const landed = landedOn(repository, trunk.branch, trunk.base_sha ?? '');
-  expect(ticketsLanded(landed).toSorted()).toEqual(tickets.filter(each => each !== failed).map(({ id }) => id));
-  expect(fileOn(repository, trunk.branch, 'line.txt')).toBe(failed?.title === 'Left' ? 'Right' : 'Left');
-});
+  { how: 'resolved to red', resolve: 'echo bad >line.txt', end: 'returned', why: 'was not resolved in 2 rounds' },
+  { how: 'left with its markers', resolve: 'true', end: 'failed', why: 'Conflict markers are left in line.txt' },
+])(
+  'a conflict that is always $how: its ticket is failed after the last try, and the rest goes on',
+  async ({ how, resolve, end, why }) => {
+    const { tickets, changes, trunk, repository } = await fight(how, resolve);
+    expect(byTitle(tickets, 'Apart').status).toBe('completed');
+    expect(tickets.map(({ status }) => status).toSorted()).toEqual(['completed', 'completed', 'failed']);
+    const failed = tickets.find(({ status }) => status === 'failed');
+    expect(failed?.status_reason).toContain(why);
+    expect(changes.find(({ ticket_id: id }) => id === failed?.id)?.state).toBe('closed');
+    expect((await conflictRuns(tickets.map(({ id }) => id))).map(run => run.state)).toEqual([end, end]);
+    const landed = landedOn(repository, trunk.branch, trunk.base_sha ?? '');
+    expect(ticketsLanded(landed).toSorted()).toEqual(tickets.filter(each => each !== failed).map(({ id }) => id));
+    expect(fileOn(repository, trunk.branch, 'line.txt')).toBe(failed?.title === 'Left' ? 'Right' : 'Left');
+  },
+);
 
 test('without checks the work lands and is said to be unproven', async () => {
   const repository = makeRepository({ 'a.txt': 'a\n' });
@@ -134,7 +137,10 @@ test('a build of which nothing lands has no branch', async () => {
   const repository = makeRepository({ 'a.txt': 'a\n' });
   const card = { name: 'nothing', features: [{ title: 'Do it' }, { title: 'Then this', depends_on: ['Do it'] }] };
   const checks = [check('[ ! -e b.txt ]')];
-  const { tickets, trunk } = await settled(farm, await startStory(farm, { repository, agent: shell('date +%N >b.txt'), card, checks }));
+  const { tickets, trunk } = await settled(
+    farm,
+    await startStory(farm, { repository, agent: shell('date +%N >b.txt'), card, checks }),
+  );
   expect(tickets.map(({ status }) => status)).toEqual(['failed', 'blocked']);
   expect(hasBranch(repository, trunk.branch)).toBe(false);
 });

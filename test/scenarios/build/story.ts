@@ -88,7 +88,7 @@ export async function settled(farm: Asked, story: Story, ms = 60_000): Promise<O
   try {
     await until('the build has settled', isOver, ms);
   } catch (error) {
-    throw new Error(`${String(error)}\n${await tellWhere(farm, story)}`);
+    throw new Error(`${String(error)}\n${await tellWhere(farm, story)}`, { cause: error });
   }
   return look(farm, story);
 }
@@ -101,9 +101,10 @@ export async function ticketsOf(farm: Asked, { session }: Story): Promise<WireTi
   const tickets: WireTicket[] = [];
   for (let after = ''; ; ) {
     const { body } = await farm.call('GET', `/api/tickets?session_id=${session}&limit=500${after}`);
-    tickets.push(...(body['tickets'] as WireTicket[]).filter(({ type }) => type !== 'epic'));
-    if (body['next'] === null) return tickets;
-    after = `&after=${String(body['next'])}`;
+    const page = body as unknown as { tickets: WireTicket[]; next: string | null };
+    tickets.push(...page.tickets.filter(({ type }) => type !== 'epic'));
+    if (page.next === null) return tickets;
+    after = `&after=${page.next}`;
   }
 }
 

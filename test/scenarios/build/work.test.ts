@@ -96,7 +96,10 @@ const stubborn: Agent = {
 
 test('a person decides about a changed test: approved it lands, rejected the agent is told why', async () => {
   const checks = [{ name: 'sum', command: ['sh', 'run.sh'] }];
-  const repository = makeRepository({ 'test_sum.sh': 'test $((1 + 1)) = 2\n', 'run.sh': 'set -e; for t in test_*.sh; do sh $t; done\n' });
+  const repository = makeRepository({
+    'test_sum.sh': 'test $((1 + 1)) = 2\n',
+    'run.sh': 'set -e; for t in test_*.sh; do sh $t; done\n',
+  });
   const start = (name: string) =>
     startStory(farm, { repository, agent: stubborn, checks, card: { name, features: [{ title: 'Weaken' }] } });
   const [approved, rejected] = [await start('approved'), await start('rejected')];

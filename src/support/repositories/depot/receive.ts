@@ -21,7 +21,9 @@ export const quarantine = 'incoming-';
  * bundle does not do that before 2.46), nothing may be missing, and only then is it moved in and named.
  */
 export function receive(bare: Bare, bundle: ReceivedBundle): Promise<string> {
-  return inTime(bare.clock, { source: bundle.source, timeoutMs: receiveTimeoutMs }, () => receiveNow(bare, bundle));
+  return inTime(bare.clock, { source: bundle.source, timeoutMs: receiveTimeoutMs }, () => receiveNow(bare, bundle)).finally(() =>
+    bundle.source.destroy(),
+  );
 }
 
 async function receiveNow(bare: Bare, { source, branch, ref, prerequisites }: ReceivedBundle): Promise<string> {
@@ -39,7 +41,6 @@ async function receiveNow(bare: Bare, { source, branch, ref, prerequisites }: Re
     await refuseGaps(bare, aside, { head, prerequisites: header.prerequisites });
     await movePacks(bare, aside);
   } finally {
-    source.destroy();
     await rm(aside, { recursive: true, force: true });
   }
   await bare.alone(['update-ref', place, head]);

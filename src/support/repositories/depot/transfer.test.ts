@@ -111,6 +111,13 @@ describe('a bundle', () => {
     },
   );
 
+  it('that is refused early is not read to its end', async () => {
+    const source = new PassThrough();
+    source.write('no bundle\n\n');
+    await expect(depot.transfer.receive({ source, branch: 'work', ref })).rejects.toMatchObject({ code: 'invalid_bundle' });
+    expect(source.destroyed).toBe(true);
+  });
+
   it('whose stream breaks is refused with what broke it', async () => {
     const source = new PassThrough();
     source.write(bundled('work').subarray(0, -30));
