@@ -3,7 +3,7 @@ import { check } from './projects.ts';
 import { commit, id, pageLimit, ticketId, time } from './fields.ts';
 
 export const testCounts = z
-  .object({ total: z.number().int(), passed: z.number().int(), failed: z.number().int(), skipped: z.number().int() })
+  .strictObject({ total: z.number().int(), passed: z.number().int(), failed: z.number().int(), skipped: z.number().int() })
   .meta({ id: 'TestCounts' });
 
 export const outputTailMax = 16_384;

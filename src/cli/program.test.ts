@@ -38,8 +38,8 @@ describe('the program', () => {
   it('says what to begin with when it is called with nothing', async () => {
     const { code, out } = await skep([]);
     expect(code).toBe(0);
+    expect(out).toContain('skep build');
     expect(out).toContain('skep start');
-    expect(out).toContain('skep project create');
   });
 
   it('asks back for a mistyped command', async () => {

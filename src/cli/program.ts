@@ -95,19 +95,18 @@ export async function run(world: World): Promise<number> {
 const welcome = `Skep houses a swarm of coding agents: an idea and a repository in, finished work out.
 
 Start with:
-  skep start                                             server and worker on this machine
-  skep project create demo --repository . -- ./agent.sh  a repository and the agent that works on it
-  skep session create --project demo --description 'what is to be built' --card card.json
+  skep build --repo . --spec card.json --command 'node agent.js'   a repository and a spec card in, merged work out
+  skep start                                                       a server that stays, for several projects at once
 
 All commands: skep --help
 `;
 
 async function build(world: World): Promise<Command> {
   const program = new Command('skep')
-    .description('Houses a swarm of coding agents. Begin with: skep start')
+    .description('Houses a swarm of coding agents. Begin with: skep build --help')
     .version(version(), '-V, --version')
     .helpCommand('help [command]', 'help on a command')
-    .addHelpText('after', '\nExample:\n  skep start\n\nExit codes and all commands: docs/cli.md');
+    .addHelpText('after', '\nExample:\n  skep build --repo . --spec card.json --command "node agent.js"\n\nExit codes and all commands: docs/cli.md');
   for (const { name, summary, load } of nouns) {
     const command = world.argv.includes(name) ? await load(world) : new Command(name);
     program.addCommand(command.summary(summary));

@@ -22,6 +22,8 @@ afterEach(async () => {
   expect((await fetch(`${api.url}/health`)).status).toBe(200);
 });
 
+const kinds = ['hitl', 'projects', 'specs', 'runs', 'trunks', 'reviews', 'changes'];
+
 describe('fields and filters', () => {
   const refused = async (method: string, path: string, body?: unknown) => {
     const answer = await api.call(method, path, body);
@@ -38,14 +40,13 @@ describe('fields and filters', () => {
       "'; drop table skep.events; --",
       '%F0%9F%90%9D',
     ])
-      for (const kind of ['hitl', 'projects', 'specs', 'runs'])
+      for (const kind of kinds)
         expect(await refused('GET', `/api/${kind}/${encodeURIComponent(id)}`)).toEqual([
           `/api/${kind}/${encodeURIComponent(id)}`,
           400,
           'invalid_request',
         ]);
-    for (const kind of ['hitl', 'projects', 'specs', 'runs'])
-      expect((await api.call('GET', `/api/${kind}/${nobody}`)).status).toBe(404);
+    for (const kind of kinds) expect((await api.call('GET', `/api/${kind}/${nobody}`)).status).toBe(404);
   });
 
   test('a ticket id has one form', async () => {
@@ -108,6 +109,42 @@ describe('fields and filters', () => {
   test('a beyond-all position is an end, and not an error', async () => {
     const far = Buffer.from(JSON.stringify(['event', Number.MAX_SAFE_INTEGER])).toString('base64url');
     expect((await api.call('GET', `/api/events?after=${far}`)).body).toEqual({ events: [], next: far });
+  });
+
+  test('a decision on a change, checks and what a trunk is prepared with', async () => {
+    const sha = 'a'.repeat(40);
+    const names = (...all: string[]) => ({ checks: all.map(name => ({ name, command: ['true'] })) });
+    const wrong: [method: string, path: string, bodies: unknown[]][] = [
+      [
+        'POST',
+        `/api/changes/${nobody}/approve`,
+        [undefined, {}, { head_sha: 'a' }, { head_sha: sha.toUpperCase() }, { head_sha: sha, by: 'me' }],
+      ],
+      ['POST', `/api/changes/${nobody}/reject`, [{}, { reason: '' }, { reason: 'x', head_sha: sha }]],
+      ['POST', `/api/trunks/${nobody}/prepare`, [{ red_base: 'allow' }, { red_base: null }, { base: sha }]],
+      ['POST', `/api/projects/${project}/inspect`, [{ branch: '-x' }, { branch: 'a..b' }, { branch: '' }, { repository: '/x' }]],
+      [
+        'PATCH',
+        `/api/projects/${project}`,
+        [{ test_changes: 'no' }, { red_base: 'ask' }, { checks: 'npm test' }, names('a', 'a'), names('')],
+      ],
+      [
+        'PATCH',
+        `/api/projects/${project}`,
+        [{ checks: [{ name: 'a', command: [] }] }, { checks: [{ name: 'a', command: 'npm test' }] }],
+      ],
+    ];
+    for (const [method, path, bodies] of wrong)
+      for (const body of bodies)
+        expect([body, ...(await refused(method, path, body))]).toEqual([body, path, 400, 'invalid_request']);
+    for (const path of [
+      'changes?state=done',
+      'changes?trunk_id=x',
+      'changes?limit=501',
+      'reviews?ticket_id=1',
+      'trunks?spec_id=x',
+    ])
+      expect(await refused('GET', `/api/${path}`)).toEqual([`/api/${path}`, 400, 'invalid_request']);
   });
 
   test('fields that nobody may set', async () => {

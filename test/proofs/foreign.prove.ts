@@ -34,7 +34,7 @@ it.each([
   // Git waits for a named pipe as long as it is let.
   ['fifo_in_git', /did not answer in time/],
 ] as const)('a hostile repository with %s is refused with a reason', (variant, reason) =>
-  expectUnfit(farm, variant, reason, 180_000),
+  expectUnfit(farm, { variant, reason, ms: 180_000 }),
 );
 
 test('nothing of all this is stuck, held twice or waited for in a circle', () => expectInOrder(farm));

@@ -92,6 +92,8 @@ function names({ run, subject }: Claimed): object {
   return { run_id: run.id, subject };
 }
 
-function subject({ run, subject }: Claimed): string {
-  return `${subject.id} (run ${run.id.slice(0, 8)})`;
+/** Checks and conflicts are told with the ticket that they are about. */
+function subject({ run, subject, ticket }: Claimed): string {
+  const what = subject.type === 'ticket' ? subject.id : `${ticket?.id ?? 'base'} ${subject.type}`;
+  return `${what} (run ${run.id.slice(0, 8)})`;
 }

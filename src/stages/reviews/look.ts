@@ -45,7 +45,7 @@ async function fetchBase({ depot, upstream }: LookParts, { id, repository }: Pro
   const { gitDir, lock } = repo;
   const commit = await upstream.fetch(repository, { gitDir, lock, ref: 'refs/skep/upstream', signal });
   await refuseCommands(repo, commit, repository);
-  return { repo, commit, notes: look.notes };
+  return { repo, commit, notes: [...look.notes, ...(await repo.objects.notes(commit))] };
 }
 
 /** Git takes in no work that holds such a file: every attempt would be refused for what was there before. */

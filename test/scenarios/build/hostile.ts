@@ -14,7 +14,7 @@ const agent = { kind: 'exec' as const, command: ['sh', '-c', 'echo done >work.tx
 const card = { name: 'Fit', features: [{ title: 'Do it' }] };
 
 /** Lets a hostile repository be built on: whatever comes of it, nothing ran on the host and nothing in it changed but the new branch. */
-export async function expectHarmless(
+async function expectHarmless(
   farm: Pick<Farm, 'call'>,
   hostility: Hostility,
   ms = 60_000,
@@ -34,7 +34,10 @@ export async function expectFit(farm: Pick<Farm, 'call'>, hostility: Hostility):
 }
 
 /** Or it was refused, with a reason that a person can do something about. */
-export async function expectUnfit(farm: Pick<Farm, 'call'>, variant: HostileVariant, reason: RegExp, ms?: number): Promise<void> {
+export async function expectUnfit(
+  farm: Pick<Farm, 'call'>,
+  { variant, reason, ms }: { variant: HostileVariant; reason: RegExp; ms?: number },
+): Promise<void> {
   const { trunk, tickets } = await expectHarmless(farm, { variants: [variant] }, ms);
   expect([trunk.state, tickets[0]?.attempts]).toEqual(['refused', 0]);
   expect(trunk.reason).toMatch(reason);

@@ -36,34 +36,18 @@ function plain(): string {
 }
 
 describe('a repository that cannot be built on is refused before any agent runs, with a reason and what to do', () => {
-  it.each<[string, () => string, reason: string, hint: string]>([
-    ['a folder that is no repository', temporaryFolder, 'is no git repository', 'git init'],
-    ['a path that is not there', () => join(temporaryFolder(), 'gone'), 'There is no /', ''],
-    [
-      'one whose branch is there already',
-      () => {
-        const folder = plain();
-        git(folder, 'branch', 'skep/fit');
-        return folder;
-      },
-      'has a branch skep/fit already',
-      'git branch -m',
-    ],
-    [
-      'one whose owner may not write to it',
-      () => {
-        const folder = plain();
-        for (const path of ['.', ...(readdirSync(folder, { recursive: true }) as string[])])
-          chownSync(join(folder, path), 1234, 1234);
-        execFileSync('chmod', ['-R', 'a+rX,a-w', folder]);
-        execFileSync('chmod', ['a+rx', folder]);
-        return folder;
-      },
-      'could not be handed over',
-      'Let the user who owns the repository write to it',
-    ],
-    ['a remote that does not answer', () => 'http://127.0.0.1:9/none.git', 'cannot be reached', 'Look whether its server runs'],
-  ])('%s', async (_, make, reason, hint) => {
+  it.each<{ what: string; make: () => string; reason: string; hint: string }>([
+    { what: 'a folder that is no repository', make: temporaryFolder, reason: 'is no git repository', hint: 'git init' },
+    { what: 'a path that is not there', make: () => join(temporaryFolder(), 'gone'), reason: 'There is no /', hint: '' },
+    { what: 'one whose branch is there already', make: taken, reason: 'has a branch skep/fit already', hint: 'git branch -m' },
+    { what: 'one whose owner may not write to it', make: closed, reason: 'could not be handed over', hint: 'write to it' },
+    {
+      what: 'a remote that does not answer',
+      make: () => 'http://127.0.0.1:9/none.git',
+      reason: 'cannot be reached',
+      hint: 'Look',
+    },
+  ])('$what', async ({ make, reason, hint }) => {
     const { trunk, tickets } = await build(make());
     expect(trunk).toMatchObject({ state: 'refused', reason: expect.stringContaining(reason) });
     expect(trunk.hint).toContain(hint);
@@ -71,6 +55,20 @@ describe('a repository that cannot be built on is refused before any agent runs,
     expect(await runsOf(farm, `&ticket_id=${tickets[0]?.id}`)).toEqual([]);
   });
 });
+
+function taken(): string {
+  const folder = plain();
+  git(folder, 'branch', 'skep/fit');
+  return folder;
+}
+
+/** Of somebody who has made it read-only for everybody. */
+function closed(): string {
+  const folder = plain();
+  for (const path of ['.', ...(readdirSync(folder, { recursive: true }) as string[])]) chownSync(join(folder, path), 1234, 1234);
+  execFileSync('chmod', ['-R', 'a+rX,a-w', folder]);
+  return folder;
+}
 
 describe('a repository in an unusual state is built on all the same, and stays as it is', () => {
   it.each<[string, () => string]>([
@@ -173,7 +171,7 @@ describe('a hostile repository runs nothing on the host, hangs nothing and stays
     ['skep_branch', /refs\/heads\/skep is in its way/],
     ['promisor', /lacks objects of its own history/],
     ['submodule_command', /\.gitmodules .* names a command/],
-  ] as const)('is refused with a reason where it has %s', (variant, reason) => expectUnfit(farm, variant, reason));
+  ] as const)('is refused with a reason where it has %s', (variant, reason) => expectUnfit(farm, { variant, reason }));
 });
 
 describe('a repository that is away when the work is done: said so, and pushed when it is back', () => {
@@ -224,7 +222,7 @@ async function buildWhile(repository: string, { leave, back, publish = false }: 
   expect(tickets.map(({ status }) => status)).toEqual(['completed']);
   expect(results[0]).toMatchObject({ state: 'submitted', reason: expect.stringContaining('waits until skep/fit is pushed') });
   await back();
-  if (publish) expect((await farm.call('POST', `/api/trunks/${trunk.id}/publish`)).status).toBe(200);
+  if (publish) await farm.call('POST', `/api/trunks/${trunk.id}/publish`);
   await until('it is pushed', async () => {
     const { published_sha: at, publish_error: error } = (await trunkOf(farm, story)) ?? {};
     return at === trunk.head_sha && error === null ? true : undefined;
