@@ -106,7 +106,10 @@ async function build(world: World): Promise<Command> {
     .description('Houses a swarm of coding agents. Begin with: skep build --help')
     .version(version(), '-V, --version')
     .helpCommand('help [command]', 'help on a command')
-    .addHelpText('after', '\nExample:\n  skep build --repo . --spec card.json --command "node agent.js"\n\nExit codes and all commands: docs/cli.md');
+    .addHelpText(
+      'after',
+      '\nExample:\n  skep build --repo . --spec card.json --command "node agent.js"\n\nExit codes and all commands: docs/cli.md',
+    );
   for (const { name, summary, load } of nouns) {
     const command = world.argv.includes(name) ? await load(world) : new Command(name);
     program.addCommand(command.summary(summary));

@@ -60,15 +60,23 @@ type Named = Readonly<Record<string, object>>;
  */
 function withoutTwins(paths: Named, schemas: Named): { paths: Named; schemas: Named } {
   const given = (name: string) => name.replace(/Input$/, '');
-  const isTwin = (name: string) => JSON.stringify(schemas[name]) === JSON.stringify(schemas[given(name)]);
+  const refs = /#\/components\/schemas\/(\w+)/g;
+  // What differs in nothing but in which twins it points to is a twin too.
+  const isTwin = (name: string): boolean => {
+    const [taken, other] = [name, given(name)].map(each => JSON.stringify(schemas[each]) ?? '');
+    if (taken === other) return true;
+    const pointed = [...(taken ?? '').matchAll(refs)].map(([, ref = '']) => ref);
+    const alike = taken?.replace(refs, (_, ref: string) => given(ref)) === other?.replace(refs, (_, ref: string) => given(ref));
+    return alike && pointed.every(isTwin);
+  };
   const merged = JSON.parse(
-    JSON.stringify({ paths, schemas }).replace(/#\/components\/schemas\/(\w+)/g, (ref, name: string) =>
+    JSON.stringify({ paths, schemas }).replace(refs, (ref, name: string) =>
       isTwin(name) ? `#/components/schemas/${given(name)}` : ref,
     ),
   ) as { paths: Named; schemas: Named };
   const used = new Set<string>();
   const follow = (value: object): void => {
-    for (const [, name = ''] of JSON.stringify(value).matchAll(/#\/components\/schemas\/(\w+)/g)) {
+    for (const [, name = ''] of JSON.stringify(value).matchAll(refs)) {
       const named = merged.schemas[name];
       if (named === undefined || used.has(name)) continue;
       used.add(name);

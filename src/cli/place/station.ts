@@ -1,3 +1,4 @@
+import { retrying } from '../../client/index.ts';
 import type { Settings } from '../../config.ts';
 import { isFault } from '../../kernel/fault.ts';
 import { createLog } from '../../kernel/log.ts';
@@ -29,6 +30,8 @@ export interface Station {
   /** Hands back what runs here after `graceMs`, and stops what was started. May be called again with less patience. */
   close(graceMs: number): Promise<void>;
 }
+
+const renewMsMax = 30_000;
 
 /** So often a server may be lost in one build before something else is wrong. */
 export const lossesMax = 20;
@@ -103,7 +106,9 @@ export async function openStation(world: World, options: Given): Promise<Station
         return;
       }
       await place.close(0);
-      place = await settle(world, options, { settings, hands });
+      // The one that goes may still be stopping the database that the next one needs.
+      const trying = { clock: world.clock, random: () => 0, elapsedMsMax: renewMsMax };
+      place = await retrying(trying, () => settle(world, options, { settings, hands }));
       if (isWorking) await place.startWork();
     },
     startWork() {
@@ -215,6 +220,8 @@ interface Hands {
   readonly onChange: (change: WorkerChange) => void;
 }
 
+const untold: ReadonlySet<WorkerChange['kind']> = new Set(['started', 'server_gone', 'server_back'] as const);
+
 function countRuns(onTrouble: (change: WorkerChange) => void): Hands {
   let count = 0;
   return {
@@ -222,7 +229,8 @@ function countRuns(onTrouble: (change: WorkerChange) => void): Hands {
     onChange(change) {
       if (change.kind === 'claimed') count += 1;
       else if (change.kind === 'ended') count -= 1;
-      else if (change.kind !== 'started') onTrouble(change);
+      // Of a server that is away whoever watches the build is told already.
+      else if (!untold.has(change.kind)) onTrouble(change);
     },
   };
 }

@@ -6,7 +6,7 @@ import { type Site, siteForTests } from '../../../test/harness/work.ts';
 import { git } from '../../../test/harness/worker.ts';
 import { nets } from '../../flow.ts';
 import { submitRun } from '../runs/verbs.ts';
-import { cancelTicket } from '../tickets/index.ts';
+import { cancelTicket, retryTicket } from '../tickets/index.ts';
 import { editTicket } from '../tickets/verbs.ts';
 import { trunksToPublish } from './changes.sql.ts';
 import { publishTrunk } from './publish.ts';
@@ -81,7 +81,7 @@ describe('what has landed is pushed', () => {
     ]);
     await site.submit(site.ticketIds[0], { 'b.txt': 'b\n' });
     const first = (await site.trunk()).published;
-    await stages.app(async tx => (await import('../tickets/index.ts')).retryTicket(tx, site.ticketIds[1] ?? ''));
+    await stages.app(tx => retryTicket(tx, site.ticketIds[1] ?? ''));
     await stages.drain();
     await site.submit(site.ticketIds[1], { 'c.txt': 'c\n' });
     expect(git(site.repository, 'merge-base', '--is-ancestor', first ?? '', 'skep/work')).toBe('');

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createGate } from '../../../test/harness/gate.ts';
 import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
@@ -6,6 +6,7 @@ import { type Attempt, handIn, runState, type Site, siteForTests } from '../../.
 import { makeRepository, git } from '../../../test/harness/worker.ts';
 import { takeSubmission } from '../changes/index.ts';
 import { getTicket, cancelTicket, retryTicket } from '../tickets/index.ts';
+import { queueRun } from '../runs/index.ts';
 import { failRun, submitRun } from '../runs/verbs.ts';
 import { giveUpReview } from './judge.ts';
 import { reviewSubmission } from './submission.ts';
@@ -80,7 +81,6 @@ describe('what a run hands in', () => {
         const foreign = makeRepository({ 'z.txt': 'z\n' });
         git(foreign, 'branch', `skep/${claimed.run.ticketId}`);
         git(foreign, 'bundle', 'create', '--quiet', 'out', `skep/${claimed.run.ticketId}`);
-        const { readFileSync } = await import('node:fs');
         const head = git(foreign, 'rev-parse', 'HEAD');
         await handIn(stages, claimed, { bytes: readFileSync(`${foreign}/out`), result: { summary: '', head } });
       },
@@ -91,7 +91,6 @@ describe('what a run hands in', () => {
       async ({ claimed }, { repository }) => {
         git(repository, 'branch', `skep/${claimed.run.ticketId}`);
         git(repository, 'bundle', 'create', '--quiet', 'out', `skep/${claimed.run.ticketId}`);
-        const { readFileSync } = await import('node:fs');
         const head = git(repository, 'rev-parse', 'HEAD');
         await handIn(stages, claimed, { bytes: readFileSync(`${repository}/out`), result: { summary: '', head } });
       },
@@ -250,7 +249,7 @@ describe('a verdict', () => {
     // Its run was lost with what follows from it, as after a crash; a person fails and retries the ticket.
     await stages.sql(`update runs set state = 'cancelled', ended_at = now() where ticket_id = $1`, [ticketId]);
     await stages.sql(`update tickets set status = 'ready' where id = $1`, [ticketId]);
-    await stages.engine(tx => (async () => (await import('../runs/index.ts')).queueRun(tx, ticketId, stages.settings))());
+    await stages.engine(tx => queueRun(tx, ticketId, stages.settings));
     const next = await site.start(ticketId);
     await stages.engine(tx => giveUpReview(tx, old?.id ?? '', 'its run is gone'));
     expect((await ticket(site)).status).toBe('claimed');
