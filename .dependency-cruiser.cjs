@@ -98,9 +98,13 @@ const edges = [
     path: '^src/',
     pathNot: ['^src/(cli|kernel|providers)/', '^src/(worker|client)/index[.]ts$', '^src/(config|main)[.]ts$'],
   }),
-  never('git-runs-for-few', code('^src/', ['^src/git/', '^src/worker/', '^src/support/repositories/', '^src/providers/forges/']), {
-    path: '^src/git/',
-  }),
+  never(
+    'git-runs-for-few',
+    code('^src/', ['^src/git/', '^src/worker/', '^src/support/repositories/', '^src/providers/forges/']),
+    {
+      path: '^src/git/',
+    },
+  ),
   never('nobody-imports-main-but-the-cli', code('^(src|contract)/', '^src/cli/(start|server)([.]ts$|/)'), {
     path: '^src/main[.]ts$',
   }),

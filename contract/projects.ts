@@ -18,7 +18,7 @@ export const check = z
   .meta({ id: 'Check' });
 
 export const checksMax = 20;
-export const checks = z
+const checks = z
   .array(check)
   .max(checksMax)
   .refine(list => new Set(list.map(each => each.name)).size === list.length, { error: 'the name of each check must be its own' });

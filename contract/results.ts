@@ -8,7 +8,7 @@ export const proofs = ['unproven', 'proven'] as const;
 export const onResultFound = z.enum(['stop_all', 'do_nothing']);
 
 /** One ticket's part of the evidence: what was merged, and what was checked before. */
-export const ticketEvidence = z.object({
+const ticketEvidence = z.object({
   ticket_id: ticketId,
   title: z.string(),
   criteria: z.array(z.string()),

@@ -23,7 +23,7 @@ export const checkEvidence = check
   })
   .meta({ id: 'CheckEvidence' });
 
-export const flagKinds = ['tests', 'checks', 'ci', 'dependencies', 'fewer_tests'] as const;
+const flagKinds = ['tests', 'checks', 'ci', 'dependencies', 'fewer_tests'] as const;
 /** What a person should look at before the work is merged. */
 export const flag = z
   .object({ kind: z.enum(flagKinds), path: z.string().nullable(), what: z.string() })

@@ -6,7 +6,7 @@ import { sessionMachine } from '../../src/stages/sessions/model/session.ts';
 import { resultMachine } from '../../src/stages/specs/model/result.ts';
 import { specMachine } from '../../src/stages/specs/model/spec.ts';
 import { ticketMachine } from '../../src/stages/tickets/model/ticket.ts';
-import { trunkMachine } from '../../src/support/repositories/index.ts';
+import { trunkMachine } from '../../src/support/repositories/model/trunk.ts';
 
 interface Drawn {
   readonly title: string;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
 import { type Attempt, handIn, runState, type Site, siteForTests } from '../../../test/harness/work.ts';
-import { failRun } from '../runs/verbs.ts';
+import { failRun, submitRun } from '../runs/verbs.ts';
 import { retryTicket } from '../tickets/index.ts';
 import { giveUpConflict, resolveAgain } from './conflict.ts';
 import { rejectChange } from './verbs.ts';
@@ -101,8 +101,8 @@ describe('a resolution', () => {
   test('of nothing does not complete the ticket: it is asked for again', async () => {
     const site = await inConflict();
     const { claimed } = await site.resolve();
-    const bytes = Buffer.from('# v2 git bundle\n');
-    await handIn(stages, claimed, { bytes, result: { summary: 'nothing to do', bundle: undefined } as never });
+    const holder = { runId: claimed.run.id, token: claimed.token };
+    await stages.engine(tx => submitRun(tx, holder, { summary: 'nothing to do' }));
     await stages.drain();
     expect(await told(site)).toEqual(['completed merged', 'merging conflict']);
     const again = await site.resolve();

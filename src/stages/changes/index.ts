@@ -3,7 +3,6 @@ export { conflictsWithoutRun, trunksToMerge, trunksToPublish } from './changes.s
 export { concludeEpic, concludeTrunk } from './conclude/conclude.ts';
 export { giveUpConflict, resolveAgain } from './conflict.ts';
 export { mergeNext } from './merge.ts';
-export { changeMachine } from './model/change.ts';
 export { publishTrunk, publishTrunkOfTicket } from './publish.ts';
 export { takeSubmission } from './repository/ensure.ts';
 export { closeChange, openChange, takeBackChange } from './verbs.ts';

@@ -2,7 +2,6 @@
 export { mergeCandidate } from './candidate.ts';
 export { dropReviews, giveUpReview, judgeReview } from './judge.ts';
 export { lookAt } from './look.ts';
-export { reviewMachine } from './model/review.ts';
 export { openMergeReview } from './open.ts';
 export { flowScope, type ReviewParts, type ReviewSettings } from './parts.ts';
 export { prepareTrunk } from './prepare.ts';

@@ -1,6 +1,6 @@
 import { Fault } from '../../kernel/fault.ts';
 import type { ProjectRow } from '../../support/projects/index.ts';
-import type { BareRepository, Look, TrunkBase } from '../../support/repositories/index.ts';
+import type { BareRepository, Look, TrunkStart } from '../../support/repositories/index.ts';
 import { detectChecks, filesToRead } from './model/detect.ts';
 import type { ReviewParts } from './parts.ts';
 
@@ -13,19 +13,19 @@ const lookTimeoutMs = 900_000;
  * Fetches what the repository's HEAD names, and finds the checks there. Throws Fault `repository_unavailable`, `branch_exists`
  * where `branch` is somebody's already, `push_refused` where nothing can be written.
  */
-export async function lookAt(parts: LookParts, project: ProjectRow, branch: string): Promise<TrunkBase> {
+export async function lookAt(parts: LookParts, project: ProjectRow, branch: string): Promise<TrunkStart> {
   const { repo, commit, notes } = await fetchBase(parts, project, branch);
   const found = project.checks === null ? await findChecks(repo, commit) : { checks: project.checks, notes: [] };
   return { commit, objectFormat: repo.objectFormat, checks: found.checks, notes: [...notes, ...found.notes] };
 }
 
-interface Base {
+interface Fetched {
   readonly repo: BareRepository;
   readonly commit: string;
   readonly notes: readonly string[];
 }
 
-async function fetchBase({ depot, upstream }: LookParts, { id, repository }: ProjectRow, branch: string): Promise<Base> {
+async function fetchBase({ depot, upstream }: LookParts, { id, repository }: ProjectRow, branch: string): Promise<Fetched> {
   if (repository === null) {
     const repo = await depot.open(id);
     return {
@@ -74,7 +74,7 @@ function refuseUnfit(repository: string, branch: string, look: Look): void {
   }
 }
 
-async function findChecks(repo: BareRepository, commit: string): Promise<Pick<TrunkBase, 'checks' | 'notes'>> {
+async function findChecks(repo: BareRepository, commit: string): Promise<Pick<TrunkStart, 'checks' | 'notes'>> {
   const { files } = await repo.objects.listFiles(commit, { max: filesMax });
   const paths = files.map(file => file.path);
   return detectChecks(paths, await repo.objects.readFiles(commit, filesToRead(paths)));

@@ -7,7 +7,7 @@ import {
   getTrunk,
   readyTrunk,
   refuseTrunk,
-  type TrunkBase,
+  type TrunkStart,
   type TrunkRow,
 } from '../../support/repositories/index.ts';
 import { lookAt } from './look.ts';
@@ -45,7 +45,7 @@ export async function prepareTrunk(parts: ReviewParts, tenantId: string, trunkId
 /** What a person can mend; all else is tried again by itself. */
 const refusals: ReadonlySet<Fault['code']> = new Set(['repository_unavailable', 'branch_exists', 'push_refused'] as const);
 
-async function beginFrom(tx: Tx, trunkId: string, found: TrunkBase): Promise<void> {
+async function beginFrom(tx: Tx, trunkId: string, found: TrunkStart): Promise<void> {
   const based = await baseTrunk(tx, trunkId, found);
   if (based === undefined) return;
   if (found.checks.length === 0) await readyTrunk(tx, trunkId);

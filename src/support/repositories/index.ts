@@ -1,9 +1,8 @@
 /** Repositories: Skep's own copy of each project's, and the trunks in it that work is merged into. */
-export type { BareRepository, Depot, FileChange } from './depot/index.ts';
+export type { BareRepository, Depot } from './depot/index.ts';
 export { createDepot } from './depot/index.ts';
-export type { TrunkBase } from './trunks.ts';
+export type { TrunkStart } from './trunks.ts';
 export { advance, markPublished, markUnpublished, reserve } from './merges.ts';
-export { trunkMachine } from './model/trunk.ts';
 export {
   baseTrunk,
   checkTrunk,

@@ -65,7 +65,7 @@ export function listTrunks(tx: Tx, filter: { specId?: string | undefined; projec
   return tx.query(trunksFiltered, [tx.tenantId, filter.specId ?? null, filter.projectId ?? null, listMax]);
 }
 
-export interface TrunkBase {
+export interface TrunkStart {
   readonly commit: string;
   readonly objectFormat: TrunkRow['objectFormat'];
   readonly checks: readonly Check[];
@@ -73,7 +73,7 @@ export interface TrunkBase {
 }
 
 /** The work starts from this commit; what was fetched before is of no more interest. Undefined where it does not prepare. */
-export async function baseTrunk(tx: Tx, id: string, base: TrunkBase): Promise<TrunkRow | undefined> {
+export async function baseTrunk(tx: Tx, id: string, base: TrunkStart): Promise<TrunkRow | undefined> {
   const values = [base.commit, base.objectFormat, JSON.stringify(base.checks), JSON.stringify(base.notes)];
   const [trunk] = await tx.query(setTrunkBase, [tx.tenantId, id, ...values]);
   return trunk;

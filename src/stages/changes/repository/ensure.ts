@@ -53,7 +53,8 @@ export async function takeSubmission(parts: ReviewParts, tenantId: string, runId
   const wanted = await parts.database.request(flowScope(tenantId), async tx => {
     const { ticketId, task } = await getRun(tx, runId);
     const trunk = ticketId === null ? undefined : await findTrunk(tx, await getTicket(tx, ticketId));
-    return trunk?.headSha == null ? undefined : { trunk, commits: [trunk.headSha, ...(task === null ? [] : [task.commit])] };
+    const commits = [trunk?.headSha ?? undefined, task?.commit].filter(commit => commit !== undefined);
+    return trunk === undefined ? undefined : { trunk, commits };
   });
   if (wanted !== undefined) await ensureCommits(parts, wanted.trunk, wanted.commits);
   await reviewSubmission(parts, tenantId, runId);
