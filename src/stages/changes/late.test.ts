@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createGate } from '../../../test/harness/gate.ts';
 import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
-import { runState, type Site, siteForTests } from '../../../test/harness/work.ts';
-import { giveUpReview } from '../reviews/index.ts';
-import { cancelRun } from '../runs/verbs.ts';
+import { check, evidence, runState, type Site, siteForTests } from '../../../test/harness/work.ts';
+import { giveUpReview, judgeReview } from '../reviews/index.ts';
+import type { BlobStore } from '../runs/index.ts';
+import { cancelRun, submitRun } from '../runs/verbs.ts';
 import { cancelTicket, retryTicket } from '../tickets/index.ts';
 import { mergeNext } from './merge.ts';
+import { takeSubmission } from './repository/ensure.ts';
 import { closeChange, openChange, takeBackChange } from './verbs.ts';
 
 let stages: Stages;
@@ -60,6 +63,35 @@ describe('work that was withdrawn', () => {
     await stages.drain();
   });
 
+  test('while it lands does not land, and nothing throws', async () => {
+    const site = await siteForTests(stages, { checks: [] });
+    const [ticketId = ''] = site.ticketIds;
+    const attempt = await site.start(ticketId);
+    attempt.commit({ 'b.txt': 'b\n' });
+    await attempt.handIn();
+    await takeSubmission(stages.parts, stages.tenantId, attempt.claimed.run.id);
+    const [review = ''] = await reviewIds(ticketId, 'submission');
+    await stages.engine(tx => openChange(tx, review));
+    const [landing, goOn] = [createGate(), createGate()];
+    const blobs: BlobStore = {
+      ...stages.parts.blobs,
+      async receive(source, bytesMax) {
+        const received = await stages.parts.blobs.receive(source, bytesMax);
+        landing.open();
+        await goOn.passed;
+        return received;
+      },
+    };
+    const merged = mergeNext({ ...stages.parts, blobs }, stages.tenantId, site.trunkId);
+    await landing.passed;
+    await cancel(ticketId);
+    goOn.open();
+    await merged;
+    expect(await site.trunk()).toMatchObject({ merges: 0 });
+    await stages.drain();
+    expect(await told(site)).toEqual(['cancelled closed']);
+  });
+
   test('and whose ticket was retried before any job ran is never landed for the next attempt', async () => {
     const site = await checkedAgain();
     await giveUp(site.ticketId, 'merge');
@@ -109,6 +141,21 @@ describe('a job that comes late or twice', () => {
     expect(await site.change(ticketId)).toBeUndefined();
     await site.review();
     expect(await told(site)).toEqual(['completed merged']);
+  });
+
+  test('does not keep what has passed from landing, by the review that let it', async () => {
+    const site = await checkedAgain();
+    const got = await stages.claim({ capabilities: ['checks'] });
+    if (got === undefined) throw new Error('there is nothing to review');
+    const checks = [evidence(check, 'green')];
+    await stages.engine(tx => submitRun(tx, { runId: got.run.id, token: got.token }, { summary: '', checks }));
+    await stages.engine(tx => judgeReview(tx, got.run.id, stages.settings));
+    await next(site);
+    expect(await told(site)).toEqual(['completed merged', 'completed merged']);
+    const text =
+      'select v.kind, c.base_sha = v.base_sha as same from changes c join reviews v on v.id = c.review_id where c.ticket_id = $1';
+    expect(await stages.sql(text, [site.ticketId])).toEqual([{ kind: 'merge', same: true }]);
+    await stages.drain();
   });
 
   test('opens one once: what is on its way already stays where it is', async () => {
