@@ -53,7 +53,10 @@ export function planText(plan: Plan, out: Output): string {
   const { card, project, inspection, branch } = plan;
   const features = plannedFeatures(card);
   const agent = plan.wishes.agent ?? project.agent;
-  const at = inspection.commit === null ? 'no commit yet' : `at ${inspection.commit.slice(0, 12)}`;
+  const at =
+    inspection.commit === null
+      ? 'no commit yet'
+      : `at ${inspection.commit.slice(0, 12)}; what is not committed is no part of it`;
   return [
     styled(out, 'bold', printable(card.name)),
     fields([
@@ -62,6 +65,7 @@ export function planText(plan: Plan, out: Output): string {
       ['agent', agent === null ? 'none' : briefly(checkLine(agent))],
       ['checks', checksText(plan)],
       ['tests', testsText(plan)],
+      ['base', baseText(plan)],
       ...inspection.notes.map((note, i) => [i === 0 ? 'notes' : ' ', note] as const),
       ['also', plan.others.map(otherText).join('\n')],
       ['tickets', `${features.length}${shapeText(features)}`],
@@ -124,6 +128,11 @@ function briefly(text: string): string {
 function testsText({ project, wishes }: Plan): string | null {
   if ((wishes.test_changes ?? project.test_changes) === 'ask') return null;
   return 'changes of tests, checks and CI are merged without asking';
+}
+
+function baseText({ project, wishes }: Plan): string | null {
+  if ((wishes.red_base ?? project.red_base) === 'refuse') return null;
+  return 'checks that are red on the base commit are left out';
 }
 
 /** More than these would push the question off the screen. */

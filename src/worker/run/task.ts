@@ -24,7 +24,7 @@ const feedbackPath = '/skep/feedback.txt';
 export function taskOf({ run, ticket, agent: settings, limits, project, task }: Claimed, agents: readonly Agent[]): Task {
   if (ticket === null) throw runFailure('invalid_task', `A run of a ${run.subject_type} without a ticket can't be worked on`);
   if (settings === null) {
-    throw runFailure('invalid_task', `The project '${project.name}' has no agent: give it one with 'skep project edit'`);
+    throw runFailure('invalid_task', `The project '${project.name}' has no agent: give it one with 'skep project set'`);
   }
   const agent = agents.find(({ kind }) => kind === settings.kind);
   if (agent === undefined) throw runFailure('invalid_task', `This worker has no agent of the kind '${settings.kind}'`);

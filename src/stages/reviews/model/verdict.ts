@@ -31,6 +31,8 @@ export function tellEnding(check: CheckEvidence): string {
 
 /** As a person would type it, in one line of at most 200 characters. */
 function commandLine(command: readonly string[]): string {
+  const [program, option, line] = command;
+  if (program === 'sh' && option === '-c' && line !== undefined && command.length === 3) return oneLine(line);
   return oneLine(command.map(word => (/^[\w@%+=:,./*-]+$/.test(word) ? word : `'${word}'`)).join(' '));
 }
 
