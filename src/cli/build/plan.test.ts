@@ -47,7 +47,7 @@ describe('the plan', () => {
   it('says where, on what, by whom and how it is checked, and numbers the tickets in the order of the graph', () => {
     expect(planText(plan(), out).split('\n')).toEqual([
       'Todo',
-      'repository  /srv/todo, at aaaaaaaaaaaa',
+      'repository  /srv/todo, at aaaaaaaaaaaa; what is not committed is no part of it',
       'branch      skep/todo (new; nothing else of the repository is written)',
       'agent       node agent.js | tee log',
       'checks      npm test (found in the repository)',
