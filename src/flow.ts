@@ -26,6 +26,7 @@ import {
 import {
   closeChange,
   concludeEpic,
+  concludeSpec,
   concludeTrunk,
   conflictsWithoutRun,
   giveUpConflict,
@@ -34,6 +35,8 @@ import {
   publishTrunk,
   publishTrunkOfTicket,
   resolveAgain,
+  reviewsWithoutChange,
+  specsWithoutResult,
   takeBackChange,
   takeSubmission,
   trunksToMerge,
@@ -121,9 +124,14 @@ export function nets(parts: FlowParts): readonly Net[] {
     { find: submissionsWithoutReview, mend: (tenantId, id) => takeSubmission(parts, tenantId, id) },
     { find: evidenceWithoutVerdict, mend: engine((tx, id) => judgeReview(tx, id, settings)) },
     { find: reviewsWithoutRun, mend: engine((tx, id) => giveUpReview(tx, id, 'its run is gone')) },
+    { find: reviewsWithoutChange, mend: engine(openChange) },
     { find: trunksToMerge, mend: (tenantId, id) => mergeNext(parts, tenantId, id) },
     { find: conflictsWithoutRun, mend: engine((tx, id) => resolveAgain(tx, id, settings)) },
     { find: trunksToPublish, mend: (tenantId, id) => publishTrunk(parts, tenantId, id) },
+    {
+      find: specsWithoutResult,
+      mend: (tenantId, id) => parts.database.request({ tenantId, actor: 'sweep' }, tx => concludeSpec(tx, id)),
+    },
   ];
 }
 

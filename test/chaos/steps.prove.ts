@@ -1,15 +1,15 @@
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { startFarm } from '../harness/farm.ts';
-import { buildSkep, endAll, type SkepProcess } from '../harness/process.ts';
+import { allEvents, startFarm } from '../harness/farm.ts';
+import { buildSkep, endAll, type SkepProcess, until } from '../harness/process.ts';
 import { makeRepository } from '../harness/worker.ts';
 import { stamper } from '../samples/agents.ts';
 import { cardOf } from '../samples/cards.ts';
 import { expectClean } from '../scenarios/build/clean.ts';
 import { expectGraph } from '../scenarios/build/graph.ts';
-import { byTitle, settled, startStory } from '../scenarios/build/story.ts';
+import { byTitle, settled, startStory, trunkOf } from '../scenarios/build/story.ts';
 import { fileOn, landedOn, ticketsLanded } from '../scenarios/build/published.ts';
 
 beforeAll(buildSkep);
@@ -45,6 +45,27 @@ test('kill -9 at each step of the way: the build goes on where it was, and each 
   expect(outcome.results.map(({ state, proof }) => [state, proof])).toEqual([['validated', 'proven']]);
   await expectGraph(farm, outcome, repository);
   await expectClean(farm, heirs);
+});
+
+test("Skep's copies of repositories vanish under a server that goes on: they are made again", async () => {
+  const farm = await startFarm(quick);
+  const worker = farm.worker('steady', { slots: 2 });
+  const repository = makeRepository({ 'README.md': '# Stamps\n' });
+  const story = await startStory(farm, { repository, agent: stamper, checks, card: cardOf(10, 'diamonds') });
+  const depot = join(farm.home, 'depot');
+  for (const count of [1, 4]) {
+    await until(`${count} have landed`, async () =>
+      ((await trunkOf(farm, story))?.merge_count ?? 0) >= count ? true : undefined,
+    );
+    const copies = readdirSync(depot).filter(name => name.endsWith('.git'));
+    // Git may be writing there just now.
+    for (const name of copies) rmSync(join(depot, name), { recursive: true, maxRetries: 20, retryDelay: 10 });
+    expect(copies).toHaveLength(1);
+  }
+  const outcome = await settled(farm, story, 300_000);
+  expect(outcome.session.state).toBe('completed');
+  await expectGraph(farm, outcome, repository);
+  await expectClean(farm, [worker]);
 });
 
 /** A small generator with a seed (mulberry32), so that the order of the deaths can be had again. */
@@ -91,6 +112,7 @@ test(`${kills} kills at any moment, and the depot lost now and then: all lands o
   const outcome = await settled(farm, story, 600_000);
   expect([seed, outcome.session.state]).toEqual([seed, 'completed']);
   const { trunk, tickets } = outcome;
+  expect((await allEvents(farm)).filter(({ type }) => type === 'change.conflict')).not.toEqual([]);
   const landed = landedOn(repository, trunk.branch, trunk.base_sha ?? '');
   expect(ticketsLanded(landed).toSorted()).toEqual(tickets.map(({ id }) => id).toSorted());
   const lines = fileOn(repository, trunk.branch, 'shared.txt')?.split('\n').slice(1);

@@ -119,10 +119,37 @@ export const trunksToMerge = statement<{ tenantId: string; id: string }>(
     limit 100`,
 );
 
-/** Trunks whose push failed and is due again; the first parameter is not looked at. */
+/** Trunks whose push is due, since it failed or nobody thought of it, and can be made; the first parameter is not looked at. */
 export const trunksToPublish = statement<{ tenantId: string; id: string }>(
   'trunks_to_publish',
-  `select tenant_id, id from trunks where publish_due_at < clock_timestamp() and $1::int is not null order by publish_due_at limit 100`,
+  `select k.tenant_id, k.id from trunks k join projects p on p.tenant_id = k.tenant_id and p.id = k.project_id
+    where k.publish_due_at < clock_timestamp() and $1::int is not null and p.repository is not null
+      and not exists (
+        select from tickets t where t.tenant_id = k.tenant_id and t.project_id = k.project_id and t.spec_id is not distinct from k.spec_id
+           and t.type <> 'epic' and t.status in ('ready', 'claimed', 'running', 'verifying', 'merging'))
+    order by k.publish_due_at limit 100`,
+);
+
+/** Reviews that let work land, longer than $1 ms ago, of which no change knows: the newest of work that still waits. */
+export const reviewsWithoutChange = statement<{ tenantId: string; id: string }>(
+  'reviews_without_change',
+  `select v.tenant_id, v.id from reviews v
+      join runs r on r.tenant_id = v.tenant_id and r.id = v.run_id and r.state = 'submitted'
+      join trunks k on k.tenant_id = v.tenant_id and k.id = v.trunk_id
+    where v.kind = 'submission' and (v.state = 'passed' or v.state = 'inconclusive' and k.checks = '[]')
+      and v.ended_at < now() - make_interval(secs => $1::int / 1000.0)
+      and not exists (select from changes c where c.tenant_id = v.tenant_id and c.ticket_id = v.ticket_id and c.run_id = v.run_id)
+    order by v.ended_at limit 100`,
+);
+
+/** Specs whose work was all done longer than $1 ms ago, and of which no result says so. */
+export const specsWithoutResult = statement<{ tenantId: string; id: string }>(
+  'specs_without_result',
+  `select p.tenant_id, p.id from specs p join tickets t on t.tenant_id = p.tenant_id and t.spec_id = p.id
+    where p.status = 'executing_tasks' and t.type = 'epic' and t.status = 'completed'
+      and t.updated_at < now() - make_interval(secs => $1::int / 1000.0)
+      and not exists (select from result_submissions f where f.tenant_id = p.tenant_id and f.spec_id = p.id)
+    order by t.updated_at limit 100`,
 );
 
 /** Changes whose conflict nobody works on, for longer than $1 ms. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createGate } from '../../../test/harness/gate.ts';
 import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
 import { check, evidence, runState, type Site, siteForTests } from '../../../test/harness/work.ts';
+import type { Depot } from '../../support/repositories/index.ts';
 import { giveUpReview, judgeReview } from '../reviews/index.ts';
 import type { BlobStore } from '../runs/index.ts';
 import { cancelRun, submitRun } from '../runs/verbs.ts';
@@ -60,6 +61,28 @@ describe('work that was withdrawn', () => {
     await next(site);
     expect(await told(site)).toEqual(['completed merged', 'cancelled closed']);
     expect(await site.trunk()).toMatchObject({ merging: null, merges: 1 });
+    await stages.drain();
+  });
+
+  test('while it is merged is not checked again', async () => {
+    const site = await checkedAgain();
+    // As before its second review was opened.
+    await stages.sql(`delete from reviews where kind = 'merge'`);
+    await stages.sql(`delete from runs where state = 'queued'`);
+    const [merging, goOn] = [createGate(), createGate()];
+    const depot: Depot = {
+      async open(...args) {
+        merging.open();
+        await goOn.passed;
+        return stages.parts.depot.open(...args);
+      },
+    };
+    const merged = mergeNext({ ...stages.parts, depot }, stages.tenantId, site.trunkId);
+    await merging.passed;
+    await cancel(site.ticketId);
+    goOn.open();
+    await merged;
+    expect(await reviewIds(site.ticketId, 'merge')).toEqual([]);
     await stages.drain();
   });
 

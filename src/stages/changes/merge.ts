@@ -39,11 +39,8 @@ export async function mergeNext(parts: ReviewParts, tenantId: string, trunkId: s
   const merged = await mergeCandidate(repo, { base: trunk.headSha, head: change.headSha });
   await parts.database.engine(scope, async tx => {
     // Of two that think of it at once the second finds what the first has done.
-    if (
-      !(await isOurTurn(tx, turn)) ||
-      (await reviewsNow(tx, turn)).some(({ state }) => state === 'pending' || state === 'passed')
-    )
-      return;
+    if (!(await isOurTurn(tx, turn))) return;
+    if ((await reviewsNow(tx, turn)).some(({ state }) => state === 'pending' || state === 'passed')) return;
     if (merged.kind === 'clean') await openMergeReview(tx, { trunk, candidate: merged.candidate, work: change });
     else await queueConflict(tx, { trunk, change, files: merged.kind === 'conflict' ? merged.files : [] });
   });
@@ -88,9 +85,10 @@ async function reserveNext(tx: Tx, trunk: TrunkRow): Promise<ChangeRow | undefin
   return next === undefined ? undefined : moveChange(tx, next.id, { verb: 'merge' });
 }
 
+/** Still, under the locks: what is done then goes by what was looked at. Nor was the ticket cancelled at this very moment. */
 async function isOurTurn(tx: Tx, { trunk, change }: Turn): Promise<boolean> {
   const now = await holdTrunk(tx, trunk.id);
-  return now.headSha === trunk.headSha && now.mergingId === change.id;
+  return now.headSha === trunk.headSha && now.mergingId === change.id && (await carriesWork(tx, change));
 }
 
 async function land(parts: ReviewParts, repo: BareRepository, turn: Approved): Promise<void> {
@@ -141,8 +139,7 @@ async function landRows(
   { commit, blob, proof }: { commit: string; blob: ReceivedBlob; proof: 'proven' | 'unproven' },
 ): Promise<void> {
   const { change, approval } = turn;
-  // Cancelled at this very moment: then nothing of this may stay.
-  if (!(await isOurTurn(tx, turn)) || !(await carriesWork(tx, change))) return;
+  if (!(await isOurTurn(tx, turn))) return;
   const trunk = await advance(tx, turn.trunk.id, { from: turn.trunk.headSha, to: commit });
   if (trunk === undefined) return;
   await keepMergeBundle(tx, change.runId, blob);

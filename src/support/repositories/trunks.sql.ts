@@ -77,7 +77,8 @@ export const reserveTrunk = statement<object>(
 /** Compare and swap: undefined where the trunk has moved on since it was looked at. */
 export const advanceTrunk = statement<TrunkRow>(
   'advance_trunk',
-  `update trunks k set head_sha = $4, merge_count = k.merge_count + 1, merging_id = null, updated_at = now()
+  `update trunks k set head_sha = $4, merge_count = k.merge_count + 1, merging_id = null, publish_due_at = clock_timestamp(),
+          updated_at = now()
     where k.tenant_id = $1 and k.id = $2 and k.head_sha = $3 returning ${columns}`,
 );
 

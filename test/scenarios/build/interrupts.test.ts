@@ -53,11 +53,11 @@ test('a session that is cancelled in the thick of it: all ends, and the trunk mo
     return runs.find(run => run.subject_type === 'conflict' && run.state === 'working');
   });
   expect((await farm.call('POST', `/api/hitl/${story.session}/cancel`)).status).toBe(200);
-  await until('nothing is left alone', async () => ((await leftAlone(farm)).length === 0 ? true : undefined));
   await until('nothing runs any more', async () => {
     const runs = await runsOf(farm);
     return runs.every(run => over.has(run.state)) ? true : undefined;
   });
+  await until('nothing is without an owner', async () => ((await leftAlone(farm)).length === 0 ? true : undefined));
   const { trunk, tickets, changes, reviews, session } = await look(farm, story);
   expect(session.state).toBe('cancelled');
   expect(tickets.filter(({ status }) => status !== 'cancelled' && status !== 'completed')).toEqual([]);

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createGate } from '../../../../test/harness/gate.ts';
 import { type Stages, stagesForTests } from '../../../../test/harness/stages.ts';
+import { statement } from '../../../db/statement.ts';
 import { systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import type { Lifecycle } from '../../../kernel/loop.ts';
@@ -7,7 +9,7 @@ import { startBuild } from '../../tickets/build.ts';
 import { inWorkWithoutRun } from '../runs.sql.ts';
 import { returnClaim } from '../verbs.ts';
 import { nets } from '../../../flow.ts';
-import { createNets, createSweep } from './sweep.ts';
+import { createNets, createSweep, type Net } from './sweep.ts';
 
 let stages: Stages;
 let loops: Lifecycle[];
@@ -74,6 +76,36 @@ test('one row that cannot be moved holds up no other', async () => {
   start(createSweep);
   await expect.poll(() => stages.statusOf(second.run.subjectId), { timeout: 5_000 }).toBe('ready');
   expect(await stages.statusOf(first.run.subjectId)).toBe('claimed');
+});
+
+test('a net that waits for somebody’s repository holds up no other', async () => {
+  await stages.open();
+  await stages.drain();
+  const id = await stages.open();
+  await stages.sql('delete from graphile_worker._private_jobs');
+  await age();
+  const [begun, goOn] = [createGate(), createGate()];
+  const slow: Net = {
+    find: statement('one_row', `select tenant_id, id from tickets where $1::int > 0 limit 1`),
+    mend() {
+      begun.open();
+      return goOn.passed;
+    },
+  };
+  const { database, settings } = stages;
+  const loop = createNets({ database, nets: [slow], settings, clock: systemClock, log: silentLog });
+  const stop = (): Promise<void> => {
+    goOn.open();
+    return loop.stop();
+  };
+  loops.push({ start: loop.start, stop });
+  // The first turn of the others may come before it: what they are to find is there only once it waits.
+  await stages.sql(`update tickets set status = 'pending' where id = $1`, [id]);
+  loop.start();
+  await begun.passed;
+  await stages.sql(`update tickets set status = 'ready' where id = $1`, [id]);
+  const queued = () => stages.sql('select state from runs where ticket_id = $1', [id]);
+  await expect.poll(queued, { timeout: 12_000 }).toEqual([{ state: 'queued' }]);
 });
 
 test('a claim that reached nobody is given back: no attempt was made, and its token is worth nothing', async () => {
