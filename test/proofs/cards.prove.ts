@@ -14,6 +14,7 @@ afterEach(endAll);
 
 test.each(['layers', 'diamonds', 'product'] as const)(
   '500 tickets as %s: each lands once, on what it depends on',
+  { timeout: 1_800_000 },
   async shape => {
     const farm = await startFarm();
     const workers = ['left', 'right'].map(name => farm.worker(name, { slots: 2 }));
@@ -21,7 +22,7 @@ test.each(['layers', 'diamonds', 'product'] as const)(
     const before = snapshotTree(repository, [`refs/heads/skep/500-parts-as-${shape}`]);
     const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
     const story = await startStory(farm, { repository, agent: stamper, checks, card: cardOf(500, shape) });
-    const outcome = await settled(farm, story, 800_000);
+    const outcome = await settled(farm, story, 1_700_000);
     expect(outcome.results.map(({ state, proof }) => [state, proof])).toEqual([['validated', 'proven']]);
     expect(outcome.tickets).toHaveLength(500);
     expect(outcome.tickets.filter(({ attempts }) => attempts !== 1)).toEqual([]);

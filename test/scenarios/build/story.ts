@@ -7,6 +7,7 @@ import type { WireSession } from '../../../contract/sessions.ts';
 import type { SpecCardInput } from '../../../contract/spec-card.ts';
 import type { WireTicket } from '../../../contract/tickets.ts';
 import type { WireTrunk } from '../../../contract/trunks.ts';
+import { systemClock } from '../../../src/kernel/clock.ts';
 import type { Farm } from '../../harness/farm.ts';
 import { until } from '../../harness/process.ts';
 import { approvedSession } from '../../harness/story.ts';
@@ -74,6 +75,8 @@ export async function look(farm: Asked, story: Story): Promise<Outcome> {
 export async function settled(farm: Asked, story: Story, ms = 60_000): Promise<Outcome> {
   const isOver = async (): Promise<true | undefined> => {
     const tickets = await ticketsOf(farm, story);
+    // To ask of many tickets as often as can be would cost the build a good part of its cores.
+    await systemClock.sleep(50 + 5 * tickets.length);
     const trunk = await trunkOf(farm, story);
     if (trunk?.state === 'refused') return true;
     if (trunk?.state !== 'ready' || tickets.some(({ status }) => !still.has(status))) return undefined;
