@@ -54,9 +54,7 @@ export function planText(plan: Plan, out: Output): string {
   const features = plannedFeatures(card);
   const agent = plan.wishes.agent ?? project.agent;
   const at =
-    inspection.commit === null
-      ? 'no commit yet'
-      : `at ${inspection.commit.slice(0, 12)}; what is not committed is no part of it`;
+    inspection.commit === null ? 'no commit yet' : `at ${inspection.commit.slice(0, 12)}; what is not committed is no part of it`;
   return [
     styled(out, 'bold', printable(card.name)),
     fields([

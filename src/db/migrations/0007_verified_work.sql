@@ -57,7 +57,13 @@ alter table runs
   add column feedback jsonb,
   add column resume_sha text,
   add foreign key (tenant_id, ticket_id) references tickets (tenant_id, id);
+-- The wall holds for the owner too, who would see no row.
+alter table runs no force row level security;
 update runs set ticket_id = subject_id, ticket_status = 'ready' where subject_type = 'ticket';
+-- What was in hand knows no trunk: its tickets are queued again by the nets.
+update runs set state = 'cancelled', lease_expires_at = null, ended_at = now()
+ where state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked');
+alter table runs force row level security;
 -- Runs of no ticket, such as the checks of a base commit, are few and go first.
 create index runs_queue_of_no_ticket on runs (tenant_id, priority desc, created_at, id) where state = 'queued' and ticket_id is null;
 create index runs_of_ticket on runs (tenant_id, ticket_id, created_at desc) where ticket_id is not null;

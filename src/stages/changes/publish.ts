@@ -23,8 +23,8 @@ export async function publishTrunk(parts: ReviewParts, tenantId: string, trunkId
   const { trunk, repository, head } = due;
   try {
     const { gitDir } = await ensureCommits(parts, trunk, [head]);
-    const expected = trunk.publishedSha ?? undefined;
     const signal = AbortSignal.timeout(publishTimeoutMs);
+    const expected = await expectedAt(parts, { repository, trunk, signal });
     failpoint('before-publish');
     await upstream.publish(repository, { gitDir, commit: head, branch: trunk.branch, expected, signal });
     failpoint('after-publish');
@@ -35,6 +35,16 @@ export async function publishTrunk(parts: ReviewParts, tenantId: string, trunkId
     return;
   }
   await database.engine(scope, tx => markPublished(tx, trunkId, { commit: head, from: trunk.publishedSha }));
+}
+
+/** Where the branch must be for the push: where the last one left it, or gone, since its work was merged and it was deleted. */
+async function expectedAt(
+  { upstream }: ReviewParts,
+  { repository, trunk: { branch, publishedSha }, signal }: { repository: string; trunk: TrunkRow; signal: AbortSignal },
+): Promise<string | undefined> {
+  if (publishedSha === null) return undefined;
+  const { branchAt } = await upstream.look(repository, { branch, signal });
+  return branchAt === undefined ? undefined : publishedSha;
 }
 
 function wordsOf(error: unknown): string {

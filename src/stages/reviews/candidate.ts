@@ -14,9 +14,6 @@ interface Conflict {
   readonly files: readonly string[];
 }
 
-/** Of all times: the same two commits make the same candidate wherever and whenever it is made. */
-const candidateTime = new Date(0);
-
 /** Merges `head` into `base` without touching either. It makes the same commit each time, so a lost one is made again. */
 export async function mergeCandidate(repo: BareRepository, { base, head }: { base: string; head: string }): Promise<Merged> {
   const common = await repo.history.mergeBase(base, head);
@@ -27,8 +24,9 @@ export async function mergeCandidate(repo: BareRepository, { base, head }: { bas
   const commit = await repo.merging.commit({
     tree: merge.tree,
     parents: [base, head],
-    message: 'What would land: this work, merged with what landed before it\n',
-    at: candidateTime,
+    message: 'Merge what has landed meanwhile\n',
+    // Of the work, and not of now: the same two commits make the same candidate wherever and whenever it is made.
+    at: await repo.objects.timeOf(head),
   });
   return { kind: 'clean', candidate: { commit, base } };
 }

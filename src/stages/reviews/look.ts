@@ -11,12 +11,19 @@ const lookTimeoutMs = 900_000;
 
 /**
  * Fetches what the repository's HEAD names, and finds the checks there. Throws Fault `repository_unavailable`, `branch_exists`
- * where `branch` is somebody's already, `push_refused` where nothing can be written.
+ * where `branch` is somebody's already, `push_refused` where nothing can be written. Where there is no commit yet, it is Skep's
+ * own empty one.
  */
-export async function lookAt(parts: LookParts, project: ProjectRow, branch: string): Promise<TrunkStart> {
+export async function lookAt(
+  parts: LookParts,
+  project: ProjectRow,
+  branch: string,
+): Promise<TrunkStart & { readonly isEmpty: boolean }> {
   const { repo, commit, notes } = await fetchBase(parts, project, branch);
+  const isEmpty = commit === (await repo.merging.rootCommit());
   const found = project.checks === null ? await findChecks(repo, commit) : { checks: project.checks, notes: [] };
-  return { commit, objectFormat: repo.objectFormat, checks: found.checks, notes: [...notes, ...found.notes] };
+  const { objectFormat } = repo;
+  return { commit, isEmpty, objectFormat, checks: found.checks, notes: [...notes, ...found.notes] };
 }
 
 interface Fetched {

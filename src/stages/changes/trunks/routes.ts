@@ -63,8 +63,9 @@ function inspectRoute(app: Api, parts: ReviewParts): void {
   app.post('/projects/:id/inspect', { config: write, schema }, async request => {
     const project = await parts.database.request(callerOf(request), tx => getProject(tx, request.params.id));
     const { branch = branchOfNobody } = request.body;
-    const { commit, checks, notes } = await lookAt(parts, project, branch);
-    return { repository: project.repository, commit, branch, checks: [...checks], notes: [...notes] };
+    const { repository } = project;
+    const { commit, isEmpty, checks, notes } = await lookAt(parts, project, branch);
+    return { repository, commit: isEmpty ? null : commit, branch, checks: [...checks], notes: [...notes] };
   });
 }
 

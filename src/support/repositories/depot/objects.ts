@@ -18,11 +18,18 @@ export function objectsOf(bare: Bare): Objects {
       return asked.exitCode === 0;
     },
     treeOf: commit => bare.text(['rev-parse', '--verify', '--end-of-options', `${objectId(commit)}^{tree}`]),
+    timeOf: async commit => {
+      const told = Number(await bare.text(['log', '-1', '--format=%ct', '--end-of-options', objectId(commit)]));
+      return new Date((told >= 0 && told <= latestS ? told : 0) * 1_000);
+    },
     listFiles: (commit, { max }) => listFiles(bare, commit, max),
     readFiles: (commit, paths) => readFiles(bare, commit, paths),
     notes: commit => notesOf(bare, commit),
   };
 }
+
+/** The year 2100. A commit of an agent can bear any number, and the next one must be able to bear it too. */
+const latestS = 4_102_444_800;
 
 async function listFiles(bare: Bare, commit: string, max: number): Promise<FileList> {
   const args = ['ls-tree', '-r', '-z', '-l', '--full-tree', objectId(commit)];

@@ -24,6 +24,8 @@ export interface BareRepository {
 export interface Objects {
   has(commit: string): Promise<boolean>;
   treeOf(commit: string): Promise<string>;
+  /** When it was committed, as it says; 1970 where that is no time between then and 2100. */
+  timeOf(commit: string): Promise<Date>;
   /** The files of a commit, at most `max`, in git's order. Submodules and links are among them, by their mode. */
   listFiles(commit: string, limit: { readonly max: number }): Promise<FileList>;
   /** Regular files of at most 256 KiB each and 32 MiB in all, as UTF-8; what is missing, larger or no such file is left out. */
