@@ -73,7 +73,10 @@ describe('what has landed is pushed', () => {
     expect(site.published()).toEqual({ 'a.txt': 'a', 'b.txt': 'b' });
   });
 
-  test('again when more lands later, on top of what was there', async () => {
+  test.each([
+    ['on top of what was there', false],
+    ['anew where it was merged by a person and deleted', true],
+  ])('again when more lands later, %s', async (_, isDeleted) => {
     const site = await siteForTests(stages, two);
     await stages.sql(`update tickets set status = 'failed' where id = $1`, [site.ticketIds[1]]);
     await stages.sql(`update runs set state = 'cancelled', ended_at = now() where state = 'queued' and ticket_id = $1`, [
@@ -81,6 +84,7 @@ describe('what has landed is pushed', () => {
     ]);
     await site.submit(site.ticketIds[0], { 'b.txt': 'b\n' });
     const first = (await site.trunk()).published;
+    if (isDeleted) git(site.repository, 'branch', '-D', 'skep/work');
     await stages.app(tx => retryTicket(tx, site.ticketIds[1] ?? ''));
     await stages.drain();
     await site.submit(site.ticketIds[1], { 'c.txt': 'c\n' });
