@@ -13,7 +13,8 @@ const ON_POSTGRES_15 = [
 
 const harness = join(import.meta.dirname, 'test/harness/global.ts');
 const withServer = existsSync(harness) ? { globalSetup: [harness] } : {};
-const slices = { ...withServer, testTimeout: 15_000, hookTimeout: 30_000 };
+// For what hangs, and not for what is slow: a machine that has other work takes several times as long.
+const slices = { ...withServer, testTimeout: 45_000, hookTimeout: 45_000 };
 
 type Options = TestProjectInlineConfiguration['test'];
 const project = (name: string, test: Options): TestProjectInlineConfiguration => ({
