@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Renamed into place: another process of this folder may be reading it. */
-export async function writeConfig(path: string): Promise<string> {
-  return writeWhole(path, hostConfig);
+export async function writeConfig(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeWhole(path, hostConfig);
 }
 
 /** The same settings, and trust in one git folder that belongs to another user. */

@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../kernel/clock.ts';
@@ -74,12 +75,15 @@ export async function clearLocks(gitDir: string, lock: string): Promise<void> {
 
 /** Reads nothing of what the machine or the user has configured, and can start no program that a repository names. */
 export async function createHostGit(folder: string, clock: Clock): Promise<HostGit> {
-  const usual = await writeConfig(join(folder, 'gitconfig'));
+  const usual = join(folder, 'gitconfig');
+  await writeConfig(usual);
 
   async function runOnce(args: readonly string[], options: GitOptions): Promise<GitAnswer> {
     const { lock, trusted, signal, reachesOut = false, secretConfig = {}, timeoutMs = defaultTimeoutMs } = options;
     const command = [...(options.through ?? []), 'git', ...args];
     const argv = lock === undefined ? command : ['flock', '--exclusive', '--no-fork', lock, ...command];
+    // The folder is a cache, which may be lost under a server that lives; without its settings git would be another one.
+    if (!existsSync(usual)) await writeConfig(usual);
     const configPath = trusted === undefined ? usual : await writeTrusting(usual, trusted);
     signal?.throwIfAborted();
     const result = await runGroup(argv, {

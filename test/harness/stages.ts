@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { Logger, runOnce } from 'graphile-worker';
 import type { SpecCardInput } from '../../contract/spec-card.ts';
 import { specCard } from '../../contract/spec-card.ts';
@@ -50,7 +51,8 @@ export async function stagesForTests(settings: RunSettings = testSettings): Prom
   const { database } = place;
   const tenantId = await place.makeTenant('stages');
   const scope = { tenantId, actor: 'test' };
-  const parts = { database, settings, ...(await testStores(tempFolder())) };
+  const folder = tempFolder();
+  const parts = { database, settings, ...(await testStores(folder)) };
   const sql = <Row extends object>(text: string, values: readonly unknown[] = []) => query<Row>(place.superuserUrl, text, values);
   const app: Stages['app'] = (body, tenant = tenantId) => database.request({ ...scope, tenantId: tenant }, body);
   const { id: projectId } = await app(tx => createProject(tx, { name: 'p', agent: { kind: 'exec', command: ['true'] } }));
@@ -89,6 +91,10 @@ export async function stagesForTests(settings: RunSettings = testSettings): Prom
       return row?.status ?? 'none';
     },
     ownerless: () => ownerless(place.superuserUrl),
+    async close() {
+      await place.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 

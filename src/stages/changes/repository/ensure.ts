@@ -66,9 +66,8 @@ async function findOwned({ database }: ReviewParts, owner: Owner): Promise<{ tru
   return { trunk };
 }
 
-async function hasAll({ objects }: BareRepository, commits: readonly string[]): Promise<boolean> {
-  for (const commit of commits) if (!(await objects.has(commit))) return false;
-  return true;
+async function hasAll({ objects }: BareRepository, [first, ...others]: readonly string[]): Promise<boolean> {
+  return first === undefined || objects.has(first, ...others);
 }
 
 async function readLineage(tx: Tx, trunk: TrunkRow): Promise<Lineage> {

@@ -34,7 +34,8 @@ export function repositoryRoutes(app: Api, parts: ReviewParts): void {
     '/runs/:id/repository/info/refs',
     { config: advertisement, schema: { params: byId, querystring: service, headers } },
     async (request, reply) => {
-      const wanted = await open(parts, callerOf(request), { runId: request.params.id, token: request.headers[leaseHeader] });
+      const holder = { runId: request.params.id, token: request.headers[leaseHeader] };
+      const wanted = await open(parts, callerOf(request), { service: 'advertise', ...holder });
       return answer(reply, wanted, { service: 'advertise', protocol: request.headers['git-protocol'] });
     },
   );
@@ -44,7 +45,8 @@ export function repositoryRoutes(app: Api, parts: ReviewParts): void {
     '/runs/:id/repository/git-upload-pack',
     { config: pack, bodyLimit: requestBytesMax, schema: { params: byId, headers } },
     async (request, reply) => {
-      const wanted = await open(parts, callerOf(request), { runId: request.params.id, token: request.headers[leaseHeader] });
+      const holder = { runId: request.params.id, token: request.headers[leaseHeader] };
+      const wanted = await open(parts, callerOf(request), { service: 'rpc', ...holder });
       const input = uncompressed(request.body, request.headers['content-encoding']);
       return answer(reply, wanted, { service: 'rpc', protocol: request.headers['git-protocol'], input });
     },
@@ -57,7 +59,11 @@ interface Wanted {
 }
 
 /** The lease is looked at with every request: who has lost it gets nothing more. */
-async function open(parts: ReviewParts, caller: Caller, holder: { runId: string; token: string }): Promise<Wanted> {
+async function open(
+  parts: ReviewParts,
+  caller: Caller,
+  { service, ...holder }: { service: 'advertise' | 'rpc'; runId: string; token: string },
+): Promise<Wanted> {
   const run = await holdRunLease(parts.database, { ...caller, holder });
   const { owner, task } = await parts.database.request(caller, async tx => {
     const ticket = run.ticketId === null ? null : await getTicket(tx, run.ticketId);
@@ -66,9 +72,9 @@ async function open(parts: ReviewParts, caller: Caller, holder: { runId: string;
     return { owner, task };
   });
   const wants = [task.commit, ...(task.merge === null ? [] : [task.merge])];
-  // A base commit is there by the time its review is queued, and belongs to no ticket.
+  // The first of two requests only says what this server can do. A base commit is there by the time its review is queued.
   const repo =
-    run.ticketId === null
+    run.ticketId === null || service === 'advertise'
       ? await parts.depot.open(owner.projectId, task.object_format)
       : await ensureCommits(parts, owner, wants);
   return { repo, wants };

@@ -11,11 +11,10 @@ const pathLengthMax = 4_096;
 
 export function objectsOf(bare: Bare): Objects {
   return {
-    async has(commit) {
-      const asked = await bare.run(['rev-parse', '--quiet', '--verify', '--end-of-options', `${objectId(commit)}^{commit}`], {
-        accepts: [0, 1],
-      });
-      return asked.exitCode === 0;
+    async has(...commits) {
+      const asked = commits.map(commit => `${objectId(commit)}^{commit}\n`).join('');
+      const told = await bare.text(['cat-file', '--batch-check=%(objecttype)'], { input: asked });
+      return told.split('\n').every(type => type === 'commit');
     },
     treeOf: commit => bare.text(['rev-parse', '--verify', '--end-of-options', `${objectId(commit)}^{tree}`]),
     timeOf: async commit => {

@@ -22,7 +22,8 @@ export interface BareRepository {
 }
 
 export interface Objects {
-  has(commit: string): Promise<boolean>;
+  /** Whether all of them are here, at least one. */
+  has(...commits: readonly [string, ...string[]]): Promise<boolean>;
   treeOf(commit: string): Promise<string>;
   /** When it was committed, as it says; 1970 where that is no time between then and 2100. */
   timeOf(commit: string): Promise<Date>;
