@@ -76,7 +76,7 @@ function refuseUnfit(repository: string, branch: string, look: Look): void {
   if (!look.isWritable) {
     throw new Fault('push_refused', {
       message: `The finished work could not be handed over. ${look.notes.join('. ')}`,
-      hint: 'Mend that and go on with: skep build --resume. Or build on a clone',
+      hint: 'Mend that, so that its owner may write to it, and go on with: skep build --resume. Or build on a clone',
     });
   }
 }
