@@ -73,6 +73,14 @@ export async function clearLocks(gitDir: string, lock: string): Promise<void> {
   });
 }
 
+/** For the case that this process is killed: another repository, with a pipe where a ref should be, would keep git waiting for ever. */
+function boundTo(timeoutMs: number): string[] {
+  return ['timeout', '--kill-after=5', `${Math.ceil(timeoutMs / 1_000) + graceS}`];
+}
+
+/** Our own clock comes first, as long as there is one. */
+const graceS = 10;
+
 /** Reads nothing of what the machine or the user has configured, and can start no program that a repository names. */
 export async function createHostGit(folder: string, clock: Clock): Promise<HostGit> {
   const usual = join(folder, 'gitconfig');
@@ -80,7 +88,7 @@ export async function createHostGit(folder: string, clock: Clock): Promise<HostG
 
   async function runOnce(args: readonly string[], options: GitOptions): Promise<GitAnswer> {
     const { lock, trusted, signal, reachesOut = false, secretConfig = {}, timeoutMs = defaultTimeoutMs } = options;
-    const command = [...(options.through ?? []), 'git', ...args];
+    const command = [...(reachesOut ? boundTo(timeoutMs) : []), ...(options.through ?? []), 'git', ...args];
     const argv = lock === undefined ? command : ['flock', '--exclusive', '--no-fork', lock, ...command];
     // The folder is a cache, which may be lost under a server that lives; without its settings git would be another one.
     if (!existsSync(usual)) await writeConfig(usual);
