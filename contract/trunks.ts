@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { branch, commit, id, time } from './fields.ts';
+import { commit, id, time, title } from './fields.ts';
 import { check, redBase } from './projects.ts';
 
 export const trunkStates = ['preparing', 'checking', 'ready', 'refused'] as const;
@@ -35,12 +35,14 @@ export const inspection = z
   .object({
     repository: z.string().nullable(),
     commit: commit.nullable().meta({ description: 'null: it has no commit yet' }),
-    branch: z.string(),
+    branch: z.string().meta({ description: 'The branch that the finished work of a spec with this title will get' }),
     checks: z.array(check),
     notes: z.array(z.string()),
   })
   .meta({ id: 'Inspection' });
-export const inspect = z.strictObject({ branch: branch.optional() }).prefault({});
+export const inspect = z
+  .strictObject({ title: title.default('work').meta({ description: 'Of the spec that is to be built' }) })
+  .prefault({});
 
 export type WireTrunk = z.infer<typeof trunk>;
 export type WireInspection = z.infer<typeof inspection>;

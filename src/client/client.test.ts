@@ -23,9 +23,9 @@ async function serving(listener: RequestListener): Promise<Client> {
 
 const answering = (status: number, body: string, headers: Record<string, string> = {}) =>
   serving((_, response) => response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body));
-const any = z.unknown();
+const anything = z.unknown();
 const failure = (client: Client) =>
-  client.request('GET', '/api/x', { schema: any }).then(String, (error: unknown) => error as Fault);
+  client.request('GET', '/api/x', { schema: anything }).then(String, (error: unknown) => error as Fault);
 
 describe('a request', () => {
   it('carries token, body, query and headers', async () => {
@@ -110,7 +110,7 @@ describe('a request', () => {
       const client = await serving((_, response) => {
         if (begin) response.writeHead(200, { 'content-type': 'application/json' }).write('{');
       });
-      const answer = client.request('GET', '/api/x', { schema: any, timeoutMs: 80 });
+      const answer = client.request('GET', '/api/x', { schema: anything, timeoutMs: 80 });
       await expect(answer).rejects.toMatchObject({
         code: 'server_unavailable',
         message: expect.stringContaining('within 80 ms') as string,
@@ -121,7 +121,7 @@ describe('a request', () => {
   it('ends with the reason of its signal', async () => {
     const stopping = new AbortController();
     const client = await serving(() => stopping.abort(new Fault('lease_lost')));
-    await expect(client.request('GET', '/api/x', { schema: any, signal: stopping.signal })).rejects.toMatchObject({
+    await expect(client.request('GET', '/api/x', { schema: anything, signal: stopping.signal })).rejects.toMatchObject({
       code: 'lease_lost',
     });
   });

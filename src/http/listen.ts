@@ -29,6 +29,6 @@ function inUse(host: string, port: number): Fault {
   const by = owner === undefined ? 'another program' : `${owner.command} (pid ${owner.pid})`;
   return new Fault('address_in_use', {
     message: `Port ${port} of ${host} is in use by ${by}`,
-    hint: 'Stop it, or choose another port: --port 8081 (0: any free one)',
+    hint: 'Stop it, or choose another port: --port 8081 (0: a free one)',
   });
 }

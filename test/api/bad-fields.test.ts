@@ -122,7 +122,11 @@ describe('fields and filters', () => {
       ],
       ['POST', `/api/changes/${nobody}/reject`, [{}, { reason: '' }, { reason: 'x', head_sha: sha }]],
       ['POST', `/api/trunks/${nobody}/prepare`, [{ red_base: 'allow' }, { red_base: null }, { base: sha }]],
-      ['POST', `/api/projects/${project}/inspect`, [{ branch: '-x' }, { branch: 'a..b' }, { branch: '' }, { repository: '/x' }]],
+      [
+        'POST',
+        `/api/projects/${project}/inspect`,
+        [{ title: '' }, { title: 'a'.repeat(201) }, { title: 1 }, { repository: '/x' }],
+      ],
       [
         'PATCH',
         `/api/projects/${project}`,

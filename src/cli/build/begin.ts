@@ -9,7 +9,6 @@ import type { Context, World } from '../context.ts';
 import { askUnless } from '../input/ask.ts';
 import { shortId } from '../input/id.ts';
 import { allSessions, specOf } from '../session/find.ts';
-import { branchToBe } from './branch.ts';
 import type { Commands } from './commands.ts';
 import type { BuildOptions, ProjectWishes, Wanted } from './options.ts';
 import { planDocument, planText } from './plan.ts';
@@ -67,10 +66,9 @@ interface Opened {
 async function confirmAndBegin(beginning: Beginning, { session, project, card, wishes }: Opened): Promise<WireSession> {
   const { context } = beginning;
   try {
-    const branch = await branchToBe(context, project, card.name);
-    const inspection = await inspect(context, project, { branch, signal: beginning.signal });
+    const inspection = await inspect(context, project, { title: card.name, signal: beginning.signal });
     const others = await otherBuilds(context, session);
-    await confirm(beginning, { sessionId: session.id, card, project, wishes, inspection, branch, others });
+    await confirm(beginning, { sessionId: session.id, card, project, wishes, inspection, others });
   } catch (error) {
     await context.client.request('POST', `/api/hitl/${session.id}/cancel`, { body: {}, schema: sessionSchema }).catch(() => {});
     throw error;

@@ -38,7 +38,6 @@ const plan = (more: Partial<Plan> = {}): Plan => ({
     checks: [{ name: 'npm test', command: ['npm', 'test'] }],
     notes: ['2 files are not committed: they are not part of the build'],
   },
-  branch: 'skep/todo',
   others: [],
   ...more,
 });

@@ -18,7 +18,6 @@ export interface Plan {
   readonly project: WireProject;
   readonly wishes: ProjectWishes;
   readonly inspection: WireInspection;
-  readonly branch: string;
   readonly others: readonly OtherBuild[];
 }
 
@@ -50,7 +49,7 @@ export function plannedFeatures({ features }: SpecCardInput): readonly PlannedFe
 }
 
 export function planText(plan: Plan, out: Output): string {
-  const { card, project, inspection, branch } = plan;
+  const { card, project, inspection } = plan;
   const features = plannedFeatures(card);
   const agent = plan.wishes.agent ?? project.agent;
   const at =
@@ -59,7 +58,7 @@ export function planText(plan: Plan, out: Output): string {
     styled(out, 'bold', printable(card.name)),
     fields([
       ['repository', `${project.repository ?? 'none'}, ${at}`],
-      ['branch', `${branch} (new; nothing else of the repository is written)`],
+      ['branch', `${inspection.branch} (new; nothing else of the repository is written)`],
       ['agent', agent === null ? 'none' : briefly(checkLine(agent))],
       ['checks', checksText(plan)],
       ['tests', testsText(plan)],
@@ -73,7 +72,7 @@ export function planText(plan: Plan, out: Output): string {
 }
 
 /** The same for programs. */
-export function planDocument({ sessionId, card, project, wishes, inspection, branch }: Plan): object {
+export function planDocument({ sessionId, card, project, wishes, inspection }: Plan): object {
   return {
     event: 'plan',
     session_id: sessionId,
@@ -81,7 +80,7 @@ export function planDocument({ sessionId, card, project, wishes, inspection, bra
     project: project.name,
     repository: project.repository,
     commit: inspection.commit,
-    branch,
+    branch: inspection.branch,
     agent: wishes.agent ?? project.agent,
     checks: wishes.checks ?? inspection.checks,
     checks_from: checksFrom({ project, wishes }),

@@ -49,10 +49,10 @@ export async function changeProject({ client }: Context, project: WireProject, w
 export function inspect(
   { client }: Context,
   project: WireProject,
-  { branch, signal }: { branch: string; signal: AbortSignal },
+  { title, signal }: { title: string; signal: AbortSignal },
 ): Promise<WireInspection> {
   const path = `/api/projects/${project.id}/inspect`;
-  return client.request('POST', path, { body: { branch }, schema: inspection, timeoutMs: 960_000, signal });
+  return client.request('POST', path, { body: { title }, schema: inspection, timeoutMs: 960_000, signal });
 }
 
 function isAsWished(project: WireProject, wishes: ProjectWishes): boolean {

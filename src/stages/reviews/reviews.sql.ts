@@ -45,7 +45,7 @@ export const insertReview = statement<ReviewRow>(
    on conflict do nothing returning ${columns}`,
 );
 
-/** What is known of a submission: any review of this run against this base, or of its first kind against any. */
+/** All that is known of what a run handed in, newest first. */
 export const reviewsOfRun = statement<ReviewRow>(
   'reviews_of_run',
   `select ${columns} from reviews v where v.tenant_id = $1 and v.trunk_id = $2 and v.run_id = $3 order by v.created_at desc, v.id`,

@@ -5,6 +5,7 @@ export type { TrunkStart } from './trunks.ts';
 export { advance, markPublished, markUnpublished, reserve } from './merges.ts';
 export {
   baseTrunk,
+  branchToBe,
   checkTrunk,
   findTrunk,
   getTrunk,

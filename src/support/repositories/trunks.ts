@@ -38,14 +38,19 @@ export async function openTrunk(
   { projectId, specId, title, redBase }: TrunkOwner & { readonly title: string; readonly redBase: TrunkRow['redBase'] },
 ): Promise<void> {
   for (let tries = 0; tries < branchTriesMax; tries++) {
-    const taken = new Set((await tx.query(branchesOfProject, [tx.tenantId, projectId])).map(row => row.branch));
-    const branch = freeBranch(branchFor(title), taken);
+    const branch = await branchToBe(tx, projectId, title);
     const [trunk] = await tx.query(insertTrunk, [tx.tenantId, projectId, specId, branch, redBase]);
     if (trunk !== undefined) return announceTrunk(tx, trunk, { type: 'trunk.opened' });
     if ((await findTrunk(tx, { projectId, specId })) !== undefined) return;
     // Another spec of that name took the branch at this very moment.
   }
   throw new Error(`no branch for "${title}" was free in ${branchTriesMax} tries`);
+}
+
+/** The branch that a trunk of this title would get now. */
+export async function branchToBe(tx: Tx, projectId: string, title: string): Promise<string> {
+  const taken = await tx.query(branchesOfProject, [tx.tenantId, projectId]);
+  return freeBranch(branchFor(title), new Set(taken.map(row => row.branch)));
 }
 
 export async function getTrunk(tx: Tx, id: string): Promise<TrunkRow> {

@@ -2,7 +2,7 @@ import { toWire } from '../../../../contract/case.ts';
 import { inspect, inspection, trunk, trunkFilter, trunkList, trunkPrepare, type WireTrunk } from '../../../../contract/trunks.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
 import { getProject } from '../../../support/projects/index.ts';
-import { getTrunk, listTrunks, prepareAgain, type TrunkRow } from '../../../support/repositories/index.ts';
+import { branchToBe, getTrunk, listTrunks, prepareAgain, type TrunkRow } from '../../../support/repositories/index.ts';
 import { lookAt, type ReviewParts } from '../../reviews/index.ts';
 import { publishTrunk } from '../publish.ts';
 import { ensureCommits } from '../repository/ensure.ts';
@@ -10,8 +10,6 @@ import { ensureCommits } from '../repository/ensure.ts';
 const read = { need: 'read' } as const;
 const write = { need: 'write' } as const;
 const logLinesMax = 2_000;
-/** A look before there is a spec goes by a name that no spec gets. */
-const branchOfNobody = 'skep/inspection';
 
 /** The branches that work is merged into, and a look at a repository before there is one. */
 export function trunkRoutes(app: Api, parts: ReviewParts): void {
@@ -61,8 +59,10 @@ function logRoute(app: Api, parts: ReviewParts): void {
 function inspectRoute(app: Api, parts: ReviewParts): void {
   const schema = { params: byId, body: inspect, response: { 200: inspection } };
   app.post('/projects/:id/inspect', { config: write, schema }, async request => {
-    const project = await parts.database.request(callerOf(request), tx => getProject(tx, request.params.id));
-    const { branch = branchOfNobody } = request.body;
+    const { project, branch } = await parts.database.request(callerOf(request), async tx => ({
+      project: await getProject(tx, request.params.id),
+      branch: await branchToBe(tx, request.params.id, request.body.title),
+    }));
     const { repository } = project;
     const { commit, isEmpty, checks, notes } = await lookAt(parts, project, branch);
     return { repository, commit: isEmpty ? null : commit, branch, checks: [...checks], notes: [...notes] };
