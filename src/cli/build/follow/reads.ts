@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { change, changeList } from '../../../../contract/changes.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
+import { resultList } from '../../../../contract/results.ts';
+import type { WireResult } from '../../../../contract/results.ts';
 import { review, reviewList } from '../../../../contract/reviews.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import { runList } from '../../../../contract/runs.ts';
@@ -60,6 +62,12 @@ export async function isAnyRunLive({ client }: Context): Promise<boolean> {
     if (runs.length > 0) return true;
   }
   return false;
+}
+
+/** What has become of the newest result; undefined where nobody has handed one in. */
+export async function readResult({ client }: Context, specId: string): Promise<WireResult['state'] | undefined> {
+  const { results } = await client.request('GET', `/api/specs/${specId}/results`, { schema: resultList });
+  return results.toSorted((a, b) => b.version - a.version)[0]?.state;
 }
 
 /** The largest page that the server gives (contract: pageLimit). */

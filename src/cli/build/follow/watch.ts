@@ -1,6 +1,7 @@
 import type { WireChange } from '../../../../contract/changes.ts';
 import type { WireEvent } from '../../../../contract/events.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
+import type { WireResult } from '../../../../contract/results.ts';
 import type { WireSession } from '../../../../contract/sessions.ts';
 import type { WireTrunk } from '../../../../contract/trunks.ts';
 import { isFault } from '../../../kernel/fault.ts';
@@ -10,7 +11,17 @@ import type { Board, Move } from './board.ts';
 import { openInbox } from './events.ts';
 import type { Inbox } from './events.ts';
 import type { Reporter } from './news.ts';
-import { isAnyRunLive, readChange, readChanges, readGraph, readReview, readSession, readTicket, readTrunk } from './reads.ts';
+import {
+  isAnyRunLive,
+  readChange,
+  readChanges,
+  readGraph,
+  readResult,
+  readReview,
+  readSession,
+  readTicket,
+  readTrunk,
+} from './reads.ts';
 import { isPublished, standingOf } from './standing.ts';
 import type { Standing } from './standing.ts';
 
@@ -20,6 +31,7 @@ export interface Build {
   readonly name: string;
   session: WireSession;
   trunk: WireTrunk | undefined;
+  result: WireResult['state'] | undefined;
   readonly board: Board;
   /** Reviews that have ended while we looked. */
   readonly reviews: Map<string, WireReview>;
@@ -42,7 +54,7 @@ export async function loadBuild(
   { session, specId, name }: Pick<Build, 'session' | 'specId' | 'name'>,
 ): Promise<Build> {
   const [graph, trunk] = await Promise.all([readGraph(context, specId), readTrunk(context, specId)]);
-  return { session, specId, name, trunk, board: createBoard(graph), reviews: new Map(), width: 1 };
+  return { session, specId, name, trunk, result: undefined, board: createBoard(graph), reviews: new Map(), width: 1 };
 }
 
 /** Views move on between events. */
@@ -149,8 +161,11 @@ async function tellMove(build: Build, move: Move, { context, reporter }: Watchin
 
 async function reload(build: Build, watching: Watching): Promise<void> {
   const { context, reporter } = watching;
-  const [graph, session] = await Promise.all([readGraph(context, build.specId), readSession(context, build.session.id)]);
+  const { specId } = build;
+  const session = await readSession(context, build.session.id);
+  const [graph, result] = await Promise.all([readGraph(context, specId), readResult(context, specId)]);
   build.session = session;
+  build.result = result;
   for (const move of build.board.load(graph.nodes, context.clock.now())) reporter.tell({ kind: 'ticket', ...move });
   await reloadTrunk(build, watching);
 }

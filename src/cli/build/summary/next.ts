@@ -25,6 +25,8 @@ export function nextSteps(outcome: Outcome, commands: Commands): readonly string
         ...git,
       ];
     }
+    case 'rejected':
+      return [commands.skep('result', 'list', '--session', outcome.sessionId.slice(0, 8)), ...git];
     case 'cancelled':
       return git;
     default:

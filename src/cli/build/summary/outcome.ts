@@ -113,5 +113,6 @@ const exitCodes: Readonly<Record<Standing, number>> = {
   refused: 4,
   waiting: 4,
   unpublished: 4,
+  rejected: 4,
   moving: 4,
 };

@@ -40,6 +40,8 @@ function headline({ name, standing, rows, proof }: Outcome): string {
       return `${title}: waits for a person, ${of}`;
     case 'unpublished':
       return `${title}: ${of}, and the branch is not in the repository`;
+    case 'rejected':
+      return `${title}: ${of}, and a person has rejected the result`;
     case 'cancelled':
       return `${title}: cancelled, ${of}`;
     case 'failed':
