@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { Logger, runOnce } from 'graphile-worker';
+import { afterEach, beforeEach, expect } from 'vitest';
 import type { SpecCardInput } from '../../contract/spec-card.ts';
 import { specCard } from '../../contract/spec-card.ts';
 import type { FlowJob, Tx } from '../../src/db/database.ts';
@@ -96,6 +97,20 @@ export async function stagesForTests(settings: RunSettings = testSettings): Prom
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The same for each test of a file, which ends with no row that nothing will ever move. */
+export function useStages(take: (stages: Stages) => void): void {
+  let stages: Stages;
+  beforeEach(async () => {
+    stages = await stagesForTests();
+    take(stages);
+  });
+  afterEach(async () => {
+    const left = await stages.ownerless();
+    await stages.close();
+    expect(left).toEqual([]);
+  });
 }
 
 export function newTicket(projectId: string): NewTicket {

@@ -1,19 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { describe, expect, test } from 'vitest';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
 import { type Files, type Site, siteForTests } from '../../../test/harness/work.ts';
 import { cancelRun } from '../runs/verbs.ts';
 import { cancelTicket, retryTicket } from '../tickets/index.ts';
 import { approveChange, rejectChange } from './verbs.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const files = { 'a.txt': 'a\n', 'test/a.test.js': 'strict\n' };
 const weaker = { 'b.txt': 'b\n', 'test/a.test.js': 'weak\n' };

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { describe, expect, test } from 'vitest';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
 import { type Attempt, handIn, runState, type Site, siteForTests } from '../../../test/harness/work.ts';
 import { failRun, submitRun } from '../runs/verbs.ts';
 import { retryTicket } from '../tickets/index.ts';
@@ -7,14 +7,7 @@ import { giveUpConflict, resolveAgain } from './conflict.ts';
 import { rejectChange } from './verbs.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const told = async (site: Site) =>
   Promise.all(site.ticketIds.map(async id => `${await stages.statusOf(id)} ${(await site.change(id))?.state ?? 'none'}`));

@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createGate } from '../../../test/harness/gate.ts';
-import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
 import { check, evidence, runState, type Site, siteForTests } from '../../../test/harness/work.ts';
 import type { Depot } from '../../support/repositories/index.ts';
 import { giveUpReview, judgeReview } from '../reviews/index.ts';
@@ -12,14 +12,7 @@ import { takeSubmission } from './repository/ensure.ts';
 import { closeChange, openChange, takeBackChange } from './verbs.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const next = ({ trunkId }: Site) => mergeNext(stages.parts, stages.tenantId, trunkId);
 const cancel = (id: string) => stages.app(tx => cancelTicket(tx, id, { reason: 'r', cascade: true }));

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { describe, expect, test } from 'vitest';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
 import { type Site, siteForTests } from '../../../test/harness/work.ts';
 import { git } from '../../../test/harness/worker.ts';
 import { cancelTicket } from '../tickets/index.ts';
@@ -8,14 +8,7 @@ import { mergeNext } from './merge.ts';
 import { openChange } from './verbs.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const features = [{ title: 'one' }, { title: 'two' }, { title: 'three' }];
 const next = ({ trunkId }: Site) => mergeNext(stages.parts, stages.tenantId, trunkId);

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { expect, test } from 'vitest';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
 import { check, evidence, type Site, siteForTests } from '../../../test/harness/work.ts';
 import { nets } from '../../flow.ts';
 import { queueRun } from '../runs/index.ts';
@@ -7,14 +7,7 @@ import { readyWithoutRun } from '../runs/runs.sql.ts';
 import { submitRun } from '../runs/verbs.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 /** Loses every job, and lets the nets find what was not done, at once, until they find nothing new. */
 async function mend(): Promise<void> {

@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createGate } from '../../../test/harness/gate.ts';
-import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
 import { type Site, siteForTests } from '../../../test/harness/work.ts';
 import { git } from '../../../test/harness/worker.ts';
 import { nets } from '../../flow.ts';
@@ -12,14 +12,7 @@ import { trunksToPublish } from './changes.sql.ts';
 import { publishTrunk } from './publish.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const two = { features: [{ title: 'one' }, { title: 'two' }], checks: [] };
 const publish = ({ trunkId }: Site) => publishTrunk(stages.parts, stages.tenantId, trunkId);

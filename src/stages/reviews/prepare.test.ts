@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { describe, expect, test } from 'vitest';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
 import { check, siteForTests } from '../../../test/harness/work.ts';
 import { git, makeRepository } from '../../../test/harness/worker.ts';
 import { prepareAgain } from '../../support/repositories/index.ts';
@@ -9,14 +9,7 @@ import { cancelRun, failRun } from '../runs/verbs.ts';
 import { prepareTrunk } from './prepare.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const again = (trunkId: string, redBase?: 'refuse' | 'leave_out') => stages.app(tx => prepareAgain(tx, trunkId, redBase));
 const queued = async () => (await stages.sql(`select from runs where state = 'queued' and subject_type = 'ticket'`)).length;

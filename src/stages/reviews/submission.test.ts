@@ -1,8 +1,8 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createGate } from '../../../test/harness/gate.ts';
 import { until } from '../../../test/harness/process.ts';
-import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
 import { type Attempt, handIn, runState, type Site, siteForTests } from '../../../test/harness/work.ts';
 import { makeRepository, git } from '../../../test/harness/worker.ts';
 import { takeSubmission } from '../changes/index.ts';
@@ -13,14 +13,7 @@ import { giveUpReview } from './judge.ts';
 import { reviewSubmission } from './submission.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const take = ({ claimed }: Attempt) => reviewSubmission(stages.parts, stages.tenantId, claimed.run.id);
 const ticket = ({ ticketIds: [id = ''] }: Site) => stages.app(tx => getTicket(tx, id));

@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { failureClasses } from '../../../contract/runs.ts';
-import { type Stages, stagesForTests, testSettings } from '../../../test/harness/stages.ts';
+import { type Stages, stagesForTests, testSettings, useStages } from '../../../test/harness/stages.ts';
 import { reviewSubmission } from '../reviews/index.ts';
 import { cancelTicket, retryTicket } from '../tickets/index.ts';
 import type { Holder } from './holder.ts';
@@ -11,14 +11,7 @@ import { appendLog, readLog } from './uploads.ts';
 import { acceptRun, cancelRun, failRun, getRun, loseRun, progress, submitRun } from './verbs.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const holderOf = ({ run, token }: ClaimedRun): Holder => ({ runId: run.id, token });
 const submit = (claimed: ClaimedRun, summary = 's') => stages.engine(tx => submitRun(tx, holderOf(claimed), { summary }));
@@ -221,8 +214,12 @@ describe('attempts', () => {
 
   test('the wait doubles with each failure, and is none after a silent holder', async () => {
     const settings = { ...testSettings, retryMs: 8_000, attemptsMax: 10 };
-    await stages.close();
+    const usual = stages;
     stages = await stagesForTests(settings);
+    onTestFinished(async () => {
+      await stages.close();
+      stages = usual;
+    });
     const first = await stages.claimNew();
     const waits: number[] = [];
     let held: ClaimedRun | undefined = first;

@@ -1,20 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createGate } from '../../../test/harness/gate.ts';
-import { type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { startBuild } from './build.ts';
 import { cancelTicket, editTicket, retryTicket } from './verbs.ts';
 import { completeTicket, failTicket } from './work.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const verify = (ids: readonly string[]) => stages.sql(`update tickets set status = 'verifying' where id = any ($1)`, [ids]);
 const complete = (id: string) => stages.engine(tx => completeTicket(tx, id, 'unproven'));

@@ -1,19 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { newTicket, type Stages, stagesForTests } from '../../../test/harness/stages.ts';
+import { describe, expect, test } from 'vitest';
+import { newTicket, type Stages, useStages } from '../../../test/harness/stages.ts';
 import { cancelSession, getSession } from '../sessions/index.ts';
 import { startBuild } from './build.ts';
 import { cancelTicket, editTicket, getTicket, openTicket, retryTicket } from './verbs.ts';
 import { completeTicket, failTicket } from './work.ts';
 
 let stages: Stages;
-beforeEach(async () => {
-  stages = await stagesForTests();
-});
-afterEach(async () => {
-  const left = await stages.ownerless();
-  await stages.close();
-  expect(left).toEqual([]);
-});
+useStages(made => (stages = made));
 
 const setStatus = (id: string, status: string) =>
   stages.sql('update tickets set status = $2 where tenant_id = $3 and id = $1', [id, status, stages.tenantId]);
