@@ -1,11 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { buildForTests, type Built } from '../../../../test/harness/merged.ts';
+import { conclusionsOn, done, open } from '../../../../test/harness/conclusions.ts';
 import { type Stages, stagesForTests } from '../../../../test/harness/stages.ts';
 import { cancelSession } from '../../sessions/index.ts';
-import { cancelSpecOf, editSpec, listResults } from '../../specs/index.ts';
-import { cancelTicket } from '../../tickets/index.ts';
+import { cancelSpecOf, editSpec } from '../../specs/index.ts';
 import { failTicket } from '../../tickets/work.ts';
-import { claimResult, concludeSpec, judgeResult } from './conclude.ts';
 
 let stages: Stages;
 beforeEach(async () => {
@@ -14,35 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => stages.close());
 
-const card = {
-  name: 'thing',
-  technical_requirements: ['no new dependency', 'fast'],
-  features: [
-    { title: 'a', acceptance_criteria: ['it works', 'fast'] },
-    { title: 'b', acceptance_criteria: ['it is told'] },
-  ],
-};
-const built = (features: { title: string; acceptance_criteria?: string[] }[] = card.features) =>
-  buildForTests(stages, { ...card, features });
-
-const conclude = ({ specId }: Built) => stages.app(tx => concludeSpec(tx, specId));
-const results = ({ specId }: Built) => stages.app(tx => listResults(tx, specId));
-const claim = ({ specId }: Built, summary = 'done') => stages.app(tx => claimResult(tx, specId, summary));
-const validate = (id: string | undefined) => stages.app(tx => judgeResult(tx, id ?? '', { valid: true, reason: '' }));
-const reject = (id: string | undefined, reason = 'not what was meant') =>
-  stages.app(tx => judgeResult(tx, id ?? '', { valid: false, reason }));
-const cancel = (id: string | undefined) => stages.app(tx => cancelTicket(tx, id ?? '', { reason: 'no need', cascade: true }));
-
-const open = { session: 'building', spec: 'executing_tasks', phase: 'EXECUTE' };
-const done = { session: 'completed', spec: 'completed', phase: 'COMPLETE' };
-
-/** What happened to results, specs and sessions since the build began. */
-async function told(): Promise<string[]> {
-  const rows = await stages.sql<{ type: string }>(
-    `select type from events where type like 'result.%' or type in ('spec.completed', 'session.completed', 'session.cancelled') order by id`,
-  );
-  return rows.map(row => row.type);
-}
+const { built, conclude, results, claim, validate, reject, cancel, told } = conclusionsOn(() => stages);
 
 const statuses = async () =>
   Object.fromEntries(
