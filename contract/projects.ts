@@ -3,14 +3,40 @@ import { id, time, title } from './fields.ts';
 
 const commandLine = z.array(z.string().max(10_000)).min(1).max(100);
 
-/** The agent of a project. `exec` is a command of the user's own; the ticket comes as JSON on stdin and in $SKEP_TICKET. */
+/** A model as the gateway knows it: `provider/model`, an alias, or a well-known name. */
+export const modelName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,199}$/, 'a model is named like anthropic/claude-sonnet-4-5');
+
+const timeout_ms = z
+  .number()
+  .int()
+  .min(100)
+  .max(86_400_000)
+  .optional()
+  .meta({ description: 'Wall clock of one run, milliseconds' });
+
+/** Agents that bring their own program; each has an adapter of this name. */
+export const codingAgents = ['codex', 'pi'] as const;
+
+/**
+ * The agent of a project. `exec` is a command of the user's own: the ticket comes as JSON on stdin and in $SKEP_TICKET; where it names
+ * a model it is given the gateway too.
+ */
 export const agent = z
-  .strictObject({
-    kind: z.literal('exec'),
-    command: commandLine.meta({ description: 'Program and arguments; not a shell string' }),
-    timeout_ms: z.number().int().min(100).max(86_400_000).optional().meta({ description: 'Wall clock of one run, milliseconds' }),
-  })
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('exec'),
+      command: commandLine.meta({ description: 'Program and arguments; not a shell string' }),
+      model: modelName.optional(),
+      timeout_ms,
+    }),
+    ...codingAgents.map(kind => z.strictObject({ kind: z.literal(kind), model: modelName, timeout_ms })),
+  ])
   .meta({ id: 'Agent' });
+
+/** Who plans: a model that turns an idea into questions and a spec. */
+export const planner = z.strictObject({ model: modelName }).meta({ id: 'Planner' });
 
 /** A command that must end with 0 on a commit that is to be merged. */
 export const check = z
@@ -41,6 +67,7 @@ const repository = z
 const settings = z.object({
   repository,
   agent,
+  planner,
   checks: checks.nullable().meta({ description: 'null: found at the base commit; an empty list: none, the work stays unproven' }),
   test_changes: testChanges,
   red_base: redBase,
@@ -48,7 +75,7 @@ const settings = z.object({
 
 export const projectCreate = z.strictObject({ name: title, ...settings.partial().shape });
 export const projectEdit = z.strictObject(settings.partial().shape).refine(value => Object.keys(value).length > 0, {
-  error: 'give at least one field to change: repository, agent, checks, test_changes or red_base',
+  error: 'give at least one field to change: repository, agent, planner, checks, test_changes or red_base',
 });
 
 export const project = z
@@ -57,6 +84,7 @@ export const project = z
     name: z.string(),
     repository: z.string().nullable(),
     agent: agent.nullable(),
+    planner: planner.nullable(),
     checks: checks.nullable(),
     test_changes: testChanges,
     red_base: redBase,
@@ -68,5 +96,8 @@ export const project = z
 export const projectList = z.object({ projects: z.array(project) });
 
 export type Agent = z.infer<typeof agent>;
+/** A command of the user's own. */
+export type ExecAgent = Extract<Agent, { kind: 'exec' }>;
+export type Planner = z.infer<typeof planner>;
 export type Check = z.infer<typeof check>;
 export type WireProject = z.infer<typeof project>;

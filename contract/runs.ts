@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { branch, commit, cursor, id, pageLimit, sha256, text, time } from './fields.ts';
-import { agent, check, checksMax } from './projects.ts';
+import { agent, check, checksMax, modelName } from './projects.ts';
 import { checkEvidence, feedback } from './reviews.ts';
 import { ticket } from './tickets.ts';
 
@@ -20,8 +20,9 @@ export const runStates = [
 export const subjectTypes = ['ticket', 'spec_phase', 'review', 'conflict', 'diagnosis'] as const;
 
 /**
- * Why a run failed. `agent_failed`, `timeout`, `no_changes`, `sandbox` and `repository` are tried again while attempts are
- * left; `agent_missing`, `output_limit`, `out_of_memory` and `invalid_task` are not, since the next try would end the same.
+ * Why a run failed. `agent_failed`, `timeout`, `no_changes`, `sandbox`, `repository` and `provider` (no model provider answered) are
+ * tried again while attempts are left; `agent_missing`, `output_limit`, `out_of_memory`, `invalid_task`, `model` (there is no such
+ * model, or no key for it) and `blocked` (the agent says that it cannot go on) are not, since the next try would end the same.
  */
 export const failureClasses = [
   'agent_failed',
@@ -33,7 +34,16 @@ export const failureClasses = [
   'sandbox',
   'repository',
   'invalid_task',
+  'provider',
+  'model',
+  'blocked',
 ] as const;
+
+/** What stands in the way of a run while it still runs; it decides what the end of the run means. */
+export const haltKinds = ['budget', 'recording', 'model', 'blocked'] as const;
+
+/** Phases of a spec that are worked on as runs. */
+export const planningPhases = ['CLARIFY', 'REQUIREMENTS', 'DESIGN', 'TASKS'] as const;
 
 /** The lease token: names the holder in every later write. */
 const token = z.string().min(1).max(200).meta({ description: 'lease.token of the claim' });
@@ -51,6 +61,7 @@ export const runResult = z
       .max(checksMax)
       .optional()
       .meta({ description: 'Of a review: how each check ended, in the order of the task' }),
+    output: z.record(z.string(), z.json()).optional().meta({ description: 'Of a spec phase: what was planned' }),
   })
   .meta({ id: 'RunResult' });
 
@@ -80,6 +91,11 @@ export const run = z
     failure_class: z.string().nullable(),
     failure_message: z.string().nullable(),
     result: runResult.nullable(),
+    report: z
+      .object({ status: z.enum(['done', 'partial']), summary: z.string(), files: z.array(z.string()) })
+      .nullable()
+      .optional()
+      .meta({ description: 'What the agent says of its work: a claim, which Skep checks by itself' }),
     created_at: time,
     leased_at: time.nullable(),
     started_at: time.nullable(),
@@ -117,6 +133,10 @@ export const task = z
       .meta({ description: 'Of a conflict: the commit to be merged in, whose conflicts the agent resolves' }),
     checks: z.array(check).meta({ description: 'Of a review: what to run, in this order' }),
     feedback: feedback.nullable().meta({ description: 'What was wrong with the last attempt, which this one goes on from' }),
+    plan: z
+      .object({ phase: z.enum(planningPhases), input: z.record(z.string(), z.json()), model: modelName })
+      .nullable()
+      .meta({ description: 'Of a spec phase: what to plan, from what, with which model' }),
   })
   .meta({ id: 'RunTask' });
 export const claimed = z
@@ -129,6 +149,9 @@ export const claimed = z
     agent: agent.nullable(),
     limits: runLimits,
     task,
+    gateway: z
+      .object({ token: z.string() })
+      .meta({ description: 'Opens /gateway for the sandbox of this run, and nothing else, while the lease lives' }),
   })
   .meta({ id: 'Claimed' });
 
@@ -138,9 +161,16 @@ export const heartbeat = z.strictObject({
   state: z.enum(['starting', 'working']).optional().meta({ description: 'How far the run has come' }),
   sandbox: z.string().max(200).optional(),
 });
-export const heartbeatAnswer = z.object({ run, lease: lease.omit({ token: true }) });
+const halt = z.object({ kind: z.enum(haltKinds), message: z.string(), question_id: id.optional() }).meta({ id: 'Halt' });
+export const heartbeatAnswer = z.object({
+  run,
+  lease: lease.omit({ token: true }),
+  halt: halt.nullable().meta({ description: 'Why the run cannot go on; `budget`: hand in what there is with /park' }),
+});
 
 export const complete = z.strictObject({ run_id: id, token, result: runResult.prefault({}) });
+/** The run stops here until a person has decided; `result` is the work so far. */
+export const park = z.strictObject({ run_id: id, token, result: runResult.prefault({}) });
 export const fail = z.strictObject({
   run_id: id,
   token,
@@ -169,7 +199,9 @@ export const runReport = z.strictObject({
 });
 export const bundleStored = z.object({ blob: sha256, size: z.number().int() });
 
+export type Halt = z.infer<typeof halt>;
 export type RunTask = z.infer<typeof task>;
+export type RunPlan = NonNullable<RunTask['plan']>;
 export type RunResult = z.infer<typeof runResult>;
 export type RunLimits = z.infer<typeof runLimits>;
 export type FailureClass = (typeof failureClasses)[number];

@@ -154,7 +154,7 @@ async function plan(client: pg.Client, { name, text }: Statement<unknown>, mode 
   }
 }
 
-const claimValues = [`'${'1'.repeat(8)}-0000-4000-8000-000000000000'`, `'w'`, `'\\x00'`, `'{agent:exec}'`, '15000', 'null'];
+const claimValues = [`'${'1'.repeat(8)}-0000-4000-8000-000000000000'`, `'w'`, `'\\x00'`, `'{agent:exec}'`, '15000', 'null', `'\\x01'`];
 
 /** NULLs, but what a worker sends where the plan is made for the values: NULL = anything would plan nothing at all. */
 function sample(text: string, count: number, real: boolean): string[] {

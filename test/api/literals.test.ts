@@ -38,6 +38,7 @@ test('every route exists under /api and under /api/v1, and answers nobody withou
     ['POST', '/claim'],
     ['POST', '/heartbeat'],
     ['POST', '/complete'],
+    ['POST', '/park'],
     ['POST', '/fail'],
     ['POST', `/runs/${nobody}/log`],
     ['POST', `/runs/${nobody}/events`],
@@ -187,7 +188,7 @@ test('the worker protocol: claim answers 204 or run, subject, ticket and lease; 
   expect(Object.keys(lease ?? {})).toEqual(expect.arrayContaining(['token', 'fence', 'expires_at']));
 
   const stranger = { run_id: run?.['id'], token: 'not-the-token' };
-  for (const path of ['/api/heartbeat', '/api/complete', '/api/fail']) {
+  for (const path of ['/api/heartbeat', '/api/complete', '/api/park', '/api/fail']) {
     expect([path, (await api.call('POST', path, stranger)).status]).toEqual([path, 409]);
   }
   const same = await api.call('GET', `/api/runs/${String(run?.['id'])}`);

@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net';
 import type { z } from 'zod';
 import type { Agent, Check } from '../../contract/projects.ts';
 import type { Feedback } from '../../contract/reviews.ts';
-import { claim, claimed, complete, fail, heartbeat, runReport } from '../../contract/runs.ts';
-import type { RunLimits } from '../../contract/runs.ts';
+import { claim, claimed, complete, fail, heartbeat, park, runReport } from '../../contract/runs.ts';
+import type { Halt, RunLimits, RunPlan } from '../../contract/runs.ts';
 import { answerGit } from './git-http.ts';
 import type { GitRequest } from './git-http.ts';
 import { git, makeRepository } from './worker.ts';
@@ -44,7 +44,7 @@ interface Heard {
 }
 
 export interface QueuedTask {
-  readonly subject?: 'ticket' | 'review' | 'conflict' | 'diagnosis';
+  readonly subject?: 'ticket' | 'review' | 'conflict' | 'spec_phase' | 'diagnosis';
   /** A repository of this machine, which is served; where it is absent, one with an empty commit. */
   readonly repository?: string;
   /** HEAD of the repository when absent. */
@@ -57,6 +57,8 @@ export interface QueuedTask {
   readonly leaseMs?: number;
   readonly ticketId?: string;
   readonly title?: string;
+  /** Of a spec phase. */
+  readonly plan?: RunPlan;
 }
 
 export interface QueuedRun {
@@ -64,7 +66,7 @@ export interface QueuedRun {
   readonly ticketId: string;
   /** What the worker that claimed it offers. */
   readonly capabilities: readonly string[];
-  state: 'queued' | 'leased' | 'starting' | 'working' | 'submitted' | 'failed' | 'cancelled' | 'lost';
+  state: 'queued' | 'leased' | 'starting' | 'working' | 'submitted' | 'parked' | 'failed' | 'cancelled' | 'lost';
   readonly log: Buffer;
   readonly bundle: Buffer | undefined;
   readonly result: z.infer<typeof complete>['result'] | undefined;
@@ -72,6 +74,8 @@ export interface QueuedRun {
   readonly events: readonly { readonly type: string; readonly payload: Record<string, unknown> }[];
   /** Writes that were refused as the lease was not held. */
   readonly refused: readonly string[];
+  /** Something stands in the way of the run: its holder hears it with the next heartbeat. */
+  halt(halt: Halt): void;
   /** Gives the run to nobody: whoever holds it gets 409 from now on. */
   takeBack(): void;
 }
@@ -82,6 +86,7 @@ interface Held extends Mutable<QueuedRun> {
   repository: string;
   commit: string;
   token: string | undefined;
+  halted: Halt | null;
   fence: number;
   expires: number;
   events: { type: string; payload: Record<string, unknown> }[];
@@ -174,6 +179,8 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
         return onHeartbeat(heartbeat.parse(json(bytes)));
       case 'POST /api/complete':
         return onComplete(complete.parse(json(bytes)));
+      case 'POST /api/park':
+        return onPark(park.parse(json(bytes)));
       case 'POST /api/fail':
         return onFail(fail.parse(json(bytes)));
       case 'POST log':
@@ -221,7 +228,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     run.state = state ?? run.state;
     run.expires = Date.now() + (run.task.leaseMs ?? 15_000);
     const { run: shown, lease } = claimOf(run);
-    return { status: 200, body: { run: shown, lease } };
+    return { status: 200, body: { run: shown, lease, halt: run.halted } };
   }
 
   function onComplete({ run_id, token, result }: z.infer<typeof complete>): Reply {
@@ -230,6 +237,14 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     if (!isRepeated && held(run_id, token, 'complete') === undefined) return lost;
     if (run === undefined) return lost;
     run.state = 'submitted';
+    run.result = result;
+    return { status: 200, body: { run: claimOf(run).run } };
+  }
+
+  function onPark({ run_id, token, result }: z.infer<typeof park>): Reply {
+    const run = held(run_id, token, 'park');
+    if (run === undefined) return lost;
+    run.state = 'parked';
     run.result = result;
     return { status: 200, body: { run: claimOf(run).run } };
   }
@@ -262,7 +277,10 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
           result: undefined,
           failure: undefined,
         },
-        ...{ token: undefined, fence: 0, expires: 0, events: [], refused: [] },
+        ...{ token: undefined, halted: null, fence: 0, expires: 0, events: [], refused: [] },
+        halt(halt) {
+          run.halted = halt;
+        },
         takeBack() {
           run.token = undefined;
           run.state = 'lost';
@@ -364,8 +382,9 @@ function claimOf(run: Held) {
     limits: { ...limits, ...task.limits },
     task: {
       ...{ commit, object_format: commit.length === 64 ? 'sha256' : 'sha1', merge: task.merge ?? null },
-      ...{ checks: task.checks ?? [], feedback: task.feedback ?? null },
+      ...{ checks: task.checks ?? [], feedback: task.feedback ?? null, plan: task.plan ?? null },
     },
+    gateway: { token: `skeprun_${run.token ?? ''}` },
   };
 }
 

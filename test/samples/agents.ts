@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Agent } from '../../contract/projects.ts';
+import type { ExecAgent } from '../../contract/projects.ts';
 import type { SampleName } from './repositories.ts';
 
 /** Does what the fenced blocks of its ticket say (tickets.ts writes them). Where $SKEP_CONFLICT is set it keeps both sides of each conflict instead. */
-export const honest: Agent = scripted('implement');
+export const honest: ExecAgent = scripted('implement');
 
 /** Writes the id of its ticket to `work/<id>.txt`, in a few milliseconds. */
-export const stamper: Agent = {
+export const stamper: ExecAgent = {
   kind: 'exec',
   command: ['sh', '-c', 'mkdir -p work && printf "%s\\n" "$SKEP_TICKET_ID" >"work/$SKEP_TICKET_ID.txt"'],
 };
@@ -16,7 +16,7 @@ export const stamper: Agent = {
  * For projects whose tests are `tape test/*.js`. Its first attempt is red; a later one takes the answer from the failed
  * assertion in $SKEP_FEEDBACK, where alone it stands, and fails when it finds none.
  */
-export const learner: Agent = scripted('learn');
+export const learner: ExecAgent = scripted('learn');
 
 /** Each lie with the sample on which it works: there the checks end with 0 though the source is broken. */
 export const lies = {
@@ -41,11 +41,11 @@ export const vainLies = ['red', 'boasts', 'replaces-check', 'plants-conftest'] a
 export type Lie = keyof typeof lies | (typeof vainLies)[number];
 
 /** Breaks the source, covers it up as `lie` says, and ends with 0. */
-export function liar(lie: Lie): Agent {
+export function liar(lie: Lie): ExecAgent {
   return scripted('lie', lie);
 }
 
-function scripted(name: string, ...args: string[]): Agent {
+function scripted(name: string, ...args: string[]): ExecAgent {
   const text = readFileSync(join(import.meta.dirname, 'agents', `${name}.cjs`), 'utf8');
   return { kind: 'exec', command: ['node', '-e', text, ...args] };
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Agent } from '../../contract/projects.ts';
+import type { ExecAgent } from '../../contract/projects.ts';
 import { temporaryFolder } from '../harness/worker.ts';
 
 const PLAIN = {
@@ -29,7 +29,7 @@ interface Scene {
 }
 
 /** Runs an agent as a worker would, but in the folder itself. */
-export function act({ command }: Agent, { folder, description = '', feedback, conflict = false }: Scene): Ended {
+export function act({ command }: ExecAgent, { folder, description = '', feedback, conflict = false }: Scene): Ended {
   const beside = temporaryFolder();
   const put = (name: string, text: string) => {
     writeFileSync(join(beside, name), text);

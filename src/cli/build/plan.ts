@@ -4,6 +4,7 @@ import type { WireInspection } from '../../../contract/trunks.ts';
 import type { Output } from '../context.ts';
 import { fields } from '../output/table.ts';
 import { cut, printable, styled } from '../output/text.ts';
+import { agentText } from '../project/agent.ts';
 import { checkLine } from '../project/checks.ts';
 import { depthOf } from '../ticket/drawing.ts';
 import { shortId } from '../input/id.ts';
@@ -59,7 +60,7 @@ export function planText(plan: Plan, out: Output): string {
     fields([
       ['repository', `${project.repository ?? 'none'}, ${at}`],
       ['branch', `${inspection.branch} (new; nothing else of the repository is written)`],
-      ['agent', agent === null ? 'none' : briefly(checkLine(agent))],
+      ['agent', agent === null ? 'none' : briefly(agentText(agent))],
       ['checks', checksText(plan)],
       ['tests', testsText(plan)],
       ['base', baseText(plan)],

@@ -1,6 +1,7 @@
 import type { Agent } from '../../../contract/projects.ts';
 import { usage } from '../command.ts';
 import type { World } from '../context.ts';
+import { checkLine } from './checks.ts';
 
 /** What stood before `--` and what stood behind it. */
 export interface Operands {
@@ -31,9 +32,14 @@ export function nameOf({ before }: Operands, option: string | undefined): string
 
 /** Undefined where neither a command nor a time was given. */
 export function agentOf({ agent }: Operands, timeoutS: number | undefined, before: Agent | null = null): Agent | undefined {
-  const command = agent.length > 0 ? [...agent] : before?.command;
   if (agent.length === 0 && timeoutS === undefined) return undefined;
-  if (command === undefined) throw usage('--timeout is for an agent, and none is given', "Add -- and the agent's command");
+  if (agent.length === 0 && before !== null && timeoutS !== undefined) return { ...before, timeout_ms: timeoutS * 1000 };
+  if (agent.length === 0) throw usage('--timeout is for an agent, and none is given', "Add -- and the agent's command");
   const timeoutMs = timeoutS === undefined ? before?.timeout_ms : timeoutS * 1000;
-  return { kind: 'exec', command, ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }) };
+  return { kind: 'exec', command: [...agent], ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }) };
+}
+
+/** What works: the command as it would be typed, or the agent with its model. */
+export function agentText(agent: Agent): string {
+  return agent.kind === 'exec' ? checkLine(agent) : `${agent.kind} with ${agent.model}`;
 }

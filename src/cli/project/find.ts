@@ -4,6 +4,7 @@ import { Fault } from '../../kernel/fault.ts';
 import type { Context } from '../context.ts';
 import { isUuid } from '../input/id.ts';
 import { fields } from '../output/table.ts';
+import { agentText } from './agent.ts';
 import { checkLine } from './checks.ts';
 
 /** The project of that name, or of that whole id. Throws Fault `project_not_found`. */
@@ -25,7 +26,7 @@ export function projectText(project: WireProject): string {
     ['name', name],
     ['id', id],
     ['repository', repository ?? 'none'],
-    ['agent', agent === null ? 'none' : `${agent.kind}: ${commandText(agent.command)}`],
+    ['agent', agent === null ? 'none' : `${agent.kind}: ${agentText(agent)}`],
     ['checks', checksText(project)],
     [
       'test changes',
@@ -40,9 +41,4 @@ export function projectText(project: WireProject): string {
 function checksText({ checks }: WireProject): string {
   if (checks === null) return 'found in the repository';
   return checks.length === 0 ? 'none: results are unproven' : checks.map(checkLine).join('\n');
-}
-
-/** Readable, and unambiguous where an argument holds a space: it is argv and no line for a shell. */
-export function commandText(argv: readonly string[]): string {
-  return argv.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
 }

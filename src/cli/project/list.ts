@@ -4,7 +4,7 @@ import { remoteCommand } from '../command.ts';
 import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';
 import { onePage, printList } from '../output/list.ts';
-import { commandText } from './find.ts';
+import { agentText } from './agent.ts';
 
 export function projectList(world: World): Command {
   return remoteCommand({ name: 'list', description: 'List the projects', examples: ['skep project list'] }).action(
@@ -15,7 +15,7 @@ export function projectList(world: World): Command {
         columns: [
           { title: 'NAME', value: project => project.name, max: 40 },
           { title: 'REPOSITORY', value: project => project.repository, max: 60 },
-          { title: 'AGENT', value: project => (project.agent === null ? null : commandText(project.agent.command)) },
+          { title: 'AGENT', value: project => (project.agent === null ? null : agentText(project.agent)) },
         ],
         none: 'There are no projects. Make one: skep project create demo --repository .',
       });

@@ -12,6 +12,7 @@ const demo = {
   name: 'demo',
   repository: null,
   agent: { kind: 'exec', command: ['node', 'agent.js'], timeout_ms: 60_000 },
+  planner: null,
   checks: null,
   test_changes: 'ask',
   red_base: 'refuse',

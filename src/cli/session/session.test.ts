@@ -65,6 +65,7 @@ const plain = {
   agent: null,
   checks: null,
   test_changes: 'ask',
+  planner: null,
   red_base: 'refuse',
   created_at: at,
   updated_at: at,

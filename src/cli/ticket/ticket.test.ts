@@ -80,6 +80,7 @@ function answer({ method, path, body }: Call): Answer {
             agent: null,
             checks: null,
             test_changes: 'ask',
+            planner: null,
             red_base: 'refuse',
             created_at: at,
             updated_at: at,

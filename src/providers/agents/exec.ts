@@ -7,6 +7,7 @@ export function createExecAgent(): Agent {
     kind: 'exec',
     async run(context) {
       const { sandbox, settings, task, env, timeoutMs, outputBytesMax, signal, onStart, onOutput } = context;
+      if (settings.kind !== 'exec') throw new Error(`the agent exec was given the settings of ${settings.kind}`);
       const [program = '', ...args] = settings.command;
       const argv = [program, ...args] as const;
       const exit = await sandbox.exec({ argv, env, stdin: task, timeoutMs, outputBytesMax, signal, onStart, onOutput });

@@ -13,6 +13,8 @@ import { reportRun } from './report.ts';
 import { appendLog, storeBundle } from './uploads.ts';
 import { failRun, loseRun, progress, renew, submitRun } from './verbs.ts';
 
+type Held = Pick<ClaimedRun, 'run' | 'token'>;
+
 const rounds = 20;
 
 let stages: Stages;
@@ -46,7 +48,7 @@ const writes: Record<string, (scope: HolderScope) => Promise<unknown>> = {
     stages.engine(tx => failRun(tx, scope.holder, { failureClass: 'agent_failed', message: 'mine', settings: stages.settings })),
 };
 
-const scopeOf = ({ run, token }: ClaimedRun): HolderScope => ({
+const scopeOf = ({ run, token }: Held): HolderScope => ({
   tenantId: stages.tenantId,
   actor: 'worker:w',
   holder: { runId: run.id, token },
@@ -70,7 +72,7 @@ test.each(Object.keys(writes))('%s is let in while the lease is held', async nam
 });
 
 describe.each(Object.keys(writes))('%s', name => {
-  const write = async (claimed: ClaimedRun) => {
+  const write = async (claimed: Held) => {
     const before = await everything();
     await expect(writes[name]?.(scopeOf(claimed))).rejects.toMatchObject({ code: 'lease_lost' });
     expect(await everything()).toEqual(before);
@@ -120,7 +122,7 @@ describe.each(Object.keys(writes))('%s', name => {
 });
 
 /** The writes that take a transaction, in one of another tenant. */
-function asTenant(tenantId: string, { run, token }: ClaimedRun): Promise<unknown> {
+function asTenant(tenantId: string, { run, token }: Held): Promise<unknown> {
   const holder = { runId: run.id, token };
   return stages.database.engine({ tenantId, actor: 'test' }, tx => submitRun(tx, holder, { summary: 'mine' }));
 }

@@ -1,30 +1,58 @@
 import type { Check } from '../../../contract/projects.ts';
 import type { Feedback } from '../../../contract/reviews.ts';
-import type { RunResult } from '../../../contract/runs.ts';
+import type { Halt, RunPlan, RunResult } from '../../../contract/runs.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';
 import { ticketFollowsClaim } from '../tickets/index.ts';
 import type { RunState } from './model/run.ts';
 
-type Unseen = 'priority' | 'chain' | 'requires' | 'dueAt' | 'leaseTokenHash' | 'ticketStatus';
+type Unseen = 'priority' | 'chain' | 'requires' | 'dueAt' | 'leaseTokenHash' | 'runTokenHash' | 'ticketStatus';
 
 export interface RunRow extends Omit<Tables['runs'], Unseen> {
   result: RunResult | null;
   task: StoredTask | null;
   feedback: Feedback | null;
+  halt: StoredHalt | null;
+  report: StoredReport | null;
+}
+
+/** Why a run cannot go on. */
+export interface StoredHalt {
+  readonly kind: Halt['kind'];
+  readonly message: string;
+  readonly questionId?: string;
+}
+
+/** What an agent says of its work. */
+export interface StoredReport {
+  /** How many there were. */
+  readonly revision: number;
+  readonly status: 'done' | 'partial';
+  readonly summary: string;
+  readonly files: readonly string[];
 }
 
 /** What the holder is to do, where the subject alone does not say it. */
 export interface StoredTask {
   readonly projectId: string;
+  /** Of a spec phase, which has no ticket that says it. */
+  readonly specId?: string;
   readonly objectFormat: 'sha1' | 'sha256';
   readonly commit: string;
   readonly merge?: string;
   readonly checks?: Check[];
+  readonly plan?: StoredPlan;
+}
+
+/** Of a spec phase: what is to be planned, from what, and with which model. */
+export interface StoredPlan {
+  readonly phase: RunPlan['phase'];
+  readonly input: RunPlan['input'];
+  readonly model: string;
 }
 
 const columns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.ticket_id, r.attempt, r.state, r.worker, r.fence, r.lease_expires_at, r.sandbox,
-  r.failure_class, r.failure_message, r.result, r.task, r.feedback, r.resume_sha, r.created_at, r.leased_at, r.started_at, r.ended_at`;
+  r.failure_class, r.failure_message, r.result, r.task, r.feedback, r.resume_sha, r.halt, r.report, r.resumed, r.created_at, r.leased_at, r.started_at, r.ended_at`;
 
 /**
  * The fence: every write of a holder is an update of a row of which this is true. The token is of one claim, so it cannot be
@@ -58,7 +86,7 @@ export const claimRun = statement<RunRow>(
    ), picked as (
      select id from of_no_ticket union all select id from of_ticket
    ), claimed as (
-     update runs r set state = 'leased', worker = $2, lease_token_hash = $3, fence = nextval('run_fences'),
+     update runs r set state = 'leased', worker = $2, lease_token_hash = $3, run_token_hash = $7, fence = nextval('run_fences'),
             lease_expires_at = ${leaseUntil('$5')}, leased_at = clock_timestamp()
        from picked where r.id = picked.id returning ${columns}
    ), followed as (${ticketFollowsClaim}
@@ -91,6 +119,14 @@ export const startRunRow = statement<RunRow>(
 
 /** Locks the row for a write that hangs on the lease, such as a log chunk or an upload. */
 export const holdLease = statement<RunRow>('hold_lease', `select ${columns} from runs r where ${heldBy} for no key update`);
+
+/** Locks a run whose lease lives, for who is known to work on its behalf otherwise than by the lease. */
+export const holdLiveRun = statement<RunRow>(
+  'hold_live_run',
+  `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2 and r.lease_expires_at > clock_timestamp() for no key update`,
+);
+
+export const keepReportRow = statement<object>('keep_report', 'update runs set report = $3::jsonb where tenant_id = $1 and id = $2');
 
 export const submitRunRow = statement<RunRow>(
   'submit_run',
@@ -173,26 +209,29 @@ export const readyTicketsOfTrunk = statement<{ id: string }>(
     where k.tenant_id = $1 and k.id = $2 and t.status = 'ready' order by t.number`,
 );
 
-/** How the last $4 runs of a subject ended, newest first. */
-export const lastRunsOf = statement<{ state: RunState }>(
+/** How the last $4 runs of a subject ended, newest first. What stood in the way of a resumed one was cleared: it did not fail. */
+export const lastRunsOf = statement<{ state: RunState | 'resumed' }>(
   'last_runs_of',
-  `select state from runs
+  `select case when resumed then 'resumed' else state end as state from runs
     where tenant_id = $1 and subject_type = $2 and subject_id = $3 and state in ('failed', 'lost', 'submitted', 'returned', 'accepted')
     order by attempt desc limit $4`,
 );
 
-/** The last attempt that was handed in and sent back: what it was told, and where the next one goes on. */
+/**
+ * The last attempt that was handed in and sent back, or that a person has let go on: what the next one is told, and where it goes on.
+ * One that ended without its work says itself where that is.
+ */
 export const lastReturnedRun = statement<{ feedback: Feedback | null; resumeSha: string | null }>(
   'last_returned_run',
-  `select feedback, coalesce(resume_sha, task ->> 'commit') as resume_sha from runs
-    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and state = 'returned' order by attempt desc limit 1`,
+  `select feedback, case when state = 'returned' then coalesce(resume_sha, task ->> 'commit') else resume_sha end as resume_sha from runs
+    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and (state = 'returned' or resumed) order by attempt desc limit 1`,
 );
 
 /** Attempts at a subject that were sent back, of those that were queued after $4. */
 export const returnedSince = statement<{ count: number }>(
   'returned_since',
   `select count(*) from runs
-    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and state = 'returned' and created_at > $4`,
+    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and state = 'returned' and not resumed and created_at > $4`,
 );
 
 export const submittedRun = statement<RunRow>(
@@ -232,10 +271,21 @@ export const endRunsOfTicket = statement<RunRow>(
 /** What a ticket's run is to begin from, as its holder was told: the trunk moves on, and this does not. */
 export const keepTaskRow = statement<object>('keep_task', `update runs r set task = $4::jsonb where ${heldBy}`);
 
+export const parkRunRow = statement<RunRow>(
+  'park_run',
+  `update runs r set state = 'parked', result = $4::jsonb, halt = $5::jsonb, lease_expires_at = null where ${heldBy} returning ${columns}`,
+);
+
+/** The first halt stands: what comes after it is its consequence. */
+export const haltRunRow = statement<{ id: string }>(
+  'halt_run',
+  `update runs set halt = $3::jsonb where tenant_id = $1 and id = $2 and halt is null and lease_expires_at is not null returning id`,
+);
+
 /** Gives a claim back that reached nobody: the same run waits again, and its token is worth nothing. */
 export const unclaimRunRow = statement<RunRow>(
   'unclaim_run',
-  `update runs r set state = 'queued', worker = null, lease_token_hash = null, lease_expires_at = null, leased_at = null,
+  `update runs r set state = 'queued', worker = null, lease_token_hash = null, run_token_hash = null, lease_expires_at = null, leased_at = null,
           task = case when r.subject_type = 'ticket' then null else r.task end
     where ${heldBy} and r.state = 'leased' returning ${columns}`,
 );

@@ -207,7 +207,7 @@ describe('attempts', () => {
   test.each(failureClasses)('%s: tried again or not, as the contract says', async failureClass => {
     const claimed = await stages.claimNew();
     await fail(claimed, failureClass);
-    const again = ['agent_failed', 'timeout', 'no_changes', 'sandbox', 'repository'].includes(failureClass);
+    const again = ['agent_failed', 'timeout', 'no_changes', 'sandbox', 'repository', 'provider'].includes(failureClass);
     expect((await ticketOf(claimed))?.status).toBe(again ? 'ready' : 'failed');
     await stages.drain();
   });

@@ -10,6 +10,7 @@ import {
   sendTicketBack,
   ticketStarted,
   ticketSubmitted,
+  ticketWaits,
   unclaimTicket,
 } from '../tickets/index.ts';
 import { announceRun, fence, type Holder, type HolderScope, lostLease, single } from './holder.ts';
@@ -20,9 +21,11 @@ import {
   endRunRow,
   endRunsOfTicket,
   failRunRow,
+  holdLease,
   holdRun,
   lastRunsOf,
   loseRunRow,
+  parkRunRow,
   renewLease,
   requeueRunRow,
   returnedSince,
@@ -31,6 +34,7 @@ import {
   runById,
   runEndedByHolder,
   startRunRow,
+  type StoredHalt,
   submitRunRow,
   submittedRun,
   unclaimRunRow,
@@ -77,6 +81,10 @@ export async function progress(
 export async function submitRun(tx: Tx, holder: Holder, result: RunResult): Promise<RunRow> {
   await checkUpload(tx, holder, result);
   const key = fence(tx.tenantId, holder);
+  const [held] = await tx.query(holdLease, key);
+  // Whatever the agent says of its work: who was stopped on the way has not done it.
+  if (held !== undefined && held.halt !== null)
+    throw new Fault('run_halted', { message: held.halt.message, facts: { halt: held.halt.kind } });
   const [run] = await tx.query(submitRunRow, [...key, JSON.stringify(result)]);
   if (run === undefined) return saidAgain(tx, holder, ['submitted', 'accepted', 'returned']);
   if (run.subjectType === 'ticket' && (await ticketSubmitted(tx, run.subjectId, result.branch)) === undefined) {
@@ -92,10 +100,44 @@ export async function failRun(
   holder: Holder,
   { failureClass, message, settings }: { failureClass: FailureClass; message: string; settings: RunSettings },
 ): Promise<RunRow> {
-  const [run] = await tx.query(failRunRow, [...fence(tx.tenantId, holder), failureClass, message]);
-  if (run === undefined) return saidAgain(tx, holder, ['failed']);
-  announceRun(tx, run, { type: 'run.failed', class: failureClass, message });
-  await settle(tx, run, { failureClass, message, settings });
+  const [held] = await tx.query(holdLease, fence(tx.tenantId, holder));
+  if (held?.halt?.kind === 'budget') return parkRun(tx, holder, { summary: '' });
+  const why =
+    held?.halt == null ? { failureClass, message } : { failureClass: haltedClass[held.halt.kind], message: held.halt.message };
+  const [run] = await tx.query(failRunRow, [...fence(tx.tenantId, holder), why.failureClass, why.message]);
+  if (run === undefined) return saidAgain(tx, holder, ['failed', 'parked']);
+  announceRun(tx, run, { type: 'run.failed', class: why.failureClass, message: why.message });
+  await settle(tx, run, { ...why, settings });
+  return run;
+}
+
+/** What a run that was stopped on the way has failed of. */
+const haltedClass: Readonly<Record<Exclude<StoredHalt['kind'], 'budget'>, FailureClass>> = {
+  recording: 'model',
+  model: 'model',
+  blocked: 'blocked',
+};
+
+/**
+ * Stops a run whose budget is spent, with the work that it has so far, until a person has decided. Its ticket waits for the answer.
+ * Throws Fault `wrong_state` for a run in whose way nothing stands.
+ */
+export async function parkRun(tx: Tx, holder: Holder, result: RunResult): Promise<RunRow> {
+  await checkUpload(tx, holder, result);
+  const key = fence(tx.tenantId, holder);
+  const [held] = await tx.query(holdLease, key);
+  if (held === undefined) return saidAgain(tx, holder, ['parked']);
+  if (held.halt?.kind !== 'budget')
+    throw new Fault('wrong_state', { message: 'Nothing stands in the way of this run: it cannot be parked' });
+  const [run] = await tx.query(parkRunRow, [...key, JSON.stringify(result), JSON.stringify(held.halt)]);
+  if (run === undefined) throw await lostLease(tx, holder);
+  announceRun(tx, run, {
+    type: 'run.parked',
+    message: held.halt.message,
+    head: result.head ?? null,
+    bundle: result.bundle ?? null,
+  });
+  if (run.subjectType === 'ticket') await ticketWaits(tx, run.subjectId, held.halt.message);
   return run;
 }
 
@@ -186,7 +228,8 @@ export async function getRun(tx: Tx, runId: string): Promise<RunRow> {
   return run;
 }
 
-async function requeueRun(tx: Tx, run: RunRow, waitMs: number): Promise<void> {
+/** Queues the next attempt at what is no ticket, as the last one was. */
+export async function requeueRun(tx: Tx, run: RunRow, waitMs: number): Promise<void> {
   // Kept: cancelled or failed in between, the next attempt would wait in the queue for ever.
   const status = run.ticketId === null ? undefined : (await keepTicket(tx, run.ticketId))?.status;
   if (status === 'cancelled' || status === 'failed') return;
@@ -207,6 +250,10 @@ async function settle(
   run: RunRow,
   { settings, ...ended }: { failureClass: FailureClass | 'lost'; message: string; settings: RunSettings },
 ): Promise<void> {
+  if (run.subjectType === 'ticket' && (run.halt?.kind === 'budget' || run.halt?.kind === 'blocked')) {
+    await ticketWaits(tx, run.subjectId, run.halt.message);
+    return;
+  }
   const limit = run.subjectType === 'ticket' ? (await getTicket(tx, run.subjectId)).attempts : settings.attemptsMax;
   const last = (await tx.query(lastRunsOf, [tx.tenantId, run.subjectType, run.subjectId, limit])).map(row => row.state);
   const { again, reason } = afterAttempt({ ...ended, last }, settings);

@@ -1,4 +1,4 @@
-import type { Agent, Check } from '../../../contract/projects.ts';
+import type { Agent, Check, Planner } from '../../../contract/projects.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { insertProject, type ProjectRow, projectById, projectsOfTenant, updateProject } from './projects.sql.ts';
@@ -6,6 +6,7 @@ import { insertProject, type ProjectRow, projectById, projectsOfTenant, updatePr
 interface ProjectFields {
   readonly repository?: string | undefined;
   readonly agent?: Agent | undefined;
+  readonly planner?: Planner | undefined;
   readonly checks?: readonly Check[] | null | undefined;
   readonly testChanges?: ProjectRow['testChanges'] | undefined;
   readonly redBase?: ProjectRow['redBase'] | undefined;
@@ -58,8 +59,8 @@ async function insert(tx: Tx, name: string, fields: ProjectFields): Promise<Proj
   return project;
 }
 
-function valuesOf({ repository, agent, checks, testChanges, redBase }: ProjectFields): (string | null)[] {
-  return [repository ?? null, json(agent), json(checks ?? undefined), testChanges ?? null, redBase ?? null];
+function valuesOf({ repository, agent, planner, checks, testChanges, redBase }: ProjectFields): (string | null)[] {
+  return [repository ?? null, json(agent), json(checks ?? undefined), testChanges ?? null, redBase ?? null, json(planner)];
 }
 
 function json(value: object | undefined): string | null {

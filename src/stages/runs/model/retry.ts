@@ -11,6 +11,9 @@ const canSucceedLater: Readonly<Record<FailureClass, boolean>> = {
   output_limit: false,
   out_of_memory: false,
   invalid_task: false,
+  provider: true,
+  model: false,
+  blocked: false,
 };
 
 export interface AttemptPolicy {

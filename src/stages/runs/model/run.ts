@@ -13,6 +13,7 @@ export type RunVerb =
   | 'fail'
   | 'lose'
   | 'park'
+  | 'resume'
   | 'cancel';
 
 /** A run is one attempt under one lease: once lost or failed it is over, and the next attempt is another run. */
@@ -31,7 +32,7 @@ export const runMachine: Machine<RunState, RunVerb> = {
   starting: { work: 'working', submit: 'submitted', fail: 'failed', lose: 'lost', park: 'parked', cancel: 'cancelled' },
   working: { submit: 'submitted', fail: 'failed', lose: 'lost', park: 'parked', cancel: 'cancelled' },
   submitted: { accept: 'accepted', return: 'returned', cancel: 'cancelled' },
-  parked: { cancel: 'cancelled' },
+  parked: { resume: 'returned', cancel: 'cancelled' },
   accepted: {},
   returned: {},
   failed: {},

@@ -14,6 +14,7 @@ import {
   logAppend,
   logAppended,
   logChunkBytesMax,
+  park,
   runAnswer,
   runReport,
 } from '../../../../contract/runs.ts';
@@ -31,7 +32,7 @@ import { reportRun } from '../report.ts';
 import type { RunRow } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 import { appendLog, storeBundle } from '../uploads.ts';
-import { failRun, progress, renew, returnClaim, submitRun } from '../verbs.ts';
+import { failRun, parkRun, progress, renew, returnClaim, submitRun } from '../verbs.ts';
 import { wireRun } from '../wire.ts';
 import { keepTask, taskOf } from './task.ts';
 
@@ -75,12 +76,17 @@ function leaseRoutes(app: Api, { database, settings }: ProtocolParts): void {
       state === undefined
         ? await renew(database, scope, settings)
         : await database.engine(scope, tx => progress(tx, scope.holder, { state, sandbox, leaseMs: settings.leaseMs }));
-    return { run: wireRun(row), lease: leaseOf(row, settings) };
+    return { run: wireRun(row), lease: leaseOf(row, settings), halt: row.halt === null ? null : toWire(row.halt) };
   });
 
   app.post('/complete', { config, schema: { body: complete, response: { 200: runAnswer } } }, async request => {
     const scope = scopeOf(callerOf(request), request.body.run_id, request.body.token);
     return { run: wireRun(await database.engine(scope, tx => submitRun(tx, scope.holder, request.body.result))) };
+  });
+
+  app.post('/park', { config, schema: { body: park, response: { 200: runAnswer } } }, async request => {
+    const scope = scopeOf(callerOf(request), request.body.run_id, request.body.token);
+    return { run: wireRun(await database.engine(scope, tx => parkRun(tx, scope.holder, request.body.result))) };
   });
 
   app.post('/fail', { config, schema: { body: fail, response: { 200: runAnswer } } }, async request => {
@@ -149,7 +155,7 @@ async function describe(
   caller: Caller,
   got: ClaimedRun,
 ): Promise<Claimed> {
-  const { token } = got;
+  const { token, runToken } = got;
   return database.engine(caller, async tx => {
     const ticket = got.run.ticketId === null ? null : await getTicket(tx, got.run.ticketId);
     const run = await keepTask(tx, got, ticket);
@@ -164,6 +170,7 @@ async function describe(
       agent: project.agent,
       limits: run.subjectType === 'review' ? { ...settings.limits, timeout_ms: settings.reviewTimeoutMs } : settings.limits,
       task,
+      gateway: { token: runToken },
     };
   });
 }

@@ -9,8 +9,8 @@ import { keepTaskRow, lastReturnedRun, type RunRow, type StoredTask } from '../r
 /** What the holder of a run is to do, and with which commit of which project. */
 export async function taskOf(tx: Tx, run: RunRow): Promise<{ projectId: string; task: RunTask }> {
   if (run.task === null) throw new Error(`run ${run.id} was claimed without a task`);
-  const { projectId, objectFormat, commit, merge = null, checks = [] } = run.task;
-  return { projectId, task: { commit, object_format: objectFormat, merge, checks, feedback: await feedbackOn(tx, run) } };
+  const { projectId, objectFormat, commit, merge = null, checks = [], plan = null } = run.task;
+  return { projectId, task: { commit, object_format: objectFormat, merge, checks, plan, feedback: await feedbackOn(tx, run) } };
 }
 
 /** Writes down what a ticket's run begins from, at its claim: the trunk may move on before the holder has fetched it. */
@@ -29,8 +29,9 @@ async function ticketTask(tx: Tx, ticket: TicketRow): Promise<StoredTask> {
   return { projectId: ticket.projectId, objectFormat: trunk.objectFormat, commit: last?.resumeSha ?? trunk.headSha };
 }
 
-async function feedbackOn(tx: Tx, { subjectType, subjectId }: RunRow): Promise<RunTask['feedback']> {
-  if (subjectType !== 'ticket' && subjectType !== 'conflict') return null;
+/** What a run is told of the last attempt. */
+export async function feedbackOn(tx: Tx, { subjectType, subjectId }: RunRow): Promise<RunTask['feedback']> {
+  if (subjectType === 'review') return null;
   const [last] = await tx.query(lastReturnedRun, [tx.tenantId, subjectType, subjectId]);
   return last?.feedback ?? null;
 }

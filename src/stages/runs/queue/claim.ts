@@ -3,6 +3,9 @@ import { hashSecret, randomSecret } from '../../../kernel/secret.ts';
 import { claimRun, type RunRow } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 
+/** By which a scanner recognises a leaked one. */
+const runTokenPrefix = 'skeprun_';
+
 export interface ClaimWish extends Scope {
   readonly worker: string;
   readonly capabilities: readonly string[];
@@ -13,11 +16,14 @@ export interface ClaimedRun {
   readonly run: RunRow;
   /** Only the holder knows it; the database keeps its hash. */
   readonly token: string;
+  /** For the sandbox of the run. */
+  readonly runToken: string;
 }
 
 /** Takes the next run for a worker, or undefined. One statement. An empty answer means only that nothing was free at this moment. */
 export async function claimNext(database: Database, wish: ClaimWish, settings: RunSettings): Promise<ClaimedRun | undefined> {
   const token = randomSecret();
+  const runToken = `${runTokenPrefix}${randomSecret()}`;
   const [run] = await database.enginePool.query(claimRun, [
     wish.tenantId,
     wish.worker,
@@ -25,8 +31,9 @@ export async function claimNext(database: Database, wish: ClaimWish, settings: R
     wish.capabilities,
     settings.leaseMs,
     wish.ticketId ?? null,
+    hashSecret(runToken),
   ]);
   if (run === undefined) return undefined;
   database.committed();
-  return { run, token };
+  return { run, token, runToken };
 }

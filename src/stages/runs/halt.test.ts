@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import { type Stages, useStages } from '../../../test/harness/stages.ts';
+import { isFault } from '../../kernel/fault.ts';
+import { hashSecret } from '../../kernel/secret.ts';
+import { cancelTicket } from '../tickets/index.ts';
+import type { ClaimedRun } from './queue/claim.ts';
+import { haltRun, liveRunsOf, runOfToken } from './run-token.ts';
+import type { StoredHalt } from './runs.sql.ts';
+import { failRun, loseRun, parkRun, returnClaim, submitRun } from './verbs.ts';
+
+let stages: Stages;
+useStages(made => (stages = made));
+
+const holderOf = ({ run, token }: ClaimedRun) => ({ runId: run.id, token });
+const halt = ({ run }: ClaimedRun, what: StoredHalt) => stages.engine(tx => haltRun(tx, run.id, what));
+const fail = (claimed: ClaimedRun) =>
+  stages.engine(tx =>
+    failRun(tx, holderOf(claimed), { failureClass: 'agent_failed', message: 'it gave up', settings: stages.settings }),
+  );
+const park = (claimed: ClaimedRun) => stages.engine(tx => parkRun(tx, holderOf(claimed), { summary: 'half of it' }));
+const codeOf = async (work: Promise<unknown>) => {
+  const error: unknown = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  return isFault(error) ? error.code : error;
+};
+const ticketOf = async ({ run }: ClaimedRun) =>
+  (
+    await stages.sql<{ status: string; reason: string }>('select status, status_reason as reason from tickets where id = $1', [
+      run.subjectId,
+    ])
+  )[0];
+const stateOf = async ({ run }: ClaimedRun) =>
+  (
+    await stages.sql<{ state: string; failure: string | null }>(
+      'select state, failure_class as failure from runs where id = $1',
+      [run.id],
+    )
+  )[0];
+const spent: StoredHalt = { kind: 'budget', message: 'The budget is spent: $0.50 of $0.50' };
+
+describe('a run token', () => {
+  test('stands for its run while the lease lives, and for nothing after', async () => {
+    const claimed = await stages.claimNew({ title: 'Parse durations' });
+    expect(await runOfToken(stages.database, claimed.runToken)).toMatchObject({
+      tenantId: stages.tenantId,
+      projectId: stages.projectId,
+      runId: claimed.run.id,
+      ticketId: claimed.run.subjectId,
+      title: 'Parse durations',
+      agent: 'exec',
+      round: 0,
+      phase: null,
+    });
+    expect(await liveRunsOf(stages.database, [claimed.run.id])).toEqual(new Set([claimed.run.id]));
+    await stages.expire(claimed.run.id);
+    expect(await codeOf(runOfToken(stages.database, claimed.runToken))).toBe('unauthenticated');
+    expect(await liveRunsOf(stages.database, [claimed.run.id])).toEqual(new Set());
+  });
+
+  test('is neither the lease token nor stored, and a claim that is given back makes it worthless', async () => {
+    const claimed = await stages.claimNew();
+    expect(await codeOf(runOfToken(stages.database, claimed.token))).toBe('unauthenticated');
+    expect(await stages.sql('select run_token_hash as hash from runs')).toEqual([{ hash: hashSecret(claimed.runToken) }]);
+    await stages.engine(tx => returnClaim(tx, holderOf(claimed)));
+    expect(await codeOf(runOfToken(stages.database, claimed.runToken))).toBe('unauthenticated');
+  });
+
+  test('of a ticket that was cancelled is worth nothing', async () => {
+    const claimed = await stages.claimNew();
+    await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'no', cascade: false }));
+    await stages.drain();
+    expect(await codeOf(runOfToken(stages.database, claimed.runToken))).toBe('unauthenticated');
+  });
+});
+
+describe('a run that was halted', () => {
+  test.each([
+    ['recording', 'failed', 'model'],
+    ['model', 'failed', 'model'],
+    ['blocked', 'waiting', 'blocked'],
+  ] as const)('by %s leaves its ticket %s, whatever class the worker names', async (kind, status, failure) => {
+    const claimed = await stages.claimNew();
+    await halt(claimed, { kind, message: 'because of this' });
+    await fail(claimed);
+    expect(await stateOf(claimed)).toEqual({ state: 'failed', failure });
+    expect(await ticketOf(claimed)).toMatchObject({ status });
+    expect((await ticketOf(claimed))?.reason).toContain('because of this');
+    await stages.sql(`update tickets set status = 'failed'`);
+  });
+
+  test('by a spent budget is parked, also by a worker that knows only how to fail; said twice it answers the same', async () => {
+    for (const end of [park, fail]) {
+      const claimed = await stages.claimNew();
+      await halt(claimed, spent);
+      await end(claimed);
+      await end(claimed);
+      expect(await stateOf(claimed)).toEqual({ state: 'parked', failure: null });
+      expect(await ticketOf(claimed)).toEqual({ status: 'waiting', reason: spent.message });
+      expect(await codeOf(runOfToken(stages.database, claimed.runToken))).toBe('unauthenticated');
+      await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'no', cascade: false }));
+      await stages.drain();
+      expect(await stateOf(claimed)).toMatchObject({ state: 'cancelled' });
+    }
+  });
+
+  test('may not hand its work in as done', async () => {
+    const claimed = await stages.claimNew();
+    await halt(claimed, spent);
+    expect(await codeOf(stages.engine(tx => submitRun(tx, holderOf(claimed), { summary: 'done!' })))).toBe('run_halted');
+    await park(claimed);
+    await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'no', cascade: false }));
+    await stages.drain();
+  });
+
+  test('and then lost makes its ticket wait, and is not tried again', async () => {
+    const claimed = await stages.claimNew();
+    await halt(claimed, spent);
+    await stages.expire(claimed.run.id);
+    await stages.engine(tx => loseRun(tx, claimed.run.id, stages.settings));
+    expect(await ticketOf(claimed)).toEqual({ status: 'waiting', reason: spent.message });
+    await stages.drain();
+    expect(await stages.claim()).toBeUndefined();
+    await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'no', cascade: false }));
+    await stages.drain();
+  });
+
+  test('keeps the first reason', async () => {
+    const claimed = await stages.claimNew();
+    await halt(claimed, { kind: 'model', message: 'no key' });
+    await halt(claimed, spent);
+    await fail(claimed);
+    expect(await ticketOf(claimed)).toMatchObject({ status: 'failed', reason: expect.stringContaining('no key') as string });
+  });
+
+  test('and nothing stands in its way, cannot be parked', async () => {
+    const claimed = await stages.claimNew();
+    expect(await codeOf(park(claimed))).toBe('wrong_state');
+    await fail(claimed);
+  });
+});

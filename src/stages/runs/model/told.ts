@@ -1,0 +1,28 @@
+import type { Feedback } from '../../../../contract/reviews.ts';
+import type { Halt } from '../../../../contract/runs.ts';
+
+export interface Cleared {
+  readonly halt: Halt['kind'];
+  /** What stood in the way. */
+  readonly message: string;
+  /** A person's word to the next attempt; empty where there is none. */
+  readonly answer: string;
+  /** Whether what was done so far is what the next attempt begins from. */
+  readonly hasWork: boolean;
+}
+
+const textMax = 100_000;
+
+/** What the next attempt is told of one that was stopped on the way: all that this one was told, why it stopped, and the answer. */
+export function tellAnswer(told: Feedback | null, { halt, message, answer, hasWork }: Cleared): Feedback {
+  const stopped =
+    halt === 'blocked'
+      ? `The last attempt said that it could not go on: ${message}`
+      : `The last attempt was stopped before it had ended: ${message}. ${
+          hasWork ? 'What it had done so far is what you begin from: go on from there.' : 'It had handed in nothing.'
+        }`;
+  const parts = [told?.text ?? '', stopped, answer === '' ? '' : `A person has answered: ${answer}`];
+  const text = parts.filter(part => part !== '').join('\n\n');
+  // What was said last matters most; not in the middle of a letter of two halves.
+  return { round: told?.round ?? 0, text: text.slice(-textMax).replace(/^[\udc00-\udfff]/, ''), checks: told?.checks ?? [] };
+}

@@ -1,0 +1,40 @@
+import { statement } from '../../db/statement.ts';
+import type { Tables } from '../../db/tables.gen.ts';
+import type { StoredPlan } from './runs.sql.ts';
+
+export interface RunContextRow {
+  readonly tenantId: string;
+  readonly runId: string;
+  readonly projectId: string;
+  readonly specId: string | null;
+  readonly ticketId: string | null;
+  readonly subjectType: Tables['runs']['subjectType'];
+  readonly subjectId: string;
+  readonly attempt: number;
+  readonly agent: string;
+  readonly model: string | null;
+  readonly title: string;
+  readonly phase: StoredPlan['phase'] | null;
+  readonly round: number;
+}
+
+/** Whose sandbox it is that shows a run token. Nothing once the lease is over; time is the database's. */
+export const runOfRunToken = statement<RunContextRow>(
+  'run_of_run_token',
+  `select r.tenant_id, r.id as run_id, p.id as project_id, coalesce(t.spec_id, (r.task ->> 'specId')::uuid) as spec_id, r.ticket_id,
+          r.subject_type, r.subject_id, r.attempt,
+          case when r.subject_type = 'spec_phase' then 'planner' else coalesce(p.agent ->> 'kind', 'none') end as agent,
+          coalesce(r.task -> 'plan' ->> 'model', p.agent ->> 'model') as model,
+          coalesce(t.title, r.task -> 'plan' ->> 'phase', r.subject_id) as title, r.task -> 'plan' ->> 'phase' as phase,
+          (select count(*) from runs o where o.tenant_id = r.tenant_id and o.subject_type = r.subject_type
+              and o.subject_id = r.subject_id and o.state = 'returned' and not o.resumed) as round
+     from runs r left join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
+     join projects p on p.tenant_id = r.tenant_id and p.id = coalesce(t.project_id, (r.task ->> 'projectId')::uuid)
+    where r.run_token_hash = $1 and r.lease_expires_at > clock_timestamp()`,
+);
+
+/** Which of these runs are still held. */
+export const runsStillHeld = statement<{ id: string }>(
+  'runs_still_held',
+  'select id from runs where id = any ($1::uuid[]) and lease_expires_at > clock_timestamp()',
+);
