@@ -1,0 +1,196 @@
+import { isFault } from '../../kernel/fault.ts';
+import type { Reservation, Reserved } from '../ledger.ts';
+import type { Problem } from '../wires/format.ts';
+import { findAnswer, type Found } from './attempts.ts';
+import { type End, passedHeaders, passOn } from './pass.ts';
+import { type Plan, planCall, reservedTarget } from './plan.ts';
+import { cutProblems, haltOf, refusalOf } from './problems.ts';
+import { createTally, type Tally } from './tally.ts';
+import { type Asked, type CallParts, type Client, Cut, cutOf, type Headers } from './types.ts';
+
+/**
+ * One call of a model: its cost is reserved, the targets are asked in their order, what comes is passed on, and what was used is settled,
+ * once, whatever happens. Throws Fault for what cannot be asked at all, and nothing once the client has been told something.
+ */
+export async function answerCall(parts: CallParts, asked: Asked, { client, signal }: Waiting): Promise<void> {
+  const plan = await planOrHalt(parts, asked);
+  if (asked.operation === 'count') return answerCount(parts, plan, { client, signal });
+  const reserved = await reserve(parts, plan, signal);
+  if (reserved.kind !== 'granted') return refuse(parts, plan, { client, reserved });
+  const tally = createTally(plan, reservedTarget(plan));
+  const startedAt = parts.clock.mono();
+  let firstByteMs: number | null = null;
+  let end: End = { state: 'failed', status: null, errorClass: 'internal', finish: () => tell(client, plan, internal) };
+  try {
+    const outputTokens = Math.max(1, Math.floor(reserved.outputTokens / plan.fields.choices));
+    const onFirstByte = (): void => void (firstByteMs ??= Math.round(parts.clock.mono() - startedAt));
+    end = await converse(parts, plan, { client, signal, tally, outputTokens, onFirstByte });
+  } catch (error) {
+    if (!(error instanceof Cut))
+      parts.log.error({ error: stackOf(error), run: asked.run.runId }, 'a call of a model failed inside the gateway');
+    else end = { state: 'failed', status: null, errorClass: error.kind, finish: () => tellCut(error, plan, client) };
+  }
+  await settle(parts, plan, { callId: reserved.callId, end, tally, firstByteMs });
+  end.finish();
+}
+
+export interface Waiting {
+  readonly client: Client;
+  /** Aborted with a Cut, when the client is gone or the call must end. */
+  readonly signal: AbortSignal;
+}
+
+/** Who names the model that its own run is set to, and cannot have it, would fail the same way each time. */
+async function planOrHalt(parts: CallParts, asked: Asked): Promise<Plan> {
+  try {
+    return planCall(parts.catalog, asked);
+  } catch (error) {
+    if (asked.run.model === asked.model && (isFault(error, 'unknown_model') || isFault(error, 'no_model'))) {
+      await parts.halt(asked.run, { kind: 'model', message: [error.message, error.hint].filter(Boolean).join('. ') });
+    }
+    throw error;
+  }
+}
+
+async function reserve(parts: CallParts, plan: Plan, signal: AbortSignal): Promise<Reserved> {
+  const { asked, fields, inputTokens, price } = plan;
+  const target = reservedTarget(plan);
+  const wanted: Reservation = {
+    run: asked.run,
+    wire: asked.wire,
+    ...target,
+    isRecorded: parts.upstreams.get(target.provider)?.isRecorded ?? false,
+    inputTokens,
+    outputTokens: plan.outputTokens * fields.choices,
+    outputTokensMin: Math.min(plan.outputTokens, fields.outputTokensMin) * fields.choices,
+    price,
+  };
+  try {
+    return await parts.ledger.reserve(wanted, signal);
+  } catch (error) {
+    throw signal.aborted ? cutOf(signal) : error;
+  }
+}
+
+/** The accounts do not allow it. */
+async function refuse(
+  parts: CallParts,
+  { format, asked }: Plan,
+  { client, reserved }: { client: Client; reserved: Exclude<Reserved, { kind: 'granted' }> },
+): Promise<void> {
+  const tell = (status: number, code: string, headers: Headers = {}): void =>
+    client.answer(status, { ...json, ...headers }, JSON.stringify(format.errorBody({ status, code, message: reserved.message })));
+  switch (reserved.kind) {
+    case 'spent':
+      await parts.halt(asked.run, { kind: 'budget', message: reserved.message, questionId: reserved.questionId });
+      return tell(402, 'budget_spent');
+    case 'busy':
+      return tell(429, 'budget_busy', { 'retry-after': String(busyRetryS) });
+    case 'unpriced':
+      return tell(422, 'model_without_price');
+  }
+}
+
+/** It has already waited as long as reservations wait. */
+const busyRetryS = 5;
+const json: Headers = { 'content-type': 'application/json; charset=utf-8' };
+
+interface Conversation extends Waiting {
+  readonly tally: Tally;
+  readonly outputTokens: number | null;
+  readonly onFirstByte: () => void;
+}
+
+async function converse(parts: CallParts, plan: Plan, conversation: Conversation): Promise<End> {
+  const { client, signal, tally, outputTokens, onFirstByte } = conversation;
+  const found = await findAnswer(parts, { plan, tally, signal, outputTokens });
+  if (!found.ok) return giveUp(parts, plan, { found, client });
+  const { opened } = found;
+  if (opened.kind === 'stream') return passOn(parts, { plan, opened, tally, client, signal, onFirstByte });
+  onFirstByte();
+  tally.whole(opened.reader);
+  const { status, headers, bytes } = opened;
+  return {
+    state: 'completed',
+    status,
+    errorClass: null,
+    finish: () => client.answer(status, { ...json, ...passedHeaders(headers) }, bytes),
+  };
+}
+
+async function giveUp(
+  parts: CallParts,
+  plan: Plan,
+  { found, client }: { found: Extract<Found, { ok: false }>; client: Client },
+): Promise<End> {
+  const last = found.failures.at(-1);
+  if (last === undefined) throw new Error('a call that failed without a failure');
+  const halt = haltOf(found.failures, parts.catalog);
+  if (halt !== undefined) await parts.halt(plan.asked.run, halt);
+  const { problem, body, headers } = refusalOf(last, { catalog: parts.catalog, format: plan.format });
+  return {
+    state: 'failed',
+    status: last.failure.status,
+    errorClass: last.failure.class,
+    finish: () => client.answer(problem.status, { ...json, ...headers }, body ?? JSON.stringify(plan.format.errorBody(problem))),
+  };
+}
+
+function tellCut({ kind }: Cut, plan: Plan, client: Client): void {
+  if (kind === 'client_gone') return client.cut();
+  tell(client, plan, cutProblems[kind]);
+}
+
+const internal: Problem = {
+  status: 500,
+  code: 'internal',
+  message: 'Something failed inside the gateway: the log of the server says more',
+};
+
+function tell(client: Client, { format }: Plan, problem: Problem): void {
+  client.answer(problem.status, json, JSON.stringify(format.errorBody(problem)));
+}
+
+/** To count tokens costs nothing at any provider, so that it is neither reserved nor settled. */
+async function answerCount(parts: CallParts, plan: Plan, { client, signal }: Waiting): Promise<void> {
+  const tally = createTally(plan, reservedTarget(plan));
+  try {
+    (await converse(parts, plan, { client, signal, tally, outputTokens: null, onFirstByte() {} })).finish();
+  } catch (error) {
+    if (!(error instanceof Cut)) throw error;
+    tellCut(error, plan, client);
+  }
+}
+
+interface Settling {
+  readonly callId: string;
+  readonly end: End;
+  readonly tally: Tally;
+  readonly firstByteMs: number | null;
+}
+
+/** Before the client sees the end: whoever has seen it finds the accounts right. */
+async function settle(parts: CallParts, { asked }: Plan, { callId, end, tally, firstByteMs }: Settling): Promise<void> {
+  const { target, attempts, usage, costMicroUsd } = tally.sum();
+  const { state, status, errorClass } = end;
+  try {
+    const { tenantId } = asked.run;
+    await parts.ledger.settle(callId, {
+      tenantId,
+      state,
+      status,
+      errorClass,
+      attempts,
+      ...target,
+      usage,
+      costMicroUsd,
+      firstByteMs,
+    });
+  } catch (error) {
+    parts.log.error({ error: stackOf(error), callId, usage, costMicroUsd }, 'a call of a model could not be settled');
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,60 @@
+import type { Usage } from '../ledger.ts';
+import { type Target, targetName } from '../model/catalog.ts';
+import { addUsage, costOf, noUsage } from '../model/usage.ts';
+import type { AnswerReader } from '../wires/format.ts';
+import type { Plan } from './plan.ts';
+
+/** What a call has used so far, over all its attempts. */
+export interface Tally {
+  /** A request goes out. */
+  sent(target: Target): void;
+  /** An answer came whole. */
+  whole(reader: AnswerReader): void;
+  /** An answer began, or may have begun, and its end was not seen: what the provider did not say is counted at its upper bound. */
+  lost(reader: AnswerReader): void;
+  /** An answer was refused: only what the provider said that it used is counted. */
+  refused(reader: AnswerReader): void;
+  sum(): Sum;
+}
+
+export interface Sum {
+  readonly attempts: number;
+  readonly target: Target;
+  readonly usage: Usage;
+  /** Null where a model that was used has no price. */
+  readonly costMicroUsd: number | null;
+}
+
+export function createTally(plan: Plan, first: Target): Tally {
+  let target = first;
+  let attempts = 0;
+  let total = noUsage;
+  let cost: number | null = 0;
+
+  function add(usage: Usage): void {
+    total = addUsage(total, usage);
+    const price = plan.known.get(targetName(target))?.priceFor(usage.inputTokens + usage.cachedTokens + usage.cacheWriteTokens);
+    cost = cost === null || price === undefined ? null : cost + costOf(usage, price);
+  }
+
+  return {
+    sent(next) {
+      target = next;
+      attempts++;
+    },
+    whole: reader => add(reader.usage() ?? bound(plan, reader)),
+    lost(reader) {
+      const said = reader.usage();
+      add(said === undefined ? bound(plan, reader) : { ...said, outputTokens: Math.max(said.outputTokens, reader.tokensSeen()) });
+    },
+    refused(reader) {
+      const said = reader.usage();
+      if (said !== undefined) add(said);
+    },
+    sum: () => ({ attempts, target, usage: total, costMicroUsd: cost }),
+  };
+}
+
+function bound(plan: Plan, reader: AnswerReader): Usage {
+  return { ...noUsage, inputTokens: plan.inputTokens, outputTokens: reader.tokensSeen() };
+}

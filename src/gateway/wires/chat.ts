@@ -1,0 +1,97 @@
+import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
+import type { Usage } from '../model/usage.ts';
+import { type AnswerReader, content, hidden, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
+import { createTextMeter, isJsonObject, malformed, readEvent, refused, rest } from './reading.ts';
+import { openAiError, refuseTier } from './openai.ts';
+
+/** OpenAI Chat Completions, as many others speak it too. */
+export const chat: WireFormat = {
+  wire: 'chat',
+  overloadedStatus: 503,
+  readRequest(body) {
+    return {
+      model: textOf(body['model']),
+      isStream: body['stream'] === true,
+      outputTokens: countOf(body['max_completion_tokens']) ?? countOf(body['max_tokens']) ?? null,
+      choices: Math.max(1, countOf(body['n']) ?? 1),
+      outputTokensMin,
+    };
+  },
+  refuse: body =>
+    refuseTier(body) ??
+    (listOf(body['modalities']).includes('audio')
+      ? 'Spoken answers have a price of their own that the gateway does not count'
+      : undefined),
+  prepare(body, { model, outputTokens, isStream }) {
+    const limit = outputTokens === null ? {} : { [limitField(body, model)]: outputTokens };
+    // Without it a stream does not say what it used.
+    const options = isStream ? { stream_options: { ...fieldsOf(body['stream_options']), include_usage: true } } : {};
+    return { ...body, model, ...limit, ...options };
+  },
+  createReader,
+  errorBody: openAiError,
+  errorEvent: problem => `data: ${JSON.stringify(openAiError(problem))}\n\n`,
+};
+
+/** OpenAI's newer models refuse the old name; other servers may not know the new one. */
+function limitField(body: Fields, model: string): string {
+  if (body['max_completion_tokens'] !== undefined) return 'max_completion_tokens';
+  if (body['max_tokens'] !== undefined) return 'max_tokens';
+  return /(^|\/)(gpt-|o\d|codex-|chatgpt-)/.test(model) ? 'max_completion_tokens' : 'max_tokens';
+}
+
+function createReader(body: Fields): AnswerReader {
+  const meter = createTextMeter();
+  const wantsUsage = fieldsOf(body['stream_options'])?.['include_usage'] === true;
+  let usage: Usage | undefined;
+  let isFinished = false;
+
+  function take(said: Fields | undefined): void {
+    if (said === undefined) return;
+    const details = fieldsOf(said['prompt_tokens_details']) ?? {};
+    const cachedTokens = countOf(details['cached_tokens']) ?? 0;
+    const cacheWriteTokens = countOf(details['cache_write_tokens']) ?? 0;
+    usage = {
+      inputTokens: rest(countOf(said['prompt_tokens']) ?? 0, cachedTokens, cacheWriteTokens),
+      outputTokens: countOf(said['completion_tokens']) ?? 0,
+      cachedTokens,
+      cacheWriteTokens,
+      reasoningTokens: countOf(fieldsOf(said['completion_tokens_details'])?.['reasoning_tokens']) ?? 0,
+    };
+  }
+
+  function chunk(said: Fields): Seen {
+    if (isGiven(said['error'])) return refused(said['error']);
+    take(fieldsOf(said['usage']));
+    const choices = listOf(said['choices']);
+    for (const choice of choices) {
+      meterMessage(fieldsOf(choice)?.['delta']);
+      if (isGiven(fieldsOf(choice)?.['finish_reason'])) isFinished = true;
+    }
+    return choices.length === 0 && fieldsOf(said['usage']) !== undefined && !wantsUsage ? hidden : content;
+  }
+
+  function meterMessage(message: unknown): void {
+    const fields = fieldsOf(message) ?? {};
+    for (const key of ['content', 'reasoning_content', 'reasoning', 'refusal', 'tool_calls']) meter.add(fields[key]);
+  }
+
+  return {
+    event({ data }) {
+      if (data === '[DONE]') return isFinished ? terminal : malformed('its answer ended without a reason');
+      return readEvent(data, chunk);
+    },
+    whole(answer) {
+      if (!isJsonObject(answer)) return malformed('its answer is not a completion');
+      if (isGiven(answer['error'])) return refused(answer['error']);
+      take(fieldsOf(answer['usage']));
+      const choices = listOf(answer['choices']).map(choice => fieldsOf(choice) ?? {});
+      for (const choice of choices) meterMessage(choice['message']);
+      return choices.length > 0 && choices.every(choice => isGiven(choice['finish_reason']))
+        ? terminal
+        : malformed('its answer is not a whole completion');
+    },
+    usage: () => usage,
+    tokensSeen: meter.tokens,
+  };
+}

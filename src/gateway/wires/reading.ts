@@ -1,0 +1,40 @@
+import { halvesOf } from '../model/estimate.ts';
+import { failure, failureOfError } from '../model/failure.ts';
+import { type Fields, fieldsOf, parseJson } from '../model/json.ts';
+import type { Seen } from './format.ts';
+
+/** An event of a stream, which in every wire is an object. */
+export function readEvent(data: string, read: (said: Fields) => Seen): Seen {
+  const said = fieldsOf(parseJson(data));
+  return said === undefined ? malformed('it sent an event that is not JSON') : read(said);
+}
+
+export function malformed(why: string): Seen {
+  return { kind: 'error', failure: failure('malformed', why) };
+}
+
+export function refused(error: unknown): Seen {
+  return { kind: 'error', failure: failureOfError(error) };
+}
+
+/** Counts the text of an answer as it comes, for when the provider does not get to say how much it was. */
+export function createTextMeter(): { add(text: unknown): void; tokens(): number } {
+  let halves = 0;
+  return {
+    add(text) {
+      if (typeof text === 'string') halves += halvesOf(text);
+      // A tool's arguments, as some wires have them.
+      else if (typeof text === 'object' && text !== null) halves += halvesOf(JSON.stringify(text));
+    },
+    tokens: () => Math.ceil(halves / 2),
+  };
+}
+
+export function isJsonObject(value: unknown): value is Fields {
+  return fieldsOf(value) !== undefined;
+}
+
+/** What is left of a whole when parts of it are counted by themselves; a provider that says nonsense makes no negative one. */
+export function rest(whole: number, ...parts: readonly number[]): number {
+  return Math.max(0, whole - parts.reduce((sum, part) => sum + part, 0));
+}

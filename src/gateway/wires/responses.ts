@@ -1,0 +1,88 @@
+import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
+import type { Usage } from '../model/usage.ts';
+import { type AnswerReader, content, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
+import { createTextMeter, isJsonObject, malformed, readEvent, refused, rest } from './reading.ts';
+import { openAiError, refuseTier } from './openai.ts';
+
+/** OpenAI Responses. */
+export const responses: WireFormat = {
+  wire: 'responses',
+  overloadedStatus: 503,
+  readRequest(body) {
+    return {
+      model: textOf(body['model']),
+      isStream: body['stream'] === true,
+      outputTokens: countOf(body['max_output_tokens']) ?? null,
+      choices: 1,
+      outputTokensMin,
+    };
+  },
+  refuse(body) {
+    if (body['background'] === true)
+      return 'An answer in the background is not seen by the gateway, which could not count it: leave "background" out';
+    const stored = ['previous_response_id', 'conversation', 'prompt'].find(field => isGiven(body[field]));
+    if (stored !== undefined) return `The gateway cannot count what "${stored}" stands for: send the whole input`;
+    return refuseTier(body);
+  },
+  prepare: (body, { model, outputTokens }) => ({
+    ...body,
+    model,
+    ...(outputTokens === null ? {} : { max_output_tokens: outputTokens }),
+  }),
+  createReader,
+  errorBody: openAiError,
+  errorEvent: ({ code, message }) =>
+    `event: error\ndata: ${JSON.stringify({ type: 'error', code, message, param: null, sequence_number: 0 })}\n\n`,
+};
+
+function createReader(): AnswerReader {
+  const meter = createTextMeter();
+  let usage: Usage | undefined;
+
+  function take(said: Fields | undefined): void {
+    if (said === undefined) return;
+    const details = fieldsOf(said['input_tokens_details']) ?? {};
+    const cachedTokens = countOf(details['cached_tokens']) ?? 0;
+    const cacheWriteTokens = countOf(details['cache_write_tokens']) ?? 0;
+    usage = {
+      inputTokens: rest(countOf(said['input_tokens']) ?? 0, cachedTokens, cacheWriteTokens),
+      outputTokens: countOf(said['output_tokens']) ?? 0,
+      cachedTokens,
+      cacheWriteTokens,
+      reasoningTokens: countOf(fieldsOf(said['output_tokens_details'])?.['reasoning_tokens']) ?? 0,
+    };
+  }
+
+  function event(said: Fields): Seen {
+    const response = fieldsOf(said['response']) ?? {};
+    switch (said['type']) {
+      case 'error':
+        return refused(fieldsOf(said['error']) ?? said);
+      case 'response.failed':
+        take(fieldsOf(response['usage']));
+        return refused(response['error']);
+      case 'response.completed':
+      case 'response.incomplete':
+        take(fieldsOf(response['usage']));
+        return terminal;
+      default:
+        meter.add(textOf(said['delta']));
+        return content;
+    }
+  }
+
+  return {
+    event: ({ data }) => readEvent(data, event),
+    whole(answer) {
+      if (!isJsonObject(answer)) return malformed('its answer is not a response');
+      if (isGiven(answer['error'])) return refused(answer['error']);
+      take(fieldsOf(answer['usage']));
+      for (const item of listOf(answer['output'])) meter.add(item);
+      return answer['status'] === 'completed' || answer['status'] === 'incomplete'
+        ? terminal
+        : malformed('its answer is not a whole response');
+    },
+    usage: () => usage,
+    tokensSeen: meter.tokens,
+  };
+}
