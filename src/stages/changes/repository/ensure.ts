@@ -10,7 +10,7 @@ import {
   reviewsOfTrunk,
   reviewSubmission,
 } from '../../reviews/index.ts';
-import { getRun } from '../../runs/index.ts';
+import { getRun, resumedWorkOf } from '../../runs/index.ts';
 import { getTicket } from '../../tickets/index.ts';
 import { type ChangeRow, mergedChanges } from '../changes.sql.ts';
 
@@ -18,7 +18,16 @@ interface Lineage {
   readonly project: ProjectRow;
   readonly trunk: TrunkRow;
   readonly merged: readonly ChangeRow[];
-  readonly reviews: readonly (ReviewRow & { readonly bundle: string | undefined })[];
+  readonly handedIn: readonly HandedIn[];
+}
+
+/** Work that a run handed in, and what it was merged into for its review; parked work was reviewed by nobody. */
+interface HandedIn {
+  readonly runId: string | null;
+  readonly ticketId: string | null;
+  readonly bundle: string | undefined;
+  readonly candidate: Pick<ReviewRow, 'baseSha' | 'headSha'> | undefined;
+  readonly at: Date;
 }
 
 /** Whose commits are wanted: the work of a spec, or of a project's tickets without one. */
@@ -72,27 +81,30 @@ async function hasAll({ objects }: BareRepository, [first, ...others]: readonly 
 
 async function readLineage(tx: Tx, trunk: TrunkRow): Promise<Lineage> {
   const merged = await tx.query(mergedChanges, [tx.tenantId, trunk.id]);
-  const reviews = [];
+  const handedIn: HandedIn[] = [];
   for (const review of await reviewsOfTrunk(tx, trunk.id)) {
-    const result = review.runId === null ? null : (await getRun(tx, review.runId)).result;
-    reviews.push({ ...review, bundle: result?.bundle });
+    const { runId, ticketId, createdAt: at } = review;
+    const result = runId === null ? null : (await getRun(tx, runId)).result;
+    handedIn.push({ runId, ticketId, bundle: result?.bundle, candidate: review, at });
   }
-  return { project: await getProject(tx, trunk.projectId), trunk, merged, reviews };
+  for (const { id, ...parked } of await resumedWorkOf(tx, trunk)) handedIn.push({ runId: id, candidate: undefined, ...parked });
+  handedIn.sort((a, b) => a.at.getTime() - b.at.getTime());
+  return { project: await getProject(tx, trunk.projectId), trunk, merged, handedIn };
 }
 
 /** In the order in which it came about: the base, what landed, and what was handed in on the way with its candidates. */
-async function rebuild(parts: ReviewParts, repo: BareRepository, { project, trunk, merged, reviews }: Lineage): Promise<void> {
+async function rebuild(parts: ReviewParts, repo: BareRepository, { project, trunk, merged, handedIn }: Lineage): Promise<void> {
   await fetchBase(parts, repo, { project, trunk });
   for (const { id, mergeBlob } of merged) {
     if (mergeBlob === null) continue;
     const source = await parts.blobs.read(mergeBlob);
     await repo.transfer.receive({ source, branch: trunk.branch, ref: `refs/skep/merges/${id}` });
   }
-  for (const { runId, ticketId, bundle, baseSha, headSha } of reviews) {
+  for (const { runId, ticketId, bundle, candidate } of handedIn) {
     if (runId === null || ticketId === null || bundle === undefined) continue;
     const source = await parts.blobs.read(bundle);
     await repo.transfer.receive({ source, branch: `skep/${ticketId}`, ref: `refs/skep/runs/${runId}` });
-    await mergeCandidate(repo, { base: baseSha, head: headSha });
+    if (candidate !== undefined) await mergeCandidate(repo, { base: candidate.baseSha, head: candidate.headSha });
   }
 }
 

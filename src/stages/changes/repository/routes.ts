@@ -2,13 +2,14 @@ import type { FastifyReply } from 'fastify';
 import { PassThrough, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
-import { leaseHeader } from '../../../../contract/runs.ts';
+import { leaseHeader, type RunTask } from '../../../../contract/runs.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Caller } from '../../../support/access/index.ts';
 import type { BareRepository } from '../../../support/repositories/index.ts';
 import type { ReviewParts } from '../../reviews/index.ts';
-import { holdRunLease, taskOf } from '../../runs/index.ts';
+import { getProject } from '../../../support/projects/index.ts';
+import { ensurePlanBase, holdRunLease, taskOf } from '../../runs/index.ts';
 import { getTicket } from '../../tickets/index.ts';
 import { ensureCommits } from './ensure.ts';
 
@@ -71,6 +72,8 @@ async function open(
     const owner = { tenantId: caller.tenantId, projectId, specId: ticket?.specId ?? null };
     return { owner, task };
   });
+  if (run.subjectType === 'spec_phase')
+    return { repo: await openForPlan(parts, caller, { projectId: owner.projectId, task }), wants: [task.commit] };
   const wants = [task.commit, ...(task.merge === null ? [] : [task.merge])];
   // The first of two requests only says what this server can do. A base commit is there by the time its review is queued.
   const repo =
@@ -78,6 +81,16 @@ async function open(
       ? await parts.depot.open(owner.projectId, task.object_format)
       : await ensureCommits(parts, owner, wants);
   return { repo, wants };
+}
+
+/** A plan is made before there is a trunk: on the user's own commit, which can be fetched again. */
+async function openForPlan(
+  parts: ReviewParts,
+  caller: Caller,
+  { projectId, task }: { projectId: string; task: RunTask },
+): Promise<BareRepository> {
+  const project = await parts.database.request(caller, tx => getProject(tx, projectId));
+  return ensurePlanBase(parts, project, { commit: task.commit, objectFormat: task.object_format });
 }
 
 function answer(

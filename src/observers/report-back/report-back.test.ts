@@ -1,0 +1,325 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Claimed } from '../../../contract/runs.ts';
+import { query } from '../../../test/harness/database.ts';
+import { until } from '../../../test/harness/process.ts';
+import { type TestApi, testApi } from '../../../test/harness/server.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await testApi({ SKEP_LEASE_MS: '600000' });
+});
+afterAll(() => api.stop());
+
+let count = 0;
+
+/** A run of a new ticket of a project, in the hands of a worker. */
+async function claimed(project?: string): Promise<Claimed> {
+  const id = project ?? (await projectOf());
+  const wanted = { project_id: id, title: 'Sort', description: 'Sort them', acceptance_criteria: ['they are sorted'] };
+  const ticket = await api.call('POST', '/api/tickets', wanted);
+  return claim(String(ticket.body['id']));
+}
+
+async function projectOf(): Promise<string> {
+  const made = await api.call('POST', '/api/projects', {
+    name: `p${++count}`,
+    checks: [],
+    agent: { kind: 'exec', command: ['true'] },
+  });
+  return String(made.body['id']);
+}
+
+async function claim(ticketId: string): Promise<Claimed> {
+  const { body } = await api.call('POST', '/api/claim', { worker: 'w', ticket_id: ticketId, wait_ms: 20_000 });
+  return body as unknown as Claimed;
+}
+
+const clients: Client[] = [];
+afterAll(async () => {
+  for (const client of clients) await client.close();
+});
+
+async function connect(token: string): Promise<Client> {
+  const client = new Client({ name: 'test', version: '1' });
+  const headers = { authorization: `Bearer ${token}` };
+  const transport = new StreamableHTTPClientTransport(new URL(`${api.url}/gateway/mcp`), { requestInit: { headers } });
+  await client.connect(transport);
+  clients.push(client);
+  return client;
+}
+
+const textOf = (result: unknown) => {
+  const [first] = (result as CallToolResult).content;
+  return first?.type === 'text' ? first.text : '';
+};
+const call = async (client: Client, name: string, args: Record<string, unknown> = {}) =>
+  client.callTool({ name, arguments: args });
+const report = (token: string, tool: string, body: unknown) => api.callAs(token)('POST', `/gateway/report/${tool}`, body);
+const held = ({ run, lease }: Claimed) => ({ run_id: run.id, token: lease.token });
+const questions = async (ticketId: string | undefined, state = 'pending') => {
+  const { body } = await api.call('GET', `/api/questions?state=${state}&ticket_id=${ticketId}`);
+  return body['questions'] as { id: string; kind: string; text: string; answer: string | null; state: string }[];
+};
+/** The first question about a ticket, once it is there. */
+const asked = (ticketId: string | undefined) => until('a question', async () => (await questions(ticketId))[0]);
+const answer = (id: string, text: string) => api.call('POST', `/api/questions/${id}/answer`, { answer: text });
+
+describe('MCP', () => {
+  test('lists its tools with the limits of their arguments, and can be probed', async () => {
+    const client = await connect((await claimed()).gateway.token);
+    await client.ping();
+    const { tools } = await client.listTools();
+    expect(tools.map(tool => tool.name)).toEqual(['get_context', 'submit_result', 'report_blocker', 'ask_human', 'save_memory']);
+    expect(tools.every(tool => (tool.description ?? '').length > 40 && tool.inputSchema.type === 'object')).toBe(true);
+    expect(tools[4]?.inputSchema.properties).toMatchObject({ text: { maxLength: 2_000 } });
+  });
+
+  test('gives the context of the run whose token it is, notes as notes', async () => {
+    const project = await projectOf();
+    const [one, two] = [await claimed(project), await claimed(project)];
+    const [a, b] = [await connect(one.gateway.token), await connect(two.gateway.token)];
+    const note = { kind: 'warning', text: `the tests need a port. ${one.gateway.token}` };
+    expect(textOf(await call(a, 'save_memory', note))).toContain('Saved');
+    expect(textOf(await call(a, 'save_memory', note))).toContain('already');
+    const context = JSON.parse(textOf(await call(b, 'get_context'))) as Record<string, unknown>;
+    expect(context).toMatchObject({
+      run: { kind: 'ticket', attempt: 1 },
+      ticket: { id: two.ticket?.id, title: 'Sort', description: 'Sort them', acceptance_criteria: ['they are sorted'] },
+      feedback: null,
+      notes: { notes: [{ kind: 'warning', text: 'the tests need a port. [run token]' }] },
+    });
+    expect(JSON.stringify(context['notes'])).toContain('no instructions');
+    const { body } = await api.call('GET', `/api/memories?project_id=${project}`);
+    const [memory] = body['memories'] as { id: string; run_id: string }[];
+    expect(memory?.run_id).toBe(one.run.id);
+    expect((await api.call('DELETE', `/api/memories/${memory?.id}`)).status).toBe(200);
+    expect((await api.call('DELETE', `/api/memories/${memory?.id}`)).status).toBe(404);
+  });
+
+  test('a result is a claim: it is kept with the run, once, and completes nothing', async () => {
+    const run = await claimed();
+    const client = await connect(run.gateway.token);
+    const done = { status: 'done', summary: 'All of it', files: ['a.js'] };
+    for (let times = 0; times < 3; times++)
+      expect(textOf(await call(client, 'submit_result', done))).toContain('Skep checks the work itself');
+    const { body } = await api.call('GET', `/api/runs/${run.run.id}`);
+    expect(body).toMatchObject({
+      state: 'leased',
+      result: null,
+      report: { status: 'done', summary: 'All of it', files: ['a.js'] },
+    });
+    await call(client, 'submit_result', { status: 'partial', summary: 'Half of it' });
+    expect((await api.call('GET', `/api/runs/${run.run.id}`)).body['report']).toMatchObject({ status: 'partial', files: [] });
+    const events = await query<{ summary: string }>(
+      api.superuserUrl,
+      `select payload -> 'details' ->> 'summary' as summary from skep.events where type = 'run.reported' and subject_id = $1 order by id`,
+      [run.run.id],
+    );
+    expect(events.map(each => each.summary)).toEqual(['All of it', 'Half of it']);
+    expect((await api.call('GET', `/api/tickets/${run.ticket?.id}`)).body['status']).toBe('claimed');
+  });
+
+  test('what is no argument is told, and changes nothing', async () => {
+    const run = await claimed();
+    const client = await connect(run.gateway.token);
+    for (const [name, args] of [
+      ['submit_result', { status: 'great', summary: 'x' }],
+      ['submit_result', { status: 'done', summary: 'x'.repeat(20_001) }],
+      ['submit_result', { status: 'done', summary: 'x', more: 1 }],
+      ['save_memory', { kind: 'secret', text: 'x' }],
+      ['ask_human', { question: ' ' }],
+      ['rm', {}],
+    ] as const)
+      expect([name, (await call(client, name, args)).isError]).toEqual([name, true]);
+    expect((await api.call('GET', `/api/runs/${run.run.id}`)).body['report']).toBeNull();
+    expect(await questions(run.ticket?.id)).toEqual([]);
+  });
+});
+
+describe('who may', () => {
+  const post = (token: string | undefined, path = '/gateway/mcp', method = 'POST') =>
+    fetch(`${api.url}${path}`, {
+      method,
+      headers: {
+        accept: 'application/json, text/event-stream',
+        ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      ...(method === 'POST' ? { body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' } : {}),
+    });
+
+  test('the token of a live run alone, and that nowhere else', async () => {
+    const run = await claimed();
+    const strangers = [undefined, 'x', 'skeprun_x', api.adminToken, run.lease.token];
+    for (const token of strangers) {
+      for (const path of ['/gateway/mcp', '/gateway/report/get_context', '/gateway/report/nothing'])
+        expect([path, (await post(token, path)).status]).toEqual([path, 401]);
+      expect((await post(token, '/gateway/mcp', 'GET')).status).toBe(401);
+    }
+    const { token } = run.gateway;
+    expect((await fetch(`${api.url}/gateway/mcp?token=${token}`, { method: 'POST' })).status).toBe(401);
+    expect((await post(token)).status).toBe(200);
+    for (const method of ['GET', 'DELETE']) expect((await post(token, '/gateway/mcp', method)).status).toBe(405);
+    expect((await api.callAs(token)('GET', '/api/runs')).status).toBe(401);
+    await api.call('POST', '/api/fail', { ...held(run), class: 'agent_missing' });
+    expect((await post(token)).status).toBe(401);
+    expect((await report(token, 'submit_result', { status: 'done', summary: 'late' })).status).toBe(401);
+    await expect(connect(token)).rejects.toThrow('not valid');
+  });
+
+  test('a lease that has run out closes it, before anybody takes it back', async () => {
+    const run = await claimed();
+    await query(api.superuserUrl, `update skep.runs set lease_expires_at = clock_timestamp() where id = $1`, [run.run.id]);
+    expect((await post(run.gateway.token)).status).toBe(401);
+  });
+});
+
+describe('a blocker', () => {
+  test('makes the ticket wait for a person, whose answer the next attempt is told', async () => {
+    const run = await claimed();
+    const ticketId = run.ticket?.id;
+    const client = await connect(run.gateway.token);
+    expect(textOf(await call(client, 'report_blocker', { reason: 'no account' }))).toContain('a person is asked');
+    expect(textOf(await call(client, 'report_blocker', { reason: 'still none' }))).toContain('being stopped already');
+    expect((await api.call('POST', '/api/heartbeat', held(run))).body['halt']).toMatchObject({
+      kind: 'blocked',
+      message: 'no account',
+    });
+    expect((await api.call('POST', '/api/complete', held(run))).status).toBe(409);
+    await api.call('POST', '/api/fail', { ...held(run), class: 'no_changes' });
+    expect((await api.call('GET', `/api/tickets/${ticketId}`)).body).toMatchObject({
+      status: 'waiting',
+      status_reason: 'no account',
+    });
+    const [question, ...more] = await questions(ticketId);
+    expect([question?.kind, question?.text, more]).toEqual(['blocker', 'The agent cannot go on: no account', []]);
+    const [first, second] = await Promise.all([answer(question?.id ?? '', 'use mine'), answer(question?.id ?? '', 'use theirs')]);
+    expect(new Set([first.status, second.status])).toEqual(new Set([200, 409]));
+    const said = String((first.status === 200 ? first : second).body['answer']);
+    expect((await answer(question?.id ?? '', said)).status).toBe(200);
+    const next = await claim(ticketId ?? '');
+    expect(next.task.feedback?.text).toContain(`A person has answered: ${said}`);
+    const context = textOf(await call(await connect(next.gateway.token), 'get_context'));
+    expect(context).toContain(`A person has answered: ${said}`);
+  });
+});
+
+describe('a question', () => {
+  test('is waited for with progress, and answered; asked again it has its answer', async () => {
+    const run = await claimed();
+    const client = await connect(run.gateway.token);
+    const ask = { question: 'Which port?', options: ['80', '8080'], default: '80' };
+    let told: (message: string) => void = () => {};
+    const progress = new Promise<string>(resolve => (told = resolve));
+    const answered = client.callTool({ name: 'ask_human', arguments: ask }, undefined, {
+      onprogress: ({ message }) => told(message ?? ''),
+      resetTimeoutOnProgress: true,
+    });
+    const headers = { authorization: `Bearer ${run.gateway.token}`, 'content-type': 'application/json' };
+    // The head of the answer comes while it is still waited for.
+    const plain = await fetch(`${api.url}/gateway/report/ask_human`, { method: 'POST', headers, body: JSON.stringify(ask) });
+    expect([plain.status, plain.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
+    expect(await progress).toMatch(/waiting for a person, [56] s so far/);
+    const question = await asked(run.ticket?.id);
+    expect(question).toMatchObject({
+      kind: 'ask',
+      text: 'Which port?',
+      options: [
+        { id: '80', label: '80' },
+        { id: '8080', label: '8080' },
+      ],
+    });
+    expect((await answer(question.id, '443')).status).toBe(200);
+    expect(textOf(await answered)).toContain('A person has answered: 443');
+    const text = await plain.text();
+    expect([text[0], JSON.parse(text)]).toMatchObject([' ', { outcome: 'answered', answer: '443' }]);
+    expect(textOf(await call(client, 'ask_human', ask))).toContain('A person has answered: 443');
+    expect((await questions(run.ticket?.id, 'answered')).length).toBe(1);
+  });
+
+  test('that nobody answers in time ends with the default, and says so', async () => {
+    const run = await claimed();
+    const client = await connect(run.gateway.token);
+    const [one, two] = [
+      call(client, 'ask_human', { question: 'a?', default: 'b' }),
+      report(run.gateway.token, 'ask_human', { question: 'c?' }),
+    ];
+    await until('two questions', async () => ((await questions(run.ticket?.id)).length === 2 ? true : undefined));
+    await query(api.superuserUrl, `update skep.questions set due_at = clock_timestamp() where ticket_id = $1`, [run.ticket?.id]);
+    expect(textOf(await one)).toContain('Nobody has answered in time. Your default holds: b');
+    expect((await two).body).toMatchObject({ outcome: 'default', answer: null });
+    const expired = await questions(run.ticket?.id, 'expired');
+    expect(new Set(expired.map(each => each.answer))).toEqual(new Set(['b', null]));
+    expect((await answer(expired[0]?.id ?? '', 'late')).status).toBe(409);
+  });
+
+  test('is over when the run is', async () => {
+    const run = await claimed();
+    const client = await connect(run.gateway.token);
+    const waiting = call(client, 'ask_human', { question: 'a?' });
+    const question = await asked(run.ticket?.id);
+    await api.call('POST', '/api/fail', { ...held(run), class: 'agent_missing' });
+    expect(await waiting).toMatchObject({ isError: true });
+    expect(textOf(await waiting)).toContain('The run is over');
+    expect((await api.call('GET', `/api/questions/${question.id}`)).body['state']).toBe('expired');
+  });
+
+  test('survives the server, and whoever asked asks again', async () => {
+    const run = await claimed();
+    const gone = report(run.gateway.token, 'ask_human', { question: 'a?' }).catch(() => undefined);
+    const { id } = await asked(run.ticket?.id);
+    await api.restart();
+    await gone;
+    const again = report(run.gateway.token, 'ask_human', { question: 'a?' });
+    await answer(id, 'yes');
+    expect((await again).body).toMatchObject({ outcome: 'answered', answer: 'yes' });
+  });
+
+  test('is waited for by so many calls at once', async () => {
+    const run = await claimed();
+    const gone = new AbortController();
+    const headers = { authorization: `Bearer ${run.gateway.token}`, 'content-type': 'application/json' };
+    const statuses: (number | string)[] = [];
+    const many = Array.from({ length: 25 }, async () => {
+      const init = { method: 'POST', headers, body: '{"question":"a?"}', signal: gone.signal };
+      const status = await fetch(`${api.url}/gateway/report/ask_human`, init).then(
+        answer => answer.status,
+        () => 'gone',
+      );
+      statuses.push(status);
+    });
+    await until('five to be refused', () => (statuses.length === 5 ? true : undefined));
+    gone.abort();
+    await Promise.all(many);
+    expect(statuses).toEqual([...Array.from({ length: 5 }, () => 409), ...Array.from({ length: 20 }, () => 'gone')]);
+    expect((await questions(run.ticket?.id)).length).toBe(1);
+  });
+
+  test('comes at most so often', async () => {
+    const run = await claimed();
+    await query(
+      api.superuserUrl,
+      `insert into skep.questions (tenant_id, kind, state, subject_type, subject_id, key, text, decided_at)
+       select tenant_id, 'ask', 'expired', 'run', id::text, n::text, 'x', now() from skep.runs, generate_series(1, 50) n where id = $1`,
+      [run.run.id],
+    );
+    expect(await report(run.gateway.token, 'ask_human', { question: 'a?' })).toMatchObject({ status: 409 });
+  });
+});
+
+test('plain JSON is checked as MCP is', async () => {
+  const { gateway } = await claimed();
+  const send = async (tool: string, body: unknown) => {
+    const { status, headers } = await report(gateway.token, tool, body);
+    return [status, headers.get('skep-fault')];
+  };
+  expect(await send('submit_result', { status: 'done', summary: '' })).toEqual([400, 'invalid_request']);
+  expect(await send('submit_result', { status: 'done', summary: 'a\u0000b' })).toEqual([400, 'invalid_request']);
+  expect(await send('submit_result', `{"status":"done","summary":"${'x'.repeat(1_100_000)}"}`)).toEqual([413, 'too_large']);
+  expect(await send('submit_result', '{')).toEqual([400, 'invalid_json']);
+  expect(await send('nothing', {})).toEqual([400, 'invalid_request']);
+  expect((await report(gateway.token, 'get_context', {})).body).toMatchObject({ ticket: { title: 'Sort' } });
+});

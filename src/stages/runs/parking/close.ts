@@ -1,0 +1,29 @@
+import type { Tx } from '../../../db/database.ts';
+import { move } from '../../../kernel/machine.ts';
+import { expireQuestion } from '../../../support/questions/index.ts';
+import { retryTicket, type TicketRow } from '../../tickets/index.ts';
+import { announceRun } from '../holder.ts';
+import { runMachine } from '../model/run.ts';
+import { endRunRow } from '../runs.sql.ts';
+import { haltOfTicket, idleQuestions, parkedOfReadyTicket } from './parking.sql.ts';
+
+/** Gives a ticket a new set of attempts that has failed, or whose run hangs on a question: that one is given up, with its work. */
+export async function retryWork(tx: Tx, ticketId: string): Promise<TicketRow> {
+  const [last] = await tx.query(haltOfTicket, [tx.tenantId, ticketId]);
+  return retryTicket(tx, ticketId, { alsoWaiting: last?.isHalted === true });
+}
+
+/** A ticket that is ready goes on without what is parked for it. */
+export async function endParked(tx: Tx, ticketId: string): Promise<void> {
+  const { to, from } = move(runMachine, 'cancel');
+  for (const { id } of await tx.query(parkedOfReadyTicket, [tx.tenantId, ticketId])) {
+    const [run] = await tx.query(endRunRow, [tx.tenantId, id, to, from]);
+    if (run !== undefined) announceRun(tx, run, { type: 'run.cancelled', why: 'its ticket is tried anew' });
+  }
+  await closeQuestions(tx, ticketId);
+}
+
+/** Ends the questions about a ticket's runs on whose answer nothing hangs any more. */
+export async function closeQuestions(tx: Tx, ticketId: string): Promise<void> {
+  for (const { id } of await tx.query(idleQuestions, [tx.tenantId, ticketId])) await expireQuestion(tx, id);
+}

@@ -1,0 +1,80 @@
+import { statement } from '../../../db/statement.ts';
+
+const live = `('queued', 'leased', 'starting', 'working', 'submitted', 'parked')`;
+
+const isLast = `not exists (select from runs later where later.tenant_id = r.tenant_id and later.subject_type = r.subject_type
+  and later.subject_id = r.subject_id and later.attempt > r.attempt)`;
+
+/** A run that hangs on a question: parked, or over and the last of a ticket that waits since. */
+const hangs = `r.halt ->> 'questionId' is not null and not r.resumed
+  and (r.state = 'parked' or (r.state in ('failed', 'lost') and r.subject_type = 'ticket' and t.status = 'waiting' and ${isLast}))`;
+
+const withTicket = 'runs r left join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id';
+
+/** What hangs on a question, in the order in which it was begun. */
+export const runsOfQuestion = statement<{ id: string }>(
+  'runs_of_question',
+  `select r.id from ${withTicket} where r.tenant_id = $1 and r.halt ->> 'questionId' = $2 and ${hangs} order by r.created_at, r.id`,
+);
+
+/** Whether a run hangs on its question. */
+export const hangingRun = statement<{ id: string }>(
+  'hanging_run',
+  `select r.id from ${withTicket} where r.tenant_id = $1 and r.id = $2 and ${hangs}`,
+);
+
+/** What hangs on a question that is decided, for longer than $1 ms. */
+export const haltsDecided = statement<{ tenantId: string; id: string }>(
+  'halts_decided',
+  `select r.tenant_id, r.id from questions q join runs r on r.tenant_id = q.tenant_id and r.halt ->> 'questionId' = q.id::text
+     left join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
+    where q.decided_at < clock_timestamp() - make_interval(secs => $1::int / 1000.0) and ${hangs} order by q.decided_at limit 100`,
+);
+
+/** Lets go on what hung: parked work is over and sent back. $4: where the next attempt goes on; $5: the task where it changes. */
+export const resumeRunRow = statement<{ id: string }>(
+  'resume_run',
+  `update runs r set state = case r.state when 'parked' then 'returned' else r.state end, resumed = true, feedback = $3::jsonb, resume_sha = $4,
+          task = coalesce($5::jsonb, r.task), ended_at = coalesce(r.ended_at, clock_timestamp())
+    where r.tenant_id = $1 and r.id = $2 and not r.resumed and r.state in ('parked', 'failed', 'lost') and ${isLast} returning r.id`,
+);
+
+/** Of which projects the runs are that hang on a question or will, and what they are about. */
+export const projectsOfQuestion = statement<{ projectId: string; isPlanning: boolean }>(
+  'projects_of_question',
+  `select distinct (task ->> 'projectId')::uuid as project_id, subject_type = 'spec_phase' as is_planning from runs
+    where tenant_id = $1 and halt ->> 'questionId' = $2 and task ->> 'projectId' is not null and not resumed limit 100`,
+);
+
+/** Whether the newest attempt at a ticket has ended, or stopped, with something in its way. */
+export const haltOfTicket = statement<{ isHalted: boolean }>(
+  'halt_of_ticket',
+  `select halt is not null and state in ('parked', 'failed', 'lost') and not resumed as is_halted from runs
+    where tenant_id = $1 and subject_type = 'ticket' and subject_id = $2 order by attempt desc limit 1`,
+);
+
+/** What is parked for a ticket that goes on without it. Both rows are locked, so that both are looked at as they are now. */
+export const parkedOfReadyTicket = statement<{ id: string }>(
+  'parked_of_ready_ticket',
+  `select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
+    where t.tenant_id = $1 and t.id = $2 and t.status = 'ready' and r.subject_type = 'ticket' and r.state = 'parked'
+      for no key update of r for share of t`,
+);
+
+/** Questions about the runs of a ticket on whose answer nothing hangs, nor will. */
+export const idleQuestions = statement<{ id: string }>(
+  'idle_questions',
+  `select distinct q.id from runs o join questions q on q.tenant_id = o.tenant_id and q.id = (o.halt ->> 'questionId')::uuid
+    where o.tenant_id = $1 and o.ticket_id = $2 and o.halt is not null and q.state = 'pending'
+      and not exists (select from ${withTicket} where r.tenant_id = q.tenant_id and r.halt ->> 'questionId' = q.id::text
+                         and (r.state in ${live} or (${hangs})))`,
+);
+
+/** Parked work that was taken in and let go on: what later attempts build on. */
+export const resumedWork = statement<{ id: string; ticketId: string; bundle: string; at: Date }>(
+  'resumed_work',
+  `select r.id, r.ticket_id, r.result ->> 'bundle' as bundle, r.ended_at as at from runs r
+     join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
+    where r.tenant_id = $1 and t.project_id = $2 and t.spec_id is not distinct from $3 and r.resumed and r.state = 'returned'
+      and r.resume_sha = r.result ->> 'head' and r.result ->> 'bundle' is not null order by r.ended_at`,
+);

@@ -1,0 +1,96 @@
+import type { Feedback } from '../../../../contract/reviews.ts';
+import type { Tx } from '../../../db/database.ts';
+import type { TrunkRow } from '../../../support/repositories/index.ts';
+import { type Decision, getQuestion, type QuestionRow, readAnswer } from '../../../support/questions/index.ts';
+import { keepTicket, sendTicketBack } from '../../tickets/index.ts';
+import { announceRun } from '../holder.ts';
+import { cancelRun, failWork, requeueRun } from '../verbs.ts';
+import { holdRun, lastReturnedRun, type RunRow, runById, type StoredTask } from '../runs.sql.ts';
+import { tellAnswer } from '../model/told.ts';
+import { hangingRun, resumedWork, resumeRunRow, runsOfQuestion } from './parking.sql.ts';
+
+/** The runs that a question holds up. */
+export async function runsHeldUpBy(tx: Tx, questionId: string): Promise<string[]> {
+  return (await tx.query(runsOfQuestion, [tx.tenantId, questionId])).map(({ id }) => id);
+}
+
+/** A run that may go on and what it has handed in; undefined where it hangs on no question, or on one that waits, or must end. */
+export async function runToResume(tx: Tx, runId: string): Promise<RunRow | undefined> {
+  const [run] = await tx.query(runById, [tx.tenantId, runId]);
+  const decided = run === undefined ? undefined : await decisionOn(tx, run);
+  return decided === undefined || decided.decision.kind === 'stop' ? undefined : run;
+}
+
+/**
+ * A person has decided what a run hung on: the next attempt goes on from its work, or its ticket is failed. `head` is the commit of
+ * that work, once Skep has it; null: there is none. A run that goes on already, or whose question waits, is left as it is.
+ */
+export async function goOn(tx: Tx, runId: string, head: string | null): Promise<void> {
+  const run = (await tx.query(holdRun, [tx.tenantId, runId, ['parked', 'failed', 'lost']]))[0];
+  const decided = run === undefined ? undefined : await decisionOn(tx, run);
+  if (run === undefined || decided === undefined) return;
+  const { decision, question } = decided;
+  if (decision.kind === 'stop') await end(tx, run, question);
+  else await letGoOn(tx, run, { decision, head });
+}
+
+/** The bundles from which parked work is made again in the copy of a repository, in the order in which it was let go on. */
+export function resumedWorkOf(
+  tx: Tx,
+  { projectId, specId }: Pick<TrunkRow, 'projectId' | 'specId'>,
+): Promise<{ id: string; ticketId: string; bundle: string; at: Date }[]> {
+  return tx.query(resumedWork, [tx.tenantId, projectId, specId]);
+}
+
+interface Decided {
+  readonly question: QuestionRow;
+  readonly decision: Decision;
+}
+
+/** Undefined where nothing hangs on it, or nobody has decided. */
+async function decisionOn(tx: Tx, { id, halt }: RunRow): Promise<Decided | undefined> {
+  if (halt?.questionId === undefined || (await tx.query(hangingRun, [tx.tenantId, id])).length === 0) return undefined;
+  const question = await getQuestion(tx, halt.questionId);
+  if (question.state === 'pending') return undefined;
+  // Closed when nothing hung on it, by a word that this run was too late for: it tries again, and asks again where it must.
+  const decision = question.state === 'expired' ? undefined : readAnswer(question.kind, question.answer ?? '');
+  return { question, decision: decision ?? { kind: 'text', text: '' } };
+}
+
+async function end(tx: Tx, run: RunRow, { kind }: QuestionRow): Promise<void> {
+  const reason = `stopped by a person: ${run.halt?.message ?? kind}`;
+  if (run.ticketId === null) await cancelRun(tx, run.id);
+  else if (run.subjectType !== 'ticket' || (await isWaiting(tx, run.ticketId))) await failWork(tx, run.ticketId, reason);
+}
+
+async function letGoOn(tx: Tx, run: RunRow, { decision, head }: { decision: Decision; head: string | null }): Promise<void> {
+  const [told] = await tx.query(lastReturnedRun, [tx.tenantId, run.subjectType, run.subjectId]);
+  const feedback: Feedback = tellAnswer(told?.feedback ?? null, {
+    halt: run.halt?.kind ?? 'budget',
+    message: run.halt?.message ?? '',
+    answer: decision.kind === 'text' ? decision.text : '',
+    hasWork: head !== null,
+  });
+  // What ended without handing anything in began somewhere: the next one does too, where that was not simply the trunk.
+  const resumeSha = head ?? (run.state === 'parked' ? null : (told?.resumeSha ?? null));
+  const task = decision.kind === 'model' ? withModel(run.task, decision.model) : null;
+  const values = [JSON.stringify(feedback), resumeSha, task === null ? null : JSON.stringify(task)];
+  const resumed = await tx.query(resumeRunRow, [tx.tenantId, run.id, ...values]);
+  if (resumed.length === 0) return;
+  if (run.state === 'parked')
+    announceRun(tx, { ...run, state: 'returned' }, { type: 'run.returned', round: feedback.round, resumed: true });
+  if (run.subjectType === 'ticket') {
+    if (await isWaiting(tx, run.subjectId)) await sendTicketBack(tx, run.subjectId, 'a person has decided');
+  }
+  // The resolution of a conflict is queued again by those who know of conflicts.
+  else if (run.subjectType !== 'conflict') await requeueRun(tx, run, 0);
+}
+
+/** A ticket that was retried or cancelled by hand meanwhile goes its own way. */
+async function isWaiting(tx: Tx, ticketId: string): Promise<boolean> {
+  return (await keepTicket(tx, ticketId))?.status === 'waiting';
+}
+
+function withModel(task: StoredTask | null, model: string): StoredTask | null {
+  return task?.plan === undefined ? task : { ...task, plan: { ...task.plan, model } };
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { ticketId } from '../../../../contract/fields.ts';
+import { question, questionAnswer } from '../../../../contract/questions.ts';
+import { ticket } from '../../../../contract/tickets.ts';
+import type { Database } from '../../../db/database.ts';
+import { type Api, byId, callerOf } from '../../../http/route.ts';
+import { wireQuestion } from '../../../support/questions/index.ts';
+import { wireTicket } from '../../tickets/index.ts';
+import { retryWork } from './close.ts';
+import { decideQuestion } from './decide.ts';
+
+const config = { need: 'write' } as const;
+
+/** What a person decides of work that waits, or that has failed. */
+export function decisionRoutes(app: Api, database: Database): void {
+  app.post(
+    '/questions/:id/answer',
+    { config, schema: { params: byId, body: questionAnswer, response: { 200: question } } },
+    async request =>
+      wireQuestion(await database.request(callerOf(request), tx => decideQuestion(tx, request.params.id, request.body.answer))),
+  );
+
+  app.post(
+    '/tickets/:id/retry',
+    { config, schema: { params: z.object({ id: ticketId }), response: { 200: ticket } } },
+    async request => wireTicket(await database.request(callerOf(request), tx => retryWork(tx, request.params.id))),
+  );
+}

@@ -1,0 +1,7 @@
+import { toWire } from '../../../contract/case.ts';
+import type { WireQuestion } from '../../../contract/questions.ts';
+import type { QuestionRow } from './questions.sql.ts';
+
+export function wireQuestion(row: QuestionRow): WireQuestion {
+  return toWire(row);
+}
