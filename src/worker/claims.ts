@@ -13,7 +13,8 @@ import type { SandboxProvider } from './sandbox.ts';
 export interface ClaimsOptions {
   readonly protocol: Protocol;
   readonly sandboxes: SandboxProvider;
-  readonly request: ClaimRequest;
+  /** What is asked for, looked at anew for each claim. */
+  readonly request: () => Promise<ClaimRequest>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -65,7 +66,7 @@ export function createClaims(options: ClaimsOptions): Claims {
 
   async function claim(): Promise<Claimed | undefined> {
     try {
-      const claimed = await protocol.claim(request, signal);
+      const claimed = await protocol.claim(await request(), signal);
       if (outages > 0) back();
       if (claimed !== undefined) failpoint('claimed');
       return claimed;

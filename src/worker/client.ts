@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { bundleStored, claimed, heartbeatAnswer, leaseHeader, logAppended, runAnswer } from '../../contract/runs.ts';
-import type { Claimed, FailureClass, RunResult } from '../../contract/runs.ts';
+import type { Claimed, FailureClass, Halt, RunResult } from '../../contract/runs.ts';
 import type { Client } from '../client/index.ts';
 
 /** What names a lease in every call after the claim. */
@@ -28,13 +28,16 @@ export interface Progress {
 export interface Protocol {
   /** Undefined where there was no work within `waitMs`. */
   claim(request: ClaimRequest, signal: AbortSignal): Promise<Claimed | undefined>;
-  heartbeat(key: LeaseKey, progress: Progress, call: Call): Promise<{ leaseMs: number; heartbeatMs: number }>;
+  /** `halt`: why the run cannot go on. */
+  heartbeat(key: LeaseKey, progress: Progress, call: Call): Promise<{ leaseMs: number; heartbeatMs: number; halt?: Halt | null }>;
   /** Returns how many bytes the server holds. */
   appendLog(key: LeaseKey, chunk: { offset: number; bytes: Uint8Array }, call: Call): Promise<number>;
   /** Sends all of an open file. Returns the name of the stored blob. */
   putBundle(key: LeaseKey, descriptor: number, call: Call): Promise<string>;
   report(key: LeaseKey, event: { type: string; payload: Record<string, unknown> }, call: Call): Promise<void>;
   complete(key: LeaseKey, result: RunResult, call: Call): Promise<void>;
+  /** Hands in what there is of a run that stops here until a person has decided. */
+  park(key: LeaseKey, result: RunResult, call: Call): Promise<void>;
   fail(key: LeaseKey, failure: { class: FailureClass; message: string }, call: Call): Promise<void>;
 }
 
@@ -58,8 +61,8 @@ export function workerProtocol(client: Client): Protocol {
         signal,
       }),
     async heartbeat(key, progress, call) {
-      const { lease } = await post('/api/heartbeat', heartbeatAnswer, { ...call, body: { ...named(key), ...progress } });
-      return { leaseMs: lease.lease_ms, heartbeatMs: lease.heartbeat_ms };
+      const { lease, halt } = await post('/api/heartbeat', heartbeatAnswer, { ...call, body: { ...named(key), ...progress } });
+      return { leaseMs: lease.lease_ms, heartbeatMs: lease.heartbeat_ms, halt };
     },
     async appendLog({ runId, token }, { offset, bytes }, call) {
       const { size } = await client.request('POST', `/api/runs/${runId}/log`, {
@@ -85,6 +88,9 @@ export function workerProtocol(client: Client): Protocol {
       post(`/api/runs/${runId}/events`, z.undefined(), { ...call, body: { token, ...event } }),
     async complete(key, result, call) {
       await post('/api/complete', runAnswer, { ...call, body: { ...named(key), result } });
+    },
+    async park(key, result, call) {
+      await post('/api/park', runAnswer, { ...call, body: { ...named(key), result } });
     },
     async fail(key, failure, call) {
       await post('/api/fail', runAnswer, { ...call, body: { ...named(key), ...failure } });

@@ -2,3 +2,5 @@
 export { createWorker, runOnce } from './loop.ts';
 export type { Worker, WorkerChange, WorkerOptions } from './loop.ts';
 export type { RunEnd } from './run/index.ts';
+export { nodeInside } from './inside.ts';
+export type { SandboxProvider, SandboxSpec } from './sandbox.ts';

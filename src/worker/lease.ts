@@ -25,6 +25,8 @@ export interface LeaseOptions {
 export interface Lease extends Sending {
   /** Aborted with a Fault when the lease is lost: `lease_lost`, or `unauthenticated` where the token is refused. */
   readonly signal: AbortSignal;
+  /** Aborted when a heartbeat has said that the run cannot go on. The lease is held all the same. */
+  readonly halted: AbortSignal;
   /** Resolves when the server has confirmed the lease; throws the signal's reason. */
   confirmed(): Promise<void>;
   /** Tells the server with a heartbeat at once. */
@@ -38,6 +40,7 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
   const tenure = createTenure({ clock, log, leaseMs: granted.leaseMs });
   const { signal } = tenure;
   const sending = createSending({ key, clock, random, tenure, released: released.signal });
+  const halting = new AbortController();
   const confirmation = signalled();
   signal.addEventListener('abort', confirmation.resolve, { once: true });
   let heartbeatMs = granted.heartbeatMs;
@@ -64,6 +67,7 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
     const timeoutMs = Math.max(1, Math.min(tenure.leftMs(), Math.max(heartbeatMs, 1_000)));
     const answer = await protocol.heartbeat(key, progress, { signal: released.signal, timeoutMs });
     heartbeatMs = answer.heartbeatMs;
+    if (answer.halt !== undefined && answer.halt !== null) halting.abort();
     tenure.renewed(sentAt, answer.leaseMs);
     tenure.check();
     confirmation.resolve();
@@ -72,6 +76,7 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
   const heart = startHeart({ clock, beat });
   return {
     signal,
+    halted: halting.signal,
     ...sending.face,
     async confirmed() {
       await confirmation.promise;

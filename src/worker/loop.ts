@@ -11,6 +11,7 @@ import type { Agent } from './agent.ts';
 import { createClaims } from './claims.ts';
 import type { Claims, Trouble } from './claims.ts';
 import { workerProtocol } from './client.ts';
+import type { ClaimRequest } from './client.ts';
 import { createRepositories } from './repository/index.ts';
 import { executeRun } from './run/index.ts';
 import type { RunEnd, RunTools } from './run/index.ts';
@@ -55,7 +56,7 @@ export interface Worker {
 }
 
 /** Runs that are no tickets and need no agent of a kind, or one beside it. */
-const besideTickets = ['checks', 'conflicts'];
+const besideTickets = ['checks', 'conflicts', 'plan'];
 
 const claimWaitMs = 20_000;
 const listenersARunMax = 20;
@@ -126,7 +127,7 @@ export async function runOnce(
   { ticketId, stop, onOutput }: { ticketId: string; stop: AbortSignal; onOutput?: (chunk: Buffer) => void },
 ): Promise<RunEnd> {
   const tools = { ...(await prepare(options)), onOutput };
-  const request = { worker: options.name, capabilities: capabilitiesOf(options), waitMs: 0, ticketId };
+  const request = { worker: options.name, capabilities: await capabilitiesOf(options), waitMs: 0, ticketId };
   const claimed = await tools.protocol.claim(request, stop);
   if (claimed !== undefined) {
     failpoint('claimed');
@@ -153,8 +154,11 @@ async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools>
 }
 
 function claimsOf(options: WorkerOptions, { protocol }: RunTools, signal: AbortSignal): Claims {
-  const capabilities = [...capabilitiesOf(options), ...besideTickets];
-  const request = { worker: options.name, capabilities, waitMs: claimWaitMs };
+  const request = async (): Promise<ClaimRequest> => ({
+    worker: options.name,
+    capabilities: [...(await capabilitiesOf(options)), ...besideTickets],
+    waitMs: claimWaitMs,
+  });
   return createClaims({ ...options, protocol, request, signal, onTrouble: trouble => options.onChange?.(trouble) });
 }
 
@@ -171,6 +175,13 @@ async function execute(claimed: Claimed, { tools, options, stop }: Execution): P
   return end;
 }
 
-function capabilitiesOf({ agents, capabilities = [] }: Pick<WorkerOptions, 'agents' | 'capabilities'>): readonly string[] {
-  return [...agents.map(({ kind }) => `agent:${kind}`), ...capabilities];
+/** As it is now: an agent that is installed while the worker runs is offered with the next claim. */
+async function capabilitiesOf({
+  agents,
+  capabilities = [],
+}: Pick<WorkerOptions, 'agents' | 'capabilities'>): Promise<readonly string[]> {
+  const offered = await Promise.all(
+    agents.map(async agent => ((await agent.isInstalled?.()) === false ? [] : [`agent:${agent.kind}`])),
+  );
+  return [...offered.flat(), ...capabilities];
 }

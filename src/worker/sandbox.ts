@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 /**
  * The port to sandboxes. A sandbox is one workspace folder and any number of commands run in it, one after another, each
  * in its own namespaces; nothing that a command starts outlives it. A provider that cannot give the isolation it names refuses.
@@ -34,7 +36,20 @@ export interface SandboxSpec {
   readonly files: readonly { readonly path: string; readonly content: string }[];
   /** Host folders shown read-only at an absolute path under /skep. */
   readonly folders: readonly { readonly from: string; readonly to: string }[];
+  /** Ways out of the sandbox, which has no network: none unless given. */
+  readonly links?: readonly SandboxLink[];
 }
+
+/** A unix socket that the host listens on and that only this one sandbox can reach, from its first command to its end. */
+export interface SandboxLink {
+  /** Absolute, under /skep. */
+  readonly path: string;
+  /** Called for each connection, `linkConnectionsMax` of them at once; who connects beyond that is hung up on. */
+  readonly onConnection: (connection: Duplex) => void;
+}
+
+/** Open at once on one link. More than any agent keeps, and few enough that their buffers are nothing. */
+export const linkConnectionsMax = 64;
 
 export interface Sandbox {
   readonly id: string;

@@ -140,6 +140,8 @@ describe.each(people)('bubblewrap as $who', ({ who, possible }) => {
       { files: [{ path: '/skep/../x', content: '' }] },
       { folders: [{ from: 'relative', to: '/skep/x' }] },
       { folders: [{ from: '/nowhere-at-all', to: '/skep/x' }] },
+      { links: [{ path: '/etc/x.sock', onConnection: () => {} }] },
+      { links: [{ path: '/skep/../x.sock', onConnection: () => {} }] },
     ])('refuses the spec %j', async spec => {
     await expect(create(spec)).rejects.toSatisfy(error => isFault(error, 'invalid_request'));
     expect(readdirSync(home.folder).filter(name => name.includes('~'))).toEqual([]);

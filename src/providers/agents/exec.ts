@@ -1,50 +1,28 @@
-import type { Agent, AgentContext, AgentOutcome } from '../../worker/agent.ts';
-import type { SandboxExit } from '../../worker/sandbox.ts';
+import type { Agent } from '../../worker/agent.ts';
+import { outcomeOf } from './outcome.ts';
 
-/** A command of the user's own: the ticket comes as JSON on stdin and in the file $SKEP_TICKET; exit code 0 means done. */
+/**
+ * A command of the user's own: the ticket comes as JSON on stdin and in the file $SKEP_TICKET; exit code 0 means done. Where the
+ * settings name a model it is given the gateway too, and SKEP_MODEL.
+ */
 export function createExecAgent(): Agent {
   return {
     kind: 'exec',
+    needs: async settings => ({ kind: 'met', folders: [], gateway: settings.model !== undefined }),
     async run(context) {
-      const { sandbox, settings, task, env, timeoutMs, outputBytesMax, signal, onStart, onOutput } = context;
-      if (settings.kind !== 'exec') throw new Error(`the agent exec was given the settings of ${settings.kind}`);
+      const { settings, task, start, onOutput } = context;
+      if (settings.kind !== 'exec') throw new Error(`the settings are those of ${settings.kind}`);
       const [program = '', ...args] = settings.command;
-      const argv = [program, ...args] as const;
-      const exit = await sandbox.exec({ argv, env, stdin: task, timeoutMs, outputBytesMax, signal, onStart, onOutput });
-      return outcomeOf(exit, { ...context, program });
+      const env = { ...context.env, ...(settings.model === undefined ? {} : { SKEP_MODEL: settings.model }) };
+      const exit = await start({
+        argv: [program, ...args],
+        env,
+        stdin: task,
+        onOutput: (_stream, chunk) => onOutput(chunk),
+      });
+      return outcomeOf(exit, context, missing(program));
     },
   };
-}
-
-/** What the end of the command means for the run. */
-function outcomeOf(
-  exit: SandboxExit,
-  { program, timeoutMs, outputBytesMax }: Pick<AgentContext, 'timeoutMs' | 'outputBytesMax'> & { readonly program: string },
-): AgentOutcome {
-  const { durationMs } = exit;
-  switch (exit.reason) {
-    case 'exited':
-      return exit.code === 0
-        ? { kind: 'done', durationMs }
-        : { kind: 'failed', class: 'agent_failed', message: `The agent ended with exit code ${exit.code}`, durationMs };
-    case 'signaled':
-      return { kind: 'failed', class: 'agent_failed', message: `The agent was ended by ${exit.signal}`, durationMs };
-    case 'not_found':
-      return { kind: 'failed', class: 'agent_missing', message: missing(program), durationMs };
-    case 'timeout':
-      return { kind: 'failed', class: 'timeout', message: `The agent did not end within ${timeoutMs} ms`, durationMs };
-    case 'output_limit':
-      return {
-        kind: 'failed',
-        class: 'output_limit',
-        message: `The agent printed more than ${outputBytesMax} bytes`,
-        durationMs,
-      };
-    case 'out_of_memory':
-      return { kind: 'failed', class: 'out_of_memory', message: 'The agent used more memory than its sandbox has', durationMs };
-    default:
-      return { kind: 'aborted' };
-  }
 }
 
 function missing(program: string): string {

@@ -1,53 +1,90 @@
 import { failpoint } from '../../kernel/failpoint.ts';
+import type { AgentContext, AgentOutcome } from '../agent.ts';
 import { lastWords, runFailure } from '../failure.ts';
+import type { Gateway } from '../gateway/index.ts';
+import { gatewayUrl } from '../host/job.ts';
+import { nodeInside } from '../inside.ts';
 import type { Sandbox } from '../sandbox.ts';
 import type { Conflict } from './git/merge.ts';
+import { haltWarning } from './halt.ts';
 import { createOutput } from './output.ts';
+import type { Output } from './output.ts';
 import type { Run } from './run.ts';
 import { closingMsMax } from './run.ts';
 import type { Task } from './task.ts';
+import { linesOf } from './updates.ts';
 
 interface Given {
   readonly sandbox: Sandbox;
   readonly task: Task;
   readonly conflict: Conflict | undefined;
+  /** Undefined for an agent that needs none. */
+  readonly gateway: Gateway | undefined;
   /** Called when the agent's own process runs. */
   readonly onStart: () => void;
 }
 
 /** Resolves when the agent says that it is done; throws a run failure when it ended in any other way. */
-export async function runAgent(run: Run, { sandbox, task, conflict, onStart }: Given): Promise<void> {
+export async function runAgent(run: Run, given: Given): Promise<void> {
   const { claimed, tools, lease, reports, signal } = run;
-  const outputBytesMax = claimed.limits.output_bytes_max;
-  const output = createOutput({ ...tools, lease, bytesMax: outputBytesMax });
+  const output = createOutput({ ...tools, lease, bytesMax: claimed.limits.output_bytes_max });
+  const halt = haltWarning(run);
   try {
-    const outcome = await task.agent.run({
-      sandbox,
-      settings: task.settings,
-      task: task.json(conflict),
-      env: task.env(conflict),
-      timeoutMs: task.timeoutMs,
-      outputBytesMax,
-      signal,
-      onStart() {
-        failpoint('agent-started');
-        lease.progress({ state: 'working' });
-        reports.add('agent.started', { kind: task.settings.kind, at: new Date(tools.clock.now()).toISOString() });
-        onStart();
-      },
-      onOutput(_stream, chunk) {
-        output.write(chunk);
-        tools.onOutput?.(chunk);
-      },
-    });
+    const outcome = await given.task.agent.run(contextOf(run, { ...given, output, stop: halt.signal }));
     signal.throwIfAborted();
     if (outcome.kind === 'aborted') throw runFailure('sandbox', 'The agent was ended from outside');
-    reports.add('agent.ended', { duration_ms: Math.round(outcome.durationMs) });
+    reports.add('agent.ended', { duration_ms: Math.round(outcome.durationMs), stop_reason: stopReasonOf(outcome) });
     if (outcome.kind === 'failed') throw runFailure(outcome.class, withWords(outcome.message, output.tail()));
   } finally {
+    halt.unlink();
     lease.closeWithin(closingMsMax);
     await output.end();
   }
+}
+
+interface Parts extends Given {
+  readonly output: Output;
+  /** Aborted when the agent is to end. */
+  readonly stop: AbortSignal;
+}
+
+function contextOf(run: Run, { sandbox, task, conflict, gateway, onStart, output, stop }: Parts): AgentContext {
+  const { claimed, tools, lease, reports } = run;
+  const { timeoutMs, settings } = task;
+  const outputBytesMax = claimed.limits.output_bytes_max;
+
+  function show(chunk: Buffer): void {
+    output.write(chunk);
+    tools.onOutput?.(chunk);
+  }
+
+  function started(): void {
+    failpoint('agent-started');
+    lease.progress({ state: 'working' });
+    reports.add('agent.started', { kind: settings.kind, at: new Date(tools.clock.now()).toISOString() });
+    onStart();
+  }
+
+  return {
+    ...{ settings, timeoutMs, outputBytesMax, gatewayUrl, node: nodeInside().program },
+    task: task.json(conflict),
+    prompt: task.prompt(conflict),
+    env: { ...task.env(conflict), ...gateway?.env },
+    start({ argv, env, stdin, onOutput, home, path, outputBytesMax: own = outputBytesMax }) {
+      const command = { argv, env, stdin, timeoutMs, outputBytesMax: own, onOutput, onStart: started };
+      if (gateway === undefined) return sandbox.exec({ ...command, signal: stop });
+      return gateway.run(sandbox, { ...command, home, path, signal: stop });
+    },
+    onUpdate(update) {
+      const lines = linesOf(update);
+      if (lines !== '') show(Buffer.from(lines));
+    },
+    onOutput: show,
+  };
+}
+
+function stopReasonOf(outcome: Exclude<AgentOutcome, { kind: 'aborted' }>): string | null {
+  return outcome.stopReason ?? null;
 }
 
 function withWords(message: string, tail: Buffer): string {

@@ -1,4 +1,4 @@
-import type { Claimed, RunResult } from '../../../contract/runs.ts';
+import type { Claimed } from '../../../contract/runs.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Protocol } from '../client.ts';
@@ -7,13 +7,14 @@ import type { Failure } from '../failure.ts';
 import { holdLease } from '../lease.ts';
 import type { Lease } from '../lease.ts';
 import { carryOut } from './phases.ts';
+import type { HandedIn } from './phases.ts';
 import type { RunTools } from './tools.ts';
 
 export type { RunTools };
 
 /** How a run ended for this worker. `lost`: somebody else decides about it now, and nothing was sent. */
 export type RunEnd =
-  | { readonly kind: 'submitted'; readonly result: RunResult }
+  | HandedIn
   | { readonly kind: 'failed'; readonly failure: Failure; readonly sandboxBroke: boolean; readonly isStopped: boolean }
   | { readonly kind: 'lost'; readonly reason: Fault };
 
@@ -34,8 +35,7 @@ export async function executeRun(claimed: Claimed, tools: RunTools, stop: AbortS
   if (stop.aborted) hurry();
   stop.addEventListener('abort', hurry, { once: true });
   try {
-    const result = await carryOut({ claimed, tools: { ...tools, log }, lease, signal: ending.signal });
-    return { kind: 'submitted', result };
+    return await carryOut({ claimed, tools: { ...tools, log }, lease, signal: ending.signal });
   } catch (error) {
     return await endBadly(error, { lease, protocol: tools.protocol, isStopped: stop.aborted, log });
   } finally {

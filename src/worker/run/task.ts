@@ -2,6 +2,7 @@ import type { Claimed } from '../../../contract/runs.ts';
 import type { Agent, AgentSettings } from '../agent.ts';
 import { runFailure } from '../failure.ts';
 import type { Conflict } from './git/merge.ts';
+import { promptOf } from './prompt.ts';
 
 /** What an agent is given to do. */
 export interface Task {
@@ -14,6 +15,8 @@ export interface Task {
   readonly files: readonly { readonly path: string; readonly content: string }[];
   /** What is read from stdin: the ticket, and of a merge what is to be resolved. */
   json(conflict?: Conflict): string;
+  /** The same as words to a coding agent. */
+  prompt(conflict?: Conflict): string;
   env(conflict?: Conflict): Readonly<Record<string, string>>;
 }
 
@@ -45,6 +48,7 @@ export function taskOf({ run, ticket, agent: settings, limits, project, task }: 
       ...(feedback === null ? [] : [{ path: feedbackPath, content: feedback.text }]),
     ],
     json,
+    prompt: conflict => promptOf({ ticket, task, conflict }),
     env: conflict => ({ ...known, ...told, ...(conflict === undefined ? {} : { SKEP_CONFLICT: conflict.files.join('\n') }) }),
   };
 }

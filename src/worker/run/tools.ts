@@ -1,3 +1,4 @@
+import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Agent } from '../agent.ts';
@@ -8,6 +9,8 @@ import type { SandboxProvider } from '../sandbox.ts';
 /** What every run of a worker works with. */
 export interface RunTools {
   readonly protocol: Protocol;
+  /** Tells where the server is, whose gateway sandboxes are led to. */
+  readonly client: Pick<Client, 'access'>;
   readonly sandboxes: SandboxProvider;
   readonly agents: readonly Agent[];
   readonly repositories: Repositories;

@@ -9,6 +9,9 @@ interface Given {
   readonly branch: string;
   /** What the sandbox shows read-only. */
   readonly files: SandboxSpec['files'];
+  readonly folders?: SandboxSpec['folders'];
+  /** Ways out of it. */
+  readonly links?: NonNullable<SandboxSpec['links']>;
 }
 
 /**
@@ -17,7 +20,7 @@ interface Given {
  */
 export async function inWorkspace<T>(
   run: Run,
-  { branch, files }: Given,
+  { branch, files, folders = [], links = [] }: Given,
   work: (sandbox: Sandbox, again: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const { claimed, tools, lease, signal } = run;
@@ -28,7 +31,9 @@ export async function inWorkspace<T>(
 
   run.phase('prepare_sandbox');
   const copy = await tools.repositories.open(wanted);
-  const sandbox = await tools.sandboxes.create(specOf(run, { files, mirror: copy.path }));
+  const sandbox = await tools.sandboxes.create(
+    specOf(run, { files, folders: [...folders, { from: copy.path, to: mirrorInside }], links }),
+  );
   try {
     lease.progress({ state: 'starting', sandbox: sandbox.id });
     const at: CheckOut = { branch, commit, objectFormat, merge, signal };
@@ -48,7 +53,7 @@ async function checkOutAgain(sandbox: Sandbox, at: CheckOut): Promise<void> {
   throw runFailure('repository', `The copy of the repository on the worker's machine lacks a part of ${at.commit}`);
 }
 
-function specOf({ claimed }: Run, { files, mirror }: { files: SandboxSpec['files']; mirror: string }): SandboxSpec {
+function specOf({ claimed }: Run, { files, folders, links }: Pick<SandboxSpec, 'files' | 'folders' | 'links'>): SandboxSpec {
   const { limits, run, lease } = claimed;
   return {
     // Another lease of the same run gets another sandbox.
@@ -60,7 +65,8 @@ function specOf({ claimed }: Run, { files, mirror }: { files: SandboxSpec['files
       tmpBytes: limits.tmp_bytes,
     },
     files: [...files, ...gitFiles],
-    folders: [{ from: mirror, to: mirrorInside }],
+    folders,
+    ...(links === undefined ? {} : { links }),
   };
 }
 

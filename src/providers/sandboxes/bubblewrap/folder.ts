@@ -15,6 +15,8 @@ export interface Folder {
   readonly slot: string;
   /** Host folders with the name under which each is bound into the slot. */
   readonly binds: readonly { readonly from: string; readonly name: string; readonly to: string }[];
+  /** Where the sockets of links belong, in the order of the spec. */
+  readonly sockets: readonly string[];
 }
 
 interface Make {
@@ -30,18 +32,20 @@ export async function makeFolder({ path, spec, uid, seccomp, tools }: Make): Pro
   const slot = join(path, 'slot');
   const binds = spec.folders.map(({ from, to }, index) => ({ from: hostFolder(from), name: `ro${index}`, to: skepPath(to) }));
   const files = spec.files.map(({ path: to, content }) => ({ to: skepPath(to), content }));
+  const sockets = (spec.links ?? []).map(link => join(slot, skepPath(link.path)));
   makeOnce(path, spec.id);
   // The umask of the worker must not decide what the sandbox can read, so every mode is set by name.
   for (const name of ['', 'work', 'skep', 'etc', ...binds.map(({ name }) => name)]) folder(join(slot, name));
   for (const { to, content } of files) readable(join(slot, to), content, slot);
   for (const { to } of binds) folders(join(slot, to), slot);
+  for (const socket of sockets) folders(dirname(socket), slot);
   for (const [name, content] of ETC) readable(join(slot, 'etc', name), content, slot);
   writeFileSync(join(path, 'seccomp'), seccomp, { mode: 0o600 });
   const pipes = ['stdout', 'stderr'].map(name => join(path, name));
   await run(tools.mkfifo, ['-m', '600', '--', ...pipes]);
   // The owner of a pipe may open it again as /dev/stderr, which scripts do.
   if (uid !== undefined) for (const own of [join(slot, 'work'), ...pipes]) chownSync(own, uid, uid);
-  return { path, slot, binds };
+  return { path, slot, binds, sockets };
 }
 
 /**

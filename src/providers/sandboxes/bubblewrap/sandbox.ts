@@ -13,6 +13,8 @@ import { diskFault } from './host/tools.ts';
 import type { Tools } from './host/tools.ts';
 import type { UserIds } from './host/user-ids.ts';
 import { launchArgv, reachablePlace } from './launch.ts';
+import { openLinks } from './links.ts';
+import type { Links } from './links.ts';
 
 /** What this machine offers to sandboxes, found once. */
 export interface Host {
@@ -39,11 +41,15 @@ export async function makeSandbox(host: Host, spec: SandboxSpec): Promise<Sandbo
   const path = join(host.folder, folderName(spec.id));
   const uid = host.userIds?.take();
   let cgroup: Cgroup | undefined;
+  let links: Links | undefined;
   try {
     cgroup = uid === undefined ? undefined : host.cgroups?.create(String(uid), spec.limits);
     const folder = await makeFolder({ path, spec, uid, seccomp: host.seccomp, tools: host.tools });
-    return createSandbox({ host, spec, folder, uid, cgroup });
+    links = openLinks(spec.links ?? [], { sockets: folder.sockets, uid });
+    await links.listening;
+    return createSandbox({ host, spec, folder, uid, cgroup, links });
   } catch (error) {
+    await links?.close();
     const isOthers = error instanceof Fault && error.code === 'already_exists';
     // What could not be made is what the caller must hear of; that its folder stays is for the next worker to mend.
     const traces = { host, path: isOthers ? undefined : path, uid, cgroup: cgroup ?? begun(host, uid) };
@@ -80,10 +86,11 @@ interface Made {
   readonly folder: Folder;
   readonly uid: number | undefined;
   readonly cgroup: Cgroup | undefined;
+  readonly links: Links;
 }
 
 function createSandbox(made: Made): Sandbox {
-  const { host, spec, folder, uid, cgroup } = made;
+  const { host, spec, folder, uid, cgroup, links } = made;
   let running: Execution | undefined;
   let gone: Promise<void> | undefined;
 
@@ -91,6 +98,7 @@ function createSandbox(made: Made): Sandbox {
     running?.stop();
     await running?.done.catch(() => {});
     if (uid !== undefined) killUser(uid);
+    await links.close();
     await removeTraces({ host, path: folder.path, uid, cgroup });
   }
 

@@ -1,0 +1,117 @@
+import type { SessionUpdate } from '../../../worker/agent.ts';
+import { isRecord, listIn, numberIn, textIn } from '../json-lines.ts';
+
+type Event = Readonly<Record<string, unknown>>;
+
+/** How a turn stands by the events so far. */
+export interface Turn {
+  /** Turns what `codex exec --json` prints into updates. */
+  read(event: Event): readonly SessionUpdate[];
+  readonly isCompleted: boolean;
+  /** The words of the error that ended it. */
+  readonly failure: string | undefined;
+}
+
+export function createTurn(): Turn {
+  let isCompleted = false;
+  let failure: string | undefined;
+  return {
+    get isCompleted() {
+      return isCompleted;
+    },
+    get failure() {
+      return failure;
+    },
+    read(event) {
+      switch (event['type']) {
+        case 'turn.completed':
+          isCompleted = true;
+          failure = undefined;
+          return [usage(event['usage'])];
+        case 'turn.failed':
+          isCompleted = false;
+          failure = textIn(event['error'], 'message') || 'the turn failed without a reason';
+          return [];
+        case 'error':
+          // It may go on: codex says so of connections that it makes again.
+          failure = textIn(event, 'message');
+          return [{ sessionUpdate: 'agent_thought_chunk', text: failure }];
+        case 'item.started':
+          return begun(event['item']);
+        case 'item.completed':
+          return ended(event['item']);
+        default:
+          return [];
+      }
+    },
+  };
+}
+
+function usage(counted: unknown): SessionUpdate {
+  const [inputTokens, outputTokens] = [numberIn(counted, 'input_tokens'), numberIn(counted, 'output_tokens')];
+  return { sessionUpdate: 'usage_update', inputTokens, outputTokens };
+}
+
+function begun(item: unknown): readonly SessionUpdate[] {
+  const toolCallId = textIn(item, 'id');
+  switch (textIn(item, 'type')) {
+    case 'command_execution':
+      return [{ sessionUpdate: 'tool_call', toolCallId, kind: 'execute', title: commandOf(textIn(item, 'command')) }];
+    case 'mcp_tool_call':
+      return [{ sessionUpdate: 'tool_call', toolCallId, kind: 'other', title: callOf(item) }];
+    default:
+      return [];
+  }
+}
+
+function ended(item: unknown): readonly SessionUpdate[] {
+  const toolCallId = textIn(item, 'id');
+  const status = textIn(item, 'status') === 'completed' ? 'completed' : 'failed';
+  switch (textIn(item, 'type')) {
+    case 'agent_message':
+      return [{ sessionUpdate: 'agent_message_chunk', text: textIn(item, 'text') }];
+    case 'reasoning':
+      return [{ sessionUpdate: 'agent_thought_chunk', text: textIn(item, 'text') }];
+    // Codex says here what it would like to be otherwise; what ends a turn comes as an event of its own.
+    case 'error':
+      return [{ sessionUpdate: 'agent_thought_chunk', text: textIn(item, 'message') }];
+    case 'command_execution':
+      return [{ sessionUpdate: 'tool_call_update', toolCallId, status, output: textIn(item, 'aggregated_output') }];
+    case 'mcp_tool_call':
+      return [{ sessionUpdate: 'tool_call_update', toolCallId, status, output: answerOf(item) }];
+    case 'file_change':
+      return [
+        { sessionUpdate: 'tool_call', toolCallId, kind: 'edit', title: changesOf(item) },
+        { sessionUpdate: 'tool_call_update', toolCallId, status, output: '' },
+      ];
+    default:
+      return [];
+  }
+}
+
+/** Codex wraps each command into a login shell, as one word with quotes; people want to see the command. */
+function commandOf(command: string): string {
+  const [, quoted] = /^\/(?:usr\/)?bin\/(?:ba)?sh -lc ([^]*)$/.exec(command) ?? [];
+  if (quoted === undefined || !/^(?:'[^']*'|"(?:[^"\\]|\\[^])*"|\\[^]|[^\s'"\\])+$/.test(quoted)) return command;
+  return quoted.replaceAll(
+    /'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])/g,
+    (_, single: string | undefined, double: string | undefined, one: string | undefined) =>
+      single ?? double?.replaceAll(/\\(["\\$`])/g, '$1') ?? one ?? '',
+  );
+}
+
+function callOf(item: unknown): string {
+  const given = isRecord(item) ? item['arguments'] : undefined;
+  return `${textIn(item, 'tool')} ${given === undefined || given === null ? '' : JSON.stringify(given)}`.trim();
+}
+
+function answerOf(item: unknown): string {
+  const { error, result } = isRecord(item) ? item : {};
+  const texts = listIn(result, 'content').map(part => textIn(part, 'text'));
+  return textIn(error, 'message') || texts.filter(text => text !== '').join('\n');
+}
+
+function changesOf(item: unknown): string {
+  const changes = listIn(item, 'changes').map(change => `${textIn(change, 'kind') || 'change'} ${textIn(change, 'path')}`);
+  return changes.join('\n') || 'change files';
+}

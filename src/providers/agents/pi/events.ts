@@ -1,0 +1,88 @@
+import type { SessionUpdate } from '../../../worker/agent.ts';
+import { isRecord, listIn, numberIn, textIn } from '../json-lines.ts';
+
+type Event = Readonly<Record<string, unknown>>;
+
+/** How a session stands by the events so far. */
+export interface Session {
+  /** Turns what `pi --mode json` prints into updates. */
+  read(event: Event): readonly SessionUpdate[];
+  /** Why the model's last message ended: stop, length, toolUse, error or aborted; empty before the first. */
+  readonly stopReason: string;
+  /** The words of the last error. */
+  readonly failure: string | undefined;
+}
+
+/** The greater part of all bytes: the message so far, again with every piece of it. */
+export function isPiece(beginning: string): boolean {
+  return /^\{"type":"(?:message_update|tool_execution_update|message_start)"/.test(beginning);
+}
+
+export function createSession(): Session {
+  let stopReason = '';
+  let failure: string | undefined;
+  const used = { inputTokens: 0, outputTokens: 0 };
+
+  function message(said: unknown): readonly SessionUpdate[] {
+    if (textIn(said, 'role') !== 'assistant') return [];
+    stopReason = textIn(said, 'stopReason');
+    failure = textIn(said, 'errorMessage') || undefined;
+    const usage = isRecord(said) ? said['usage'] : undefined;
+    used.inputTokens += numberIn(usage, 'input') + numberIn(usage, 'cacheRead') + numberIn(usage, 'cacheWrite');
+    used.outputTokens += numberIn(usage, 'output');
+    return listIn(said, 'content').flatMap(chunk);
+  }
+
+  return {
+    get stopReason() {
+      return stopReason;
+    },
+    get failure() {
+      return failure;
+    },
+    read(event) {
+      switch (event['type']) {
+        case 'message_end':
+          return message(event['message']);
+        case 'tool_execution_start':
+          return [toolCall(event)];
+        case 'tool_execution_end':
+          return [toolResult(event)];
+        case 'auto_retry_start':
+          return [{ sessionUpdate: 'agent_thought_chunk', text: `trying again: ${textIn(event, 'errorMessage')}` }];
+        case 'agent_end':
+          return [{ sessionUpdate: 'usage_update', ...used }];
+        default:
+          return [];
+      }
+    },
+  };
+}
+
+function chunk(part: unknown): readonly SessionUpdate[] {
+  const kind = textIn(part, 'type');
+  if (kind === 'text') return [{ sessionUpdate: 'agent_message_chunk', text: textIn(part, 'text') }];
+  return kind === 'thinking' ? [{ sessionUpdate: 'agent_thought_chunk', text: textIn(part, 'thinking') }] : [];
+}
+
+function toolCall(event: Event): SessionUpdate {
+  const [toolCallId, name] = [textIn(event, 'toolCallId'), textIn(event, 'toolName')];
+  const path = textIn(event['args'], 'path');
+  const call = { sessionUpdate: 'tool_call', toolCallId } as const;
+  if (name === 'bash') return { ...call, kind: 'execute', title: textIn(event['args'], 'command') };
+  if (name === 'edit' || name === 'write') return { ...call, kind: 'edit', title: `${name} ${path}` };
+  return { ...call, kind: name === 'read' ? 'read' : 'other', title: `${name} ${path}`.trim() };
+}
+
+function toolResult(event: Event): SessionUpdate {
+  const texts = listIn(event['result'], 'content').map(part => textIn(part, 'text'));
+  const status = event['isError'] === true ? 'failed' : 'completed';
+  // What was read is in the repository; only that a read failed is worth a line.
+  const isRead = textIn(event, 'toolName') === 'read' && status === 'completed';
+  return {
+    sessionUpdate: 'tool_call_update',
+    toolCallId: textIn(event, 'toolCallId'),
+    status,
+    output: isRead ? '' : texts.join('\n'),
+  };
+}

@@ -1,0 +1,83 @@
+import type { Agent, AgentContext, AgentOutcome } from '../../../worker/agent.ts';
+import type { SandboxExit } from '../../../worker/sandbox.ts';
+import type { Installs } from '../install/installs.ts';
+import { installedInside, packages } from '../install/packages.ts';
+import { jsonLines } from '../json-lines.ts';
+import { outcomeOf } from '../outcome.ts';
+import { modelsJson, packageJson, piProvider, settingsJson } from './config.ts';
+import { createSession, isPiece } from './events.ts';
+import type { Session } from './events.ts';
+
+/** Pi repeats a message with each piece of it: one of 40 KiB comes to a gigabyte. All but a few events are dropped unread. */
+const eventBytesMax = 64 * 2 ** 30;
+
+/**
+ * Pi, one `pi --mode json -p` a run. It has no MCP and reports by skep-report. The prompt comes on stdin and the run token by the
+ * environment, so that neither stands in a list of processes.
+ */
+export function createPiAgent(installs: Installs): Agent {
+  return {
+    kind: 'pi',
+    isInstalled: async () => installs.find('pi') !== undefined,
+    needs: async () => installs.needs('pi'),
+    async run(context) {
+      const { settings, prompt, env, gatewayUrl, onOutput, onUpdate, start } = context;
+      if (settings.kind !== 'pi') throw new Error(`the settings are those of ${settings.kind}`);
+      const { argv, packageFolder } = installedInside('pi', context.node);
+      const session = createSession();
+      const read = jsonLines({
+        onObject: event => session.read(event).forEach(onUpdate),
+        onText: line => onOutput(Buffer.from(`${line}\n`)),
+        isUnwanted: isPiece,
+      });
+      const own = { version: packages.pi.version, runId: env['SKEP_RUN_ID'] ?? '' };
+      const exit = await start({
+        argv: [...argv, ...flags, '--provider', piProvider, '--model', settings.model],
+        env: {
+          ...env,
+          PI_OFFLINE: '1',
+          PI_TELEMETRY: '0',
+          PI_CODING_AGENT_DIR: `${home}/pi`,
+          PI_PACKAGE_DIR: `${home}/pi-package`,
+        },
+        stdin: prompt,
+        home: [
+          { path: 'pi/models.json', content: modelsJson({ model: settings.model, gatewayUrl }) },
+          { path: 'pi/settings.json', content: settingsJson },
+          { path: 'pi-package/package.json', content: packageJson(own) },
+          ...assets.map(name => ({ path: `pi-package/${name}`, target: `${packageFolder}/${name}` })),
+        ],
+        outputBytesMax: eventBytesMax,
+        onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
+      });
+      read();
+      return judge(exit, session, context);
+    },
+  };
+}
+
+const home = '/home/agent';
+/** What pi looks for beside its package.json. */
+const assets = ['dist', 'docs', 'examples', 'README.md', 'CHANGELOG.md'];
+const flags = [
+  ...['--mode', 'json', '-p', '--no-session'],
+  ...['--no-extensions', '--no-skills', '--no-prompt-templates', '--no-themes'],
+];
+
+/** Pi ends with 0 whatever became of the model's calls: why its last message ended decides. */
+function judge(exit: SandboxExit, session: Session, limits: Pick<AgentContext, 'timeoutMs' | 'outputBytesMax'>): AgentOutcome {
+  const { durationMs } = exit;
+  const outcome = outcomeOf(
+    exit,
+    { ...limits, outputBytesMax: eventBytesMax },
+    'Pi cannot be executed in a sandbox of this machine',
+  );
+  const isOwnEnd = exit.reason === 'exited' || exit.reason === 'signaled';
+  if (!isOwnEnd || (outcome.kind === 'done' && session.stopReason === 'stop')) return outcome;
+  const message = session.failure === undefined ? undefined : `Pi could not finish: ${session.failure}`;
+  if (outcome.kind === 'failed') return { ...outcome, message: message ?? outcome.message };
+  const failed = { kind: 'failed', class: 'agent_failed', durationMs } as const;
+  if (session.stopReason === 'length')
+    return { ...failed, stopReason: 'max_tokens', message: 'Pi could not finish: the answer of the model reached its limit' };
+  return { ...failed, message: message ?? 'Pi ended before its turn was finished' };
+}

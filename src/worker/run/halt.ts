@@ -1,0 +1,35 @@
+import type { Halt } from '../../../contract/runs.ts';
+import type { Run } from './run.ts';
+
+/** For an agent whose calls are refused to see it and to end by itself, with its work in a good state. */
+const haltedMsMax = 10_000;
+
+/** A signal for the agent: aborted with the run's own, and some time after the server has said that the run cannot go on. */
+export function haltWarning({ lease, tools, signal }: Run): { readonly signal: AbortSignal; unlink(): void } {
+  const stop = new AbortController();
+  const over = new AbortController();
+  const onAbort = (): void => stop.abort(signal.reason);
+  const onHalt = (): void => {
+    void tools.clock.sleep(haltedMsMax, over.signal).then(() => {
+      if (!over.signal.aborted) stop.abort();
+    });
+  };
+  if (signal.aborted) onAbort();
+  if (lease.halted.aborted) onHalt();
+  signal.addEventListener('abort', onAbort, { once: true });
+  lease.halted.addEventListener('abort', onHalt, { once: true });
+  return {
+    signal: stop.signal,
+    unlink() {
+      signal.removeEventListener('abort', onAbort);
+      lease.halted.removeEventListener('abort', onHalt);
+      over.abort();
+    },
+  };
+}
+
+/** Asks the server why the run cannot go on, if it cannot: the last heartbeat may be older than the last call of the agent. */
+export async function haltOf({ lease, tools }: Run): Promise<Halt | undefined> {
+  const { halt } = await lease.send((key, call) => tools.protocol.heartbeat(key, { state: 'working' }, call));
+  return halt ?? undefined;
+}

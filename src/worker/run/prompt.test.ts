@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import type { Claimed } from '../../../contract/runs.ts';
+import { promptOf } from './prompt.ts';
+
+const ticket = {
+  id: 'TKT-007',
+  title: 'Parse durations',
+  description: 'Such as 1h30m.',
+  acceptance_criteria: ['1h is 3600', '0 is 0'],
+};
+const given = (task: Partial<Claimed['task']> = {}) =>
+  ({ ticket, task }) as Pick<Claimed, 'task'> & { ticket: NonNullable<Claimed['ticket']> };
+
+describe('the prompt', () => {
+  it('has the ticket, how to work and how to report, and no empty parts', () => {
+    const prompt = promptOf({ ...given({ feedback: null }), conflict: undefined });
+    expect(prompt).toContain('## Ticket TKT-007: Parse durations\n\nSuch as 1h30m.');
+    expect(prompt).toContain('## It is done when\n\n- 1h is 3600\n- 0 is 0');
+    expect(prompt).toContain('skep-report submit_result --status done');
+    expect(prompt).not.toMatch(/last attempt|Conflicts/);
+    const bare = { ...given(), ticket: { ...ticket, acceptance_criteria: [] } as never, conflict: undefined };
+    expect(promptOf(bare)).not.toContain('It is done when');
+  });
+
+  it('says what was wrong, and what is to be resolved', () => {
+    const feedback = { round: 1, text: 'npm test was red:\n1 failed\n', checks: [] } as never;
+    const conflict = { ours: 'a', theirs: 'b', files: ['src/a.js', 'b c.txt'] };
+    const prompt = promptOf({ ...given({ feedback }), conflict });
+    expect(prompt).toContain('## What was wrong with the last attempt\n\nnpm test was red:\n1 failed');
+    expect(prompt).toContain('- src/a.js\n- b c.txt');
+  });
+});

@@ -1,0 +1,54 @@
+import type { Claimed } from '../../../contract/runs.ts';
+import type { Conflict } from './git/merge.ts';
+
+type Given = Pick<Claimed, 'task'> & { readonly ticket: NonNullable<Claimed['ticket']>; readonly conflict: Conflict | undefined };
+
+/** A ticket as words to a coding agent: what is wanted, what was wrong with it last time, and how to end. */
+export function promptOf({ ticket, task, conflict }: Given): string {
+  const { id, title, description, acceptance_criteria: criteria } = ticket;
+  return [
+    'You work on one ticket of a software project, in the git repository that is your current folder.',
+    section(`Ticket ${id}: ${title}`, description),
+    section('It is done when', criteria.map(each => `- ${each}`).join('\n')),
+    section('What was wrong with the last attempt', lastAttempt(task.feedback?.text)),
+    section('Conflicts to resolve', conflictText(conflict)),
+    section('How to work', rules.join('\n')),
+    section('How to end', reports),
+  ]
+    .filter(text => text !== '')
+    .join('\n\n');
+}
+
+const rules = [
+  '- Read AGENTS.md (or CLAUDE.md, CONTRIBUTING.md) first, where there is one: it says how its people want the work done.',
+  '- Look at the code before you change it, and follow its style.',
+  "- Run the project's own tests and checks before you end. They are run again on what you leave, without you: work that fails them comes back.",
+  '- Do not weaken or remove tests to make them pass.',
+  '- Change what the ticket needs and nothing else. Others work on other tickets at the same time.',
+  '- You are in a sandbox without a network: nothing can be downloaded or pushed. What you leave in this folder is committed for you.',
+  '- Nobody watches: do not wait for a confirmation.',
+];
+
+const reports = `When all of it is done, call submit_result with status "done" and a summary of what you did and how you checked it. If you cannot go on, call report_blocker and say what stands in the way; if one question to a person would help, call ask_human. The server "skep" among your tools has these calls. Without such tools use the command skep-report in your shell:
+  skep-report submit_result --status done --summary "What was done, and how it was checked"
+  skep-report report_blocker --reason "What stands in the way"
+  skep-report ask_human --question "What must be known to go on"
+Then end your turn.`;
+
+function section(heading: string, text: string): string {
+  return text.trim() === '' ? '' : `## ${heading}\n\n${text.trim()}`;
+}
+
+function lastAttempt(feedback: string | undefined): string {
+  if (feedback === undefined || feedback.trim() === '') return '';
+  return `${feedback.trim()}\n\nThe folder has the work of that attempt: go on from it.`;
+}
+
+function conflictText(conflict: Conflict | undefined): string {
+  if (conflict === undefined) return '';
+  return `The work on this ticket is finished, and a merge of what others did meanwhile was begun and has conflicts in these files:
+
+${conflict.files.map(file => `- ${file}`).join('\n')}
+
+Resolve them so that both sides keep what they meant, remove every conflict marker, and leave the merge to be committed: do not abort it.`;
+}

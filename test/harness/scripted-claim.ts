@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import type { Agent, Check } from '../../contract/projects.ts';
+import type { Feedback } from '../../contract/reviews.ts';
+import type { RunLimits, RunPlan } from '../../contract/runs.ts';
+
+export interface QueuedTask {
+  readonly subject?: 'ticket' | 'review' | 'conflict' | 'spec_phase' | 'diagnosis';
+  /** A repository of this machine, which is served; where it is absent, one with an empty commit. */
+  readonly repository?: string;
+  /** HEAD of the repository when absent. */
+  readonly commit?: string;
+  readonly merge?: string;
+  readonly checks?: readonly Check[];
+  readonly feedback?: Feedback;
+  readonly agent?: Agent | null;
+  readonly limits?: Partial<RunLimits>;
+  readonly leaseMs?: number;
+  readonly ticketId?: string;
+  readonly title?: string;
+  /** Of a spec phase. */
+  readonly plan?: RunPlan;
+}
+
+interface ClaimedTask {
+  readonly id: string;
+  readonly ticketId: string;
+  readonly state: string;
+  readonly task: QueuedTask;
+  readonly repository: string;
+  readonly commit: string;
+  readonly token: string | undefined;
+  readonly fence: number;
+}
+
+const limits: RunLimits = {
+  timeout_ms: 20_000,
+  output_bytes_max: 1_000_000,
+  bundle_bytes_max: 10_000_000,
+  memory_bytes: 512 * 2 ** 20,
+  process_count: 64,
+  cpu_count: 2,
+  tmp_bytes: 16 * 2 ** 20,
+};
+
+/** The answer to the claim of a run. */
+export function claimOf(run: ClaimedTask) {
+  const { task, id, ticketId, fence, commit, repository } = run;
+  const type = task.subject ?? 'ticket';
+  const at = new Date(0).toISOString();
+  const none = '00000000-0000-4000-8000-000000000000';
+  const leaseMs = task.leaseMs ?? 15_000;
+  const agent = task.agent === undefined ? { kind: 'exec', command: ['./agent.sh'] } : task.agent;
+  return {
+    run: {
+      ...{ id, subject_type: type, subject_id: ticketId, ticket_id: ticketId, attempt: 1, state: run.state, worker: 'w', fence },
+      ...{ lease_expires_at: at, failure_class: null, failure_message: null, result: null },
+      ...{ created_at: at, leased_at: at, started_at: null, ended_at: null },
+    },
+    subject: { type, id: ticketId },
+    ticket: {
+      ...{ id: ticketId, tenant_id: none, session_id: null, spec_id: null, project_id: none, type: 'task' },
+      ...{ title: task.title ?? 'Add a file', description: 'as you like', acceptance_criteria: ['it is there'] },
+      ...{ status: 'claimed', status_reason: null, proof: null, parent_id: null, depends_on: [], priority: 0, estimate: null },
+      ...{ assigned_vm: null, branch_name: null, pr_url: null, attempts: 1, created_at: at, updated_at: at },
+    },
+    lease: { token: run.token ?? '', fence, expires_at: at, lease_ms: leaseMs, heartbeat_ms: Math.floor(leaseMs / 3) },
+    project: { id: uuidOf(repository), name: 'demo', repository: task.repository ?? null },
+    agent,
+    limits: { ...limits, ...task.limits },
+    task: {
+      ...{ commit, object_format: commit.length === 64 ? 'sha256' : 'sha1', merge: task.merge ?? null },
+      ...{ checks: task.checks ?? [], feedback: task.feedback ?? null, plan: task.plan ?? null },
+    },
+    gateway: { token: `skeprun_${run.token ?? ''}` },
+  };
+}
+
+function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
