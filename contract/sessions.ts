@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id, text, ticketId, time } from './fields.ts';
+import { planning, question, specPlan } from './planning.ts';
 import { onResultFound } from './results.ts';
 import { specCard } from './spec-card.ts';
 
@@ -35,6 +36,15 @@ export const session = z
     description: z.string(),
     state: sessionState,
     progress: z.number().int().meta({ description: 'Percent' }),
+    planning: planning
+      .nullable()
+      .default(null)
+      .meta({ description: 'How far the planning of its spec has come; null of one that began with a card' }),
+    waiting_for: z
+      .enum(['answers', 'approval'])
+      .nullable()
+      .default(null)
+      .meta({ description: 'What a person is asked for: answers to the last questions, or approval of the spec' }),
     created_at: time,
     updated_at: time,
   })
@@ -42,7 +52,17 @@ export const session = z
 export const sessionList = z.object({ sessions: z.array(session) });
 
 const message = z
-  .object({ number: z.number().int(), author: z.string(), text: z.string(), created_at: time })
+  .object({
+    number: z.number().int(),
+    author: z.string().meta({ description: 'person, clarifier or planner' }),
+    text: z.string(),
+    questions: z
+      .array(question)
+      .nullable()
+      .default(null)
+      .meta({ description: 'What the clarifier asks, as its text says it too' }),
+    created_at: time,
+  })
   .meta({ id: 'Message' });
 export const messageList = z.object({ messages: z.array(message) });
 
@@ -80,7 +100,11 @@ export const spec = z
     name: z.string(),
     status: z.enum(specStatuses),
     phase: z.enum(specPhases),
-    card: specCard,
+    card: specCard.nullable().meta({ description: 'null while the first planning is under way' }),
+    plan: specPlan
+      .nullable()
+      .default(null)
+      .meta({ description: 'Requirements, design and tasks that the card was made of; null of a card that was handed in' }),
     on_result_found: onResultFound.meta({ description: 'What becomes of the open tickets when its result is validated' }),
     created_at: time,
     updated_at: time,
@@ -90,3 +114,5 @@ export const spec = z
 export const specEdit = z.strictObject({ on_result_found: onResultFound });
 
 export type WireSession = z.infer<typeof session>;
+export type WireMessage = z.infer<typeof message>;
+export type WireSpec = z.infer<typeof spec>;

@@ -1,5 +1,7 @@
 import { session, sessionList, spec } from '../../../contract/sessions.ts';
 import type { WireSession } from '../../../contract/sessions.ts';
+import type { SpecCard } from '../../../contract/spec-card.ts';
+import { Fault } from '../../kernel/fault.ts';
 import type { Context } from '../context.ts';
 import { shortId, wholeId } from '../input/id.ts';
 import { painted } from '../output/text.ts';
@@ -26,11 +28,20 @@ export async function specOf(context: Context, specId: string) {
   return context.client.request('GET', `/api/specs/${specId}`, { schema: spec });
 }
 
+/** The card of a spec whose planning is through. */
+export async function cardOf(context: Context, specId: string): Promise<SpecCard> {
+  const { card, name } = await specOf(context, specId);
+  if (card === null) throw new Fault('wrong_state', { message: `The spec '${name}' is not planned yet` });
+  return card;
+}
+
 export function sessionText(context: Context, session: WireSession): string {
   return fields([
     ['id', session.id],
     ['state', session.state, text => painted(context.out, text)],
     ['progress', session.progress > 0 ? `${session.progress} %` : null],
+    ['planning', planningText(session)],
+    ['waits for', session.waiting_for === null ? null : waits[session.waiting_for]],
     ['description', session.description],
     ['spec', session.spec_id],
     ['epic', session.epic_id],
@@ -39,13 +50,22 @@ export function sessionText(context: Context, session: WireSession): string {
   ]);
 }
 
+const waits = { answers: 'your answers', approval: 'your approval' } as const;
+
+function planningText({ state, planning }: WireSession): string | null {
+  if (planning === null || planning.state === 'done' || state !== 'clarifying') return null;
+  return `${planning.phase}, ${planning.state}${planning.reason === null ? '' : `: ${planning.reason}`}`;
+}
+
 /** The line that a person would type next. */
-function nextStep({ id, state }: WireSession): string | null {
+function nextStep({ id, state, planning }: WireSession): string | null {
   const short = shortId(id);
   switch (state) {
     case 'input':
     case 'clarifying':
-      return `skep session card ${short} card.json`;
+      if (planning?.state === 'asking') return `skep session messages ${short}, then skep session respond ${short} TEXT`;
+      if (planning?.state === 'stopped') return `skep session generate ${short}`;
+      return planning === null ? `skep session card ${short} card.json` : null;
     case 'reviewing':
       return `skep session approve ${short}`;
     case 'approved':

@@ -3,6 +3,7 @@ import { noun } from '../command.ts';
 import type { World } from '../context.ts';
 import { sessionCard } from './card.ts';
 import { sessionCreate } from './create.ts';
+import { sessionGenerate } from './generate.ts';
 import { sessionList } from './list.ts';
 import { sessionMessages } from './messages.ts';
 import { sessionShow } from './show.ts';
@@ -22,6 +23,7 @@ export function sessionCommands(world: World): Command {
       field: 'message',
       example: "skep session respond 3f2a 'Yes, with dark mode'",
     }),
+    sessionGenerate(world),
     sessionCard(world),
     sessionStep(world, {
       verb: 'approve',

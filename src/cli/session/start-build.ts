@@ -6,7 +6,7 @@ import { connect } from '../context.ts';
 import type { Context, RemoteOptions, World } from '../context.ts';
 import { shortId } from '../input/id.ts';
 import { printable } from '../output/text.ts';
-import { findSession, specOf } from './find.ts';
+import { cardOf, findSession } from './find.ts';
 
 interface Options extends RemoteOptions {
   readonly yes?: boolean;
@@ -34,7 +34,7 @@ export function sessionStartBuild(world: World): Command {
 
 async function question(context: Context, specId: string | null): Promise<string> {
   if (specId === null) return 'Start the build?';
-  const { card } = await specOf(context, specId);
+  const card = await cardOf(context, specId);
   return `Build '${printable(card.name)}' with ${card.features.length} ${card.features.length === 1 ? 'feature' : 'features'}?`;
 }
 

@@ -1,8 +1,10 @@
 /** Sessions: a conversation that turns an idea into an approved spec. */
 export { sessionProgress } from './model/session.ts';
-export type { SessionRow } from './sessions.sql.ts';
+export type { SessionState } from './model/session.ts';
+export type { MessageRow, SessionRow } from './sessions.sql.ts';
 export {
   abandonSession,
+  announceSession,
   answerSession,
   approveSession,
   beginBuilding,
@@ -14,5 +16,7 @@ export {
   listSessions,
   openSession,
   presentSpec,
+  rejectedMark,
   rejectSession,
+  sayIn,
 } from './verbs.ts';

@@ -1,8 +1,12 @@
+import type { Question } from '../../../contract/planning.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';
 
 export type SessionRow = Omit<Tables['sessions'], 'tenantId'>;
-export type MessageRow = Omit<Tables['session_messages'], 'tenantId' | 'sessionId'>;
+
+export interface MessageRow extends Omit<Tables['session_messages'], 'tenantId' | 'sessionId'> {
+  questions: Question[] | null;
+}
 
 const columns = 'id, project_id, description, state, created_at, updated_at';
 
@@ -31,12 +35,12 @@ export const moveSessionRow = statement<SessionRow>(
 
 export const insertMessage = statement<MessageRow>(
   'insert_message',
-  `insert into session_messages (tenant_id, session_id, number, author, text)
-   select $1, $2, 1 + coalesce(max(number), 0), $3, $4 from session_messages where tenant_id = $1 and session_id = $2
-   returning number, author, text, created_at`,
+  `insert into session_messages (tenant_id, session_id, number, author, text, questions)
+   select $1, $2, 1 + coalesce(max(number), 0), $3, $4, $5::jsonb from session_messages where tenant_id = $1 and session_id = $2
+   returning number, author, text, questions, created_at`,
 );
 
 export const messagesOfSession = statement<MessageRow>(
   'messages_of_session',
-  'select number, author, text, created_at from session_messages where tenant_id = $1 and session_id = $2 order by number',
+  'select number, author, text, questions, created_at from session_messages where tenant_id = $1 and session_id = $2 order by number',
 );

@@ -1,4 +1,5 @@
-import type { EventType } from '../../../contract/events.ts';
+import type { EventType, News } from '../../../contract/events.ts';
+import type { Question } from '../../../contract/planning.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { isFinal, move } from '../../kernel/machine.ts';
@@ -27,7 +28,7 @@ export async function openSession(
     wanted.projectId === undefined ? await projectNamed(tx, wanted.projectName ?? '') : await getProject(tx, wanted.projectId);
   const [session] = await tx.query(insertSession, [tx.tenantId, project.id, wanted.description, 'clarifying']);
   if (session === undefined) throw new Error('the session was not stored');
-  await tx.query(insertMessage, [tx.tenantId, session.id, 'person', wanted.description]);
+  await sayIn(tx, session.id, { author: 'person', text: wanted.description });
   announce(tx, 'session.opened', session);
   return session;
 }
@@ -35,9 +36,24 @@ export async function openSession(
 export async function answerSession(tx: Tx, id: string, text: string): Promise<SessionRow> {
   const session = await holdSession(tx, id);
   if (isFinal(sessionMachine, session.state)) throw wrongState(session, 'answered');
-  await tx.query(insertMessage, [tx.tenantId, id, 'person', text]);
+  await sayIn(tx, id, { author: 'person', text });
   announce(tx, 'session.answered', session);
   return session;
+}
+
+/** How the message begins with which a person sends a spec back. */
+export const rejectedMark = 'Rejected: ';
+
+/** Adds to the conversation. The caller holds the session: of two messages at once each has its own number. */
+export async function sayIn(tx: Tx, id: string, { author, text, questions }: NewMessage): Promise<void> {
+  const asked = questions === undefined ? null : JSON.stringify(questions);
+  await tx.query(insertMessage, [tx.tenantId, id, author, text, asked]);
+}
+
+interface NewMessage {
+  readonly author: 'person' | 'clarifier' | 'planner';
+  readonly text: string;
+  readonly questions?: readonly Question[];
 }
 
 /** A spec is ready for a person's approval. */
@@ -51,7 +67,7 @@ export function approveSession(tx: Tx, id: string): Promise<SessionRow> {
 
 export async function rejectSession(tx: Tx, id: string, reason: string): Promise<SessionRow> {
   const session = await moveSession(tx, id, { verb: 'reject', type: 'session.rejected', done: 'rejected' });
-  await tx.query(insertMessage, [tx.tenantId, id, 'person', `Rejected: ${reason}`]);
+  await sayIn(tx, id, { author: 'person', text: `${rejectedMark}${reason}` });
   return session;
 }
 
@@ -114,9 +130,10 @@ function wrongState(session: SessionRow, done: string): Fault {
 }
 
 function announce(tx: Tx, type: EventType, session: SessionRow): void {
-  tx.announce({
-    type,
-    subject: { type: 'session', id: session.id },
-    payload: { state: session.state, projectId: session.projectId },
-  });
+  announceSession(tx, session, { type });
+}
+
+/** Tells the log of a session; `news` stands beside what every event of a session says. */
+export function announceSession(tx: Tx, { id, state, projectId }: SessionRow, { type, ...news }: News): void {
+  tx.announce({ type, subject: { type: 'session', id }, payload: { state, projectId, ...news } });
 }

@@ -1,12 +1,15 @@
+import type { SpecPlan } from '../../../contract/planning.ts';
 import type { SpecCard } from '../../../contract/spec-card.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';
 
 export interface SpecRow extends Omit<Tables['specs'], 'tenantId'> {
-  card: SpecCard;
+  /** Null while the first planning is under way. */
+  card: SpecCard | null;
+  plan: SpecPlan | null;
 }
 
-const columns = 'id, session_id, project_id, version, name, status, phase, card, on_result_found, created_at, updated_at';
+const columns = 'id, session_id, project_id, version, name, status, phase, card, plan, on_result_found, created_at, updated_at';
 
 export const specById = statement<SpecRow>('spec_by_id', `select ${columns} from specs where tenant_id = $1 and id = $2`);
 
@@ -26,11 +29,27 @@ export const specsOfSessions = statement<{ sessionId: string; id: string }>(
 /** A session has one spec; handing in another card makes its next version. */
 export const putSpec = statement<SpecRow>(
   'put_spec',
-  `insert into specs (tenant_id, session_id, project_id, name, status, phase, card)
-   values ($1, $2, $3, $4, 'planning_complete', 'SYNC', $5::jsonb)
+  `insert into specs (tenant_id, session_id, project_id, name, status, phase, card, plan)
+   values ($1, $2, $3, $4, 'planning_complete', 'SYNC', $5::jsonb, $6::jsonb)
    on conflict (tenant_id, session_id) do update
-     set version = specs.version + 1, name = excluded.name, card = excluded.card, status = 'planning_complete', phase = 'SYNC', updated_at = now()
+     set version = specs.version + (specs.card is not null)::int, name = excluded.name, card = excluded.card, plan = excluded.plan,
+         status = 'planning_complete', phase = 'SYNC', updated_at = now()
    returning ${columns}`,
+);
+
+/** The spec as it is planned, for the first time or again; $7 are the statuses in which it may be. */
+export const planSpecRow = statement<SpecRow>(
+  'plan_spec',
+  `insert into specs (tenant_id, session_id, project_id, name, status, phase) values ($1, $2, $3, $4, $5, $6)
+   on conflict (tenant_id, session_id) do update set status = excluded.status, phase = excluded.phase, updated_at = now()
+     where specs.status = any ($7::text[])
+   returning ${columns}`,
+);
+
+export const keepPlanRow = statement<object>(
+  'keep_plan',
+  `update specs set plan = $3::jsonb, name = coalesce($4, name), updated_at = now()
+    where tenant_id = $1 and session_id = $2 and status = 'executing_planning'`,
 );
 
 export const moveSpecRow = statement<SpecRow>(

@@ -1,3 +1,4 @@
+import type { SpecPlan } from '../../../contract/planning.ts';
 import type { SpecCard } from '../../../contract/spec-card.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault, type FaultCode } from '../../kernel/fault.ts';
@@ -22,10 +23,20 @@ import {
 const findingsMax = 20;
 
 /** Takes a card as the spec of a session, with no model involved, and puts it before a person. */
-export async function handInCard(tx: Tx, sessionId: string, card: SpecCard): Promise<{ session: SessionRow; spec: SpecRow }> {
+export function handInCard(tx: Tx, sessionId: string, card: SpecCard): Promise<{ session: SessionRow; spec: SpecRow }> {
+  return presentCard(tx, sessionId, { card, plan: null });
+}
+
+/** The same for a card that was made of a plan, which is kept with it. */
+export async function presentCard(
+  tx: Tx,
+  sessionId: string,
+  { card, plan }: { card: SpecCard; plan: SpecPlan | null },
+): Promise<{ session: SessionRow; spec: SpecRow }> {
   refuseBadCard(card);
   const session = await presentSpec(tx, sessionId);
-  const [spec] = await tx.query(putSpec, [tx.tenantId, sessionId, session.projectId, card.name, JSON.stringify(card)]);
+  const what = [card.name, JSON.stringify(card), plan === null ? null : JSON.stringify(plan)];
+  const [spec] = await tx.query(putSpec, [tx.tenantId, sessionId, session.projectId, ...what]);
   if (spec === undefined) throw new Error('the spec was not stored');
   if (card.repository !== undefined) await editProject(tx, session.projectId, { repository: card.repository });
   tx.announce({
@@ -34,6 +45,13 @@ export async function handInCard(tx: Tx, sessionId: string, card: SpecCard): Pro
     payload: { sessionId, version: spec.version, name: spec.name, featureCount: card.features.length },
   });
   return { session, spec };
+}
+
+/** The card of a spec. Throws Fault `wrong_state` while it is still planned. */
+export function cardOf({ card, status }: Pick<SpecRow, 'card' | 'status'>): SpecCard {
+  if (card === null)
+    throw new Fault('wrong_state', { message: `A spec that is ${status} has no card yet`, facts: { currentStatus: status } });
+  return card;
 }
 
 export async function beginExecution(tx: Tx, spec: SpecRow): Promise<void> {
@@ -83,7 +101,7 @@ export async function holdSpec(tx: Tx, id: string): Promise<SpecRow> {
   return spec;
 }
 
-async function findSpecOfSession(tx: Tx, sessionId: string): Promise<SpecRow | undefined> {
+export async function findSpecOfSession(tx: Tx, sessionId: string): Promise<SpecRow | undefined> {
   const [spec] = await tx.query(specOfSession, [tx.tenantId, sessionId]);
   return spec;
 }
