@@ -12,6 +12,7 @@ const PORTS = {
   agents: 'src/worker/(agent|sandbox)[.]ts',
   blobs: 'src/stages/runs/blobs[.]ts',
   forges: 'src/(support/repositories/upstream[.]ts|git/index[.]ts)',
+  models: 'src/gateway/upstream[.]ts',
 };
 
 /** The part of the kernel that compiles without Node; the compiler proves it, and models may use it. */
@@ -54,7 +55,7 @@ const slices = [
     path: SLICE,
     pathNot: ['^src/$1/$2/', '^src/[^/]+/[^/]+/index[.]ts$'],
   }),
-  only('a-model-is-pure', code('^src/(stages|support|observers)/([^/]+)/model/'), {
+  only('a-model-is-pure', code('^src/(stages|support|observers)/([^/]+|runs/planning)/model/'), {
     paths: ['^src/$1/$2/model/', ...PURE_KERNEL, '^contract/'],
     node: false,
   }),
@@ -76,6 +77,21 @@ const slices = [
 ];
 
 const edges = [
+  only('the-gateway-model-is-pure', code('^src/gateway/model/'), {
+    paths: ['^src/gateway/model/', ...PURE_KERNEL, '^contract/'],
+    node: false,
+  }),
+  never('the-gateway-knows-slices-by-their-index', code('^src/gateway/'), {
+    path: '^src/',
+    pathNot: ['^src/(gateway|kernel|db)/', '^src/(stages|support)/[^/]+/index[.]ts$'],
+  }),
+  never('the-gateway-is-wired-by-main-and-http', code('^src/', ['^src/gateway/', '^src/providers/models/']), {
+    path: '^src/gateway/',
+    pathNot: '^src/gateway/index[.]ts$',
+  }),
+  never('few-know-the-gateway', code('^src/', ['^src/gateway/', '^src/providers/models/', '^src/http/', '^src/main[.]ts$']), {
+    path: '^src/gateway/',
+  }),
   ...Object.entries(PORTS).map(([folder, port]) =>
     never(`${folder}-know-only-kernel-and-their-port`, code(`^src/providers/${folder}/`), {
       path: '^(src|contract)/',
@@ -93,6 +109,12 @@ const edges = [
     path: '^src/',
     pathNot: ['^src/(worker|kernel)/', '^src/(client|git)/index[.]ts$'],
   }),
+  // What runs in a sandbox is bundled and shown to the agent: it has no secrets, and brings nothing of the product.
+  never('a-sandbox-sees-no-product', code('^src/inside/'), {
+    path: '^src/',
+    pathNot: ['^src/(inside|kernel)/', '^src/worker/host/(job|planner-exits)[.]ts$'],
+  }),
+  never('nobody-imports-what-runs-inside', code('^(src|contract)/', '^src/inside/'), { path: '^src/inside/' }),
   never('a-client-knows-only-the-wire', code('^src/client/'), { path: '^src/', pathNot: '^src/(client|kernel)/' }),
   never('the-cli-sees-no-slice', code('^src/cli/'), {
     path: '^src/',
@@ -131,6 +153,8 @@ module.exports = {
     // Type-only imports are arrows too: a cycle of types is where a cycle of values begins.
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
+    // Packages that say which of their files may be imported, as @modelcontextprotocol/sdk does.
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^([.]cache|dist|docs)/' },
     // A linked node_modules keeps the path that the rules name.

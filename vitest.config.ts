@@ -28,7 +28,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       // Beside the code: parts and slices, on a real database where they need one.
-      project('unit', { ...slices, include: ['{src,contract,dashboard}/**/*.test.ts'] }),
+      project('unit', { ...slices, include: ['{src,contract,dashboard,demo}/**/*.test.ts'] }),
       // The style, as tests: no database.
       project('tidy', { include: ['tidy/**/*.test.ts'], testTimeout: 30_000 }),
       // What crosses slices: starts servers, workers and sandboxes, one story at a time so that none waits for another's cores.

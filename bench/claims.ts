@@ -187,7 +187,7 @@ async function claimOn(
 ): Promise<number> {
   const taken = new Set<string>();
   const settings = {
-    ...{ leaseMs: 15_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 2_000, roundsMax: 10, reviewTimeoutMs: 1 },
+    ...{ leaseMs: 15_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 2_000, roundsMax: 10, reviewTimeoutMs: 1, questionMs: 1 },
     limits: {
       ...{
         timeout_ms: 0,

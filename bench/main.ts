@@ -3,12 +3,25 @@ import { claims } from './claims.ts';
 import { completeToClaim } from './complete-to-claim.ts';
 import { events } from './events.ts';
 import type { Bench, Stage } from './harness/bench.ts';
+import { gateway } from './gateway/gateway.ts';
 import { http } from './http.ts';
 import { readyToAgent } from './ready-to-agent.ts';
 import { keepAsBaseline, machine, publish, type Result } from './report.ts';
+import { reservations } from './reservations.ts';
 import { start } from './start.ts';
 
-const benches: readonly Bench[] = [claims, events, start, readyToAgent, completeToClaim, http, buildBench, graphBench];
+const benches: readonly Bench[] = [
+  claims,
+  events,
+  start,
+  readyToAgent,
+  completeToClaim,
+  http,
+  buildBench,
+  graphBench,
+  reservations,
+  gateway,
+];
 
 const usage = `npm run bench -- [--keep] [name...]   all without a name; --keep makes the run the new baseline
 ${benches.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join('\n')}`;

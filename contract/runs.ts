@@ -45,6 +45,9 @@ export const haltKinds = ['budget', 'recording', 'model', 'blocked'] as const;
 /** Phases of a spec that are worked on as runs. */
 export const planningPhases = ['CLARIFY', 'REQUIREMENTS', 'DESIGN', 'TASKS'] as const;
 
+/** Whatever a body can hold; it is looked at by who knows what it should be. */
+const anyJson = z.unknown() as z.ZodType<z.core.util.JSONType>;
+
 /** The lease token: names the holder in every later write. */
 const token = z.string().min(1).max(200).meta({ description: 'lease.token of the claim' });
 const workerName = z.string().trim().min(1).max(200);
@@ -61,7 +64,7 @@ export const runResult = z
       .max(checksMax)
       .optional()
       .meta({ description: 'Of a review: how each check ended, in the order of the task' }),
-    output: z.record(z.string(), z.json()).optional().meta({ description: 'Of a spec phase: what was planned' }),
+    output: z.record(z.string(), anyJson).optional().meta({ description: 'Of a spec phase: what was planned' }),
   })
   .meta({ id: 'RunResult' });
 
@@ -119,7 +122,7 @@ export const claim = z.strictObject({
     .array(z.string().min(1).max(100))
     .max(100)
     .default(['agent:exec'])
-    .meta({ description: 'agent:<kind> for tickets; checks for reviews; conflicts, beside its agent, for conflicts' }),
+    .meta({ description: 'agent:<kind> for tickets; checks for reviews; conflicts, beside its agent, for conflicts; plan for planning' }),
   wait_ms: z.number().int().min(0).max(60_000).default(0).meta({ description: 'How long to wait for work before 204' }),
   ticket_id: z.string().max(20).optional().meta({ description: 'Take the run of this ticket only' }),
 });
@@ -134,7 +137,7 @@ export const task = z
     checks: z.array(check).meta({ description: 'Of a review: what to run, in this order' }),
     feedback: feedback.nullable().meta({ description: 'What was wrong with the last attempt, which this one goes on from' }),
     plan: z
-      .object({ phase: z.enum(planningPhases), input: z.record(z.string(), z.json()), model: modelName })
+      .object({ phase: z.enum(planningPhases), input: z.record(z.string(), anyJson), model: modelName })
       .nullable()
       .meta({ description: 'Of a spec phase: what to plan, from what, with which model' }),
   })

@@ -9,10 +9,15 @@ import { Fault } from './kernel/fault.ts';
  */
 const whole = (low: number, high: number) => z.coerce.number().int().min(low).max(high);
 const mebibyte = 1_048_576;
+/** What may stand in a header. */
+const keyText = /^[\x21-\x7e]{1,1000}$/;
+const key = z.string().regex(keyText, 'has spaces, line breaks or other characters that no key has');
 
 const environment = z.object({
   /** All data of this machine: database, blobs, sandboxes. */
   SKEP_HOME: z.string().min(1).default(join(homedir(), '.skep')),
+  /** Where coding agents are installed; by default agents in SKEP_HOME. */
+  SKEP_AGENTS: z.string().min(1).optional(),
   /** A PostgreSQL ≥ 15 to use instead of the embedded one; its role owns the database and is no superuser. */
   DATABASE_URL: z.string().min(1).optional(),
   /** Port of the embedded PostgreSQL; by default any free one. */
@@ -36,6 +41,8 @@ const environment = z.object({
   /** Rounds of review of one ticket before it is failed, and the wall clock of each check in a round (PRODUCT 3.8: 10 and 30 min). */
   SKEP_REVIEW_ROUNDS_MAX: whole(1, 50).default(10),
   SKEP_REVIEW_TIMEOUT_MS: whole(100, 86_400_000).default(1_800_000),
+  /** How long an agent waits for a person's answer before its default holds, in seconds (PRODUCT 3.1). */
+  SKEP_QUESTION_S: whole(60, 86_400).default(1_800),
   SKEP_RUN_TIMEOUT_MS: whole(100, 86_400_000).default(1_800_000),
   SKEP_RUN_OUTPUT_BYTES_MAX: whole(1_000, 1_024 * mebibyte).default(64 * mebibyte),
   SKEP_RUN_BUNDLE_BYTES_MAX: whole(1_000, 4_096 * mebibyte).default(256 * mebibyte),
@@ -43,6 +50,16 @@ const environment = z.object({
   SKEP_RUN_PROCESSES: whole(8, 100_000).default(256),
   SKEP_RUN_CPUS: z.coerce.number().min(0.1).max(1_000).default(2),
   SKEP_RUN_TMP_BYTES: whole(mebibyte, 1_048_576 * mebibyte).default(256 * mebibyte),
+  /** Keys of model providers. They stand in no log, message or process list: the gateway alone uses them. */
+  ANTHROPIC_API_KEY: key.optional(),
+  OPENAI_API_KEY: key.optional(),
+  GEMINI_API_KEY: key.optional(),
+  /** Providers, aliases and prices of models; by default models.json in SKEP_HOME, where it is there. */
+  SKEP_MODELS: z.string().min(1).optional(),
+  /** A recording, a file or a folder: then the provider `recorded` plays it. */
+  SKEP_RECORDING: z.string().min(1).optional(),
+  /** A folder into which the server records what models answer. */
+  SKEP_RECORD_TO: z.string().min(1).optional(),
   /** Tests only: named places at which this process kills or stops itself (src/kernel/failpoint.ts). */
   SKEP_FAILPOINTS: z.string().default(''),
 });
@@ -68,6 +85,23 @@ export function readSettings(overrides: Environment = {}, env: Environment = pro
     });
   }
   return Object.freeze({ ...parsed.data, SKEP_HOME: resolve(parsed.data.SKEP_HOME) });
+}
+
+/** The key in a variable that the models file names; undefined where there is none that could stand in a header. */
+export function keyNamed(name: string, env: Environment = process.env): string | undefined {
+  const value = env[name];
+  return value !== undefined && keyText.test(value) ? value : undefined;
+}
+
+/** The keys and tokens of this process, so that they can be kept out of what is written: values of `…_KEY`, `…_TOKEN` and the like. */
+export function secretsOf(env: Environment = process.env): string[] {
+  const named = Object.entries(env).filter(([key]) => /(_KEY|_TOKEN|_SECRET|_PASSWORD)$/i.test(key) || key === 'DATABASE_URL');
+  return named.flatMap(([, value]) => (value === undefined || value === '' ? [] : [value]));
+}
+
+/** The environment of this process for one that it starts, with settings of its own. */
+export function environmentWith(settings: Environment): Environment {
+  return { ...process.env, ...settings };
 }
 
 function withoutUndefined(values: Environment): Environment {

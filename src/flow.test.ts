@@ -3,6 +3,7 @@ import { eventTypes } from '../contract/events.ts';
 import { stagesForTests } from '../test/harness/stages.ts';
 import { endings, flow, tasks } from './flow.ts';
 import { claimEvents } from './stages/runs/index.ts';
+import { settleEvents } from './support/budgets/index.ts';
 
 const started = Object.keys(flow);
 
@@ -24,4 +25,8 @@ test('what the claim writes past the flow starts nothing', async () => {
   const rows = await stages.sql<{ type: string }>(`select distinct type from events where actor = 'worker:w' order by 1`);
   await stages.close();
   expect(rows.map(row => row.type)).toEqual([...claimEvents].toSorted());
+});
+
+test('what a settlement writes past the flow starts nothing', () => {
+  expect(started.filter(type => (settleEvents as readonly string[]).includes(type))).toEqual([]);
 });

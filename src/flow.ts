@@ -1,11 +1,19 @@
 import type { EventType } from '../contract/events.ts';
 import type { FlowJob, Routes, Tx } from './db/database.ts';
 import type { Task } from './db/jobs.ts';
+import { callsUnsettled, loseUnsettledCall } from './support/budgets/index.ts';
 import { cancelSpecOf } from './stages/specs/index.ts';
 import { cancelTicketsOf } from './stages/tickets/index.ts';
+import { expireQuestion, questionsOverdue } from './support/questions/index.ts';
 import {
+  giveUpPhase,
+  haltsDecided,
+  judgePhase,
   type Net,
   onSubject,
+  outputsWithoutVerdict,
+  planningsLeftAlone,
+  planSession,
   queueRun,
   queueRunsOfTrunk,
   reorderRuns,
@@ -35,6 +43,8 @@ import {
   publishTrunk,
   publishTrunkOfTicket,
   resolveAgain,
+  resumeRun,
+  resumeRuns,
   reviewsWithoutChange,
   specsWithoutResult,
   takeBackChange,
@@ -48,7 +58,10 @@ import {
  * because of it stands here, and is done as a job that was enqueued in the event's own transaction.
  */
 export const flow = {
-  'session.cancelled': ['cancelSpec', 'cancelTickets'],
+  'session.opened': ['planSession'],
+  'session.planning': ['planSession'],
+  'session.reviewing': ['planSession'],
+  'session.cancelled': ['cancelSpec', 'cancelTickets', 'planSession'],
   'ticket.ready': ['queueRun'],
   'trunk.opened': ['prepareTrunk'],
   'trunk.ready': ['queueRunsOfTrunk'],
@@ -72,6 +85,10 @@ export const flow = {
   'change.closed': ['mergeNext'],
   'change.merged': ['mergeNext'],
   'trunk.published': ['concludeTrunk'],
+  'question.answered': ['resumeRuns'],
+  'run.parked': ['resumeRun'],
+  'run.failed': ['resumeRun'],
+  'run.lost': ['resumeRun'],
 } as const satisfies Routes;
 
 type TaskName = (typeof flow)[keyof typeof flow][number];
@@ -85,6 +102,7 @@ export function tasks(parts: FlowParts): Readonly<Record<TaskName, Task>> {
   return {
     cancelSpec: onSubject(request, cancelSpecOf),
     cancelTickets: onSubject(request, cancelTicketsOf),
+    planSession: job => planSession(parts, job.tenantId, job.subject.id),
     queueRun: onSubject(engine, (tx, ticketId) => queueRun(tx, ticketId, settings)),
     queueRunsOfTrunk: onSubject(engine, (tx, trunkId) => queueRunsOfTrunk(tx, trunkId, settings)),
     reorderRuns: onSubject(engine, reorderRuns),
@@ -94,6 +112,7 @@ export function tasks(parts: FlowParts): Readonly<Record<TaskName, Task>> {
       ticket: job => takeSubmission(parts, job.tenantId, job.subject.id),
       conflict: job => takeSubmission(parts, job.tenantId, job.subject.id),
       review: onSubject(engine, (tx, runId) => judgeReview(tx, runId, settings)),
+      spec_phase: onSubject(engine, judgePhase),
     }),
     resolveAgain: bySubjectType({
       conflict: job => engine(scopeOf(job), tx => resolveAgain(tx, said(job, 'subject'), settings)),
@@ -101,6 +120,7 @@ export function tasks(parts: FlowParts): Readonly<Record<TaskName, Task>> {
     giveUp: bySubjectType({
       review: job => engine(scopeOf(job), tx => giveUpReview(tx, said(job, 'subject'), said(job, 'reason'))),
       conflict: job => engine(scopeOf(job), tx => giveUpConflict(tx, said(job, 'subject'), said(job, 'reason'))),
+      spec_phase: job => engine(scopeOf(job), tx => giveUpPhase(tx, job.subject.id, said(job, 'reason'))),
     }),
     dropReviews: onSubject(engine, dropReviews),
     openChange: onSubject(engine, openChange),
@@ -109,6 +129,8 @@ export function tasks(parts: FlowParts): Readonly<Record<TaskName, Task>> {
     mergeNext: job => mergeNext(parts, job.tenantId, said(job, 'trunkId')),
     concludeEpic: onSubject(request, concludeEpic),
     concludeTrunk: onSubject(request, concludeTrunk),
+    resumeRuns: job => resumeRuns(parts, job.tenantId, job.subject.id),
+    resumeRun: job => resumeRun(parts, job.tenantId, job.subject.id),
     publishTrunkOfTicket: job => publishTrunkOfTicket(parts, job.tenantId, job.subject.id),
   };
 }
@@ -120,6 +142,8 @@ export function nets(parts: FlowParts): readonly Net[] {
     return (tenantId, id) => parts.database.engine({ tenantId, actor: 'sweep' }, tx => verb(tx, id));
   };
   return [
+    { find: planningsLeftAlone, mend: (tenantId, id) => planSession(parts, tenantId, id) },
+    { find: outputsWithoutVerdict, mend: engine(judgePhase) },
     { find: trunksInPreparation, mend: (tenantId, id) => prepareTrunk(parts, tenantId, id) },
     { find: submissionsWithoutReview, mend: (tenantId, id) => takeSubmission(parts, tenantId, id) },
     { find: evidenceWithoutVerdict, mend: engine((tx, id) => judgeReview(tx, id, settings)) },
@@ -127,7 +151,10 @@ export function nets(parts: FlowParts): readonly Net[] {
     { find: reviewsWithoutChange, mend: engine(openChange) },
     { find: trunksToMerge, mend: (tenantId, id) => mergeNext(parts, tenantId, id) },
     { find: conflictsWithoutRun, mend: engine((tx, id) => resolveAgain(tx, id, settings)) },
+    { find: questionsOverdue, mend: engine((tx, id) => expireQuestion(tx, id, { onlyOverdue: true })) },
+    { find: haltsDecided, mend: (tenantId, id) => resumeRun(parts, tenantId, id) },
     { find: trunksToPublish, mend: (tenantId, id) => publishTrunk(parts, tenantId, id) },
+    { find: callsUnsettled, mend: (tenantId, id) => loseUnsettledCall(parts.database, tenantId, id) },
     {
       find: specsWithoutResult,
       mend: (tenantId, id) => parts.database.request({ tenantId, actor: 'sweep' }, tx => concludeSpec(tx, id)),
@@ -155,9 +182,9 @@ export const endings: readonly EventType[] = [
   'project.changed',
   'token.created',
   'token.revoked',
-  'session.opened',
   'session.answered',
-  'session.reviewing',
+  'session.asked',
+  'session.stalled',
   'session.approved',
   'session.rejected',
   'session.building',
@@ -180,9 +207,8 @@ export const endings: readonly EventType[] = [
   'run.started',
   'run.reported',
   'run.accepted',
-  'run.failed',
-  'run.lost',
   'run.cancelled',
+  'run.halted',
   'trunk.refused',
   'trunk.stalled',
   'review.opened',
@@ -194,4 +220,11 @@ export const endings: readonly EventType[] = [
   'result.submitted',
   'result.validated',
   'result.rejected',
+  'budget.changed',
+  'budget.removed',
+  'budget.warned',
+  'budget.alerted',
+  'budget.spent',
+  'question.opened',
+  'question.expired',
 ];

@@ -1,6 +1,7 @@
+import { randomInt } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Settings } from './config.ts';
+import { keyNamed, secretsOf, type Settings } from './config.ts';
 import { othersAreConnected, resolveDatabase } from './db/connect.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { lastPosition } from './db/events.sql.ts';
@@ -9,6 +10,7 @@ import { createListener } from './db/listen.ts';
 import { migrate } from './db/migrate.ts';
 import { createSequencer } from './db/sequencer.ts';
 import { flow, nets, tasks } from './flow.ts';
+import { createGateway, type Gateway, type GatewayParts, type ModelSettings, readModels } from './gateway/index.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
@@ -17,8 +19,18 @@ import { Fault } from './kernel/fault.ts';
 import type { Log } from './kernel/log.ts';
 import { createFolderBlobs } from './providers/blobs/folder.ts';
 import { createGitUpstream } from './providers/forges/git/index.ts';
+import { createHttpUpstream } from './providers/models/http/index.ts';
+import { createRecordedUpstream, createRecordingFolder, loadRecording, recording } from './providers/models/recorded/index.ts';
 import { createDepot, type Depot, type Upstream } from './support/repositories/index.ts';
-import { type BlobStore, createClaimDesk, createNets, createSweep, type RunSettings } from './stages/runs/index.ts';
+import {
+  askAboutBudget,
+  type BlobStore,
+  createClaimDesk,
+  createNets,
+  createSweep,
+  type RunSettings,
+} from './stages/runs/index.ts';
+import { createLedger } from './support/budgets/index.ts';
 import { bootstrapAccess, createToken, revokeToken } from './support/access/index.ts';
 
 export interface RunningServer {
@@ -38,6 +50,7 @@ export interface RunningServer {
 export async function startServer(settings: Settings, log: Log): Promise<RunningServer> {
   armFailpoints(settings.SKEP_FAILPOINTS);
   const clock = systemClock;
+  const models = await openModels(settings, clock, log);
   const place = await resolveDatabase({
     home: settings.SKEP_HOME,
     clock,
@@ -51,7 +64,9 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
   const parts = { database, depot, upstream, blobs, settings: runs };
   const listener = createListener(place.engineUrl, clock, log);
   const desk = createClaimDesk({ database, listener, settings: runs, clock, log });
+  const gateway = serveModels(models, { database, clock, log });
   const loops = [
+    gateway,
     listener,
     createSequencer(database, clock, log),
     createJobs({ database, tasks: tasks(parts), clock, log }),
@@ -76,6 +91,7 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
       ...parts,
       listener,
       desk,
+      gateway,
       clock,
       log,
       version: await version(),
@@ -104,6 +120,57 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
     throw error;
   }
 }
+
+/** Who answers for models: the providers of the settings, and the recorded one where there is a recording. */
+async function openModels(settings: Settings, clock: Clock, log: Log): Promise<OpenModels> {
+  const models = await readModels({
+    file: settings.SKEP_MODELS ?? join(settings.SKEP_HOME, 'models.json'),
+    isRequired: settings.SKEP_MODELS !== undefined,
+    keys: settings,
+    variable: keyNamed,
+    today: new Date(clock.now()).toISOString().slice(0, 10),
+  });
+  const live = models.providers.map(provider => createHttpUpstream(provider));
+  const recordings = settings.SKEP_RECORDING === undefined ? [] : [await loadRecording(settings.SKEP_RECORDING)];
+  const all = [...live, ...recordings.map(played => createRecordedUpstream(played, { clock }))];
+  const folder = settings.SKEP_RECORD_TO;
+  const secrets = [...secretsOf(), ...models.providers.flatMap(({ key }) => key ?? [])];
+  const target = folder === undefined ? undefined : createRecordingFolder({ folder, secrets, log });
+  return {
+    models,
+    upstreams: target === undefined ? all : all.map(upstream => recording(upstream, target)),
+    async close() {
+      await Promise.allSettled([...live.map(upstream => upstream.close()), target?.settled()]);
+    },
+  };
+}
+
+/** The gateway over them; its stop closes them too. */
+function serveModels(models: OpenModels, base: Pick<GatewayParts, 'database' | 'clock' | 'log'>): Gateway {
+  const shared = { ...base, random };
+  const ledger = createLedger({ ...shared, onSpent: askAboutBudget });
+  const gateway = createGateway({ ...shared, ...models, ledger });
+  return {
+    ...gateway,
+    async stop() {
+      await gateway.stop();
+      await models.close();
+    },
+  };
+}
+
+interface OpenModels {
+  readonly models: ModelSettings;
+  readonly upstreams: GatewayParts['upstreams'];
+  close(): Promise<void>;
+}
+
+/** Chance for waits that should not fall together; from 0 to 1. */
+function random(): number {
+  return randomInt(chanceSteps) / chanceSteps;
+}
+
+const chanceSteps = 2 ** 32;
 
 /** What lies beside the database: bundles, Skep's copies of repositories, and the way to the users' own. */
 async function openStores(settings: Settings, clock: Clock): Promise<{ blobs: BlobStore; depot: Depot; upstream: Upstream }> {
@@ -156,6 +223,7 @@ function runSettings(settings: Settings): RunSettings {
     retryMs: settings.SKEP_RETRY_MS,
     roundsMax: settings.SKEP_REVIEW_ROUNDS_MAX,
     reviewTimeoutMs: settings.SKEP_REVIEW_TIMEOUT_MS,
+    questionMs: settings.SKEP_QUESTION_S * 1_000,
     limits: {
       timeout_ms: settings.SKEP_RUN_TIMEOUT_MS,
       output_bytes_max: settings.SKEP_RUN_OUTPUT_BYTES_MAX,

@@ -2,10 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { approvals, changeStates } from '../contract/changes.ts';
+import { planningStates } from '../contract/planning.ts';
 import { redBase, testChanges } from '../contract/projects.ts';
+import { memoryKinds } from '../contract/memories.ts';
+import { questionKinds, questionStates } from '../contract/questions.ts';
 import { onResultFound, proofs, resultStates } from '../contract/results.ts';
 import { reviewKinds, reviewStates } from '../contract/reviews.ts';
-import { runStates, subjectTypes } from '../contract/runs.ts';
+import { planningPhases, runStates, subjectTypes } from '../contract/runs.ts';
 import { sessionStates, specPhases, specStatuses } from '../contract/sessions.ts';
 import { ticketStatuses, ticketTypes } from '../contract/tickets.ts';
 import { trunkStates } from '../contract/trunks.ts';
@@ -22,6 +25,7 @@ const spoken = {
   review: { contract: reviewStates, table: 'reviews', constraint: 'reviews_state' },
   change: { contract: changeStates, table: 'changes', constraint: 'changes_state' },
   result: { contract: resultStates, table: 'result_submissions', constraint: 'result_submissions_state' },
+  question: { contract: questionStates, table: 'questions', constraint: 'questions_state' },
 } as const;
 
 /** By which verb each is ended from outside; what is refused waits for a person, and a result for a decision. */
@@ -32,6 +36,7 @@ const endings: Readonly<Partial<Record<keyof typeof spoken, string>>> = {
   run: 'cancel',
   review: 'give_up',
   change: 'close',
+  question: 'expire',
 };
 
 const names = Object.keys(spoken) as (keyof typeof spoken)[];
@@ -77,6 +82,8 @@ describe.each(names)('the states of a %s', name => {
 test.each([
   ['runs', 'runs_subject_type', subjectTypes],
   ['specs', 'specs_phase', specPhases],
+  ['plannings', 'plannings_state', planningStates],
+  ['plannings', 'plannings_phase', planningPhases],
   ['tickets', 'tickets_type', ticketTypes],
   ['tickets', 'tickets_proof', proofs],
   ['projects', 'projects_test_changes', testChanges.options],
@@ -84,6 +91,8 @@ test.each([
   ['trunks', 'trunks_red_base', redBase.options],
   ['reviews', 'reviews_kind', reviewKinds],
   ['changes', 'changes_approval', approvals],
+  ['questions', 'questions_kind', questionKinds],
+  ['memories', 'memories_kind', memoryKinds],
   ['specs', 'specs_on_result_found', onResultFound.options],
   ['result_submissions', 'result_submissions_proof', proofs],
 ] as const)('%s: the words of %s are those of the contract', async (table, constraint, contract) => {

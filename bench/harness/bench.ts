@@ -55,7 +55,7 @@ export function latency(name: string, { rounds, goal }: { rounds: readonly (read
 }
 
 /** The smallest value that is not below this share of the values; of an even number the median is the lower of the two. */
-function quantile(values: readonly number[], share: number): number {
+export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }

@@ -70,3 +70,11 @@ export const engineSessions = statement<{ pid: number }>(
   'engine_sessions',
   `select pid from pg_stat_activity where usename = 'skep_engine'`,
 );
+
+export const runsOfTenant = statement<{ id: string; ticketId: string | null }>(
+  'runs_of_tenant',
+  'select id, subject_id as ticket_id from runs where tenant_id = $1 order by created_at',
+);
+
+/** The least that a commit can be. */
+export const commitsOfTheLog = statement<object>('commits_of_the_log', 'update tenants set name = name where id = $1');

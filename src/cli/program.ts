@@ -13,6 +13,11 @@ interface Noun {
 /** In the order in which a newcomer meets them. Each is loaded when it is named, so that `skep --help` loads none. */
 const nouns: readonly Noun[] = [
   {
+    name: 'demo',
+    summary: 'all of it on a small repository, with a recorded model',
+    load: async w => (await import('./demo/run.ts')).demoCommand(w),
+  },
+  {
     name: 'build',
     summary: 'a repository and a spec card in, merged work out',
     load: async w => (await import('./build/run.ts')).buildCommand(w),
@@ -50,6 +55,11 @@ const nouns: readonly Noun[] = [
     load: async w => (await import('./change/index.ts')).changeCommands(w),
   },
   {
+    name: 'question',
+    summary: 'what agents and budgets ask of you',
+    load: async w => (await import('./question/index.ts')).questionCommands(w),
+  },
+  {
     name: 'review',
     summary: 'checks and their evidence',
     load: async w => (await import('./review/index.ts')).reviewCommands(w),
@@ -59,6 +69,12 @@ const nouns: readonly Noun[] = [
     summary: 'what a spec has come to',
     load: async w => (await import('./result/index.ts')).resultCommands(w),
   },
+  {
+    name: 'budget',
+    summary: 'what models may cost',
+    load: async w => (await import('./budget/index.ts')).budgetCommands(w),
+  },
+  { name: 'cost', summary: 'what models have cost', load: async w => (await import('./cost/run.ts')).costCommand(w) },
   { name: 'run', summary: 'attempts of agents at tickets', load: async w => (await import('./run/index.ts')).runCommands(w) },
   {
     name: 'run-ticket',
@@ -69,6 +85,16 @@ const nouns: readonly Noun[] = [
     name: 'events',
     summary: 'what happened, and what happens',
     load: async w => (await import('./events/run.ts')).eventsCommand(w),
+  },
+  {
+    name: 'agent',
+    summary: 'coding agents on this machine',
+    load: async w => (await import('./agent/index.ts')).agentCommands(w),
+  },
+  {
+    name: 'record',
+    summary: 'make a recording of what models answer',
+    load: async w => (await import('./record/run.ts')).recordCommand(w),
   },
   { name: 'token', summary: 'who may do what', load: async w => (await import('./token/index.ts')).tokenCommands(w) },
 ];

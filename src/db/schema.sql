@@ -20,6 +20,58 @@ create policy one_tenant on blobs to {app} using ((tenant_id = current_tenant())
 grant select on blobs to {app};
 grant insert, select on blobs to {engine};
 
+create table breakers (
+  tenant_id uuid not null,
+  provider text not null,
+  model text not null,
+  state jsonb not null,
+  changed_at timestamp(3) with time zone not null default now(),
+  constraint breakers_pkey PRIMARY KEY (tenant_id, provider, model),
+  constraint breakers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+alter table breakers enable row level security;
+alter table breakers force row level security;
+create policy all_tenants on breakers to {engine} using (true) with check (true);
+create policy one_tenant on breakers to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on breakers to {engine};
+
+create table budgets (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  scope text not null,
+  scope_id text not null,
+  template_id uuid,
+  cap_microusd bigint,
+  cap_tokens bigint,
+  spent_microusd bigint not null default 0,
+  spent_tokens bigint not null default 0,
+  reserved_microusd bigint not null default 0,
+  reserved_tokens bigint not null default 0,
+  level text not null default 'ok'::text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint budgets_pkey PRIMARY KEY (id),
+  constraint budgets_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint budgets_tenant_id_scope_scope_id_key UNIQUE (tenant_id, scope, scope_id),
+  constraint a_budget_caps_something CHECK (((cap_microusd IS NOT NULL) OR (cap_tokens IS NOT NULL))),
+  constraint a_template_counts_nothing CHECK (((scope_id <> '*'::text) OR ((template_id IS NULL) AND ((((spent_microusd + spent_tokens) + reserved_microusd) + reserved_tokens) = 0)))),
+  constraint budgets_cap_microusd_check CHECK ((cap_microusd >= 0)),
+  constraint budgets_cap_tokens_check CHECK ((cap_tokens >= 0)),
+  constraint budgets_level CHECK ((level = ANY (ARRAY['ok'::text, 'warned'::text, 'alerted'::text, 'spent'::text]))),
+  constraint budgets_scope CHECK ((scope = ANY (ARRAY['tenant'::text, 'project'::text, 'spec'::text, 'ticket'::text, 'agent'::text, 'run'::text]))),
+  constraint the_tenant_has_no_id CHECK (((scope = 'tenant'::text) = (scope_id = ''::text))),
+  constraint budgets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint budgets_tenant_id_template_id_fkey FOREIGN KEY (tenant_id, template_id) REFERENCES budgets(tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX budgets_of_template ON budgets USING btree (tenant_id, template_id) WHERE (template_id IS NOT NULL);
+alter table budgets set (fillfactor=50, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
+alter table budgets enable row level security;
+alter table budgets force row level security;
+create policy all_tenants on budgets to {engine} using (true) with check (true);
+create policy one_tenant on budgets to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant delete, insert, select, update on budgets to {app};
+grant insert, select, update on budgets to {engine};
+
 create table changes (
   id uuid not null default gen_random_uuid(),
   tenant_id uuid not null,
@@ -100,12 +152,114 @@ grant insert, select on events to {app};
 grant insert, select on events to {engine};
 grant update (position) on events to {engine};
 
+create table memories (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  project_id uuid not null,
+  run_id uuid,
+  kind text not null,
+  text text not null,
+  sha256 text not null,
+  created_at timestamp(3) with time zone not null default now(),
+  constraint memories_pkey PRIMARY KEY (id),
+  constraint memories_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint memories_tenant_id_project_id_sha256_key UNIQUE (tenant_id, project_id, sha256),
+  constraint a_memory_is_short CHECK (((char_length(text) >= 1) AND (char_length(text) <= 2000))),
+  constraint memories_kind CHECK ((kind = ANY (ARRAY['error_fix'::text, 'discovery'::text, 'decision'::text, 'warning'::text, 'knowledge'::text]))),
+  constraint memories_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint memories_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
+  constraint memories_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id)
+);
+CREATE INDEX memories_of_project ON memories USING btree (tenant_id, project_id, created_at DESC, id);
+alter table memories enable row level security;
+alter table memories force row level security;
+create policy all_tenants on memories to {engine} using (true) with check (true);
+create policy one_tenant on memories to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant delete, select on memories to {app};
+grant delete, insert, select on memories to {engine};
+
 create table migrations (
   name text not null,
   sha256 text not null,
   applied_at timestamp with time zone not null default now(),
   constraint migrations_pkey PRIMARY KEY (name)
 );
+
+create table model_calls (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  run_id uuid not null,
+  project_id uuid not null,
+  spec_id uuid,
+  ticket_id text,
+  agent text not null,
+  wire text not null,
+  provider text not null,
+  model text not null,
+  is_recorded boolean not null,
+  state text not null default 'reserved'::text,
+  attempts integer not null default 0,
+  status integer,
+  error_class text,
+  reserved_microusd bigint not null,
+  reserved_tokens bigint not null,
+  input_tokens bigint not null default 0,
+  output_tokens bigint not null default 0,
+  cached_tokens bigint not null default 0,
+  cache_write_tokens bigint not null default 0,
+  reasoning_tokens bigint not null default 0,
+  cost_microusd bigint,
+  price_date text,
+  charged_microusd bigint not null default 0,
+  charged_tokens bigint not null default 0,
+  budget_ids uuid[] not null default '{}'::uuid[],
+  first_byte_ms integer,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  ended_at timestamp with time zone,
+  constraint model_calls_pkey PRIMARY KEY (id),
+  constraint a_call_that_is_over_has_its_time CHECK (((state = 'reserved'::text) = (ended_at IS NULL))),
+  constraint model_calls_state CHECK ((state = ANY (ARRAY['reserved'::text, 'completed'::text, 'failed'::text, 'incomplete'::text, 'lost'::text]))),
+  constraint model_calls_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint model_calls_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id)
+);
+CREATE INDEX model_calls_of_run ON model_calls USING btree (tenant_id, run_id);
+CREATE INDEX model_calls_of_spec ON model_calls USING btree (tenant_id, spec_id) WHERE (spec_id IS NOT NULL);
+CREATE INDEX model_calls_of_tenant ON model_calls USING btree (tenant_id, started_at);
+CREATE INDEX model_calls_open ON model_calls USING btree (started_at) WHERE (state = 'reserved'::text);
+alter table model_calls enable row level security;
+alter table model_calls force row level security;
+create policy all_tenants on model_calls to {engine} using (true) with check (true);
+create policy one_tenant on model_calls to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant select on model_calls to {app};
+grant insert, select, update on model_calls to {engine};
+grant update (budget_ids) on model_calls to {app};
+
+create table plannings (
+  tenant_id uuid not null,
+  session_id uuid not null,
+  state text not null default 'working'::text,
+  phase text not null,
+  rounds integer not null default 0,
+  tries integer not null default 0,
+  reason text,
+  base_sha text,
+  object_format text not null default 'sha1'::text,
+  begun_at timestamp(3) with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint plannings_pkey PRIMARY KEY (tenant_id, session_id),
+  constraint plannings_object_format CHECK ((object_format = ANY (ARRAY['sha1'::text, 'sha256'::text]))),
+  constraint plannings_phase CHECK ((phase = ANY (ARRAY['CLARIFY'::text, 'REQUIREMENTS'::text, 'DESIGN'::text, 'TASKS'::text]))),
+  constraint plannings_state CHECK ((state = ANY (ARRAY['working'::text, 'asking'::text, 'stopped'::text, 'done'::text]))),
+  constraint what_has_stopped_says_why CHECK (((state <> 'stopped'::text) OR (reason IS NOT NULL))),
+  constraint plannings_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES sessions(tenant_id, id)
+);
+CREATE INDEX plannings_under_way ON plannings USING btree (updated_at) WHERE (state <> 'stopped'::text);
+alter table plannings enable row level security;
+alter table plannings force row level security;
+create policy all_tenants on plannings to {engine} using (true) with check (true);
+create policy one_tenant on plannings to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on plannings to {app};
+grant insert, select, update on plannings to {engine};
 
 create table projects (
   id uuid not null default gen_random_uuid(),
@@ -118,6 +272,7 @@ create table projects (
   checks jsonb,
   test_changes text not null default 'ask'::text,
   red_base text not null default 'refuse'::text,
+  planner jsonb,
   constraint projects_pkey PRIMARY KEY (id),
   constraint projects_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint projects_tenant_id_name_key UNIQUE (tenant_id, name),
@@ -131,6 +286,49 @@ create policy all_tenants on projects to {engine} using (true) with check (true)
 create policy one_tenant on projects to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant insert, select, update on projects to {app};
 grant select on projects to {engine};
+
+create table questions (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  kind text not null,
+  state text not null default 'pending'::text,
+  subject_type text not null,
+  subject_id text not null,
+  key text not null default ''::text,
+  project_id uuid,
+  ticket_id text,
+  run_id uuid,
+  spec_id uuid,
+  text text not null,
+  options jsonb not null default '[]'::jsonb,
+  default_answer text,
+  answer text,
+  answered_by text,
+  due_at timestamp with time zone,
+  created_at timestamp(3) with time zone not null default now(),
+  decided_at timestamp with time zone,
+  constraint questions_pkey PRIMARY KEY (id),
+  constraint questions_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint a_decision_has_its_time CHECK (((state <> 'pending'::text) = (decided_at IS NOT NULL))),
+  constraint an_answer_has_its_author CHECK (((state <> 'answered'::text) OR ((answer IS NOT NULL) AND (answered_by IS NOT NULL)))),
+  constraint questions_kind CHECK ((kind = ANY (ARRAY['budget'::text, 'blocker'::text, 'ask'::text]))),
+  constraint questions_state CHECK ((state = ANY (ARRAY['pending'::text, 'answered'::text, 'expired'::text]))),
+  constraint questions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint questions_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
+  constraint questions_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id),
+  constraint questions_tenant_id_spec_id_fkey FOREIGN KEY (tenant_id, spec_id) REFERENCES specs(tenant_id, id),
+  constraint questions_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets(tenant_id, id)
+);
+CREATE UNIQUE INDEX one_pending_question_a_subject ON questions USING btree (tenant_id, kind, subject_type, subject_id, key) WHERE (state = 'pending'::text);
+CREATE INDEX questions_due ON questions USING btree (due_at) WHERE ((state = 'pending'::text) AND (due_at IS NOT NULL));
+CREATE INDEX questions_of_subject ON questions USING btree (tenant_id, subject_type, subject_id, created_at DESC);
+CREATE INDEX questions_of_tenant ON questions USING btree (tenant_id, created_at DESC, id);
+alter table questions enable row level security;
+alter table questions force row level security;
+create policy all_tenants on questions to {engine} using (true) with check (true);
+create policy one_tenant on questions to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on questions to {app};
+grant insert, select, update on questions to {engine};
 
 create table result_submissions (
   id uuid not null default gen_random_uuid(),
@@ -247,6 +445,10 @@ create table runs (
   task jsonb,
   feedback jsonb,
   resume_sha text,
+  run_token_hash bytea,
+  halt jsonb,
+  report jsonb,
+  resumed boolean not null default false,
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint a_failure_has_its_class CHECK (((state = 'failed'::text) = (failure_class IS NOT NULL))),
@@ -260,6 +462,8 @@ create table runs (
 );
 CREATE UNIQUE INDEX one_live_run_a_subject ON runs USING btree (tenant_id, subject_type, subject_id) WHERE (state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'parked'::text]));
 CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
+CREATE INDEX runs_of_question ON runs USING btree (tenant_id, ((halt ->> 'questionId'::text))) WHERE (halt IS NOT NULL);
+CREATE UNIQUE INDEX runs_of_run_token ON runs USING btree (run_token_hash) WHERE ((lease_expires_at IS NOT NULL) AND (run_token_hash IS NOT NULL));
 CREATE INDEX runs_of_subject ON runs USING btree (tenant_id, subject_type, subject_id, attempt DESC);
 CREATE INDEX runs_of_tenant ON runs USING btree (tenant_id, created_at DESC, id);
 CREATE INDEX runs_of_ticket ON runs USING btree (tenant_id, ticket_id, created_at DESC) WHERE (ticket_id IS NOT NULL);
@@ -293,6 +497,7 @@ create table session_messages (
   author text not null,
   text text not null,
   created_at timestamp with time zone not null default now(),
+  questions jsonb,
   constraint session_messages_pkey PRIMARY KEY (tenant_id, session_id, number),
   constraint session_messages_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES sessions(tenant_id, id)
 );
@@ -301,7 +506,7 @@ alter table session_messages force row level security;
 create policy all_tenants on session_messages to {engine} using (true) with check (true);
 create policy one_tenant on session_messages to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant insert, select on session_messages to {app};
-grant select on session_messages to {engine};
+grant insert, select on session_messages to {engine};
 
 create table sessions (
   id uuid not null default gen_random_uuid(),
@@ -323,7 +528,7 @@ alter table sessions force row level security;
 create policy all_tenants on sessions to {engine} using (true) with check (true);
 create policy one_tenant on sessions to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant insert, select, update on sessions to {app};
-grant select on sessions to {engine};
+grant select, update on sessions to {engine};
 
 create table specs (
   id uuid not null default gen_random_uuid(),
@@ -334,13 +539,15 @@ create table specs (
   name text not null,
   status text not null,
   phase text not null,
-  card jsonb not null,
+  card jsonb,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
   on_result_found text not null default 'stop_all'::text,
+  plan jsonb,
   constraint specs_pkey PRIMARY KEY (id),
   constraint specs_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint specs_tenant_id_session_id_key UNIQUE (tenant_id, session_id),
+  constraint a_plan_that_is_complete_has_a_card CHECK (((card IS NOT NULL) OR (status = ANY (ARRAY['draft'::text, 'executing_planning'::text, 'failed'::text, 'cancelled'::text])))),
   constraint specs_on_result_found CHECK ((on_result_found = ANY (ARRAY['stop_all'::text, 'do_nothing'::text]))),
   constraint specs_phase CHECK ((phase = ANY (ARRAY['EXPLORE'::text, 'REQUIREMENTS'::text, 'DESIGN'::text, 'TASKS'::text, 'SYNC'::text, 'EXECUTE'::text, 'COMPLETE'::text]))),
   constraint specs_status CHECK ((status = ANY (ARRAY['draft'::text, 'executing_planning'::text, 'planning_complete'::text, 'executing_tasks'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
@@ -353,7 +560,7 @@ alter table specs force row level security;
 create policy all_tenants on specs to {engine} using (true) with check (true);
 create policy one_tenant on specs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant insert, select, update on specs to {app};
-grant select on specs to {engine};
+grant insert, select, update on specs to {engine};
 
 create table tenants (
   id uuid not null default gen_random_uuid(),
@@ -531,6 +738,17 @@ begin
 end $function$;
 grant execute on enqueue(text,json,timestamp with time zone,text) to {app};
 grant execute on enqueue(text,json,timestamp with time zone,text) to {engine};
+
+CREATE OR REPLACE FUNCTION skep.hold_budgets()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'skep', 'pg_temp'
+AS $function$
+begin
+  lock table budgets in share row exclusive mode;
+end $function$;
+grant execute on hold_budgets() to {app};
+grant execute on hold_budgets() to {engine};
 
 CREATE OR REPLACE PROCEDURE skep.raise_wall(IN walled regclass, IN tenant_column name DEFAULT 'tenant_id'::name)
  LANGUAGE plpgsql

@@ -11,20 +11,14 @@ const statementCountMin = 71;
 const appOnly = [
   'close_results',
   'decide_result',
+  'delete_budget',
   'delete_dependencies',
   'explain_result',
   'hold_graph',
   'insert_dependencies',
-  'insert_message',
   'insert_project',
   'insert_result',
   'insert_session',
-  'move_session',
-  'move_spec',
-  'put_spec',
-  'session_for_update',
-  'set_on_result_found',
-  'spec_for_update',
   'take_numbers',
   'update_project',
 ];
@@ -94,6 +88,7 @@ describe(`the plans that carry the engine, on ${inject('postgres').version} with
     ['hold_dependants', 'ticket_dependants'],
     ['work_of_spec', 'tickets_of_spec'],
     ['events_after', 'events_of_(tenant|subject)|events_by_position'],
+    ['settle_call', 'model_calls_pkey'],
   ])('%s uses %s', async (name, index) => {
     const text = await planOf(name, 'force_generic_plan');
     expect(text).toMatch(new RegExp(`using (${index})|on (${index})`));
@@ -154,7 +149,15 @@ async function plan(client: pg.Client, { name, text }: Statement<unknown>, mode 
   }
 }
 
-const claimValues = [`'${'1'.repeat(8)}-0000-4000-8000-000000000000'`, `'w'`, `'\\x00'`, `'{agent:exec}'`, '15000', 'null', `'\\x01'`];
+const claimValues = [
+  `'${'1'.repeat(8)}-0000-4000-8000-000000000000'`,
+  `'w'`,
+  `'\\x00'`,
+  `'{agent:exec}'`,
+  '15000',
+  'null',
+  `'\\x01'`,
+];
 
 /** NULLs, but what a worker sends where the plan is made for the values: NULL = anything would plan nothing at all. */
 function sample(text: string, count: number, real: boolean): string[] {

@@ -2,11 +2,17 @@
 
 export interface Tables {
   readonly blobs: BlobsTable;
+  readonly breakers: BreakersTable;
+  readonly budgets: BudgetsTable;
   readonly changes: ChangesTable;
   readonly event_sequencer: EventSequencerTable;
   readonly events: EventsTable;
+  readonly memories: MemoriesTable;
   readonly migrations: MigrationsTable;
+  readonly model_calls: ModelCallsTable;
+  readonly plannings: PlanningsTable;
   readonly projects: ProjectsTable;
+  readonly questions: QuestionsTable;
   readonly result_submissions: ResultSubmissionsTable;
   readonly reviews: ReviewsTable;
   readonly run_logs: RunLogsTable;
@@ -29,6 +35,31 @@ interface BlobsTable {
   kind: 'bundle' | 'merge';
   runId: string;
   createdAt: Date;
+}
+
+interface BreakersTable {
+  tenantId: string;
+  provider: string;
+  model: string;
+  state: unknown;
+  changedAt: Date;
+}
+
+interface BudgetsTable {
+  id: string;
+  tenantId: string;
+  scope: 'tenant' | 'project' | 'spec' | 'ticket' | 'agent' | 'run';
+  scopeId: string;
+  templateId: string | null;
+  capMicrousd: number | null;
+  capTokens: number | null;
+  spentMicrousd: number;
+  spentTokens: number;
+  reservedMicrousd: number;
+  reservedTokens: number;
+  level: 'ok' | 'warned' | 'alerted' | 'spent';
+  createdAt: Date;
+  updatedAt: Date;
 }
 
 interface ChangesTable {
@@ -73,10 +104,68 @@ interface EventsTable {
   at: Date;
 }
 
+interface MemoriesTable {
+  id: string;
+  tenantId: string;
+  projectId: string;
+  runId: string | null;
+  kind: 'error_fix' | 'discovery' | 'decision' | 'warning' | 'knowledge';
+  text: string;
+  sha256: string;
+  createdAt: Date;
+}
+
 interface MigrationsTable {
   name: string;
   sha256: string;
   appliedAt: Date;
+}
+
+interface ModelCallsTable {
+  id: string;
+  tenantId: string;
+  runId: string;
+  projectId: string;
+  specId: string | null;
+  ticketId: string | null;
+  agent: string;
+  wire: string;
+  provider: string;
+  model: string;
+  isRecorded: boolean;
+  state: 'reserved' | 'completed' | 'failed' | 'incomplete' | 'lost';
+  attempts: number;
+  status: number | null;
+  errorClass: string | null;
+  reservedMicrousd: number;
+  reservedTokens: number;
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  cacheWriteTokens: number;
+  reasoningTokens: number;
+  costMicrousd: number | null;
+  priceDate: string | null;
+  chargedMicrousd: number;
+  chargedTokens: number;
+  budgetIds: string[];
+  firstByteMs: number | null;
+  startedAt: Date;
+  endedAt: Date | null;
+}
+
+interface PlanningsTable {
+  tenantId: string;
+  sessionId: string;
+  state: 'working' | 'asking' | 'stopped' | 'done';
+  phase: 'CLARIFY' | 'REQUIREMENTS' | 'DESIGN' | 'TASKS';
+  rounds: number;
+  tries: number;
+  reason: string | null;
+  baseSha: string | null;
+  objectFormat: 'sha1' | 'sha256';
+  begunAt: Date;
+  updatedAt: Date;
 }
 
 interface ProjectsTable {
@@ -90,6 +179,29 @@ interface ProjectsTable {
   checks: unknown;
   testChanges: 'ask' | 'allow';
   redBase: 'refuse' | 'leave_out';
+  planner: unknown;
+}
+
+interface QuestionsTable {
+  id: string;
+  tenantId: string;
+  kind: 'budget' | 'blocker' | 'ask';
+  state: 'pending' | 'answered' | 'expired';
+  subjectType: string;
+  subjectId: string;
+  key: string;
+  projectId: string | null;
+  ticketId: string | null;
+  runId: string | null;
+  specId: string | null;
+  text: string;
+  options: unknown;
+  defaultAnswer: string | null;
+  answer: string | null;
+  answeredBy: string | null;
+  dueAt: Date | null;
+  createdAt: Date;
+  decidedAt: Date | null;
 }
 
 interface ResultSubmissionsTable {
@@ -163,6 +275,10 @@ interface RunsTable {
   task: unknown;
   feedback: unknown;
   resumeSha: string | null;
+  runTokenHash: Buffer | null;
+  halt: unknown;
+  report: unknown;
+  resumed: boolean;
 }
 
 interface ServersTable {
@@ -179,6 +295,7 @@ interface SessionMessagesTable {
   author: string;
   text: string;
   createdAt: Date;
+  questions: unknown;
 }
 
 interface SessionsTable {
@@ -204,6 +321,7 @@ interface SpecsTable {
   createdAt: Date;
   updatedAt: Date;
   onResultFound: 'stop_all' | 'do_nothing';
+  plan: unknown;
 }
 
 interface TenantsTable {

@@ -28,6 +28,7 @@ const rowsOfTenant = `
   insert into projects (id, tenant_id, name) values (:t, :t, 'p');
   insert into sessions (id, tenant_id, project_id, description, state) values (:t, :t, :t, 'd', 'building');
   insert into session_messages (tenant_id, session_id, number, author, text) values (:t, :t, 1, 'person', 'secret');
+  insert into plannings (tenant_id, session_id, phase) values (:t, :t, 'CLARIFY');
   insert into specs (id, tenant_id, session_id, project_id, name, status, phase, card)
     values (:t, :t, :t, :t, 's', 'draft', 'SYNC', '{}');
   insert into tickets (tenant_id, id, number, project_id, type, title, status)
@@ -41,6 +42,9 @@ const rowsOfTenant = `
     values (:t, :t, 'submission', :t, 'TKT-001', :t, 1, 'h', 'b', 'c');
   insert into changes (id, tenant_id, trunk_id, ticket_id, state, approval, head_sha, base_sha, review_id, run_id)
     values (:t, :t, :t, 'TKT-001', 'open', 'not_needed', 'h', 'b', :t, :t);
+  insert into budgets (id, tenant_id, scope, scope_id, cap_tokens) values (:t, :t, 'project', :t, 1);
+  insert into model_calls (id, tenant_id, run_id, project_id, agent, wire, provider, model, is_recorded, reserved_microusd, reserved_tokens)
+    values (:t, :t, :t, :t, 'exec', 'chat', 'secret', 'm', false, 0, 0);
   insert into result_submissions (id, tenant_id, spec_id, version, proof, summary, evidence, criteria, submitted_by)
     values (:t, :t, :t, 1, 'unproven', 'secret', '{}', '[]', 'a');`;
 

@@ -3,6 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Listener } from '../db/listen.ts';
+import { type Gateway, gatewayRoutes } from '../gateway/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
@@ -14,11 +15,16 @@ import { trunkRoutes } from '../stages/changes/trunks/routes.ts';
 import type { ReviewParts } from '../stages/reviews/index.ts';
 import { reviewRoutes } from '../stages/reviews/routes.ts';
 import { progressRoutes } from '../observers/progress/routes.ts';
+import { reportRoutes } from '../observers/report-back/routes.ts';
+import { decisionRoutes } from '../stages/runs/parking/routes.ts';
 import { protocolRoutes } from '../stages/runs/protocol/routes.ts';
 import { runRoutes } from '../stages/runs/routes.ts';
 import { hitlRoutes } from '../stages/tickets/hitl/routes.ts';
 import { ticketRoutes } from '../stages/tickets/routes.ts';
 import { tokenRoutes } from '../support/access/routes.ts';
+import { budgetRoutes } from '../support/budgets/routes.ts';
+import { memoryRoutes } from '../support/memory/routes.ts';
+import { questionRoutes } from '../support/questions/routes.ts';
 import { projectRoutes } from '../support/projects/routes.ts';
 import { guard } from './auth.ts';
 import { eventRoutes } from './events.ts';
@@ -32,6 +38,7 @@ import { compileValidator } from './validate.ts';
 export interface AppParts extends ReviewParts {
   readonly listener: Listener;
   readonly desk: ClaimDesk;
+  readonly gateway: Gateway;
   readonly settings: RunSettings;
   readonly clock: Clock;
   readonly log: Log;
@@ -75,6 +82,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await describeApi(app, parts.version);
   registerLive(app, parts);
   healthRoutes(app, parts.checkReady);
+  reportRoutes(app.withTypeProvider<ZodTypeProvider>(), parts);
+  gatewayRoutes(app, parts);
   for (const prefix of ['/api', '/api/v1']) {
     await app.register(async scope => registerApi(scope.withTypeProvider<ZodTypeProvider>(), parts), { prefix });
   }
@@ -84,6 +93,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 function registerApi(api: Api, parts: AppParts): void {
   projectRoutes(api, parts.database);
   tokenRoutes(api, parts.database);
+  budgetRoutes(api, parts.database);
   hitlRoutes(api, parts.database);
   progressRoutes(api, parts.database);
   ticketRoutes(api, parts.database);
@@ -93,6 +103,9 @@ function registerApi(api: Api, parts: AppParts): void {
   trunkRoutes(api, parts);
   repositoryRoutes(api, parts);
   resultRoutes(api, parts.database);
+  questionRoutes(api, parts.database);
+  decisionRoutes(api, parts.database);
+  memoryRoutes(api, parts.database);
   protocolRoutes(api, parts);
   eventRoutes(api, parts.database);
 }

@@ -51,6 +51,7 @@ export const faults = {
   unsupported_media_type: { status: 415, exit: 2, retry: false, text: 'This content type is not accepted here' },
   invalid_bundle: { status: 422, exit: 2, retry: false, text: 'The upload is not a git bundle' },
   repository_unavailable: { status: 422, exit: 7, retry: true, text: 'The repository cannot be read' },
+  too_many_calls: { status: 429, exit: 6, retry: true, text: 'Too many calls are under way' },
   no_model: { status: 422, exit: 7, retry: false, text: 'No model is configured' },
   internal: { status: 500, exit: 1, retry: true, text: 'Something failed inside Skep' },
   database_unavailable: { status: 503, exit: 6, retry: true, text: 'The database does not answer' },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GuardedRoute } from '../../src/http/route.ts';
+import { openQuestion } from '../../src/support/questions/index.ts';
 import { createToken } from '../../src/support/access/index.ts';
 import { query } from '../harness/database.ts';
 import { ask } from '../harness/raw.ts';
@@ -26,6 +27,11 @@ const allowed: Readonly<Record<GuardedRoute['need'], readonly string[]>> = {
   work: ['admin', 'member', 'worker'],
   admin: ['admin'],
 };
+
+/** What only the token of a run opens, whoever else asks; each of these routes looks at it itself. */
+const isForSandboxes = (url: string) => url.startsWith('/gateway/');
+/** There a refusal is said in the words of the wire. */
+const isOfWires = (url: string) => /^\/gateway\/(v1|\*)/.test(url);
 
 const filled = (url: string, id = nobody) => url.replace(':id', url.includes('/tickets/') && id === nobody ? 'TKT-99999' : id);
 
@@ -72,10 +78,29 @@ describe('the route table', () => {
     expect(plain.length).toBeGreaterThan(40);
     expect(
       routes
-        .filter(({ need }) => need === 'nothing')
+        .filter(({ need, url }) => need === 'nothing' && !isForSandboxes(url))
         .map(({ method, url }) => `${method} ${url}`)
         .sort(),
-    ).toEqual(['GET /health', 'GET /ready', 'HEAD /health', 'HEAD /ready']);
+    ).toEqual(['GET /gateway', 'GET /health', 'GET /ready', 'HEAD /gateway', 'HEAD /health', 'HEAD /ready']);
+    expect(
+      routes
+        .filter(({ url }) => isOfWires(url))
+        .map(({ method, url }) => `${method} ${url}`)
+        .sort(),
+    ).toEqual([
+      'GET /gateway/*',
+      'GET /gateway/v1/models',
+      'GET /gateway/v1beta/models',
+      'HEAD /gateway/*',
+      'HEAD /gateway/v1/models',
+      'HEAD /gateway/v1beta/models',
+      'POST /gateway/*',
+      'POST /gateway/v1/chat/completions',
+      'POST /gateway/v1/messages',
+      'POST /gateway/v1/messages/count_tokens',
+      'POST /gateway/v1/responses',
+      'POST /gateway/v1beta/models/*',
+    ]);
   });
 
   test('whoever is not known gets 401 everywhere, and nothing more', async () => {
@@ -83,9 +108,11 @@ describe('the route table', () => {
       for (const { method, url, need } of routes) {
         const { status, text } = await ask(api.url, { method, path: filled(url), headers });
         const fields = text === '' ? [] : Object.keys(JSON.parse(text) as object);
-        const refused = [401, method === 'HEAD' ? [] : ['error', 'hint']];
-        const served = [200, method === 'HEAD' ? [] : ['status']];
-        expect([name, method, url, status, fields]).toEqual([name, method, url, ...(need === 'nothing' ? served : refused)]);
+        const wireFields = url.includes('/messages') ? ['type', 'error'] : ['error'];
+        const refused = [401, method === 'HEAD' ? [] : isOfWires(url) ? wireFields : ['error', 'hint']];
+        const served = [200, method === 'HEAD' || url === '/gateway' ? [] : ['status']];
+        const isOpen = need === 'nothing' && !isForSandboxes(url);
+        expect([name, method, url, status, fields]).toEqual([name, method, url, ...(isOpen ? served : refused)]);
       }
     }
   });
@@ -94,7 +121,7 @@ describe('the route table', () => {
     const { secret } = await secretOf(role);
     for (const { method, url, need } of routes) {
       const { status } = await ask(api.url, { method, path: filled(url), headers: { authorization: `Bearer ${secret}` } });
-      const wanted = allowed[need].includes(role) ? 'may' : 403;
+      const wanted = isForSandboxes(url) ? 401 : allowed[need].includes(role) ? 'may' : 403;
       const got = [401, 403].includes(status) || status >= 500 ? status : 'may';
       expect([method, url, got]).toEqual([method, url, wanted]);
     }
@@ -194,6 +221,7 @@ describe("what is another tenant's", () => {
     const { run, ticket, lease } = claimed.body as Record<string, Record<string, string>>;
     const { body } = await call('GET', `/api/hitl/${session}`);
     const result = await call('POST', `/api/specs/${String(body['spec_id'])}/results`, { summary: 'theirs' });
+    const budget = await call('PUT', '/api/budgets', { scope: 'run', scope_id: String(run?.['id']), cap_usd: 1 });
     theirs = {
       call,
       lease: String(lease?.['token']),
@@ -205,7 +233,9 @@ describe("what is another tenant's", () => {
         runs: String(run?.['id']),
         tokens: token.id,
         results: String(result.body['id']),
+        budgets: String(budget.body['id']),
         ...(await workOf(tenantId, String(run?.['id']))),
+        ...(await asked(tenantId, String(body['project_id']))),
       },
     };
   });
@@ -231,6 +261,19 @@ describe("what is another tenant's", () => {
     return { trunks: trunk, reviews: review, changes: change };
   }
 
+  /** A question and a note, as an agent would make them. */
+  async function asked(tenantId: string, projectId: string): Promise<{ questions: string; memories: string }> {
+    const scope = { tenantId, actor: 'test' };
+    const subject = { type: 'run', id: nobody };
+    const { id } = await api.database.engine(scope, tx => openQuestion(tx, { kind: 'blocker', subject, text: 'x', projectId }));
+    const [memory] = await query<{ id: string }>(
+      api.superuserUrl,
+      `insert into skep.memories (tenant_id, project_id, kind, text, sha256) values ($1, $2, 'warning', 'x', 'x') returning id`,
+      [tenantId, projectId],
+    );
+    return { questions: id, memories: memory?.id ?? '' };
+  }
+
   const theirHead = 'a'.repeat(40);
   const bodies: Readonly<Record<string, unknown>> = {
     '/respond': { message: 'x' },
@@ -245,6 +288,7 @@ describe("what is another tenant's", () => {
     '/changes/:id/approve': { head_sha: theirHead },
     '/prepare': { red_base: 'leave_out' },
     '/inspect': {},
+    '/answer': { answer: 'x' },
     '/cancel': undefined,
   };
 
@@ -313,7 +357,13 @@ describe("what is another tenant's", () => {
       ['POST', '/api/tickets', id => ({ project_id: mine, title: 'x', parent_id: id }), ids['tickets'] ?? ''],
       ['POST', '/api/tickets', id => ({ project_id: mine, title: 'x', depends_on: [id] }), ids['tickets'] ?? ''],
       ['POST', '/api/claim', id => ({ worker: 'w', ticket_id: id }), ids['tickets'] ?? ''],
-      ...['heartbeat', 'complete', 'fail'].map((verb): [string, string, (id: string) => unknown, string] => [
+      ...['project', 'spec', 'ticket', 'run'].map((scope): [string, string, (id: string) => unknown, string] => [
+        'PUT',
+        '/api/budgets',
+        id => ({ scope, scope_id: id, cap_usd: 1 }),
+        ids[`${scope}s`] ?? '',
+      ]),
+      ...['heartbeat', 'complete', 'park', 'fail'].map((verb): [string, string, (id: string) => unknown, string] => [
         'POST',
         `/api/${verb}`,
         id => ({ run_id: id, token: lease }),
@@ -337,7 +387,12 @@ describe("what is another tenant's", () => {
         `/api/${kind}?trunk_id=${ids['trunks']}`,
       ]),
       ...[`spec_id=${ids['specs']}`, `project_id=${ids['projects']}`].map(filter => `/api/trunks?${filter}`),
+      `/api/questions?ticket_id=${ids['tickets']}`,
+      `/api/memories?project_id=${ids['projects']}`,
       `/api/events?subject=${ids['runs']}`,
+      `/api/budgets?scope=run&scope_id=${ids['runs']}`,
+      ...filters.slice(1).map(filter => `/api/costs?${filter}`),
+      `/api/costs?run_id=${ids['runs']}`,
       '/api/projects?name=theirs',
     ]) {
       const { body } = await api.call('GET', path);
@@ -361,7 +416,7 @@ describe("what is another tenant's", () => {
 
   /** All that the other tenant has. */
   async function dump(): Promise<unknown> {
-    const work = ['trunks', 'reviews', 'changes', 'result_submissions'];
+    const work = ['trunks', 'reviews', 'changes', 'result_submissions', 'budgets', 'questions', 'memories'];
     const tables = ['projects', 'sessions', 'specs', 'tickets', 'runs', 'tokens', ...work, 'events'];
     const rows = tables.map(table =>
       query(

@@ -14,7 +14,7 @@ interface Surroundings {
   readonly isTerminal?: boolean;
   readonly hasColour?: boolean;
   /** What the person at the terminal answers to any question. */
-  readonly answer?: string;
+  readonly answer?: string | ((question: string) => string | Promise<string>);
   readonly stopRequested?: World['stopRequested'];
   /** Called with all of stdout so far, at each write. */
   readonly onOut?: (all: string) => void;
@@ -53,7 +53,7 @@ export async function skep(argv: readonly string[], around: Surroundings = {}): 
       read: () => Promise.resolve(Buffer.from(stdin)),
       ask(question) {
         questions.push(question);
-        return Promise.resolve(answer);
+        return Promise.resolve(typeof answer === 'string' ? answer : answer(question));
       },
     },
   });

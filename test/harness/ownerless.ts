@@ -50,6 +50,12 @@ const runAbout = (type: string, id: string) => `exists (
 const changeOf = (tenant: string, ticket: string, which: string) => `exists (
   select from changes c where c.tenant_id = ${tenant} and c.ticket_id = ${ticket} and ${which})`;
 
+/** A run that hangs on a question: it waits for the answer, or a job goes on from there. */
+const hangsOn = (run: string) => `(exists (
+  select from questions q where q.tenant_id = ${run}.tenant_id and q.id::text = ${run}.halt ->> 'questionId'
+     and (q.state = 'pending' or ${job(`'resumeRuns'`, 'q.tenant_id', 'q.id')}))
+  or ${job(`'resumeRun'`, `${run}.tenant_id`, `${run}.id`)})`;
+
 const text = `
   select 'session' as kind, s.id::text as id, s.state from sessions s
    where s.state = 'building' and not exists (
@@ -64,8 +70,19 @@ const text = `
      and not ${job(`'cancelSpec'`, 'p.tenant_id', 's.id')}
      and not case p.status
        when 'planning_complete' then s.state in ('clarifying', 'reviewing', 'approved')
+       when 'executing_planning' then s.state = 'clarifying' and exists (
+         select from plannings g where g.tenant_id = s.tenant_id and g.session_id = s.id and g.state <> 'done')
        when 'executing_tasks' then s.state = 'building'
        else exists (select from runs r where r.tenant_id = p.tenant_id and r.subject_id = p.id::text and r.state in ${live}) end
+  union all
+  select 'planning', g.session_id::text, g.state from plannings g join sessions s on s.tenant_id = g.tenant_id and s.id = g.session_id
+   where g.state <> 'stopped' and not ${job(`'planSession'`, 'g.tenant_id', 'g.session_id')}
+     and not case
+       when s.state <> 'clarifying' then g.state = 'done'
+       when g.state = 'working' then ${runAbout('spec_phase', `(g.session_id::text || ':' || g.phase)`)}
+         or exists (select from runs r where r.subject_type = 'spec_phase' and r.subject_id = g.session_id::text || ':' || g.phase
+                       and ${job(`'giveUp'`, 'r.tenant_id', 'r.id')})
+       else g.state = 'asking' end
   union all
   select 'result', f.id::text, f.state from result_submissions f join specs p on p.tenant_id = f.tenant_id and p.id = f.spec_id
    where f.state = 'submitted' and p.status in ('completed', 'failed', 'cancelled')
@@ -113,14 +130,24 @@ const text = `
        when 'running' then ${hasRun(`('working')`)}
        when 'verifying' then ${hasRun(`('submitted')`)}
        when 'merging' then ${changeOf('t.tenant_id', 't.id', `c.state in ('queued', 'merging', 'conflict')`)} and ${hasRun(`('submitted')`)}
-       when 'waiting' then ${hasRun(`('parked')`)} or ${changeOf('t.tenant_id', 't.id', `c.state = 'open' and c.approval = 'needed'`)}
+       when 'waiting' then exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket'
+            and r.subject_id = t.id and r.state in ('parked', 'failed', 'lost') and not r.resumed and ${hangsOn('r')}) or ${changeOf('t.tenant_id', 't.id', `c.state = 'open' and c.approval = 'needed'`)}
        else false end
+  union all
+  select 'question', q.id::text, q.kind from questions q
+   where q.state = 'pending' and q.due_at is null and not exists (
+     select from runs r where r.tenant_id = q.tenant_id and r.halt ->> 'questionId' = q.id::text and not r.resumed
+        and (r.state not in ('cancelled', 'accepted', 'returned')
+          or ${job(`'withdrawRuns', 'queueRun'`, 'r.tenant_id', 'r.ticket_id')}))
   union all
   select 'run', r.id::text, r.state from runs r left join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
    where r.state in ${live}
      and not (r.ticket_id is not null and ${job(`'withdrawRuns'`, 'r.tenant_id', 'r.ticket_id')})
      and not case
        when r.state = 'queued' then r.due_at is not null and t.status is not distinct from r.ticket_status
+       when r.state = 'parked' then ${hangsOn('r')} or ${job(`'queueRun'`, 'r.tenant_id', 'r.ticket_id')}
+       when r.state = 'parked' then exists (select from questions q where q.tenant_id = r.tenant_id and q.id::text = r.halt ->> 'questionId'
+         and (q.state = 'pending' or ${job(`'resumeRuns'`, 'r.tenant_id', 'q.id')} or ${job(`'resumeRun'`, 'r.tenant_id', 'r.id')}))
        when r.subject_type <> 'ticket' and r.state <> 'submitted' then r.lease_expires_at is not null
        when r.state in ('leased', 'starting') then r.lease_expires_at is not null and t.status = 'claimed'
        when r.state = 'working' then r.lease_expires_at is not null and t.status = 'running'

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createListener } from '../../src/db/listen.ts';
+import { createGateway } from '../../src/gateway/index.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { GuardedRoute } from '../../src/http/route.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -16,6 +17,7 @@ export async function routesOf({ database, engineUrl, home }: TestApi): Promise<
     ...parts,
     ...(await testStores(join(home, 'unused'))),
     desk: createClaimDesk(parts),
+    gateway: createGateway({ ...parts, ...noModels }),
     version: 'test',
     checkReady: async () => {},
   });
@@ -24,3 +26,11 @@ export async function routesOf({ database, engineUrl, home }: TestApi): Promise<
   await app.close();
   return all;
 }
+
+/** A gateway that reaches nobody. */
+const noModels = {
+  models: { providers: [], aliases: new Map<string, string[]>(), prices: new Map<string, never>(), file: 'models.json' },
+  upstreams: [],
+  ledger: { reserve: async () => ({ kind: 'busy', message: 'nothing is granted here' }) as const, settle: async () => {} },
+  random: () => 0,
+};

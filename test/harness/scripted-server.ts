@@ -2,16 +2,18 @@ import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { z } from 'zod';
-import type { Agent, Check } from '../../contract/projects.ts';
-import type { Feedback } from '../../contract/reviews.ts';
 import { claim, claimed, complete, fail, heartbeat, park, runReport } from '../../contract/runs.ts';
-import type { Halt, RunLimits, RunPlan } from '../../contract/runs.ts';
+import type { Halt } from '../../contract/runs.ts';
 import { answerGit } from './git-http.ts';
 import type { GitRequest } from './git-http.ts';
+import { claimOf } from './scripted-claim.ts';
+import type { QueuedTask } from './scripted-claim.ts';
 import { git, makeRepository } from './worker.ts';
+
+export type { QueuedTask };
 
 /**
  * The worker protocol in memory, as contract/ says it, for tests of the worker alone: it can go away, be slow and take leases
@@ -30,6 +32,8 @@ export interface ScriptedServer {
   answerWith(status: number | undefined, path?: RegExp): void;
   /** Breaks the connection off after so many bytes of the next answer to what is asked at `path`. */
   breakOff(path: RegExp, bytes: number): void;
+  /** Who answers what is asked below /gateway; 404 at first. */
+  onGateway(listener: RequestListener): void;
   /** What is accepted as bearer token; 'secret' at first. */
   accept(token: string): void;
   readonly requests: readonly Heard[];
@@ -41,24 +45,6 @@ interface Heard {
   readonly path: string;
   /** Of the answer; 0 where the connection was broken off. */
   readonly status: number;
-}
-
-export interface QueuedTask {
-  readonly subject?: 'ticket' | 'review' | 'conflict' | 'spec_phase' | 'diagnosis';
-  /** A repository of this machine, which is served; where it is absent, one with an empty commit. */
-  readonly repository?: string;
-  /** HEAD of the repository when absent. */
-  readonly commit?: string;
-  readonly merge?: string;
-  readonly checks?: readonly Check[];
-  readonly feedback?: Feedback;
-  readonly agent?: Agent | null;
-  readonly limits?: Partial<RunLimits>;
-  readonly leaseMs?: number;
-  readonly ticketId?: string;
-  readonly title?: string;
-  /** Of a spec phase. */
-  readonly plan?: RunPlan;
 }
 
 export interface QueuedRun {
@@ -101,15 +87,6 @@ interface Reply {
   readonly fault?: string;
 }
 
-const limits: RunLimits = {
-  timeout_ms: 20_000,
-  output_bytes_max: 1_000_000,
-  bundle_bytes_max: 10_000_000,
-  memory_bytes: 512 * 2 ** 20,
-  process_count: 64,
-  cpu_count: 2,
-  tmp_bytes: 16 * 2 ** 20,
-};
 const lost: Reply = { status: 409, fault: 'lease_lost', body: { error: 'The lease of this run is lost' } };
 
 export async function startScriptedServer(): Promise<ScriptedServer> {
@@ -119,6 +96,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   let token = 'secret';
   let forced: { readonly status: number; readonly path: RegExp } | undefined;
   let breaking: { readonly path: RegExp; readonly bytes: number } | undefined;
+  let gateway: RequestListener = (_request, response) => response.writeHead(404).end();
   let server = createServer(handle);
   await listen(server, 0);
   const { port } = server.address() as AddressInfo;
@@ -140,6 +118,10 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   }
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
+    if (/^\/gateway(?:[/?]|$)/.test(request.url ?? '')) {
+      gateway(request, response);
+      return;
+    }
     void answer(request, response)
       // The client has hung up in the middle of its body.
       .catch((): Reply => ({ status: 400 }))
@@ -305,6 +287,9 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     answerWith(status, path = /^/) {
       forced = status === undefined ? undefined : { status, path };
     },
+    onGateway(listener) {
+      gateway = listener;
+    },
     accept(next) {
       token = next;
     },
@@ -349,43 +334,6 @@ function servedBy({ repository, commit }: QueuedTask): { repository: string; com
 let empty: string | undefined;
 function emptyRepository(): string {
   return (empty ??= makeRepository({}));
-}
-
-function uuidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-}
-
-function claimOf(run: Held) {
-  const { task, id, ticketId, fence, commit, repository } = run;
-  const type = task.subject ?? 'ticket';
-  const at = new Date(0).toISOString();
-  const none = '00000000-0000-4000-8000-000000000000';
-  const leaseMs = task.leaseMs ?? 15_000;
-  const agent = task.agent === undefined ? { kind: 'exec', command: ['./agent.sh'] } : task.agent;
-  return {
-    run: {
-      ...{ id, subject_type: type, subject_id: ticketId, ticket_id: ticketId, attempt: 1, state: run.state, worker: 'w', fence },
-      ...{ lease_expires_at: at, failure_class: null, failure_message: null, result: null },
-      ...{ created_at: at, leased_at: at, started_at: null, ended_at: null },
-    },
-    subject: { type, id: ticketId },
-    ticket: {
-      ...{ id: ticketId, tenant_id: none, session_id: null, spec_id: null, project_id: none, type: 'task' },
-      ...{ title: task.title ?? 'Add a file', description: 'as you like', acceptance_criteria: ['it is there'] },
-      ...{ status: 'claimed', status_reason: null, proof: null, parent_id: null, depends_on: [], priority: 0, estimate: null },
-      ...{ assigned_vm: null, branch_name: null, pr_url: null, attempts: 1, created_at: at, updated_at: at },
-    },
-    lease: { token: run.token ?? '', fence, expires_at: at, lease_ms: leaseMs, heartbeat_ms: Math.floor(leaseMs / 3) },
-    project: { id: uuidOf(repository), name: 'demo', repository: task.repository ?? null },
-    agent,
-    limits: { ...limits, ...task.limits },
-    task: {
-      ...{ commit, object_format: commit.length === 64 ? 'sha256' : 'sha1', merge: task.merge ?? null },
-      ...{ checks: task.checks ?? [], feedback: task.feedback ?? null, plan: task.plan ?? null },
-    },
-    gateway: { token: `skeprun_${run.token ?? ''}` },
-  };
 }
 
 async function listen(server: Server, port: number): Promise<void> {

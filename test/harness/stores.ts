@@ -24,6 +24,7 @@ export const testSettings: RunSettings = {
   retryMs: 0,
   roundsMax: 3,
   reviewTimeoutMs: 60_000,
+  questionMs: 60_000,
   limits: {
     timeout_ms: 60_000,
     output_bytes_max: 1_000,

@@ -8,7 +8,9 @@ import type { RunResult, RunTask } from '../../contract/runs.ts';
 import { keepTask, taskOf } from '../../src/stages/runs/protocol/task.ts';
 import type { ClaimedRun } from '../../src/stages/runs/queue/claim.ts';
 import { storeBundle } from '../../src/stages/runs/uploads.ts';
-import { getRun, submitRun } from '../../src/stages/runs/verbs.ts';
+import { askAboutBudget, haltRun } from '../../src/stages/runs/index.ts';
+import { getRun, parkRun, submitRun } from '../../src/stages/runs/verbs.ts';
+import { listBudgets, setBudget } from '../../src/support/budgets/index.ts';
 import { getTicket } from '../../src/stages/tickets/index.ts';
 import { startBuild } from '../../src/stages/tickets/build.ts';
 import type { Stages } from './stages.ts';
@@ -81,6 +83,8 @@ export interface Attempt {
   commit(files: Files): string;
   /** Uploads a bundle of the head and hands it in; `claims` is what the worker says of it. */
   handIn(claims?: Partial<RunResult>): Promise<void>;
+  /** The same, but a budget is spent, and the run is parked until the question is decided; the question's id. */
+  park(claims?: Partial<RunResult>): Promise<string>;
 }
 
 export async function siteForTests(stages: Stages, wanted: Wanted = {}): Promise<Site> {
@@ -183,13 +187,20 @@ async function attemptOf(
       git(folder, 'commit', '--quiet', '--message=work');
       return git(folder, 'rev-parse', 'HEAD');
     },
-    async handIn(claims = {}) {
-      const head = git(folder, 'rev-parse', 'HEAD');
-      git(folder, 'branch', '--force', branch);
-      const bytes = bundleOf(folder, branch, [task.commit, ...(task.merge === null ? [] : [task.merge])]);
-      await handIn(stages, claimed, { bytes, result: { summary: '', head, branch, ...claims } });
+    handIn: claims => handIn(stages, claimed, work(claims)),
+    async park(claims) {
+      const questionId = await spendBudget(stages, claimed);
+      await handIn(stages, claimed, { ...work(claims), verb: parkRun });
+      return questionId;
     },
   };
+
+  function work(claims: Partial<RunResult> = {}): { bytes: Buffer; result: RunResult } {
+    const head = git(folder, 'rev-parse', 'HEAD');
+    git(folder, 'branch', '--force', branch);
+    const bytes = bundleOf(folder, branch, [task.commit, ...(task.merge === null ? [] : [task.merge])]);
+    return { bytes, result: { summary: '', head, branch, ...claims } };
+  }
 
   function bundleOf(from: string, name: string, not: readonly string[]): Buffer {
     const args = ['-C', from, 'bundle', 'create', '--quiet', '-', name, ...not.map(commit => `^${commit}`)];
@@ -201,12 +212,26 @@ async function attemptOf(
 export async function handIn(
   stages: Stages,
   { run, token }: ClaimedRun,
-  { bytes, result }: { bytes: Buffer; result: RunResult },
+  { bytes, result, verb = submitRun }: { bytes: Buffer; result: RunResult; verb?: typeof submitRun },
 ): Promise<void> {
   const holder = { runId: run.id, token };
   const scope = { tenantId: stages.tenantId, actor: 'worker', holder };
   const stored = await storeBundle(stages.parts, scope, { source: Readable.from([bytes]), bytesMax: 2 ** 24 });
-  await stages.engine(tx => submitRun(tx, holder, { bundle: stored.sha256, ...result }));
+  await stages.engine(tx => verb(tx, holder, { bundle: stored.sha256, ...result }));
+}
+
+/** The gateway refuses a call of this run for lack of money: a budget of half a dollar for the project, all of it spent. */
+export async function spendBudget({ app, engine, sql, projectId }: Stages, { run }: ClaimedRun): Promise<string> {
+  const { id } = await app(tx => setBudget(tx, { scope: 'project', scopeId: projectId, capMicroUsd: 500_000, capTokens: null }));
+  await sql('update budgets set spent_microusd = cap_microusd where id = $1', [id]);
+  return engine(async tx => {
+    const [budget] = await listBudgets(tx, { limit: 1 });
+    if (budget === undefined) throw new Error('no budget');
+    const spender = { tenantId: tx.tenantId, runId: run.id, projectId, specId: null, ticketId: run.ticketId, agent: 'exec' };
+    const questionId = await askAboutBudget(tx, { budget, message: 'The budget is spent', run: spender });
+    await haltRun(tx, run.id, { kind: 'budget', message: 'The budget is spent', questionId });
+    return questionId;
+  });
 }
 
 /** The commit of a task as a sandbox sees it; of a conflict with the merge begun. */

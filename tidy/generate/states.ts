@@ -6,6 +6,7 @@ import { sessionMachine } from '../../src/stages/sessions/model/session.ts';
 import { resultMachine } from '../../src/stages/specs/model/result.ts';
 import { specMachine } from '../../src/stages/specs/model/spec.ts';
 import { ticketMachine } from '../../src/stages/tickets/model/ticket.ts';
+import { questionMachine } from '../../src/support/questions/model/question.ts';
 import { trunkMachine } from '../../src/support/repositories/model/trunk.ts';
 
 interface Drawn {
@@ -15,7 +16,7 @@ interface Drawn {
   readonly begins: readonly string[];
 }
 
-type Kind = 'session' | 'spec' | 'ticket' | 'run' | 'trunk' | 'review' | 'change' | 'result';
+type Kind = 'session' | 'spec' | 'ticket' | 'run' | 'trunk' | 'review' | 'change' | 'result' | 'question';
 
 export const machines: Readonly<Record<Kind, Drawn>> = {
   session: { title: 'Session', machine: sessionMachine, begins: ['input', 'clarifying'] },
@@ -26,6 +27,7 @@ export const machines: Readonly<Record<Kind, Drawn>> = {
   review: { title: 'Review', machine: reviewMachine, begins: ['pending'] },
   change: { title: 'Change', machine: changeMachine, begins: ['open', 'queued'] },
   result: { title: 'Result', machine: resultMachine, begins: ['submitted'] },
+  question: { title: 'Question', machine: questionMachine, begins: ['pending'] },
 };
 
 /** docs/states.md: a picture of each machine. */

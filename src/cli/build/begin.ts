@@ -8,29 +8,19 @@ import { Fault } from '../../kernel/fault.ts';
 import type { Context, World } from '../context.ts';
 import { askUnless } from '../input/ask.ts';
 import { shortId } from '../input/id.ts';
-import { allSessions, specOf } from '../session/find.ts';
-import type { Commands } from './commands.ts';
-import type { BuildOptions, ProjectWishes, Wanted } from './options.ts';
+import { allSessions, cardOf } from '../session/find.ts';
+import type { Beginning } from './beginning.ts';
+import type { BuildOptions, CardWanted, ProjectWishes, Wanted } from './options.ts';
 import { planDocument, planText } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { changeProject, findOrMakeProject, inspect, projectsOf } from './project.ts';
 import { beginBuild, openSession, otherBuilds, refuseTwice } from './session.ts';
 
-export interface Beginning {
-  readonly world: World;
-  readonly context: Context;
-  readonly options: BuildOptions;
-  readonly commands: Commands;
-  /** For steps that may be taken twice: takes them again at another server where the one that was used goes away. */
-  readonly steadily: <T>(step: (context: Context) => Promise<T>) => Promise<T>;
-  /** What it is aborted with is thrown; a session that was opened for it is cancelled. */
-  readonly signal: AbortSignal;
-}
-
 /** Before anything is started: where nobody can be asked, --yes must say it. */
-export function refuseUnasked({ input, err }: World, { yes, json, resume }: BuildOptions): void {
+export function refuseUnasked({ input, err }: World, { yes, json, resume, spec }: BuildOptions): void {
   const canAsk = input.isTerminal && err.isTerminal && json !== true;
-  if (yes === true || canAsk || resume !== undefined) return;
+  // Of an idea the answers have defaults; it is said where they were taken.
+  if (yes === true || canAsk || resume !== undefined || spec === undefined) return;
   throw new Fault('confirmation_required', {
     message: 'A build must be confirmed, and there is no terminal to ask on',
     hint: 'Add --yes',
@@ -38,7 +28,7 @@ export function refuseUnasked({ input, err }: World, { yes, json, resume }: Buil
 }
 
 /** From the card to a session that builds; the plan is shown before, and nothing is built without a yes. */
-export async function beginNew(beginning: Beginning, { card, repository, wishes }: Wanted): Promise<WireSession> {
+export async function beginNew(beginning: Beginning, { card, repository, wishes }: Wanted & CardWanted): Promise<WireSession> {
   const { context, commands } = beginning;
   const projects = await projectsOf(context, repository);
   await refuseTwice(context, { card, projects, resume: ({ id }) => commands.resume([shortId(id)]) });
@@ -52,7 +42,7 @@ export async function beginNew(beginning: Beginning, { card, repository, wishes 
 export async function beginOpened(beginning: Beginning, session: WireSession, wishes: ProjectWishes): Promise<WireSession> {
   const { context } = beginning;
   const project = await context.client.request('GET', `/api/projects/${session.project_id}`, { schema: projectSchema });
-  const { card } = await specOf(context, session.spec_id ?? '');
+  const card = await cardOf(context, session.spec_id ?? '');
   return confirmAndBegin(beginning, { session, project, card, wishes });
 }
 

@@ -6,10 +6,11 @@ import { shortId } from '../input/id.ts';
 import { atAnyServer, isLost, lossesMax, openStation } from '../place/station.ts';
 import { hasData } from '../place/temporary.ts';
 import { readNote } from '../server/note.ts';
-import type { Station } from '../place/station.ts';
+import type { PrepareWorker, Station } from '../place/station.ts';
 import { Concluded, Interrupted } from '../report.ts';
 import { specOf } from '../session/find.ts';
 import { asLine } from '../worker/lines.ts';
+import { ensureAgent } from './agent.ts';
 import { beginNew } from './begin.ts';
 import { commandsOf } from './commands.ts';
 import type { Commands } from './commands.ts';
@@ -17,7 +18,9 @@ import { decider } from './decide.ts';
 import { loadBuild, watchBuild } from './follow/watch.ts';
 import type { Build } from './follow/watch.ts';
 import type { Standing } from './follow/standing.ts';
+import { beginIdea } from './idea/begin.ts';
 import type { BuildOptions, ProjectWishes, Wanted } from './options.ts';
+import { recordedNote } from './recorded.ts';
 import { goOn, nothingToResume } from './resume.ts';
 import { summaryDocument } from './summary/document.ts';
 import { exitCodeOf, readOutcome } from './summary/outcome.ts';
@@ -35,6 +38,12 @@ export interface Drive {
   readonly repository: string | undefined;
   /** Aborted with Interrupted. */
   readonly signal: AbortSignal;
+  /** What a person types next, where it is not this command. */
+  readonly commands?: Commands;
+  /** What works beside a server of this command's own; `tell` is how it is heard of. Default: a worker in this process. */
+  readonly prepareWorker?: (tell: (text: string) => void) => PrepareWorker;
+  /** Called behind the summary, while there is still a server to ask. */
+  readonly atEnd?: (context: Context, build: Build) => Promise<void>;
 }
 
 interface Work extends Drive {
@@ -53,16 +62,23 @@ export async function drive(given: Drive): Promise<void> {
     if (options.json !== true) world.err.write(`${text}\n`);
   };
   await refuseEmpty(given);
-  const station = await openStation(world, { ...options, onTrouble: change => tell(asLine(change)) });
-  const commands = commandsOf(options);
+  const station = await openStation(world, {
+    ...options,
+    onTrouble: change => tell(asLine(change)),
+    prepareWorker: given.prepareWorker?.(text => tell(text)),
+  });
+  const commands = given.commands ?? commandsOf(options);
   try {
     signal.throwIfAborted();
     const session = await beginOrGoOn(given, { station, commands });
     const begun = world.clock.mono();
     // Not before the yes: a worker takes the work of other builds too.
-    if (session.state !== 'completed') await station.startWork();
+    if (session.state !== 'completed') {
+      await ensureAgent(given, { station, session, tell });
+      await station.startWork();
+    }
     const build = await atAnyServer(station, signal, context => loaded(context, session));
-    const view = openView(world, { build, context: () => station.context, plain: options.plain === true, begun });
+    const view = openView(world, { build, context: () => station.context, plain: options.plain === true, begun, commands });
     tell = text => view.reporter.tell({ kind: 'note', text });
     const work = { ...given, station, commands, build, view, begun };
     const standing = await watched(work).finally(() => view.close());
@@ -82,14 +98,26 @@ async function refuseEmpty({ world, options, wanted }: Drive): Promise<void> {
 function beginOrGoOn(given: Drive, at: { station: Station; commands: Commands }): Promise<WireSession> {
   const { station, commands } = at;
   const steadily = <T>(step: (context: Context) => Promise<T>) => atAnyServer(station, given.signal, step);
-  const beginning = { ...given, commands, context: station.context, steadily };
-  return given.wanted === undefined ? goOn(beginning, given) : beginNew(beginning, given.wanted);
+  const beginning = {
+    ...given,
+    commands,
+    context: station.context,
+    steadily,
+    startWork: () => station.startWork(),
+    host: () => station.host,
+  };
+  const { wanted } = given;
+  if (wanted === undefined) return goOn(beginning, given);
+  return 'idea' in wanted ? beginIdea(beginning, wanted) : beginNew(beginning, wanted);
 }
 
 async function loaded(context: Context, session: WireSession): Promise<Build> {
   const specId = session.spec_id ?? '';
-  const { name } = await specOf(context, specId);
-  return loadBuild(context, { session, specId, name });
+  const [{ name }, { agent }] = await Promise.all([
+    specOf(context, specId),
+    context.client.request('GET', `/api/projects/${session.project_id}`, { schema: projectSchema }),
+  ]);
+  return loadBuild(context, { session, specId, name, note: recordedNote(agent?.model) });
 }
 
 /** Watches it, at another server where the one that is used goes away, until it stands. */
@@ -135,7 +163,8 @@ async function withEither<T>(one: AbortSignal, other: AbortSignal, work: (either
   }
 }
 
-async function conclude({ world, station, build, commands, begun, options, signal }: Work, standing: Standing): Promise<void> {
+async function conclude(work: Work, standing: Standing): Promise<void> {
+  const { world, station, build, commands, begun, options, signal } = work;
   const elapsed = world.clock.mono() - begun;
   const outcome = await atAnyServer(station, signal, async context => {
     const path = `/api/projects/${build.session.project_id}`;
@@ -145,6 +174,7 @@ async function conclude({ world, station, build, commands, begun, options, signa
   const exitCode = exitCodeOf(standing);
   if (options.json === true) world.out.write(`${JSON.stringify(summaryDocument(outcome, exitCode, commands))}\n`);
   else world.out.write(`\n${summaryText(outcome, world.out, commands)}\n`);
+  await work.atEnd?.(station.context, build);
   if (exitCode !== 0) throw new Concluded(exitCode);
 }
 

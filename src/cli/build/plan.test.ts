@@ -25,7 +25,7 @@ const plan = (more: Partial<Plan> = {}): Plan => ({
     repository: '/srv/todo',
     agent: { kind: 'exec', command: ['sh', '-c', 'node agent.js | tee log'] },
     checks: null,
-  planner: null,
+    planner: null,
     test_changes: 'ask',
     red_base: 'refuse',
     created_at: at,

@@ -9,6 +9,7 @@ import { checkLine } from '../project/checks.ts';
 import { depthOf } from '../ticket/drawing.ts';
 import { shortId } from '../input/id.ts';
 import type { ProjectWishes } from './options.ts';
+import { isRecorded, recordedNote } from './recorded.ts';
 import type { OtherBuild } from './session.ts';
 import { count } from './view/words.ts';
 
@@ -53,6 +54,7 @@ export function planText(plan: Plan, out: Output): string {
   const { card, project, inspection } = plan;
   const features = plannedFeatures(card);
   const agent = plan.wishes.agent ?? project.agent;
+  const planner = plan.wishes.planner ?? project.planner;
   const at =
     inspection.commit === null ? 'no commit yet' : `at ${inspection.commit.slice(0, 12)}; what is not committed is no part of it`;
   return [
@@ -60,7 +62,8 @@ export function planText(plan: Plan, out: Output): string {
     fields([
       ['repository', `${project.repository ?? 'none'}, ${at}`],
       ['branch', `${inspection.branch} (new; nothing else of the repository is written)`],
-      ['agent', agent === null ? 'none' : briefly(agentText(agent))],
+      ['agent', agent === null ? 'none' : `${briefly(agentText(agent))}${recordedNote(agent.model)}`],
+      ['planner', planner === null ? null : `${planner.model}${recordedNote(planner.model)}`],
       ['checks', checksText(plan)],
       ['tests', testsText(plan)],
       ['base', baseText(plan)],
@@ -83,6 +86,8 @@ export function planDocument({ sessionId, card, project, wishes, inspection }: P
     commit: inspection.commit,
     branch: inspection.branch,
     agent: wishes.agent ?? project.agent,
+    planner: wishes.planner ?? project.planner,
+    recorded: isRecorded((wishes.agent ?? project.agent)?.model),
     checks: wishes.checks ?? inspection.checks,
     checks_from: checksFrom({ project, wishes }),
     notes: inspection.notes,

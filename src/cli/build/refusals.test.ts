@@ -26,7 +26,12 @@ const agent = ['--command', 'node agent.js'];
 
 describe('skep build refuses before anything is started', () => {
   it.each<[string, readonly string[], number, string]>([
-    ['no card', ['--repo', 'repo', ...agent, '--yes'], 2, 'The spec card is missing\n  hint: Give --spec card.json, or --resume'],
+    [
+      'no card',
+      ['--repo', 'repo', ...agent, '--yes'],
+      2,
+      "What is to be built is missing\n  hint: Give --idea 'what you want', --spec card.json, or --resume",
+    ],
     ['a card that is not there', ['--repo', 'repo', '--spec', 'no.json', ...agent, '--yes'], 2, 'no.json does not exist'],
     ['a card that is wrong', ['--repo', 'repo', '--spec', 'bad.json', ...agent, '--yes'], 2, 'features[0].title'],
     [

@@ -5,12 +5,13 @@ import type { WireTrunk } from '../../../contract/trunks.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Context } from '../context.ts';
 import { shortId } from '../input/id.ts';
-import { printable } from '../output/text.ts';
+import { cut, printable } from '../output/text.ts';
 import { allSessions, findSession } from '../session/find.ts';
 import { applyWishes, beginOpened } from './begin.ts';
-import type { Beginning } from './begin.ts';
+import type { Beginning } from './beginning.ts';
 import { readGraph, readTrunk } from './follow/reads.ts';
 import { isPublished } from './follow/standing.ts';
+import { resumeIdea } from './idea/begin.ts';
 import type { BuildOptions, ProjectWishes } from './options.ts';
 import { projectsOf } from './project.ts';
 import { isUnfinished } from './session.ts';
@@ -28,6 +29,7 @@ export async function goOn(
   const session = await findUnfinished(context, { given: options.resume ?? true, repository, isNamed });
   say(beginning, session);
   if (session.state === 'completed') return session;
+  if (isPlanned(session)) return resumeIdea(beginning, session, wishes);
   if (session.state === 'reviewing' || session.state === 'approved') return beginOpened(beginning, session, wishes);
   const specId = session.spec_id ?? '';
   await beginning.steadily(async at => {
@@ -38,13 +40,18 @@ export async function goOn(
   return session;
 }
 
+/** Before its build an idea is planned, or waits for its answers or its approval. */
+function isPlanned({ state, planning }: WireSession): boolean {
+  return planning !== null && (state === 'clarifying' || state === 'reviewing' || state === 'approved');
+}
+
 function say({ context, world }: Beginning, { id, state, description }: WireSession): void {
   if (context.json) {
     world.out.write(`${JSON.stringify({ event: 'resume', session_id: id, state, description })}\n`);
     return;
   }
   const done = state === 'completed' ? ' is completed already: there is nothing to do' : '';
-  world.out.write(`${done === '' ? 'Going on with s' : 'S'}ession ${shortId(id)} (${printable(description)})${done}\n`);
+  world.out.write(`${done === '' ? 'Going on with s' : 'S'}ession ${shortId(id)} (${cut(printable(description), 100)})${done}\n`);
 }
 
 interface Wanted {
@@ -96,7 +103,7 @@ export function nothingToResume(): Fault {
 function judged(session: WireSession): WireSession {
   if (session.state === 'cancelled')
     throw new Fault('wrong_state', { message: `The session ${shortId(session.id)} was cancelled` });
-  if (session.spec_id === null) {
+  if (session.spec_id === null && session.planning === null) {
     throw new Fault('wrong_state', {
       message: `The session ${shortId(session.id)} has no spec card yet`,
       hint: `Hand one in: skep session card ${shortId(session.id)} card.json`,

@@ -18,6 +18,11 @@ export function openSession({ client }: Context, { id }: WireProject, card: Spec
   return client.request('POST', '/api/hitl', { body, schema: sessionSchema });
 }
 
+/** Opens a session with an idea: where its project has a planner, planning begins by itself. */
+export function openIdea({ client }: Context, { id }: WireProject, idea: string): Promise<WireSession> {
+  return client.request('POST', '/api/hitl', { body: { project_id: id, description: `${mark}${idea}` }, schema: sessionSchema });
+}
+
 /** Takes the steps that are left until it builds; each may have been taken before. Returns the session as it is then. */
 export async function beginBuild({ client }: Context, id: string): Promise<WireSession> {
   const path = `/api/hitl/${id}`;
@@ -31,7 +36,7 @@ export async function beginBuild({ client }: Context, id: string): Promise<WireS
 /** A build that is not over: it builds, or this command was interrupted before it did. */
 export function isUnfinished({ state, description }: WireSession): boolean {
   if (state === 'building' || state === 'failed') return true;
-  return (state === 'reviewing' || state === 'approved') && description.startsWith(mark);
+  return (state === 'clarifying' || state === 'reviewing' || state === 'approved') && description.startsWith(mark);
 }
 
 export interface OtherBuild {

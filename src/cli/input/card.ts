@@ -12,9 +12,8 @@ const cardBytesMax = 8 * 1_048_576;
  * `too_large`, `invalid_json` (with line, column and caret) or `invalid_spec_card` (with the path of each fault).
  */
 export async function readCard(world: World, path: string): Promise<SpecCardInput> {
-  const bytes = path === '-' ? await world.input.read(cardBytesMax) : readFile(resolve(world.cwd, path), path);
   const name = path === '-' ? 'stdin' : path;
-  const card = parseJson(decoded(bytes, name), name);
+  const card = parseJson(await readText(world, path), name);
   const { specCard } = await import('../../../contract/spec-card.ts');
   const checked = specCard.safeParse(card);
   if (!checked.success) {
@@ -22,6 +21,12 @@ export async function readCard(world: World, path: string): Promise<SpecCardInpu
     throw new Fault('invalid_spec_card', { message: `${name} is not a valid spec card`, facts: { issues } });
   }
   return card as SpecCardInput;
+}
+
+/** The text of a file, `-` being stdin. Throws Fault `invalid_request` (no such file), `too_large`, `invalid_json` (not UTF-8). */
+export async function readText(world: World, path: string): Promise<string> {
+  const bytes = path === '-' ? await world.input.read(cardBytesMax) : readFile(resolve(world.cwd, path), path);
+  return decoded(bytes, path === '-' ? 'stdin' : path);
 }
 
 /** `features[3].title` */
@@ -37,7 +42,7 @@ function readFile(path: string, shown: string): Buffer {
     const facts = statSync(path);
     if (!facts.isFile()) throw new Fault('invalid_request', { message: `${shown} is not a file` });
     if (facts.size > cardBytesMax) {
-      throw new Fault('too_large', { message: `${shown} has ${facts.size} bytes; a spec card has at most ${cardBytesMax}` });
+      throw new Fault('too_large', { message: `${shown} has ${facts.size} bytes; it may have at most ${cardBytesMax}` });
     }
     return readFileSync(path);
   } catch (error) {

@@ -3,7 +3,7 @@ import { Fault } from '../../kernel/fault.ts';
 import type { FaultCode } from '../../kernel/fault.ts';
 
 interface Kind {
-  readonly noun: 'session' | 'run' | 'token' | 'change' | 'review';
+  readonly noun: 'session' | 'run' | 'token' | 'change' | 'review' | 'question' | 'budget';
   readonly notFound: FaultCode;
   /** All that there are; asked only when the id is shortened. */
   readonly all: () => Promise<readonly string[]>;

@@ -21,6 +21,8 @@ export interface Station {
   readonly gone: AbortSignal;
   /** Whether it is watched for that: it is another process of this machine. */
   readonly mayGo: boolean;
+  /** Whether `startWork` lets a worker begin on this machine. */
+  readonly worksHere: boolean;
   /** Runs that the worker of this process has in hand. */
   readonly runsInHand: number;
   /** Lets a worker of this process begin, where the server has none beside it. Until then nothing is claimed here. */
@@ -74,7 +76,11 @@ function either(one: AbortSignal, other: AbortSignal): AbortSignal {
 interface Given extends RemoteOptions {
   readonly slots?: number;
   readonly onTrouble: (change: WorkerChange) => void;
+  /** What works beside a server that was started here; default: a worker in this process. */
+  readonly prepareWorker?: PrepareWorker | undefined;
 }
+
+export type PrepareWorker = typeof prepareWorker;
 
 export async function openStation(world: World, options: Given): Promise<Station> {
   const { settings: found } = await addressed(world, options);
@@ -95,6 +101,9 @@ export async function openStation(world: World, options: Given): Promise<Station
     },
     get mayGo() {
       return place.mayGo;
+    },
+    get worksHere() {
+      return place.worksHere;
     },
     get runsInHand() {
       return hands.count();
@@ -124,6 +133,7 @@ interface Place {
   readonly host: string | undefined;
   readonly gone: AbortSignal;
   readonly mayGo: boolean;
+  readonly worksHere: boolean;
   /** The same server with another token; undefined where it is lost. */
   renew(): Promise<Context | undefined>;
   startWork(): Promise<void>;
@@ -142,7 +152,8 @@ async function settle(world: World, options: Given, parts: Parts): Promise<Place
 
 async function ownPlace(world: World, options: Given, { settings, hands }: Parts): Promise<Place> {
   // Looked at first: a server whose worker can do nothing helps nobody.
-  const start = await prepareWorker(settings, { clock: world.clock, onChange: hands.onChange });
+  const prepare = options.prepareWorker ?? prepareWorker;
+  const start = await prepare(settings, { clock: world.clock, onChange: hands.onChange });
   const own = await startOwn(world, { settings, json: options.json === true });
   let worker: Companion | undefined;
   return {
@@ -150,6 +161,7 @@ async function ownPlace(world: World, options: Given, { settings, hands }: Parts
     host: undefined,
     gone: new AbortController().signal,
     mayGo: false,
+    worksHere: true,
     renew: () => own.context(),
     async startWork() {
       worker ??= await own.startCompanion(start);
@@ -174,6 +186,7 @@ async function foundPlace(world: World, { context, note }: Found, { settings, ha
     host: note === undefined ? context.server : `${context.server} (process ${note.pid})`,
     gone: gone.signal,
     mayGo: note !== undefined,
+    worksHere: note !== undefined && !note.worker,
     // The server of another process revokes its token when it stops; a new one, or another server, has left another note.
     renew: async () => undefined,
     async startWork() {

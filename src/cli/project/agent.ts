@@ -1,5 +1,8 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { codingAgents, modelName } from '../../../contract/projects.ts';
 import type { Agent } from '../../../contract/projects.ts';
-import { usage } from '../command.ts';
+import { usage, whole } from '../command.ts';
 import type { World } from '../context.ts';
 import { checkLine } from './checks.ts';
 
@@ -30,16 +33,58 @@ export function nameOf({ before }: Operands, option: string | undefined): string
   return name;
 }
 
-/** Undefined where neither a command nor a time was given. */
-export function agentOf({ agent }: Operands, timeoutS: number | undefined, before: Agent | null = null): Agent | undefined {
-  if (agent.length === 0 && timeoutS === undefined) return undefined;
-  if (agent.length === 0 && before !== null && timeoutS !== undefined) return { ...before, timeout_ms: timeoutS * 1000 };
-  if (agent.length === 0) throw usage('--timeout is for an agent, and none is given', "Add -- and the agent's command");
-  const timeoutMs = timeoutS === undefined ? before?.timeout_ms : timeoutS * 1000;
-  return { kind: 'exec', command: [...agent], ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }) };
+export interface AgentOptions {
+  /** The kind. */
+  readonly agent?: Agent['kind'];
+  readonly model?: string;
+  /** Seconds. */
+  readonly timeout?: number;
+}
+
+export function withAgent(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--agent <kind>', 'a coding agent, instead of a command of your own').choices(['exec', ...codingAgents]),
+    )
+    .option('--model <name>', 'its model, such as anthropic/claude-sonnet-4-5; a command of your own is then given the gateway')
+    .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400));
+}
+
+export function saysAgent({ agent }: Pick<Operands, 'agent'>, { agent: kind, model, timeout }: AgentOptions): boolean {
+  return agent.length > 0 || [kind, model, timeout].some(said => said !== undefined);
+}
+
+/** What was said of the agent, on top of what the project has; undefined where nothing was said. */
+export function agentOf({ agent: command }: Operands, options: AgentOptions, before: Agent | null = null): Agent | undefined {
+  const { agent: said, timeout } = options;
+  if (!saysAgent({ agent: command }, options)) return undefined;
+  const kind = said ?? (command.length > 0 ? 'exec' : before?.kind);
+  if (kind === undefined) {
+    const option = options.model === undefined ? '--timeout' : '--model';
+    throw usage(`${option} is for an agent, and none is given`, "Add --agent codex, or -- and the agent's command");
+  }
+  const same = before?.kind === kind ? before : undefined;
+  const timeoutMs = timeout === undefined ? before?.timeout_ms : timeout * 1000;
+  const limit = timeoutMs === undefined ? {} : { timeout_ms: timeoutMs };
+  const model = options.model === undefined ? same?.model : modelGiven(options.model);
+  if (kind === 'exec') {
+    const argv = command.length > 0 ? [...command] : same?.kind === 'exec' ? same.command : undefined;
+    if (argv === undefined) throw usage('The command of the agent is missing', 'Add it behind --: -- node agent.js');
+    return { kind, command: argv, ...(model === undefined ? {} : { model }), ...limit };
+  }
+  if (command.length > 0) throw usage(`${kind} brings its own program: leave the command behind -- out`);
+  if (model === undefined) throw usage(`${kind} needs a model`, 'Such as: --model anthropic/claude-sonnet-4-5');
+  return { kind, model, ...limit };
+}
+
+function modelGiven(name: string): string {
+  const checked = modelName.safeParse(name);
+  if (!checked.success) throw usage(`--model: '${name}' is no name of a model`, 'Such as: anthropic/claude-sonnet-4-5');
+  return checked.data;
 }
 
 /** What works: the command as it would be typed, or the agent with its model. */
 export function agentText(agent: Agent): string {
-  return agent.kind === 'exec' ? checkLine(agent) : `${agent.kind} with ${agent.model}`;
+  const what = agent.kind === 'exec' ? checkLine(agent) : agent.kind;
+  return agent.model === undefined ? what : `${what} with ${agent.model}`;
 }

@@ -14,11 +14,13 @@ export interface CheckOptions {
 export interface PolicyOptions extends CheckOptions {
   readonly testChanges?: 'ask' | 'allow';
   readonly redBase?: 'refuse' | 'leave-out';
+  readonly planner?: string;
 }
 
-/** How the work on a project is verified. */
+/** How the work on a project is planned and verified. */
 export function withPolicies(command: Command): Command {
   return command
+    .option('--planner <model>', 'the model that turns ideas into specs, such as anthropic/claude-sonnet-4-5')
     .option('--check <line>', 'a check for sh that must end with 0; may be repeated; replaces those before', collect)
     .option('--no-checks', 'run none: results are unproven')
     .option('--find-checks', 'look for them in the repository; so it is at first')
@@ -34,9 +36,10 @@ export function withPolicies(command: Command): Command {
 }
 
 /** The fields of the project that were given; none where nothing was said. */
-export function policiesGiven({ testChanges, redBase, ...options }: PolicyOptions): object {
+export function policiesGiven({ testChanges, redBase, planner, ...options }: PolicyOptions): object {
   const checks = checksGiven(options);
   return {
+    ...(planner === undefined ? {} : { planner: { model: planner } }),
     ...(checks === undefined ? {} : { checks }),
     ...(testChanges === undefined ? {} : { test_changes: testChanges }),
     ...(redBase === undefined ? {} : { red_base: redBase === 'leave-out' ? 'leave_out' : redBase }),

@@ -1,36 +1,38 @@
 import type { Command } from 'commander';
 import { project } from '../../../contract/projects.ts';
-import { remoteCommand, whole } from '../command.ts';
+import { remoteCommand } from '../command.ts';
 import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';
 import { repositoryArgument } from '../input/repository.ts';
-import { agentOf, nameOf, operands } from './agent.ts';
+import { agentOf, nameOf, operands, withAgent } from './agent.ts';
+import type { AgentOptions } from './agent.ts';
 import { policiesGiven, withPolicies } from './checks.ts';
 import type { PolicyOptions } from './checks.ts';
 import { projectText } from './find.ts';
 
-interface Options extends RemoteOptions, PolicyOptions {
+interface Options extends RemoteOptions, PolicyOptions, AgentOptions {
   readonly name?: string;
   readonly repository?: string;
-  readonly timeout?: number;
 }
 
 export function projectCreate(world: World): Command {
   const command = remoteCommand({
     name: 'create',
     description: "Make a project. What follows -- is the agent's program with its arguments; no shell reads it",
-    examples: ["skep project create demo --repository . --check 'npm test' -- node agent.js --fast"],
+    examples: [
+      "skep project create demo --repository . --check 'npm test' -- node agent.js --fast",
+      'skep project create demo --repository . --agent pi --model anthropic/claude-sonnet-4-5',
+    ],
   })
     .argument('[name]', 'its name')
     .argument('[agent...]', "after --: the agent's command")
     .option('--name <name>', 'its name, instead of the argument')
-    .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone')
-    .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400));
-  return withPolicies(command).action(async () => {
+    .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone');
+  return withPolicies(withAgent(command)).action(async () => {
     const options = command.opts<Options>();
     const words = operands(world, command.args);
     const name = nameOf(words, options.name);
-    const agent = agentOf(words, options.timeout);
+    const agent = agentOf(words, options);
     const policies = policiesGiven(options);
     const context = await connect(world, options);
     const repository =

@@ -26,7 +26,8 @@ export function projectText(project: WireProject): string {
     ['name', name],
     ['id', id],
     ['repository', repository ?? 'none'],
-    ['agent', agent === null ? 'none' : `${agent.kind}: ${agentText(agent)}`],
+    ['agent', agent === null ? 'none' : `${agent.kind === 'exec' ? 'exec: ' : ''}${agentText(agent)}`],
+    ['planner', project.planner?.model ?? 'none'],
     ['checks', checksText(project)],
     [
       'test changes',

@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
 import { project } from '../../../contract/projects.ts';
-import { remoteCommand, usage, whole } from '../command.ts';
+import { remoteCommand, usage } from '../command.ts';
 import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';
 import { repositoryArgument } from '../input/repository.ts';
-import { agentOf, nameOf, operands } from './agent.ts';
+import { agentOf, nameOf, operands, saysAgent, withAgent } from './agent.ts';
+import type { AgentOptions } from './agent.ts';
 import { policiesGiven, withPolicies } from './checks.ts';
 import type { PolicyOptions } from './checks.ts';
 import { findProject, projectText } from './find.ts';
 
-interface Options extends RemoteOptions, PolicyOptions {
+interface Options extends RemoteOptions, PolicyOptions, AgentOptions {
   readonly repository?: string;
-  readonly timeout?: number;
 }
 
 export function projectSet(world: World): Command {
@@ -20,22 +20,26 @@ export function projectSet(world: World): Command {
     description: "Change a project's repository, its agent, or how its work is verified",
     examples: [
       'skep project set demo --timeout 600 -- python3 agent.py',
+      'skep project set demo --agent codex --model openai/gpt-5-codex',
+      'skep project set demo --planner anthropic/claude-sonnet-4-5',
       "skep project set demo --check 'npm test' --check 'npm run lint' --test-changes allow",
       'skep project set demo --repository https://forge.example/demo.git',
     ],
   })
     .argument('<name>', 'its name or id')
     .argument('[agent...]', "after --: the agent's command")
-    .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone')
-    .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400));
-  return withPolicies(command).action(async () => {
+    .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone');
+  return withPolicies(withAgent(command)).action(async () => {
     const options = command.opts<Options>();
     const words = operands(world, command.args);
     const name = nameOf(words, undefined);
     const policies = policiesGiven(options);
-    const isNothing = options.repository === undefined && options.timeout === undefined && words.agent.length === 0;
+    const isNothing = options.repository === undefined && !saysAgent(words, options);
     if (isNothing && Object.keys(policies).length === 0) {
-      throw usage('There is nothing to change', "Give --repository, --timeout, --check, or -- and the agent's command");
+      throw usage(
+        'There is nothing to change',
+        "Give --repository, --agent, --model, --timeout, --planner, --check, or -- and the agent's command",
+      );
     }
     const context = await connect(world, options);
     const repository =
@@ -43,7 +47,7 @@ export function projectSet(world: World): Command {
         ? undefined
         : repositoryArgument(options.repository, { cwd: world.cwd, server: context.server });
     const before = await findProject(context, name);
-    const agent = agentOf(words, options.timeout, before.agent);
+    const agent = agentOf(words, options, before.agent);
     const after = await context.client.request('PATCH', `/api/projects/${before.id}`, {
       body: { ...(repository === undefined ? {} : { repository }), ...(agent === undefined ? {} : { agent }), ...policies },
       schema: project,

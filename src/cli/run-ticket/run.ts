@@ -30,7 +30,7 @@ export function runTicketCommand(): Command {
 async function runTicket(ticketId: string, options: Options): Promise<void> {
   const { settings, client } = connected(options);
   const log = createLog(settings.SKEP_LOG_LEVEL);
-  const parts = workerParts({ client, home: settings.SKEP_HOME, clock: systemClock, log });
+  const parts = workerParts({ client, settings, clock: systemClock, log });
   const stopping = new AbortController();
   const unlisten = onStopSignals([() => stopping.abort()]);
   try {

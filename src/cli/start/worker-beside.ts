@@ -18,7 +18,7 @@ interface Given {
 export async function prepareWorker(settings: Settings, { clock, onChange }: Given): Promise<StartCompanion> {
   const { sandboxes } = workerParts({
     client: createClient({ server: settings.SKEP_SERVER, clock }),
-    home: settings.SKEP_HOME,
+    settings,
     clock,
     log: createLog(settings.SKEP_LOG_LEVEL),
   });
@@ -32,7 +32,7 @@ export async function prepareWorker(settings: Settings, { clock, onChange }: Giv
   return async ({ url, mintToken, log }) => {
     const client = createRenewingClient({ server: url, mintToken, clock });
     const slots = settings.SKEP_WORKER_SLOTS;
-    const worker = createWorker({ ...workerParts({ client, home: settings.SKEP_HOME, clock, log }), slots, onChange });
+    const worker = createWorker({ ...workerParts({ client, settings, clock, log }), slots, onChange });
     await worker.start();
     return {
       description: `up to ${slots} runs at once, in ${sandboxes.name} sandboxes`,

@@ -4,7 +4,7 @@ import type { WireTicket } from '../../../contract/tickets.ts';
 import { remoteCommand } from '../command.ts';
 import { connect } from '../context.ts';
 import type { World } from '../context.ts';
-import { csvLine } from '../output/csv.ts';
+import { csvLine } from '../../kernel/csv.ts';
 import { queryOf, tickets, withFilter } from './find.ts';
 import type { FilterOptions } from './find.ts';
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../../test/harness/cli.ts';
 import type { Answer, Call } from '../../../test/harness/cli.ts';
-import { csvLine } from '../output/csv.ts';
+import { csvLine } from '../../kernel/csv.ts';
 
 const at = '2026-01-02T03:04:05.000Z';
 const uuid = '11111111-2222-4333-8444-555555555555';

@@ -65,6 +65,8 @@ export function endText(end: RunEnd): string {
   switch (end.kind) {
     case 'submitted':
       return printable(`${end.result.summary || 'changes'}${place(end.result)}`);
+    case 'parked':
+      return printable(end.halt.message);
     case 'failed':
       return `${end.failure.class}: ${printable(end.failure.message.trim())}`;
     default:
@@ -81,6 +83,8 @@ function endFields(end: RunEnd): object {
   switch (end.kind) {
     case 'submitted':
       return { result: end.result };
+    case 'parked':
+      return { result: end.result, message: end.halt.message, question_id: end.halt.question_id };
     case 'failed':
       return { class: end.failure.class, message: end.failure.message };
     default:

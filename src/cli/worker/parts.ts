@@ -1,17 +1,22 @@
 import { randomInt } from 'node:crypto';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
+import type { Settings } from '../../config.ts';
+import { createCodexAgent } from '../../providers/agents/codex/index.ts';
 import { createExecAgent } from '../../providers/agents/exec.ts';
+import { createInstalls } from '../../providers/agents/install/installs.ts';
+import { createPiAgent } from '../../providers/agents/pi/index.ts';
 import { createBubblewrap } from '../../providers/sandboxes/bubblewrap/index.ts';
 import type { WorkerOptions } from '../../worker/index.ts';
 
+type Places = Pick<Settings, 'SKEP_HOME' | 'SKEP_AGENTS'>;
+
 interface Given {
   readonly client: Client;
-  /** SKEP_HOME. */
-  readonly home: string;
+  readonly settings: Places;
   readonly name?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -20,19 +25,26 @@ interface Given {
 /** What a worker of this machine is made of. */
 export function workerParts({
   client,
-  home,
+  settings,
   name = `${hostname()}-${process.pid}`,
   clock,
   log,
 }: Given): Omit<WorkerOptions, 'slots'> {
+  const { SKEP_HOME: home } = settings;
+  const installs = createInstalls(agentsFolder(settings));
   return {
     client,
     name,
     sandboxes: createBubblewrap({ folder: join(home, 'sandboxes'), clock, log }),
-    agents: [createExecAgent()],
+    agents: [createExecAgent(), createCodexAgent(installs), createPiAgent(installs)],
     folder: join(home, 'worker'),
     random: () => randomInt(0, 2 ** 32) / 2 ** 32,
     clock,
     log,
   };
+}
+
+/** Where coding agents are installed. */
+export function agentsFolder({ SKEP_HOME, SKEP_AGENTS }: Places): string {
+  return SKEP_AGENTS === undefined ? join(SKEP_HOME, 'agents') : resolve(SKEP_AGENTS);
 }

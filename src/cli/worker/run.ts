@@ -31,7 +31,7 @@ async function runWorker(options: Options): Promise<void> {
   const { settings, client } = connected(options);
   const parts = workerParts({
     client,
-    home: settings.SKEP_HOME,
+    settings,
     name: options.name,
     clock: systemClock,
     log: createLog(settings.SKEP_LOG_LEVEL),

@@ -5,4 +5,5 @@ export { giveUpConflict, resolveAgain } from './conflict.ts';
 export { mergeNext } from './merge.ts';
 export { publishTrunk, publishTrunkOfTicket } from './publish.ts';
 export { takeSubmission } from './repository/ensure.ts';
+export { resumeRun, resumeRuns } from './repository/resume.ts';
 export { closeChange, openChange, takeBackChange } from './verbs.ts';

@@ -14,4 +14,4 @@ export {
   trunksInPreparation,
 } from './reviews.sql.ts';
 export { sendBack, sendResolutionBack } from './send-back.ts';
-export { reviewSubmission } from './submission.ts';
+export { reviewSubmission, takeIn } from './submission.ts';

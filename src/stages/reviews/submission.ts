@@ -34,7 +34,7 @@ export async function reviewSubmission(parts: ReviewParts, tenantId: string, run
   const { trunk, head } = submission;
   const repo = await depot.open(trunk.projectId, trunk.objectFormat);
   try {
-    await takeIn(parts, repo, submission);
+    await takeIn(parts, repo, { runId, ticketId: submission.ticket.id, head, bundle: submission.bundle });
     failpoint('after-receive');
     const candidate = await reviewCandidate(repo, { base: trunk.headSha, head });
     if (candidate === undefined) throw new Fault('invalid_bundle', { message: unrelated });
@@ -79,11 +79,25 @@ async function acceptEmpty(tx: Tx, runId: string): Promise<void> {
   await acceptRun(tx, runId);
 }
 
-/** Fetches the bundle, which must hold the commit that was named, under a ref of the run's own. */
-async function takeIn({ blobs }: ReviewParts, repo: BareRepository, { run, ticket, head, bundle }: Submission): Promise<void> {
-  if ((await repo.refs.read(`refs/skep/runs/${run.id}`)) === head) return;
+export interface HandedIn {
+  readonly runId: string;
+  readonly ticketId: string;
+  readonly head: string;
+  readonly bundle: string;
+}
+
+/**
+ * Fetches the bundle, which must hold the commit that was named, under a ref of the run's own. Throws Fault `invalid_bundle`,
+ * `disk_full`. To repeat it is fine.
+ */
+export async function takeIn(
+  { blobs }: Pick<ReviewParts, 'blobs'>,
+  repo: BareRepository,
+  { runId, ticketId, head, bundle }: HandedIn,
+): Promise<void> {
+  if ((await repo.refs.read(`refs/skep/runs/${runId}`)) === head) return;
   const source = await blobs.read(bundle);
-  const received = await repo.transfer.receive({ source, branch: `skep/${ticket.id}`, ref: `refs/skep/runs/${run.id}` });
+  const received = await repo.transfer.receive({ source, branch: `skep/${ticketId}`, ref: `refs/skep/runs/${runId}` });
   if (received !== head) throw new Fault('invalid_bundle', { message: `The bundle holds ${received} and not ${head}` });
 }
 

@@ -1,11 +1,24 @@
 /** Runs: one attempt by one agent in one sandbox under one lease. Whatever an agent does is a run. */
 export type { BlobStore, ReceivedBlob } from './blobs.ts';
 export { holdRunLease } from './holder.ts';
-export { taskOf } from './protocol/task.ts';
+export { haltRun, liveRunsOf, type RunContext, runOfToken } from './run-token.ts';
+export { askAboutBudget } from './parking/budget.ts';
+export { goOn, resumedWorkOf, runsHeldUpBy, runToResume } from './parking/resume.ts';
+export { haltsDecided } from './parking/parking.sql.ts';
+export {
+  ensurePlanBase,
+  giveUpPhase,
+  judgePhase,
+  outputsWithoutVerdict,
+  planningsLeftAlone,
+  planSession,
+} from './planning/index.ts';
+export { feedbackOn, taskOf } from './protocol/task.ts';
 export { type ClaimDesk, createClaimDesk } from './queue/desk.ts';
 export { finishingChain, onSubject, queueRun, queueRunsOfTrunk, queueSubject, reorderRuns, withdrawRuns } from './queue/queue.ts';
 export { createNets, createSweep, type Net } from './queue/sweep.ts';
-export { claimEvents, type RunRow } from './runs.sql.ts';
+export { claimEvents, type RunRow, type StoredHalt, type StoredPlan } from './runs.sql.ts';
+export { keepReport } from './report.ts';
 export type { RunSettings } from './settings.ts';
 export { keepMergeBundle } from './uploads.ts';
 export {

@@ -29,7 +29,7 @@ export interface StoredReport {
   readonly revision: number;
   readonly status: 'done' | 'partial';
   readonly summary: string;
-  readonly files: readonly string[];
+  readonly files: string[];
 }
 
 /** What the holder is to do, where the subject alone does not say it. */
@@ -126,7 +126,10 @@ export const holdLiveRun = statement<RunRow>(
   `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2 and r.lease_expires_at > clock_timestamp() for no key update`,
 );
 
-export const keepReportRow = statement<object>('keep_report', 'update runs set report = $3::jsonb where tenant_id = $1 and id = $2');
+export const keepReportRow = statement<object>(
+  'keep_report',
+  'update runs set report = $3::jsonb where tenant_id = $1 and id = $2',
+);
 
 export const submitRunRow = statement<RunRow>(
   'submit_run',

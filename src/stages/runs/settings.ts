@@ -8,6 +8,8 @@ export interface RunSettings extends AttemptPolicy {
   readonly limits: RunLimits;
   /** How often the work on one ticket is sent back before it is failed. */
   readonly roundsMax: number;
+  /** How long an agent waits for a person's answer before the default holds. */
+  readonly questionMs: number;
   /** Wall clock of one round of checks; the other limits are those of all runs. */
   readonly reviewTimeoutMs: number;
 }

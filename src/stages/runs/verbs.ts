@@ -101,9 +101,9 @@ export async function failRun(
   { failureClass, message, settings }: { failureClass: FailureClass; message: string; settings: RunSettings },
 ): Promise<RunRow> {
   const [held] = await tx.query(holdLease, fence(tx.tenantId, holder));
-  if (held?.halt?.kind === 'budget') return parkRun(tx, holder, { summary: '' });
-  const why =
-    held?.halt == null ? { failureClass, message } : { failureClass: haltedClass[held.halt.kind], message: held.halt.message };
+  const halt = held?.halt ?? undefined;
+  if (halt?.kind === 'budget') return parkRun(tx, holder, { summary: '' });
+  const why = halt === undefined ? { failureClass, message } : { failureClass: haltedClass[halt.kind], message: halt.message };
   const [run] = await tx.query(failRunRow, [...fence(tx.tenantId, holder), why.failureClass, why.message]);
   if (run === undefined) return saidAgain(tx, holder, ['failed', 'parked']);
   announceRun(tx, run, { type: 'run.failed', class: why.failureClass, message: why.message });

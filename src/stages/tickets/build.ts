@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { beginBuilding, holdSession, type SessionRow } from '../sessions/index.ts';
-import { beginExecution, getSpecOfSession, type SpecRow } from '../specs/index.ts';
+import { beginExecution, cardOf, getSpecOfSession, type SpecRow } from '../specs/index.ts';
 import { storeNeeds } from './graph.ts';
 import { type PlannedTicket, planTickets } from './model/plan.ts';
 import { epicOfSession, insertTickets, takeNumbers } from './tickets.sql.ts';
@@ -35,7 +35,8 @@ async function generateTickets(
   session: SessionRow,
   spec: SpecRow,
 ): Promise<{ epicId: string; ticketIds: string[]; count: number }> {
-  const { epic, tickets } = planTickets(spec.card, await takeTicketNumbers(tx, spec.card.features.length + 1));
+  const card = cardOf(spec);
+  const { epic, tickets } = planTickets(card, await takeTicketNumbers(tx, card.features.length + 1));
   const rows = JSON.stringify([epic, ...tickets]);
   await tx.query(insertTickets, [tx.tenantId, session.id, spec.id, session.projectId, rows]);
   await storeNeeds(tx, tickets);

@@ -16,7 +16,7 @@ import type { Database } from '../../db/database.ts';
 import { decodeNumber, encodeCursor } from '../../http/cursor.ts';
 import { type Api, callerOf } from '../../http/route.ts';
 import { listTickets, readGraph } from './reads.ts';
-import { cancelTicket, editTicket, getTicket, openTicket, retryTicket } from './verbs.ts';
+import { cancelTicket, editTicket, getTicket, openTicket } from './verbs.ts';
 import { wireTicket } from './wire.ts';
 
 const byTicket = z.object({ id: ticketId });
@@ -74,9 +74,5 @@ export function ticketRoutes(app: Api, database: Database): void {
       const rows = await database.request(callerOf(request), tx => cancelTicket(tx, request.params.id, request.body));
       return { tickets: rows.map(wireTicket) };
     },
-  );
-
-  app.post('/tickets/:id/retry', { config: write, schema: { params: byTicket, response: { 200: ticket } } }, async request =>
-    wireTicket(await database.request(callerOf(request), tx => retryTicket(tx, request.params.id))),
   );
 }

@@ -112,12 +112,17 @@ export async function cancelTicket(tx: Tx, id: string, how: { reason: string; ca
   return cancelled;
 }
 
-/** Gives a failed ticket a new set of attempts. */
-export async function retryTicket(tx: Tx, id: string): Promise<TicketRow> {
+/** Gives a failed ticket a new set of attempts; one that waits too, where the caller knows that it waits for no review. */
+export async function retryTicket(
+  tx: Tx,
+  id: string,
+  { alsoWaiting = false }: { readonly alsoWaiting?: boolean } = {},
+): Promise<TicketRow> {
   const ticket = await holdTicket(tx, id);
-  if (ticket.status !== 'failed' || ticket.type === 'epic') {
+  const isOver = ticket.status === 'failed' || (alsoWaiting && ticket.status === 'waiting');
+  if (!isOver || ticket.type === 'epic') {
     throw new Fault('wrong_state', {
-      message: `${id} is ${ticket.status}; only a failed ticket can be retried`,
+      message: `${id} is ${ticket.status}; only a failed ticket, or one that waits for an answer, can be retried`,
       facts: { currentStatus: ticket.status },
     });
   }

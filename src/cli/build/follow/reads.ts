@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { costs } from '../../../../contract/budgets.ts';
+import type { WireCosts } from '../../../../contract/budgets.ts';
 import { change, changeList } from '../../../../contract/changes.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
 import { resultList } from '../../../../contract/results.ts';
@@ -62,6 +64,11 @@ export async function isAnyRunLive({ client }: Context): Promise<boolean> {
     if (runs.length > 0) return true;
   }
   return false;
+}
+
+/** What models were asked for it, and what that cost. */
+export function readCosts({ client }: Context, specId: string): Promise<WireCosts> {
+  return client.request('GET', '/api/costs', { query: { spec_id: specId, by: 'agent' }, schema: costs });
 }
 
 /** What has become of the newest result; undefined where nobody has handed one in. */

@@ -29,6 +29,8 @@ import type { Standing } from './standing.ts';
 export interface Build {
   readonly specId: string;
   readonly name: string;
+  /** Said behind the name wherever that shows; empty, or that it is a recorded demo. */
+  readonly note: string;
   session: WireSession;
   trunk: WireTrunk | undefined;
   result: WireResult['state'] | undefined;
@@ -51,10 +53,10 @@ export interface Watching {
 /** Loads a build for the first time. */
 export async function loadBuild(
   context: Context,
-  { session, specId, name }: Pick<Build, 'session' | 'specId' | 'name'>,
+  { session, specId, name, note }: Pick<Build, 'session' | 'specId' | 'name' | 'note'>,
 ): Promise<Build> {
   const [graph, trunk] = await Promise.all([readGraph(context, specId), readTrunk(context, specId)]);
-  return { session, specId, name, trunk, result: undefined, board: createBoard(graph), reviews: new Map(), width: 1 };
+  return { session, specId, name, note, trunk, result: undefined, board: createBoard(graph), reviews: new Map(), width: 1 };
 }
 
 /** Views move on between events. */

@@ -1,4 +1,5 @@
 import type { Commands } from '../commands.ts';
+import { costFields } from './costs.ts';
 import { nextSteps } from './next.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -19,6 +20,7 @@ export function summaryDocument(outcome: Outcome, exitCode: number, commands: Co
     commits: trunk?.merge_count ?? 0,
     proof,
     attempts,
+    ...costFields(outcome.costs),
     checks: { runs: checks.runs, duration_ms: checks.durationMs, tests_passed: checks.testsPassed ?? null },
     reason: trunk?.reason ?? trunk?.publish_error ?? null,
     hint: trunk?.hint ?? null,

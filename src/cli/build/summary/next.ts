@@ -3,6 +3,11 @@ import type { Outcome } from './outcome.ts';
 
 /** What to type next, one line each; of the first comes most. */
 export function nextSteps(outcome: Outcome, commands: Commands): readonly string[] {
+  // Of a server that will be gone nothing can be asked.
+  return stepsOf(outcome, commands).filter(line => line !== '');
+}
+
+function stepsOf(outcome: Outcome, commands: Commands): readonly string[] {
   const { standing, trunk, repository, isPublished, flagged, rows } = outcome;
   const git = isPublished && repository !== null && trunk !== undefined ? commands.git(repository, trunk.branch) : [];
   const resume = commands.resume([outcome.sessionId.slice(0, 8)]);

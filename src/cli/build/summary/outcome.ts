@@ -1,10 +1,11 @@
+import type { WireCosts } from '../../../../contract/budgets.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
 import type { Proof } from '../../../../contract/results.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import type { WireTrunk } from '../../../../contract/trunks.ts';
 import type { Context } from '../../context.ts';
 import type { Row } from '../follow/board.ts';
-import { listMax, readChanges, readReviews, readTrunkLog } from '../follow/reads.ts';
+import { listMax, readChanges, readCosts, readReviews, readTrunkLog } from '../follow/reads.ts';
 import { isPublished } from '../follow/standing.ts';
 import type { Standing } from '../follow/standing.ts';
 import type { Build } from '../follow/watch.ts';
@@ -14,6 +15,7 @@ import { isGreen } from '../view/words.ts';
 export interface Outcome {
   readonly standing: Standing;
   readonly name: string;
+  readonly note: string;
   readonly sessionId: string;
   readonly repository: string | null;
   readonly trunk: WireTrunk | undefined;
@@ -30,6 +32,8 @@ export interface Outcome {
   /** What waits for approval. */
   readonly flagged: readonly WireChange[];
   readonly log: readonly string[];
+  /** What models were asked, by the gateway's own count. */
+  readonly costs: WireCosts;
   /** Milliseconds that this command took. */
   readonly elapsed: number;
 }
@@ -49,13 +53,14 @@ export async function readOutcome(
   build: Build,
   at: { standing: Standing; repository: string | null; elapsed: number },
 ): Promise<Outcome> {
-  const { trunk, board, name, session } = build;
+  const { trunk, board, name, note, session } = build;
   const rows = board.rows();
   const reviews = trunk === undefined ? [] : await readReviews(context, trunk.id);
   const changes = trunk === undefined ? [] : await readChanges(context, trunk.id);
   return {
     ...at,
     name,
+    note,
     sessionId: session.id,
     trunk,
     isPublished: trunk !== undefined && trunk.published_sha !== null && isPublished(trunk),
@@ -66,6 +71,7 @@ export async function readOutcome(
     redBase: trunk?.state === 'refused' ? reviews.find(({ kind, state }) => kind === 'base' && state !== 'passed') : undefined,
     redReviews: redReviewsOf(rows, reviews),
     flagged: changes.filter(({ state, approval }) => state === 'open' && approval === 'needed'),
+    costs: await readCosts(context, build.specId),
     log:
       trunk === undefined || trunk.head_sha === trunk.base_sha
         ? []

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { WireCosts } from '../../../../contract/budgets.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
 import type { CheckEvidence, WireReview } from '../../../../contract/reviews.ts';
 import type { WireTrunk } from '../../../../contract/trunks.ts';
@@ -92,9 +93,39 @@ const flagged: WireChange = {
   queued_at: null,
   merged_at: null,
 };
+const noCalls: WireCosts['total'] = {
+  calls: 0,
+  failed_calls: 0,
+  lost_calls: 0,
+  open_calls: 0,
+  unpriced_calls: 0,
+  unpriced_models: [],
+  input_tokens: 0,
+  cached_tokens: 0,
+  cache_write_tokens: 0,
+  output_tokens: 0,
+  reasoning_tokens: 0,
+  cost_usd: '0.00',
+};
+const costs = (total: Partial<WireCosts['total']> = {}, recorded?: Partial<WireCosts['total']>): WireCosts => ({
+  by: 'agent',
+  rows: [],
+  is_cut: false,
+  total: { ...noCalls, ...total },
+  recorded_total: recorded === undefined ? null : { ...noCalls, ...recorded, note: 'recorded demo: nothing was paid' },
+});
+const calls = {
+  calls: 1_234,
+  failed_calls: 2,
+  input_tokens: 1_000_000,
+  cached_tokens: 3_000,
+  output_tokens: 4_000,
+  cost_usd: '1.25',
+};
 const outcome = (more: Partial<Outcome> = {}): Outcome => ({
   standing: 'completed',
   name: 'Todo',
+  note: '',
   sessionId: uuid,
   repository: '/srv/my repo',
   trunk,
@@ -106,6 +137,7 @@ const outcome = (more: Partial<Outcome> = {}): Outcome => ({
   redBase: undefined,
   redReviews: new Map(),
   flagged: [],
+  costs: costs(),
   log: ['*   bbb Feature 2 (TKT-002)', '|\\', '* aaa Feature 1 (TKT-001)'],
   elapsed: 65_000,
   ...more,
@@ -197,6 +229,28 @@ describe('the summary', () => {
     const told = text(more);
     for (const line of lines) expect(told.split('\n')).toContain(line);
     expect(told).not.toContain('\u001b');
+  });
+
+  it('tells what models were asked and what that cost', () => {
+    const told = text({ costs: costs({ ...calls, unpriced_calls: 1, unpriced_models: ['local/a'] }) }).split('\n');
+    expect(told).toContain('model calls  1,234, 2 of them failed');
+    expect(told).toContain('tokens       1,000,000 in, 3,000 from the cache, 4,000 out');
+    expect(told).toContain('cost         $1.25; 1 call of local/a without a known price');
+  });
+
+  it('never lets what was recorded look as if it had been paid', () => {
+    const recorded = costs({}, calls);
+    const told = text({ costs: recorded, note: ' (recorded demo)' }).split('\n');
+    expect(told[0]).toBe('Todo (recorded demo): all 2 tickets are merged and proven');
+    for (const name of ['model calls', 'tokens', 'cost']) {
+      expect(told.filter(line => line.startsWith(name))).toEqual([expect.stringMatching(/\(recorded demo: nothing was paid\)$/)]);
+    }
+    expect(summaryDocument(outcome({ costs: recorded }), 0, commandsOf({ checks: true }))).toMatchObject({
+      recorded: true,
+      model_calls: 1_234,
+      costs: { calls: 0, cost_usd: '0.00' },
+      recorded_costs: { calls: 1_234, cost_usd: '1.25', note: 'recorded demo: nothing was paid' },
+    });
   });
 
   it('is bounded, however much there is', () => {

@@ -7,6 +7,7 @@ import type { Commands } from '../commands.ts';
 import { flagLines } from '../view/lines.ts';
 import { tally } from '../view/frame.ts';
 import { checkText, count, duration, isGreen, tail } from '../view/words.ts';
+import { costFacts } from './costs.ts';
 import { nextSteps } from './next.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -27,10 +28,10 @@ function section(out: Output, title: string, lines: readonly string[]): readonly
   return lines.length === 0 ? [] : ['', styled(out, 'bold', title), ...lines.map(line => `  ${line}`.trimEnd())];
 }
 
-function headline({ name, standing, rows, proof }: Outcome): string {
+function headline({ name, note, standing, rows, proof }: Outcome): string {
   const merged = rows.filter(({ status }) => status === 'completed').length;
   const of = `${merged} of ${count(rows.length, 'ticket')} merged`;
-  const title = printable(name);
+  const title = `${printable(name)}${note}`;
   switch (standing) {
     case 'completed':
       return `${title}: ${rows.length === 1 ? 'the ticket is' : `all ${rows.length} tickets are`} merged${proof === 'proven' ? ' and proven' : ', unproven'}`;
@@ -51,7 +52,7 @@ function headline({ name, standing, rows, proof }: Outcome): string {
   }
 }
 
-function facts({ rows, attempts, checks, trunk, repository, isPublished, proof, elapsed, sessionId }: Outcome) {
+function facts({ rows, attempts, costs, checks, trunk, repository, isPublished, proof, elapsed, sessionId }: Outcome) {
   const runs = `${checks.isPartial ? 'at least ' : ''}${count(checks.runs, 'run')}, ${duration(checks.durationMs)}`;
   const tests = checks.testsPassed === undefined ? '' : `; ${count(checks.testsPassed, 'test')} passed at the end`;
   const commits = trunk?.merge_count ?? 0;
@@ -59,6 +60,7 @@ function facts({ rows, attempts, checks, trunk, repository, isPublished, proof, 
   return [
     ['tickets', tally(rows)],
     ['attempts', attempts === 0 ? null : attempts],
+    ...costFacts(costs),
     ['checks', checks.runs === 0 ? 'none ran' : `${runs}${tests}`],
     ['proof', proofText(proof, trunk?.checks ?? [])],
     ['branch', commits === 0 ? null : `${trunk?.branch} ${place}`],

@@ -23,6 +23,7 @@ const row = (number: number, more: Partial<Row> = {}): Row => ({
 });
 const scene = (rows: readonly Row[], more: Partial<Scene> = {}): Scene => ({
   name: 'Todo app',
+  note: '',
   rows,
   stage: undefined,
   outputs: new Map([['r1', 'compiling the world']]),
@@ -88,5 +89,13 @@ describe('the live view', () => {
   it('lets neither a title nor an output steer the terminal', () => {
     const rows = [row(1, { title: 'a\u001b[2Jb\nc', status: 'failed', reason: 'x\u0007y' })];
     expect(frameLines(scene(rows, { name: '\u001b]0;x' }), out, size).join('')).not.toMatch(/[\u0000-\u001f\u007f]/);
+  });
+
+  it('says that it is a recorded demo, however long the name is', () => {
+    const [first = ''] = frameLines(scene([row(1)], { name: 'x'.repeat(200), note: ' (recorded demo)' }), out, {
+      columns: 60,
+      rows: 24,
+    });
+    expect(first).toContain('… (recorded demo)');
   });
 });

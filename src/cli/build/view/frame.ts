@@ -6,6 +6,8 @@ import { clockText, count, duration, roughly, runWord, statusWord } from './word
 
 export interface Scene {
   readonly name: string;
+  /** Said behind the name, and never cut. */
+  readonly note: string;
   readonly rows: readonly Row[];
   /** What happens before there is work, such as the checks on the base commit; undefined: the tickets speak. */
   readonly stage: string | undefined;
@@ -41,12 +43,12 @@ export function frameLines(scene: Scene, out: Output, { columns, rows: height }:
 }
 
 /** What matters most stands first: a narrow terminal cuts the end off. */
-function heading({ name, rows, stage, elapsed, left }: Scene, out: Output, wide: number): string {
+function heading({ name, note, rows, stage, elapsed, left }: Scene, out: Output, wide: number): string {
   const open = rows.filter(({ status }) => status !== 'completed');
   const merged = `${rows.length - open.length} of ${rows.length} merged`;
   const time = `${clockText(elapsed)}${left === undefined ? '' : `, ${roughly(left)} left`}`;
   const facts = stage === undefined ? [merged, time, tally(open)] : [stage, time];
-  const title = cut(printable(name), Math.max(10, Math.floor(wide / 3)));
+  const title = cut(cut(printable(name), Math.max(10, Math.floor(wide / 3))) + note, wide);
   const rest = cut(`  ${facts.join('  ')}`.trimEnd(), Math.max(0, wide - width(title)));
   return `${styled(out, 'bold', title)}${rest}`;
 }

@@ -1,4 +1,5 @@
 import type { Context, World } from '../../context.ts';
+import type { Commands } from '../commands.ts';
 import type { Reporter } from '../follow/news.ts';
 import { watchOutputs } from '../follow/outputs.ts';
 import type { Build } from '../follow/watch.ts';
@@ -8,6 +9,7 @@ interface Wanted {
   readonly build: Build;
   readonly context: () => Context;
   readonly plain: boolean;
+  readonly commands: Commands;
   /** By `clock.mono`. */
   readonly begun: number;
 }
@@ -19,12 +21,12 @@ export interface View {
 }
 
 /** A live view on a terminal, lines for everything else, JSON for programs. */
-export function openView({ out, clock }: World, { build, context, plain, begun }: Wanted): View {
+export function openView({ out, clock }: World, { build, context, plain, begun, commands }: Wanted): View {
   const at = { out, clock, begun };
   if (context().json) return { reporter: jsonReporter(at), close() {} };
   if (plain || !out.isTerminal || out.size?.() === undefined) return { reporter: linesReporter(at), close() {} };
   const outputs = watchOutputs(context, clock);
-  const reporter = liveReporter({ ...at, build, outputs, foot: 'Ctrl-C stops it; skep build --resume goes on' });
+  const reporter = liveReporter({ ...at, build, outputs, foot: `Ctrl-C stops it; ${commands.resume()} goes on` });
   return {
     reporter,
     close() {

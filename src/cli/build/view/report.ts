@@ -60,7 +60,17 @@ export function liveReporter(live: Live): Reporter {
     const now = clock.now();
     outputs.watch(rows.flatMap(({ run }) => (run === undefined ? [] : [run.id])).slice(0, size().rows));
     const left = stage === undefined ? timeLeft({ rows, now, width: build.width }) : undefined;
-    const scene = { name: build.name, rows, stage, outputs: outputs.lines, now, elapsed: drawnAt - begun, left, foot };
+    const scene = {
+      name: build.name,
+      note: build.note,
+      rows,
+      stage,
+      outputs: outputs.lines,
+      now,
+      elapsed: drawnAt - begun,
+      left,
+      foot,
+    };
     screen.draw(frameLines(scene, out, size()));
   }
 

@@ -3,6 +3,7 @@ import type { Tx } from '../../../db/database.ts';
 import { findTrunk } from '../../../support/repositories/index.ts';
 import type { TicketRow } from '../../tickets/index.ts';
 import { fence } from '../holder.ts';
+import { lastVerdictOfPhase } from '../planning/planning.sql.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
 import { keepTaskRow, lastReturnedRun, type RunRow, type StoredTask } from '../runs.sql.ts';
 
@@ -32,6 +33,8 @@ async function ticketTask(tx: Tx, ticket: TicketRow): Promise<StoredTask> {
 /** What a run is told of the last attempt. */
 export async function feedbackOn(tx: Tx, { subjectType, subjectId }: RunRow): Promise<RunTask['feedback']> {
   if (subjectType === 'review') return null;
+  // A phase of planning is passed more than once: what was wrong before it was good is of no interest.
+  if (subjectType === 'spec_phase') return (await tx.query(lastVerdictOfPhase, [tx.tenantId, subjectId]))[0]?.feedback ?? null;
   const [last] = await tx.query(lastReturnedRun, [tx.tenantId, subjectType, subjectId]);
   return last?.feedback ?? null;
 }

@@ -6,6 +6,7 @@ import { getSpec } from '../../specs/index.ts';
 import { keepTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { waitBeforeAttempt } from '../model/retry.ts';
+import { closeQuestions, endParked } from '../parking/close.ts';
 import {
   cancelRunsOfTicket,
   insertRun,
@@ -22,6 +23,7 @@ import type { RunSettings } from '../settings.ts';
  * trunk; until that is ready nothing is queued.
  */
 export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings): Promise<void> {
+  await endParked(tx, ticketId);
   // Kept: cancelled in between, its run would wait in the queue for ever.
   const ticket = await keepTicket(tx, ticketId);
   if (ticket?.status !== 'ready') return;
@@ -87,6 +89,7 @@ export async function withdrawRuns(tx: Tx, ticketId: string): Promise<void> {
   for (const run of await tx.query(cancelRunsOfTicket, [tx.tenantId, ticketId, ['cancelled', 'blocked', 'failed']])) {
     announceRun(tx, run, { type: 'run.cancelled', why: 'its ticket was cancelled, blocked or failed' });
   }
+  await closeQuestions(tx, ticketId);
 }
 
 /** A task for the flow from a verb on the event's subject, in a transaction of the role that may do it. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { toWire } from '../../../../contract/case.ts';
 import {
-  generateSpec,
+  generateSpec as generateSpecBody,
   messageList,
   reject,
   respond,
@@ -17,18 +17,26 @@ import type { Database, Tx } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import {
-  answerSession,
   approveSession,
   cancelSession,
   getSession,
   listMessages,
   listSessions,
   openSession,
-  rejectSession,
   type SessionRow,
   sessionProgress,
 } from '../../sessions/index.ts';
-import { getSpec, handInCard, specsOf } from '../../specs/index.ts';
+import {
+  generateSpec,
+  getSpec,
+  handInCard,
+  openPlanning,
+  type PlanningRow,
+  planningsOf,
+  rejectSpec,
+  respondTo,
+  specsOf,
+} from '../../specs/index.ts';
 import { startBuild } from '../build.ts';
 import { epicsOf } from '../reads.ts';
 
@@ -45,7 +53,9 @@ export function hitlRoutes(app: Api, database: Database): void {
     const made = await database.request(callerOf(request), async tx => {
       const opened = await openSession(tx, { description, projectId: project_id, projectName: project_name });
       // In the same transaction: a card that is refused leaves no session behind.
-      return showOne(tx, spec_card === undefined ? opened : (await handInCard(tx, opened.id, spec_card)).session);
+      if (spec_card !== undefined) return showOne(tx, (await handInCard(tx, opened.id, spec_card)).session);
+      await openPlanning(tx, opened);
+      return showOne(tx, opened);
     });
     return reply.code(201).send(made);
   });
@@ -80,32 +90,29 @@ function decisionRoutes(app: Api, database: Database): void {
   decide('cancel', cancelSession);
 
   app.post('/hitl/:id/respond', { config: write, schema: { params: byId, body: respond, response: { 200: session } } }, request =>
-    database.request(callerOf(request), async tx =>
-      showOne(tx, await answerSession(tx, request.params.id, request.body.message)),
-    ),
+    database.request(callerOf(request), async tx => showOne(tx, await respondTo(tx, request.params.id, request.body.message))),
   );
 
   app.post('/hitl/:id/reject', { config: write, schema: { params: byId, body: reject, response: { 200: session } } }, request =>
-    database.request(callerOf(request), async tx => showOne(tx, await rejectSession(tx, request.params.id, request.body.reason))),
+    database.request(callerOf(request), async tx => showOne(tx, await rejectSpec(tx, request.params.id, request.body.reason))),
   );
 }
 
 function buildRoutes(app: Api, database: Database): void {
-  const specMade = z.object({ session, spec });
+  const specMade = z.object({
+    session,
+    spec: spec.nullable().meta({ description: 'null where planning begins again with its questions' }),
+  });
 
   app.post(
     '/hitl/:id/generate-spec',
-    { config: write, schema: { params: byId, body: generateSpec, response: { 200: specMade } } },
+    { config: write, schema: { params: byId, body: generateSpecBody, response: { 200: specMade } } },
     async request => {
+      const { id } = request.params;
       const card = request.body.spec_card;
-      if (card === undefined) {
-        throw new Fault('no_model', {
-          hint: 'Hand in a spec card instead: {"spec_card": {…}}, or skep session card ID card.json',
-        });
-      }
       return database.request(callerOf(request), async tx => {
-        const made = await handInCard(tx, request.params.id, card);
-        return { session: await showOne(tx, made.session), spec: toWire(made.spec) };
+        const made = card === undefined ? await generateSpec(tx, id) : await handInCard(tx, id, card);
+        return { session: await showOne(tx, made.session), spec: made.spec === undefined ? null : toWire(made.spec) };
       });
     },
   );
@@ -135,11 +142,20 @@ async function showOne(tx: Tx, row: SessionRow): Promise<WireSession> {
 
 async function show(tx: Tx, rows: readonly SessionRow[]): Promise<WireSession[]> {
   const ids = rows.map(row => row.id);
-  const [specs, epics] = [await specsOf(tx, ids), await epicsOf(tx, ids)];
+  const [specs, epics, plannings] = [await specsOf(tx, ids), await epicsOf(tx, ids), await planningsOf(tx, ids)];
   return rows.map(row => ({
     ...toWire(row),
     spec_id: specs.get(row.id) ?? null,
     epic_id: epics.get(row.id) ?? null,
     progress: sessionProgress[row.state],
+    ...showPlanning(row, plannings.get(row.id)),
   }));
+}
+
+function showPlanning({ state }: SessionRow, planning: PlanningRow | undefined): Pick<WireSession, 'planning' | 'waiting_for'> {
+  const isAsking = state === 'clarifying' && planning?.state === 'asking';
+  return {
+    planning: planning === undefined ? null : { state: planning.state, phase: planning.phase, reason: planning.reason },
+    waiting_for: isAsking ? 'answers' : state === 'reviewing' ? 'approval' : null,
+  };
 }
