@@ -1,4 +1,6 @@
 import type { WireChange } from '../../../contract/changes.ts';
+import { question as questionSchema } from '../../../contract/questions.ts';
+import type { WireQuestion } from '../../../contract/questions.ts';
 import { isFault } from '../../kernel/fault.ts';
 import { approveChange, readDiff, rejectChange, shownDiff } from '../change/decide.ts';
 import type { Context, World } from '../context.ts';
@@ -54,5 +56,45 @@ export function decider(asking: () => Asking, onAsk: () => void): (change: WireC
     asked.add(change.head_sha);
     onAsk();
     await askAbout(change, asking());
+  };
+}
+
+/** Asks the person at the terminal what an agent or a spent budget asks; nothing said: later. */
+async function putQuestion(question: WireQuestion, { context, world, signal }: Asking): Promise<void> {
+  const { out, err, client } = context;
+  const { id, ticket_id, text, options, default_answer: suggested } = question;
+  const lines = options.map(
+    ({ id, label }) => `  ${printable(id)}${id === label ? '' : `  ${styled(out, 'dim', printable(label))}`}\n`,
+  );
+  const whose = ticket_id === null ? 'A budget waits for you' : `${ticket_id} asks you`;
+  out.write(`\n${styled(out, 'yellow', whose)}  ${printable(text, { keepNewlines: true })}\n${lines.join('')}`);
+  for (;;) {
+    const answer = await askUnless(
+      world,
+      `Your answer${suggested === null ? '' : ` (default: ${printable(suggested)})`}, l: later [l] `,
+      signal,
+    );
+    if (/^(l(ater)?)?$/i.test(answer)) return;
+    try {
+      await client.request('POST', `/api/questions/${id}/answer`, { body: { answer }, schema: questionSchema });
+      return;
+    } catch (error) {
+      // An answer that does not fit can be mended; one that comes too late cannot.
+      if (!isFault(error) || ![2, 4].includes(error.kind.exit)) throw error;
+      err.write(`${printable(error.message)}\n${error.hint === undefined ? '' : `${printable(error.hint)}\n`}`);
+      if (error.kind.exit === 4) return;
+    }
+  }
+}
+
+/** Asks each question once. */
+export function answerer(asking: () => Asking, onAsk: () => void): (question: WireQuestion) => Promise<void> {
+  const asked = new Set<string>();
+  return async question => {
+    const { context } = asking();
+    if (!context.isTerminal || context.json || asked.has(question.id)) return;
+    asked.add(question.id);
+    onAsk();
+    await putQuestion(question, asking());
   };
 }

@@ -14,7 +14,7 @@ import { ensureAgent } from './agent.ts';
 import { beginNew } from './begin.ts';
 import { commandsOf } from './commands.ts';
 import type { Commands } from './commands.ts';
-import { decider } from './decide.ts';
+import { answerer, decider } from './decide.ts';
 import { loadBuild, watchBuild } from './follow/watch.ts';
 import type { Build } from './follow/watch.ts';
 import type { Standing } from './follow/standing.ts';
@@ -123,15 +123,14 @@ async function loaded(context: Context, session: WireSession): Promise<Build> {
 /** Watches it, at another server where the one that is used goes away, until it stands. */
 async function watched(work: Work): Promise<Standing> {
   const { world, station, build, view, signal } = work;
-  const decide = decider(
-    () => ({ world, context: station.context, signal }),
-    () => view.reporter.pause(),
-  );
+  const asking = () => ({ world, context: station.context, signal });
+  const pause = () => view.reporter.pause();
+  const [decide, answer] = [decider(asking, pause), answerer(asking, pause)];
   try {
     for (let losses = 0; ; losses += 1) {
       try {
         return await withEither(signal, station.gone, either =>
-          watchBuild(build, { context: station.context, reporter: view.reporter, signal: either, decide }),
+          watchBuild(build, { context: station.context, reporter: view.reporter, signal: either, decide, answer }),
         );
       } catch (error) {
         if (losses >= lossesMax || !(await isLost(station, signal, error))) throw error;

@@ -1,4 +1,5 @@
 import type { WireChange } from '../../../../contract/changes.ts';
+import type { WireQuestion } from '../../../../contract/questions.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import type { WireTrunk } from '../../../../contract/trunks.ts';
 import type { Move } from './board.ts';
@@ -11,6 +12,8 @@ export type News =
   | { readonly kind: 'review'; readonly review: WireReview }
   /** A change that a person must look at, or that has met another one. */
   | { readonly kind: 'change'; readonly change: WireChange }
+  /** A spent budget, or an agent, asks a person. */
+  | { readonly kind: 'question'; readonly question: WireQuestion }
   | { readonly kind: 'note'; readonly text: string };
 
 /** Where the news go: a terminal, a pipe, a program. */

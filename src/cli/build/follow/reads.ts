@@ -3,6 +3,8 @@ import { costs } from '../../../../contract/budgets.ts';
 import type { WireCosts } from '../../../../contract/budgets.ts';
 import { change, changeList } from '../../../../contract/changes.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
+import { question, questionList } from '../../../../contract/questions.ts';
+import type { WireQuestion } from '../../../../contract/questions.ts';
 import { resultList } from '../../../../contract/results.ts';
 import type { WireResult } from '../../../../contract/results.ts';
 import { review, reviewList } from '../../../../contract/reviews.ts';
@@ -51,6 +53,16 @@ export function readChange({ client }: Context, id: string): Promise<WireChange>
 export async function readChanges({ client }: Context, trunkId: string): Promise<WireChange[]> {
   const query = { trunk_id: trunkId, limit: listMax };
   return (await client.request('GET', '/api/changes', { query, schema: changeList })).changes;
+}
+
+export function readQuestion({ client }: Context, id: string): Promise<WireQuestion> {
+  return client.request('GET', `/api/questions/${id}`, { schema: question });
+}
+
+/** All that nobody has answered yet, of whatever build. */
+export async function readOpenQuestions({ client }: Context): Promise<WireQuestion[]> {
+  const query = { state: 'pending', limit: listMax };
+  return (await client.request('GET', '/api/questions', { query, schema: questionList })).questions;
 }
 
 export function readTrunkLog({ client }: Context, trunkId: string): Promise<string> {

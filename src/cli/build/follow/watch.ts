@@ -1,5 +1,6 @@
 import type { WireChange } from '../../../../contract/changes.ts';
 import type { WireEvent } from '../../../../contract/events.ts';
+import type { WireQuestion } from '../../../../contract/questions.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import type { WireResult } from '../../../../contract/results.ts';
 import type { WireSession } from '../../../../contract/sessions.ts';
@@ -11,11 +12,13 @@ import type { Board, Move } from './board.ts';
 import { openInbox } from './events.ts';
 import type { Inbox } from './events.ts';
 import type { Reporter } from './news.ts';
+import { concerns, openQuestionsOf } from './questions.ts';
 import {
   isAnyRunLive,
   readChange,
   readChanges,
   readGraph,
+  readQuestion,
   readResult,
   readReview,
   readSession,
@@ -48,6 +51,8 @@ export interface Watching {
   readonly signal: AbortSignal;
   /** Called for each change that waits for a person; resolves when he has answered or need not. */
   readonly decide: (change: WireChange) => Promise<void>;
+  /** The same for each question. */
+  readonly answer: (question: WireQuestion) => Promise<void>;
 }
 
 /** Loads a build for the first time. */
@@ -147,9 +152,17 @@ async function follow(build: Build, event: WireEvent, watching: Watching): Promi
     const change = await readChange(context, subject.id);
     reporter.tell({ kind: 'change', change });
     if (change.approval === 'needed' && change.state === 'open') await watching.decide(change);
+  } else if (type === 'question.opened') {
+    const question = await readQuestion(context, subject.id);
+    if (concerns(question, build)) await tellQuestion(question, watching);
   } else if (type.startsWith('session.') && subject.id === build.session.id) {
     build.session = await readSession(context, build.session.id);
   }
+}
+
+async function tellQuestion(question: WireQuestion, { reporter, answer }: Watching): Promise<void> {
+  reporter.tell({ kind: 'question', question });
+  if (question.state === 'pending') await answer(question);
 }
 
 const reviewEnds: ReadonlySet<string> = new Set(['review.passed', 'review.needs_work', 'review.failed', 'review.inconclusive']);
@@ -182,8 +195,11 @@ async function reloadTrunk(build: Build, { context, reporter }: Watching): Promi
   if (isNews) reporter.tell({ kind: 'trunk', trunk });
 }
 
-/** What was flagged before we looked. */
-async function askForOpen({ trunk }: Build, { context, decide, reporter }: Watching): Promise<void> {
+/** What was flagged or asked before we looked. */
+async function askForOpen(build: Build, watching: Watching): Promise<void> {
+  const { context, decide, reporter } = watching;
+  for (const question of await openQuestionsOf(context, build)) await tellQuestion(question, watching);
+  const { trunk } = build;
   if (trunk === undefined) return;
   for (const change of await readChanges(context, trunk.id)) {
     if (change.approval !== 'needed' || change.state !== 'open') continue;

@@ -5,7 +5,21 @@ import type { Outcome } from './outcome.ts';
 
 /** The same for programs: documented in docs/guides/build.md. */
 export function summaryDocument(outcome: Outcome, exitCode: number, commands: Commands): object {
-  const { standing, name, sessionId, repository, trunk, rows, proof, attempts, checks, elapsed, flagged, isPublished } = outcome;
+  const {
+    standing,
+    name,
+    sessionId,
+    repository,
+    trunk,
+    rows,
+    proof,
+    attempts,
+    checks,
+    elapsed,
+    flagged,
+    questions,
+    isPublished,
+  } = outcome;
   return {
     event: 'summary',
     state: standing,
@@ -26,6 +40,7 @@ export function summaryDocument(outcome: Outcome, exitCode: number, commands: Co
     hint: trunk?.hint ?? null,
     elapsed_ms: Math.round(elapsed),
     waiting: flagged.map(({ id, ticket_id, head_sha, flags }) => ({ change_id: id, ticket_id, head_sha, flags })),
+    questions: questions.map(({ id, kind, ticket_id, text, options }) => ({ id, kind, ticket_id, text, options })),
     tickets: rows.map(({ id, title, status, reason, proof, attempts }) => ({ id, title, status, reason, proof, attempts })),
     next: nextSteps(outcome, commands),
   };

@@ -8,7 +8,7 @@ export function nextSteps(outcome: Outcome, commands: Commands): readonly string
 }
 
 function stepsOf(outcome: Outcome, commands: Commands): readonly string[] {
-  const { standing, trunk, repository, isPublished, flagged, rows } = outcome;
+  const { standing, trunk, repository, isPublished, flagged, questions, rows } = outcome;
   const git = isPublished && repository !== null && trunk !== undefined ? commands.git(repository, trunk.branch) : [];
   const resume = commands.resume([outcome.sessionId.slice(0, 8)]);
   switch (standing) {
@@ -19,7 +19,11 @@ function stepsOf(outcome: Outcome, commands: Commands): readonly string[] {
         ? [resume]
         : [resume, commands.resume([outcome.sessionId.slice(0, 8), '--leave-out-red'])];
     case 'waiting':
-      return [...flagged.slice(0, 5).flatMap(({ ticket_id: id }) => deciding(id, commands)), resume];
+      return [
+        ...flagged.slice(0, 5).flatMap(({ ticket_id: id }) => deciding(id, commands)),
+        ...questions.slice(0, 5).map(({ id }) => commands.skep('question', 'show', id.slice(0, 8))),
+        resume,
+      ];
     case 'failed': {
       const first = rows.find(({ status }) => status === 'failed');
       const red = first === undefined ? undefined : outcome.redReviews.get(first.id);

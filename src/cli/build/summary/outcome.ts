@@ -1,10 +1,12 @@
 import type { WireCosts } from '../../../../contract/budgets.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
 import type { Proof } from '../../../../contract/results.ts';
+import type { WireQuestion } from '../../../../contract/questions.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import type { WireTrunk } from '../../../../contract/trunks.ts';
 import type { Context } from '../../context.ts';
 import type { Row } from '../follow/board.ts';
+import { openQuestionsOf } from '../follow/questions.ts';
 import { listMax, readChanges, readCosts, readReviews, readTrunkLog } from '../follow/reads.ts';
 import { isPublished } from '../follow/standing.ts';
 import type { Standing } from '../follow/standing.ts';
@@ -31,6 +33,8 @@ export interface Outcome {
   readonly redReviews: ReadonlyMap<string, WireReview>;
   /** What waits for approval. */
   readonly flagged: readonly WireChange[];
+  /** What is asked and not answered. */
+  readonly questions: readonly WireQuestion[];
   readonly log: readonly string[];
   /** What models were asked, by the gateway's own count. */
   readonly costs: WireCosts;
@@ -71,6 +75,7 @@ export async function readOutcome(
     redBase: trunk?.state === 'refused' ? reviews.find(({ kind, state }) => kind === 'base' && state !== 'passed') : undefined,
     redReviews: redReviewsOf(rows, reviews),
     flagged: changes.filter(({ state, approval }) => state === 'open' && approval === 'needed'),
+    questions: await openQuestionsOf(context, build),
     costs: await readCosts(context, build.specId),
     log:
       trunk === undefined || trunk.head_sha === trunk.base_sha

@@ -137,6 +137,7 @@ const outcome = (more: Partial<Outcome> = {}): Outcome => ({
   redBase: undefined,
   redReviews: new Map(),
   flagged: [],
+  questions: [],
   costs: costs(),
   log: ['*   bbb Feature 2 (TKT-002)', '|\\', '* aaa Feature 1 (TKT-001)'],
   elapsed: 65_000,

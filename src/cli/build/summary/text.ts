@@ -107,14 +107,19 @@ function failures({ rows, redReviews }: Outcome, out: Output): readonly string[]
   return failed.length > listedMax ? [...lines, `… and ${failed.length - listedMax} more`] : lines;
 }
 
-function waits({ rows, flagged }: Outcome, out: Output): readonly string[] {
+function waits({ rows, flagged, questions }: Outcome, out: Output): readonly string[] {
   const waiting = rows.filter(({ status }) => status === 'waiting');
   const lines = waiting.slice(0, listedMax).flatMap(({ id, title, reason }) => {
     const flags = flagged.filter(({ ticket_id }) => ticket_id === id).flatMap(flagLines);
     const why = reason === null ? '' : `: ${printable(reason)}`;
     return [`${painted(out, 'waiting', id)}  ${printable(title)}${why}`, ...flags.map(line => `         - ${line}`)];
   });
-  return waiting.length > listedMax ? [...lines, `… and ${waiting.length - listedMax} more`] : lines;
+  const rest = waiting.length > listedMax ? [`… and ${waiting.length - listedMax} more`] : [];
+  return [
+    ...lines,
+    ...rest,
+    ...questions.map(({ id, text }) => `${painted(out, 'waiting', id.slice(0, 8))}  ${printable(text)}`),
+  ];
 }
 
 const logLinesMax = 30;

@@ -44,6 +44,8 @@ export function newsDocument(news: News): object {
       const kind = published_sha === null && publish_error === null ? 'base' : 'published';
       return { event: kind, trunk_id: id, branch, state, reason, hint, base_sha, head_sha, published_sha, publish_error, checks };
     }
+    case 'question':
+      return { event: 'question', ...news.question };
     default:
       return { event: 'note', text: news.text };
   }

@@ -1,7 +1,9 @@
 import type { WireChange } from '../../../../contract/changes.ts';
+import type { WireQuestion } from '../../../../contract/questions.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import type { WireTrunk } from '../../../../contract/trunks.ts';
 import type { Output } from '../../context.ts';
+import { shortId } from '../../input/id.ts';
 import { painted, printable, styled } from '../../output/text.ts';
 import type { Move } from '../follow/board.ts';
 import type { News } from '../follow/news.ts';
@@ -24,6 +26,8 @@ function said(news: News, out: Output): readonly string[] {
       return changeLines(news.change, out);
     case 'trunk':
       return trunkLines(news.trunk, out);
+    case 'question':
+      return questionLines(news.question, out);
     default:
       return [printable(news.text)];
   }
@@ -88,6 +92,13 @@ function changeLines(change: WireChange, out: Output): readonly string[] {
     entry(ticket_id, word, `waits for approval: ${count(flags.length, 'flag')}`),
     ...flagLines(change).map(line => `- ${line}`),
   ];
+}
+
+function questionLines({ id, ticket_id, text, state }: WireQuestion, out: Output): readonly string[] {
+  if (state !== 'pending') return [];
+  const [first = '', ...more] = printable(text, { keepNewlines: true }).split('\n');
+  const how = styled(out, 'dim', `answer: skep question answer ${shortId(id)} …`);
+  return [entry(ticket_id ?? 'budget', styled(out, 'yellow', 'question '), first), ...more, how];
 }
 
 /** What each says names its path. */

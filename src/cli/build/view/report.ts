@@ -92,7 +92,7 @@ export function liveReporter(live: Live): Reporter {
 
 /** What scrolls up and can be read afterwards: what went wrong. All else is in the block, and in the summary. */
 function staysAbove(news: News): boolean {
-  if (news.kind === 'note') return true;
+  if (news.kind === 'note' || news.kind === 'question') return true;
   if (news.kind === 'change') return news.change.state === 'conflict';
   if (news.kind === 'ticket') return news.row.status === 'failed' || (news.row.status === 'ready' && news.row.reason !== null);
   return news.kind === 'trunk' && news.trunk.publish_error !== null;
