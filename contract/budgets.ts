@@ -12,7 +12,7 @@ export const eachOne = '*';
 
 const usd = z
   .string()
-  .regex(/^-?\d+\.\d{2,6}$/)
+  .regex(/^\d+\.\d{2,6}$/)
   .meta({ description: 'US dollars, exact to the millionth, such as 0.50' });
 const usdDigits = /^\d{1,9}(\.\d{1,6})?$/;
 const capUsd = z
@@ -144,9 +144,9 @@ export const costs = z
 
 /** Exact: micro-USD as dollars, with at least two digits after the point. */
 export function usdText(microUsd: number): string {
-  const digits = String(Math.abs(microUsd)).padStart(7, '0');
+  const digits = String(microUsd).padStart(7, '0');
   const fraction = digits.slice(-6).replace(/0{1,4}$/, '');
-  return `${microUsd < 0 ? '-' : ''}${digits.slice(0, -6)}.${fraction}`;
+  return `${digits.slice(0, -6)}.${fraction}`;
 }
 
 /** Exact: dollars as micro-USD. Throws for what is no amount. */

@@ -54,7 +54,7 @@ export const designOutput = z.strictObject({
   risks: z.array(line).max(30),
 });
 
-export const tasksMax = 200;
+const tasksMax = 200;
 
 const task = z.strictObject({
   id: taskId,

@@ -114,5 +114,4 @@ export const spec = z
 export const specEdit = z.strictObject({ on_result_found: onResultFound });
 
 export type WireSession = z.infer<typeof session>;
-export type WireMessage = z.infer<typeof message>;
 export type WireSpec = z.infer<typeof spec>;

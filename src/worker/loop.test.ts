@@ -137,6 +137,19 @@ describe('a worker', () => {
     expect(most).toBe(2);
   });
 
+  it('offers an agent from the claim on that comes after its installing', async () => {
+    let isInstalled = false;
+    const agent = { ...createExecAgent(), kind: 'codex', isInstalled: () => Promise.resolve(isInstalled) };
+    worker = await startWorker(server, { slots: 1, agents: [createExecAgent(), agent] });
+    const first = server.queue({ repository: sleeper('0.2; echo x > x') });
+    await server.until(() => first.state === 'working');
+    isInstalled = true;
+    const second = server.queue({ repository: quick() });
+    await server.until(() => second.state === 'submitted');
+    expect(first.capabilities).not.toContain('agent:codex');
+    expect(second.capabilities).toContain('agent:codex');
+  });
+
   it('lets what runs end when it is told to stop', async () => {
     worker = await startWorker(server);
     const run = server.queue({ repository: sleeper('0.5; echo x > x') });

@@ -41,7 +41,10 @@ export async function spendAtRandom(accounts: Accounts, schedule: Schedule): Pro
     for (let call = 0; call < callsMax; call++) {
       const wanted = accounts.wanted(anyCall(random));
       const reserved = await ledger.reserve(wanted, new AbortController().signal);
-      if (reserved.kind === 'spent') return void totals.spent++;
+      if (reserved.kind === 'spent') {
+        totals.spent++;
+        break;
+      }
       if (reserved.kind !== 'granted') {
         totals.busy++;
         continue;

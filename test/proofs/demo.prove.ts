@@ -1,16 +1,6 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -22,6 +12,8 @@ import { allPids, processInfo } from '../../src/kernel/process-info.ts';
  */
 const root = join(import.meta.dirname, '../..');
 const timeout = 600_000;
+/** With its times: what is built is not built again. */
+const whole = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
 let clone: string;
 let temporary: string;
 
@@ -38,14 +30,15 @@ beforeAll(() => {
   clone = mkdtempSync(join(tmpdir(), 'skep-clone-'));
   execFileSync(join(root, 'bin/build'));
   for (const name of ['bin', 'demo', 'dist', 'package.json', 'package-lock.json', 'src', 'contract'])
-    cpSync(join(root, name), join(clone, name), { recursive: true });
-  for (const name of readdirSync(root).filter(name => name.startsWith('tsconfig'))) cpSync(join(root, name), join(clone, name));
-  // Not copied: it is large. What the demo installs goes into the copy's own .cache.
-  symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'));
+    cpSync(join(root, name), join(clone, name), whole);
+  for (const name of readdirSync(root).filter(name => name.startsWith('tsconfig')))
+    cpSync(join(root, name), join(clone, name), whole);
+  // Links to the files and never to the folder: the set-up of the copy may install anew, and what it removes must be its own.
+  const modules = [join(root, 'node_modules'), join(clone, 'node_modules')];
+  if (spawnSync('cp', ['-al', ...modules]).status !== 0) execFileSync('cp', ['-a', ...modules]);
   mkdirSync(join(clone, '.cache'));
-  cpSync(join(root, '.cache/build.stamp'), join(clone, '.cache/build.stamp'), { preserveTimestamps: true });
-  if (existsSync(join(root, '.cache/agents')))
-    cpSync(join(root, '.cache/agents'), join(clone, '.cache/agents'), { recursive: true });
+  cpSync(join(root, '.cache/build.stamp'), join(clone, '.cache/build.stamp'), whole);
+  if (existsSync(join(root, '.cache/agents'))) cpSync(join(root, '.cache/agents'), join(clone, '.cache/agents'), whole);
   temporary = join(clone, 'tmp');
   mkdirSync(temporary);
 });

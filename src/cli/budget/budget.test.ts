@@ -97,9 +97,9 @@ describe('skep budget set', () => {
 it('skep budget list shows what each is for, without what would steer the terminal', async () => {
   const { out } = await run(['budget', 'list']);
   expect(out.split('\n').map(line => line.trimEnd())).toEqual([
-    'ID        FOR                CAP       SPENT        RESERVED  LEVEL',
-    'aaaa1111  project Todo [2J   $5.00     $4.10        $0.20     warned',
-    'bbbb1111  each ticket        0 tokens  1234 tokens  0 tokens  ok',
+    'ID        FOR               CAP       SPENT        RESERVED  LEVEL',
+    'aaaa1111  project Todo [2J  $5.00     $4.10        $0.20     warned',
+    'bbbb1111  each ticket       0 tokens  1234 tokens  0 tokens  ok',
     '',
   ]);
   const { out: json } = await run(['budget', 'list', '--json']);

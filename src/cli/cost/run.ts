@@ -73,9 +73,12 @@ type Sums = WireCosts['total'];
 type Line = Sums & { readonly key: string; readonly name: string; readonly note: string | null };
 
 function print(context: Context, costs: WireCosts): void {
-  if (context.json) return context.show(costs, () => '');
-  const { by, rows, total, recorded_total: recorded, is_cut: isCut } = costs;
-  if (rows.length === 0) return void context.err.write('No model was called yet, or none that the filter lets through.\n');
+  if (context.json) context.show(costs, () => '');
+  else if (costs.rows.length === 0) context.err.write('No model was called yet, or none that the filter lets through.\n');
+  else printTable(context, costs);
+}
+
+function printTable(context: Context, { by, rows, total, recorded_total: recorded, is_cut: isCut }: WireCosts): void {
   const isNamed = rows.some(({ name }) => name !== null);
   const lines: Line[] = [
     ...rows.map(row => ({ ...row, key: keyText(row), name: row.name ?? '' })),

@@ -34,13 +34,15 @@ export const anthropic: WireFormat = {
   errorEvent: problem => `event: error\ndata: ${JSON.stringify(anthropic.errorBody(problem))}\n\n`,
 };
 
-/** `"cache_control": {"ttl": "1h"}` may stand on any block. */
-function asksForLongCache(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(asksForLongCache);
-  const fields = fieldsOf(value);
-  if (fields === undefined) return false;
-  return fieldsOf(fields['cache_control'])?.['ttl'] === '1h' || asksForLongCache(listOf(fields['content']));
+/** `"cache_control": {"ttl": "1h"}` may stand on any block: of a message, or of the result of a tool in it. */
+function asksForLongCache(value: unknown, depth = 0): boolean {
+  if (depth > blockDepthMax) return false;
+  if (Array.isArray(value)) return value.some(item => asksForLongCache(item, depth + 1));
+  const fields = fieldsOf(value) ?? {};
+  return fieldsOf(fields['cache_control'])?.['ttl'] === '1h' || asksForLongCache(fields['content'], depth + 1);
 }
+
+const blockDepthMax = 10;
 
 const types: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',

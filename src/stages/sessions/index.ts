@@ -1,7 +1,6 @@
 /** Sessions: a conversation that turns an idea into an approved spec. */
 export { sessionProgress } from './model/session.ts';
-export type { SessionState } from './model/session.ts';
-export type { MessageRow, SessionRow } from './sessions.sql.ts';
+export type { SessionRow } from './sessions.sql.ts';
 export {
   abandonSession,
   announceSession,

@@ -13,10 +13,9 @@ describe('money', () => {
     [1_000_000, '1.00'],
     [12_345_678, '12.345678'],
     [999_999_999_999_999, '999999999.999999'],
-    [-1_500_000, '-1.50'],
   ])('%d micro-dollars are $%s', (micro, text) => {
     expect(usdText(micro)).toBe(text);
-    if (micro >= 0) expect(microUsd(text)).toBe(micro);
+    expect(microUsd(text)).toBe(micro);
   });
 
   test.each(['', '-1', '1.', '.5', '1e3', '0.0000001', '1000000000', ' 1', '0x1', 1e-7, Number.NaN])('%j is no amount', given => {

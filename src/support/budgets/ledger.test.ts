@@ -167,9 +167,8 @@ describe("others' reservations", () => {
     await accounts.granted();
     const gone = new AbortController();
     const waiting = accounts.openLedger(60_000).reserve(accounts.wanted(), gone.signal);
-    const refused = expect(waiting).rejects.toThrow('the caller has gone');
     gone.abort(new Error('the caller has gone'));
-    await refused;
+    await expect(waiting).rejects.toThrow('the caller has gone');
     expect(await accounts.calls()).toHaveLength(1);
   });
 

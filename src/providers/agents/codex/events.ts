@@ -95,7 +95,7 @@ function commandOf(command: string): string {
   if (quoted === undefined || !/^(?:'[^']*'|"(?:[^"\\]|\\[^])*"|\\[^]|[^\s'"\\])+$/.test(quoted)) return command;
   return quoted.replaceAll(
     /'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])/g,
-    (_, single: string | undefined, double: string | undefined, one: string | undefined) =>
+    (_: string, ...[single, double, one]: readonly (string | undefined)[]) =>
       single ?? double?.replaceAll(/\\(["\\$`])/g, '$1') ?? one ?? '',
   );
 }

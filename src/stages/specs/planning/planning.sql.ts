@@ -5,13 +5,11 @@ export type PlanningRow = Omit<Tables['plannings'], 'tenantId'>;
 
 const columns = 'session_id, state, phase, rounds, tries, reason, base_sha, object_format, begun_at, updated_at';
 
-export const planningOfSession = statement<PlanningRow>(
-  'planning_of_session',
-  `select ${columns} from plannings where tenant_id = $1 and session_id = $2`,
-);
-
 /** Held until the transaction ends. After runs, before the session and its spec. */
-export const planningForUpdate = statement<PlanningRow>('planning_for_update', `${planningOfSession.text} for no key update`);
+export const planningForUpdate = statement<PlanningRow>(
+  'planning_for_update',
+  `select ${columns} from plannings where tenant_id = $1 and session_id = $2 for no key update`,
+);
 
 export const planningsOfSessions = statement<PlanningRow>(
   'plannings_of_sessions',

@@ -1,0 +1,57 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { skep } from '../../../test/harness/cli.ts';
+import { packages } from '../../providers/agents/install/packages.ts';
+
+let home: string;
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'skep-agent-'));
+  // One that is there and does not start.
+  const program = join(home, 'agents/codex', packages.codex.version, packages.codex.program);
+  mkdirSync(join(program, '..'), { recursive: true });
+  writeFileSync(program, '#!/bin/sh\necho "it is broken" >&2\nexit 3\n', { mode: 0o755 });
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+describe('skep agent', () => {
+  it('lists what can be installed and what is', async () => {
+    const { code, out } = await skep(['agent', 'list'], { env: { SKEP_HOME: home } });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^codex +0\.169\.0 +@openai\/codex +\S+agents\/codex\/0\.169\.0$/m);
+    expect(out).toMatch(/^pi +0\.74\.2 +\S+ +not installed: skep agent install pi$/m);
+    const elsewhere = await skep(['agent', 'list', '--json'], { env: { SKEP_HOME: home, SKEP_AGENTS: join(home, 'elsewhere') } });
+    const rows = elsewhere.out
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as object);
+    expect(rows).toMatchObject([
+      { kind: 'codex', installed: false, folder: null },
+      { kind: 'pi', installed: false },
+    ]);
+  });
+
+  it('says of each thing that is wrong how to mend it', async () => {
+    const { code, out } = await skep(['agent', 'doctor', '--home', home]);
+    expect(code).toBe(7);
+    expect(out).toMatch(/^sandbox +ok {2}bubblewrap makes one$/m);
+    expect(out).toMatch(/^node +ok {2}v\d+\.\d+\.\d+ starts in it$/m);
+    expect(out).toMatch(
+      /^codex +no {2}0\.169\.0 is installed and does not start in a sandbox: it is broken\n +mend: rm -r \S+ && skep agent install codex$/m,
+    );
+    expect(out).toMatch(/^pi +no {2}0\.74\.2 is not installed\n +mend: skep agent install pi$/m);
+    const one = await skep(['agent', 'doctor', 'pi', '--json', '--home', home]);
+    expect(
+      one.out
+        .trim()
+        .split('\n')
+        .map(line => (JSON.parse(line) as { what: string }).what),
+    ).toEqual(['sandbox', 'node', 'pi']);
+  });
+
+  it('knows no others', async () => {
+    const { code, err } = await skep(['agent', 'install', 'claude']);
+    expect([code, err]).toEqual([2, expect.stringContaining('codex, pi')]);
+  });
+});
