@@ -185,6 +185,8 @@ async function fill(): Promise<void> {
               case when n < 50000 then 'lost' else 'queued' end, case when n < 50000 then now() end, n % 3
          from generate_series(0, 59999) n;
      update runs set state = 'working', fence = 1, lease_token_hash = '', lease_expires_at = now() where state = 'queued' and priority = 1;
+     insert into model_calls (tenant_id, run_id, project_id, agent, wire, provider, model, is_recorded, reserved_microusd, reserved_tokens)
+       select r.tenant_id, r.id, r.tenant_id, 'exec', 'chat', 'p', 'm', false, 1, 1 from runs r limit 20000;
      insert into events (tenant_id, type, subject_type, subject_id, actor, position)
        select ${claimValues[0]}, 'run.queued', 'run', n, 'a', n from generate_series(1, 20000) n;
      analyze`,

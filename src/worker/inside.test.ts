@@ -20,8 +20,8 @@ describe('the programs for sandboxes', () => {
   it('find Node where the sandbox shows it', () => {
     expect(nodeInside('/usr/bin/node')).toEqual({ program: '/usr/bin/node', folders: [] });
     expect(nodeInside('/opt/node-22/bin/node')).toEqual({
-      program: '/skep/node/node',
-      folders: [{ from: '/opt/node-22/bin', to: '/skep/node' }],
+      program: '/skep/node/bin/node',
+      folders: [{ from: '/opt/node-22/bin', to: '/skep/node/bin' }],
     });
   });
 });

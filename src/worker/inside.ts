@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Fault } from '../kernel/fault.ts';
+import { addedProgramsPath } from './sandbox.ts';
 import type { SandboxSpec } from './sandbox.ts';
 
 /** Where a sandbox sees the programs of src/inside. */
@@ -27,10 +28,17 @@ export function insideFolder(): Promise<string> {
 /** How a sandbox comes by the Node that runs this process: it sees /usr, and Node may be elsewhere. */
 export function nodeInside(program = process.execPath): { readonly program: string; readonly folders: SandboxSpec['folders'] } {
   if (program.startsWith('/usr/')) return { program, folders: [] };
-  return { program: `${nodePath}/${basename(program)}`, folders: [{ from: dirname(program), to: nodePath }] };
+  const bin = dirname(program);
+  // What lies beside Node's programs is a link into this folder.
+  const npm = join(bin, '../lib/node_modules/npm');
+  return {
+    program: `${addedProgramsPath}/${basename(program)}`,
+    folders: [
+      { from: bin, to: addedProgramsPath },
+      ...(existsSync(npm) ? [{ from: npm, to: join(addedProgramsPath, '../lib/node_modules/npm') }] : []),
+    ],
+  };
 }
-
-export const nodePath = '/skep/node';
 
 /** What the programs are made of. */
 const sources = ['src/inside', 'src/worker/host', 'src/kernel', 'contract', 'package-lock.json', 'bin/bundle-inside.mjs'];

@@ -28,6 +28,9 @@ export interface SandboxLimits {
   readonly tmpBytes: number;
 }
 
+/** The last folder of the PATH of every command: what is shown there can be called, where the system has none of its own. */
+export const addedProgramsPath = '/skep/node/bin';
+
 export interface SandboxSpec {
   /** Names the sandbox on the host; letters, digits and dashes. */
   readonly id: string;

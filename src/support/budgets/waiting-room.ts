@@ -96,7 +96,7 @@ export function createWaitingRoom({ clock, random }: { clock: Clock; random: () 
                 if (given === undefined && !isLast) return false;
                 resolve(given);
               } catch (error) {
-                reject(error);
+                reject(error instanceof Error ? error : new Error(String(error)));
               }
               return true;
             },

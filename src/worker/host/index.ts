@@ -2,7 +2,8 @@ import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kernel/clock.ts';
 import { runFailure } from '../failure.ts';
-import { insideFolder, insidePath, nodeInside, nodePath } from '../inside.ts';
+import { insideFolder, insidePath, nodeInside } from '../inside.ts';
+import { addedProgramsPath } from '../sandbox.ts';
 import type { Sandbox, SandboxCommand, SandboxExit, SandboxLink, SandboxSpec } from '../sandbox.ts';
 import { controlPath } from './job.ts';
 import type { HomeFile, HostEvent, HostOrder, Job } from './job.ts';
@@ -33,7 +34,7 @@ export async function createHost(clock: Clock): Promise<Host> {
   const node = nodeInside();
   let next: ((connection: Duplex) => void) | undefined;
   return {
-    folders: [{ from: await insideFolder(), to: insidePath }, ...node.folders],
+    folders: [{ from: await insideFolder(), to: insidePath }],
     link: {
       path: controlPath,
       // The parent connects before any other program runs: whoever comes after it is not the parent.
@@ -71,7 +72,7 @@ interface Talk {
 
 function createTalk({ argv, env = {}, stdin = '', home = [], path = [], onStart, signal }: HostedProgram): Talk {
   const first = [`${insidePath}/bin`, ...path];
-  const job: Job = { argv, env, path: { first, last: [nodePath] }, stdin, home };
+  const job: Job = { argv, env, path: { first, last: [addedProgramsPath] }, stdin, home };
   let connection: Duplex | undefined;
   let heard: HostEvent | undefined;
 

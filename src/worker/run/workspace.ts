@@ -1,4 +1,5 @@
 import { runFailure } from '../failure.ts';
+import { nodeInside } from '../inside.ts';
 import type { Sandbox, SandboxSpec } from '../sandbox.ts';
 import { checkOut, mirrorInside } from './git/checkout.ts';
 import type { CheckOut } from './git/checkout.ts';
@@ -32,7 +33,7 @@ export async function inWorkspace<T>(
   run.phase('prepare_sandbox');
   const copy = await tools.repositories.open(wanted);
   const sandbox = await tools.sandboxes.create(
-    specOf(run, { files, folders: [...folders, { from: copy.path, to: mirrorInside }], links }),
+    specOf(run, { files, folders: [...folders, ...nodeInside().folders, { from: copy.path, to: mirrorInside }], links }),
   );
   try {
     lease.progress({ state: 'starting', sandbox: sandbox.id });

@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { posix } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
+import { addedProgramsPath } from '../../../worker/sandbox.ts';
 import type { SandboxCommand, SandboxLimits } from '../../../worker/sandbox.ts';
 
 interface Inside {
@@ -82,7 +83,11 @@ function tmpfs(path: string, bytes: number): string[] {
 function environment(given: Readonly<Record<string, string>>): [name: string, value: string][] {
   const wrong = Object.keys(given).find(name => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
   if (wrong !== undefined) throw new Fault('invalid_request', { message: `"${wrong}" is no name of an environment variable` });
-  const own = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin', HOME, LANG: 'C.UTF-8' };
+  const own = {
+    PATH: `/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:${addedProgramsPath}`,
+    HOME,
+    LANG: 'C.UTF-8',
+  };
   return Object.entries({ ...own, ...given });
 }
 
