@@ -2,8 +2,9 @@ import { systemClock } from '../src/kernel/clock.ts';
 import { silentLog } from '../src/kernel/log.ts';
 import { createLedger, type Ledger, setBudget, type Spender } from '../src/support/budgets/index.ts';
 import { type Bench, type Figure, figure, rate, type Stage } from './harness/bench.ts';
-import { commitsOfTheLog, enterSession, fillRuns, fillTickets, runsOfTenant } from './harness/fill.sql.ts';
+import { commitsOfTheLog, engineSessions, enterSession, fillRuns, fillTickets, runsOfTenant } from './harness/fill.sql.ts';
 import { openPlace, type Place } from './harness/place.ts';
+import { coreUs } from './harness/processes.ts';
 
 const rounds = 5;
 const lanes = 16;
@@ -29,7 +30,7 @@ export const reservations: Bench = {
     const figures: Figure[] = [];
     for (const { name, scopes } of cases) {
       for (const scope of scopes) await setBig(place, scope);
-      figures.push(await measure(stage, { place, ledger, runs, name }));
+      figures.push(...(await measure(stage, { place, ledger, runs, name })));
     }
     return [...figures, await commits(stage, place)];
   },
@@ -42,15 +43,22 @@ interface Measured {
   readonly name: string;
 }
 
-async function measure(stage: Stage, { place, ledger, runs, name }: Measured): Promise<Figure> {
-  const values: number[] = [];
+async function measure(stage: Stage, { place, ledger, runs, name }: Measured): Promise<Figure[]> {
+  const speed: number[] = [];
+  const cost: number[] = [];
   for (let round = 0; round < rounds; round++) {
     // Connections that were idle for long are gone: a round measures no logins.
     await Promise.all(Array.from({ length: lanes }, () => place.enginePool.query(enterSession)));
-    values.push(await rate(count, lanes, lane => reserveAndSettle(ledger, runs[lane])));
-    stage.say(`${name}, round ${round + 1}: ${Math.round(values.at(-1) ?? 0)}/s`);
+    const pids = (await place.superuser.query(engineSessions)).map(({ pid }) => pid);
+    const before = coreUs(pids);
+    speed.push(await rate(count, lanes, lane => reserveAndSettle(ledger, runs[lane])));
+    cost.push((coreUs(pids) - before) / count);
+    stage.say(`${name}, round ${round + 1}: ${Math.round(speed.at(-1) ?? 0)}/s`);
   }
-  return figure(`reserve and settle, ${name}`, 'calls/s', { values, goal: { is: 'at least', value: 1_000 } });
+  return [
+    figure(`reserve and settle, ${name}`, 'calls/s', { values: speed, goal: { is: 'at least', value: 1_000 } }),
+    figure(`core time of PostgreSQL, ${name}`, 'µs/call', { values: cost }),
+  ];
 }
 
 const price = { input: 3_000_000, output: 15_000_000, cached: 300_000, cacheWrite: 3_750_000, asOf: '2026-01-02' };

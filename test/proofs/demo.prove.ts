@@ -89,8 +89,9 @@ function demo(...words: readonly string[]): Running {
     lines.push(...parts.map(part => JSON.parse(part) as Line));
     for (const look of looks) look();
   });
-  const ended = once(child, 'close').then(([code]) => ({
-    code: code as number | null,
+  const ended = once(child, 'close').then(([code, signal]) => ({
+    // npm ends by the signal itself.
+    code: signal === 'SIGINT' ? 130 : (code as number | null),
     lines,
     err,
     wallMs: performance.now() - began,

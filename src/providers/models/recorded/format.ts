@@ -25,6 +25,7 @@ const jsonObject = z.record(z.string(), z.unknown());
 const call = z
   .strictObject({
     /** A line for the shell. */
+    // shell: that of the sandbox, which the agent runs it in
     shell: content.min(1).optional(),
     read: z.strictObject({ path }).optional(),
     write: z.strictObject({ path, content }).optional(),

@@ -43,6 +43,7 @@ function shell({ name, args }: MadeCall, cwd: string | null): NeutralCall | unde
   if (line === '') return undefined;
   const told = reportOf(line);
   if (told !== undefined) return told;
+  // shell: a word of the recording; what runs it is an agent in its sandbox
   return { shell: folder === '' || folder === cwd ? line : `cd ${quoted(relative(folder, cwd))} && ${line}` };
 }
 

@@ -32,6 +32,7 @@ export function shellCall(bench: Workbench, line: string): ToolCall {
         'Write the file in parts, or play it with an agent that has a tool for writing files',
     );
   }
+  // shell: this is what the agent's tool takes; it runs in the sandbox
   if (tool.kind === 'local_shell') return callOf(tool, { type: 'exec', command: ['bash', '-lc', line], env: {} });
   return callOf(tool, { ...command(tool, line), ...manners(tool) });
 }
@@ -40,6 +41,7 @@ function command(tool: OfferedTool, line: string): Record<string, unknown> {
   const name = parameter(tool, ['command', 'cmd', 'commands']) ?? 'command';
   const { type } = fields(fields(tool.schema['properties'])[name]);
   if (type !== 'array') return { [name]: line };
+  // shell: as above
   return { [name]: name === 'commands' ? [line] : ['bash', '-lc', line] };
 }
 
