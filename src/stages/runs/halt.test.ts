@@ -75,6 +75,33 @@ describe('a run token', () => {
   });
 });
 
+describe('a run whose last call of a model failed', () => {
+  const called = ({ run }: ClaimedRun, errorClass: string | null) =>
+    stages.sql(
+      `insert into model_calls (tenant_id, run_id, project_id, agent, wire, provider, model, is_recorded, state, error_class,
+                                reserved_microusd, reserved_tokens, ended_at)
+       values ($1, $2, $3, 'exec', 'chat', 'local', 'm', false, $4, $5, 0, 0, now())`,
+      [stages.tenantId, run.id, stages.projectId, errorClass === null ? 'completed' : 'failed', errorClass],
+    );
+
+  test.each([
+    ['overloaded', 'provider'],
+    ['breaker_open', 'provider'],
+    ['bad_request', 'agent_failed'],
+    [null, 'agent_failed'],
+  ])('of %s failed as %s', async (errorClass, expected) => {
+    const claimed = await stages.claimNew();
+    await called(claimed, 'server');
+    await called(claimed, errorClass);
+    await fail(claimed);
+    expect(await stateOf(claimed)).toEqual({ state: 'failed', failure: expected });
+    expect((await ticketOf(claimed))?.reason).toMatch(
+      expected === 'provider' ? /local did not answer.*it gave up/ : /it gave up/,
+    );
+    await stages.drain();
+  });
+});
+
 describe('a run that was halted', () => {
   test.each([
     ['recording', 'failed', 'model'],

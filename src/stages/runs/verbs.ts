@@ -3,6 +3,7 @@ import type { FailureClass, RunResult } from '../../../contract/runs.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
+import { lastCallOfRun } from '../../support/budgets/index.ts';
 import {
   failTicket,
   getTicket,
@@ -103,13 +104,43 @@ export async function failRun(
   const [held] = await tx.query(holdLease, fence(tx.tenantId, holder));
   const halt = held?.halt ?? undefined;
   if (halt?.kind === 'budget') return parkRun(tx, holder, { summary: '' });
-  const why = halt === undefined ? { failureClass, message } : { failureClass: haltedClass[halt.kind], message: halt.message };
+  const why =
+    halt === undefined
+      ? await classed(tx, holder.runId, { failureClass, message })
+      : { failureClass: haltedClass[halt.kind], message: halt.message };
   const [run] = await tx.query(failRunRow, [...fence(tx.tenantId, holder), why.failureClass, why.message]);
   if (run === undefined) return saidAgain(tx, holder, ['failed', 'parked']);
   announceRun(tx, run, { type: 'run.failed', class: why.failureClass, message: why.message });
   await settle(tx, run, { ...why, settings });
   return run;
 }
+
+/** An agent whose provider did not answer says only that it failed itself, if it says so much. */
+async function classed(
+  tx: Tx,
+  runId: string,
+  { failureClass, message }: { failureClass: FailureClass; message: string },
+): Promise<{ failureClass: FailureClass; message: string }> {
+  if (failureClass !== 'agent_failed' && failureClass !== 'timeout') return { failureClass, message };
+  const [call] = await tx.query(lastCallOfRun, [tx.tenantId, runId]);
+  if (call === undefined || call.errorClass === null || !providerFailures.has(call.errorClass)) return { failureClass, message };
+  const what = `The provider ${call.provider} did not answer (${call.errorClass.replaceAll('_', ' ')})`;
+  return { failureClass: 'provider', message: message === '' ? what : `${what}. ${message}`.slice(0, messageCharactersMax) };
+}
+
+const messageCharactersMax = 4_000;
+
+/** Ends of a call that say nothing about the agent, as src/gateway/model/failure.ts names them. */
+const providerFailures: ReadonlySet<string> = new Set([
+  'rate_limit',
+  'overloaded',
+  'server',
+  'timeout',
+  'connect',
+  'cut_off',
+  'malformed',
+  'breaker_open',
+]);
 
 /** What a run that was stopped on the way has failed of. */
 const haltedClass: Readonly<Record<Exclude<StoredHalt['kind'], 'budget'>, FailureClass>> = {

@@ -2,6 +2,7 @@
 export type { BudgetRow } from './budgets.sql.ts';
 export { callsUnsettled, settleEvents } from './calls.sql.ts';
 export { costs } from './costs.ts';
+export { lastCallOfRun } from './last-call.sql.ts';
 export { createLedger, loseUnsettledCall } from './ledger.ts';
 export { spentMessage } from './model/words.ts';
 export type { AskAboutBudget, Ledger, Reserved, Settlement, Spender, Spent, Wanted } from './types.ts';

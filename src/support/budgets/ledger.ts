@@ -27,7 +27,7 @@ const looksMax = 5;
  * Statements of the ledger at once: those that want the same budget's row only wait for each other in the database, and there each would
  * hold one of the connections that claims and heartbeats need.
  */
-const atOnceMax = 4;
+const atOnceMax = 1;
 /** A database that is away for a moment must not make a call count as lost. */
 const settleAttemptsMax = 6;
 const settleAgainMs = 200;
