@@ -6,7 +6,7 @@ import { commitsOfTheLog, engineSessions, enterSession, fillRuns, fillTickets, r
 import { openPlace, type Place } from './harness/place.ts';
 import { coreUs } from './harness/processes.ts';
 
-const rounds = 3;
+const rounds = 5;
 const lanes = 16;
 const count = 1_500;
 /** One cap over all, one over the project, or those and one of each ticket. */

@@ -20,6 +20,7 @@ const appOnly = [
   'insert_result',
   'insert_session',
   'take_numbers',
+  'update_agent_model',
   'update_project',
 ];
 
@@ -88,7 +89,7 @@ describe(`the plans that carry the engine, on ${inject('postgres').version} with
     ['hold_dependants', 'ticket_dependants'],
     ['work_of_spec', 'tickets_of_spec'],
     ['events_after', 'events_of_(tenant|subject)|events_by_position'],
-    ['settle_call', 'model_calls_pkey'],
+    ['settle_calls', 'model_calls_pkey'],
   ])('%s uses %s', async (name, index) => {
     const text = await planOf(name, 'force_generic_plan');
     expect(text).toMatch(new RegExp(`using (${index})|on (${index})`));

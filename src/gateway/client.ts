@@ -39,6 +39,7 @@ export function clientOf(response: ServerResponse, clock: Clock): { client: Clie
   const client: Client = {
     answer(status, headers, body) {
       if (response.headersSent) return cut();
+      socket?.setTimeout(drainMsMax);
       response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
       response.end(body);
     },
@@ -50,7 +51,10 @@ export function clientOf(response: ServerResponse, clock: Clock): { client: Clie
       if (response.destroyed || response.write(bytes)) return;
       await drained();
     },
-    end: () => void response.end(),
+    end() {
+      socket?.setTimeout(drainMsMax);
+      response.end();
+    },
     cut,
   };
   return { client, gone: gone.signal };

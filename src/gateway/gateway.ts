@@ -9,8 +9,9 @@ import { createHolds } from './call/holds.ts';
 import { answerCall } from './call/index.ts';
 import { type Asked, type CallParts, type Client, Cut, type CutKind } from './call/types.ts';
 import type { ModelSettings } from './configure.ts';
+import { requestsOfRunMax } from './intake.ts';
 import type { Ledger } from './ledger.ts';
-import { type Catalog, type KnownProvider, usableModels } from './model/catalog.ts';
+import { type Catalog, type KnownProvider, resolveModel, usableModels } from './model/catalog.ts';
 import { type RetryLimits, retryLimits } from './model/retry.ts';
 import { createBreakerStore } from './store/breakers.ts';
 import type { Upstream, Wire } from './upstream.ts';
@@ -47,10 +48,12 @@ export interface Gateway extends Lifecycle {
   answer(asked: Asked, waiting: { readonly client: Client; readonly gone: AbortSignal }): Promise<void>;
   /** Names that a call over this wire may use. */
   models(wire: Wire): readonly string[];
+  /** Throws Fault `no_model`, `unknown_model` where no provider can be asked for it. */
+  find(name: string, wire: Wire): { readonly isRecorded: boolean };
 }
 
 /** An agent with its helpers has a handful of calls under way; each may hold 32 MiB. */
-const callsOfRunMax = 16;
+const callsOfRunMax = requestsOfRunMax;
 const callsMax = 1_000;
 
 /** The model gateway: what agents in sandboxes ask of models goes through here, and is metered, retried and cut here. */
@@ -113,6 +116,10 @@ export function createGateway(parts: GatewayParts): Gateway {
     answer,
     identify: secret => runOfToken(database, secret),
     models: wire => usableModels(catalog, wire),
+    find(name, wire) {
+      const targets = resolveModel(catalog, name, wire);
+      return { isRecorded: targets.some(({ provider }) => catalog.providers.get(provider)?.isRecorded === true) };
+    },
     start: () => leases.start(),
     async stop() {
       await leases.stop();

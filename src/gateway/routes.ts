@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ServerResponse } from 'node:http';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
 import type { RunContext } from '../stages/runs/index.ts';
 import { clientOf } from './client.ts';
 import type { Gateway } from './gateway.ts';
+import { createIntake } from './intake.ts';
 import { listAsAnthropic, listAsGemini, listAsOpenAi } from './listing.ts';
 import { passedHeaders, readBody, tokenOf } from './request.ts';
 import { problemOfError } from './refusals.ts';
@@ -33,8 +35,11 @@ export function gatewayRoutes(app: FastifyInstance, parts: RouteParts): void {
       const runs = new WeakMap<FastifyRequest, RunContext>();
       acceptAnything(scope);
       scope.setErrorHandler((error, request, reply) => refuse(parts, { error, request, reply }));
-      scope.addHook('onRequest', async request => {
-        runs.set(request, await parts.gateway.identify(tokenOf(request.headers)));
+      const intake = createIntake();
+      scope.addHook('onRequest', async (request, reply) => {
+        const run = await parts.gateway.identify(tokenOf(request.headers));
+        runs.set(request, run);
+        whenOver(reply.raw, intake.enter(run.runId, bytesOf(request)));
       });
       const runOf = (request: FastifyRequest): RunContext => {
         const run = runs.get(request);
@@ -47,6 +52,25 @@ export function gatewayRoutes(app: FastifyInstance, parts: RouteParts): void {
     },
     { prefix: '/gateway' },
   );
+}
+
+/** What its body may come to; who does not say how long it is may send the longest. */
+function bytesOf({ headers }: FastifyRequest): number {
+  if (headers['transfer-encoding'] !== undefined) return bodyBytesMax;
+  return Math.min(Number(headers['content-length'] ?? 0), bodyBytesMax);
+}
+
+/** A response whose turn on its connection has not come is not told that the connection is gone. */
+function whenOver(response: ServerResponse, then: () => void): void {
+  const { socket } = response.req;
+  const over = (): void => {
+    response.off('close', over);
+    socket.off('close', over);
+    then();
+  };
+  response.once('close', over);
+  socket.once('close', over);
+  if (response.closed || socket.destroyed) over();
 }
 
 type RunOf = (request: FastifyRequest) => RunContext;

@@ -3,7 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Listener } from '../db/listen.ts';
-import { type Gateway, gatewayRoutes } from '../gateway/index.ts';
+import { type Gateway, gatewayRoutes, modelApi } from '../gateway/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
@@ -104,6 +104,7 @@ function registerApi(api: Api, parts: AppParts): void {
   repositoryRoutes(api, parts);
   resultRoutes(api, parts.database);
   questionRoutes(api, parts.database);
+  modelApi(api, parts.gateway);
   decisionRoutes(api, parts.database);
   memoryRoutes(api, parts.database);
   protocolRoutes(api, parts);

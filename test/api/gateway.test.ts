@@ -60,3 +60,21 @@ test('what a claim is given opens the gateway of the server while the run lives,
   expect((await ask()).status).toBe(401);
   expect(model.requests).toHaveLength(1);
 });
+
+test('people are told which models there are, and of one that cannot be asked what to do about it', async () => {
+  const ask = async (query: string) => {
+    const { status, body } = await api.call('GET', `/api/models${query}`);
+    return { status, models: body['models'], error: String(body['error']), hint: String(body['hint']) };
+  };
+  const local = { name: 'local/m', wires: ['anthropic'], is_recorded: false };
+  expect(await ask('')).toMatchObject({ status: 200, models: expect.arrayContaining([local, { ...local, name: 'fast' }]) as unknown });
+  expect(await ask('?name=fast&wire=anthropic')).toMatchObject({ status: 200, models: [{ ...local, name: 'fast' }] });
+  const otherWire = await ask('?name=fast&wire=responses');
+  expect([otherWire.status, otherWire.error]).toEqual([404, expect.stringContaining('not reached over')]);
+  const noKey = await ask('?name=openai/gpt-5-codex');
+  expect([noKey.status, noKey.hint]).toEqual([422, expect.stringContaining('OPENAI_API_KEY')]);
+  const unknown = await ask('?name=nobody/nothing');
+  expect([unknown.status, unknown.hint]).toEqual([404, expect.stringContaining('local/')]);
+  expect((await ask('?name=not%20a%20name')).status).toBe(400);
+  expect(JSON.stringify(await ask(''))).not.toContain(key);
+});

@@ -21,13 +21,17 @@ export interface Accounts extends Stages {
   reserve(more?: Partial<Reservation>): ReturnType<Ledger['reserve']>;
   /** Reserves what must be granted; the id of the call. */
   granted(more?: Partial<Reservation>): Promise<string>;
-  settle(callId: string, settlement?: Partial<Settlement>): Promise<void>;
+  settle: Settle;
+  /** The same at another server. */
+  settlerOf(ledger: Ledger): Settle;
   cap(scope: Budget['scope'], scopeId: string, caps: { usd?: number; tokens?: number }): Promise<Budget>;
   budgets(): Promise<Budget[]>;
   calls(): Promise<Call[]>;
   /** Types of the events of budgets, as they were told. */
   told(): Promise<string[]>;
 }
+
+type Settle = (callId: string, settlement?: Partial<Settlement>) => Promise<void>;
 
 export interface Budget {
   readonly id: string;
@@ -73,6 +77,8 @@ export async function accountsForTests(waitMsMax = 300): Promise<Accounts> {
   const run = await anotherRun();
   const wanted: Accounts['wanted'] = more => ({ ...plain(run), ...more });
   const reserve: Accounts['reserve'] = more => ledger.reserve(wanted(more), new AbortController().signal);
+  const settlerOf: Accounts['settlerOf'] = at => (callId, settlement) =>
+    at.settle(callId, { ...ended(stages.tenantId), ...settlement });
   return {
     ...stages,
     ledger,
@@ -87,7 +93,8 @@ export async function accountsForTests(waitMsMax = 300): Promise<Accounts> {
       if (reserved.kind !== 'granted') throw new Error(`not granted: ${reserved.kind} ${reserved.message}`);
       return reserved.callId;
     },
-    settle: (callId, settlement) => ledger.settle(callId, { ...ended(stages.tenantId), ...settlement }),
+    settle: settlerOf(ledger),
+    settlerOf,
     async cap(scope, scopeId, { usd, tokens }) {
       const capMicroUsd = usd === undefined ? null : Math.round(usd * 1_000_000);
       const { id } = await stages.app(tx => setBudget(tx, { scope, scopeId, capMicroUsd, capTokens: tokens ?? null }));

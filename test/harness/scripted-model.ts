@@ -45,7 +45,12 @@ export const hang: Part = { ends: 'hang' };
 export const mute: Part = { ends: 'mute' };
 
 /** Bytes; a wait; or how it goes on without any. */
-export type Part = string | Uint8Array | { readonly waitMs: number } | { readonly ends: 'cut' | 'hang' | 'mute' };
+export type Part =
+  | string
+  | Uint8Array
+  | { readonly waitMs: number }
+  | { readonly until: Promise<unknown> }
+  | { readonly ends: 'cut' | 'hang' | 'mute' };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -126,6 +131,7 @@ async function play(response: ServerResponse, { status = 200, headers = {}, part
     if (typeof part === 'string' || part instanceof Uint8Array)
       await new Promise<void>(resolve => response.write(part, () => resolve()));
     else if ('waitMs' in part) await systemClock.sleep(part.waitMs);
+    else if ('until' in part) await part.until;
   }
   response.end();
 }

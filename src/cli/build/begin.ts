@@ -11,6 +11,7 @@ import { shortId } from '../input/id.ts';
 import { allSessions, cardOf } from '../session/find.ts';
 import type { Beginning } from './beginning.ts';
 import type { BuildOptions, CardWanted, ProjectWishes, Wanted } from './options.ts';
+import { checkModels } from './models.ts';
 import { planDocument, planText } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { changeProject, findOrMakeProject, inspect, projectsOf } from './project.ts';
@@ -34,6 +35,7 @@ export async function beginNew(beginning: Beginning, { card, repository, wishes 
   await refuseTwice(context, { card, projects, resume: ({ id }) => commands.resume([shortId(id)]) });
   const project = await findOrMakeProject(context, { repository, wishes, sessions: await allSessions(context) });
   // The server judges the card before it keeps it; nothing is built of a session that was not approved.
+  await checkModels(context, { agent: wishes.agent ?? project.agent });
   const session = await openSession(context, project, card);
   return confirmAndBegin(beginning, { session, project, card, wishes });
 }

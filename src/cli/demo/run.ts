@@ -10,7 +10,7 @@ export function demoCommand(world: World): Command {
     name: 'demo',
     description:
       'From an idea to merged work on a small repository, with a recorded model: a recorded demo. The agents, the sandboxes, the checks and the merges are real, and nothing is paid',
-    examples: ['npm run demo', 'npm run demo -- --yes --chaos', 'npm run demo -- --resume'],
+    examples: ['skep demo', 'skep demo --yes --chaos', 'skep demo --resume'],
   })
     .addOption(new Option('--agent <kind>', 'the agent that works').choices(codingAgents).default('codex'))
     .option('-y, --yes', 'do not ask: questions are answered by their defaults, and the plan is approved')

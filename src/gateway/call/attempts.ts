@@ -79,6 +79,8 @@ async function attempt(
   const upstream = parts.upstreams.get(target.provider);
   if (upstream === undefined) throw new Error(`no upstream ${target.provider}`);
   const key = { tenantId: asked.run.tenantId, ...target };
+  // Who is gone already has nothing sent, and says nothing of the provider.
+  if (signal.aborted) throw cutOf(signal);
   return parts.breakers.attempt(key, async () => {
     tally.sent(target);
     const { wire, operation, isStream, headers, run } = asked;

@@ -16,14 +16,16 @@ export async function answerCall(parts: CallParts, asked: Asked, { client, signa
   const plan = await planOrHalt(parts, asked);
   if (asked.operation === 'count') return answerCount(parts, plan, { client, signal });
   const reserved = await reserve(parts, plan, signal);
+  if (reserved instanceof Cut) return tellCut(reserved, plan, client);
   if (reserved.kind !== 'granted') return refuse(parts, plan, { client, reserved });
-  const tally = createTally(plan, reservedTarget(plan));
-  const startedAt = parts.clock.mono();
+  const { clock } = parts;
+  const tally = createTally(plan, { first: reservedTarget(plan), outputTokens: reserved.outputTokens, clock });
+  const startedAt = clock.mono();
   let firstByteMs: number | null = null;
   let end: End = { state: 'failed', status: null, errorClass: 'internal', finish: () => tell(client, plan, internal) };
   try {
     const outputTokens = Math.max(1, Math.floor(reserved.outputTokens / plan.fields.choices));
-    const onFirstByte = (): void => void (firstByteMs ??= Math.round(parts.clock.mono() - startedAt));
+    const onFirstByte = (): void => void (firstByteMs ??= Math.round(clock.mono() - startedAt));
     end = await converse(parts, plan, { client, signal, tally, outputTokens, onFirstByte });
   } catch (error) {
     if (!(error instanceof Cut))
@@ -52,7 +54,7 @@ async function planOrHalt(parts: CallParts, asked: Asked): Promise<Plan> {
   }
 }
 
-async function reserve(parts: CallParts, plan: Plan, signal: AbortSignal): Promise<Reserved> {
+async function reserve(parts: CallParts, plan: Plan, signal: AbortSignal): Promise<Reserved | Cut> {
   const { asked, fields, inputTokens, price } = plan;
   const target = reservedTarget(plan);
   const wanted: Reservation = {
@@ -68,7 +70,8 @@ async function reserve(parts: CallParts, plan: Plan, signal: AbortSignal): Promi
   try {
     return await parts.ledger.reserve(wanted, signal);
   } catch (error) {
-    throw signal.aborted ? cutOf(signal) : error;
+    if (signal.aborted) return cutOf(signal);
+    throw error;
   }
 }
 
@@ -153,7 +156,7 @@ function tell(client: Client, { format }: Plan, problem: Problem): void {
 
 /** To count tokens costs nothing at any provider, so that it is neither reserved nor settled. */
 async function answerCount(parts: CallParts, plan: Plan, { client, signal }: Waiting): Promise<void> {
-  const tally = createTally(plan, reservedTarget(plan));
+  const tally = createTally(plan, { first: reservedTarget(plan), outputTokens: 0, clock: parts.clock });
   try {
     (await converse(parts, plan, { client, signal, tally, outputTokens: null, onFirstByte() {} })).finish();
   } catch (error) {

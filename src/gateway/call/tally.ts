@@ -1,3 +1,4 @@
+import type { Clock } from '../../kernel/clock.ts';
 import type { Usage } from '../ledger.ts';
 import { type Target, targetName } from '../model/catalog.ts';
 import { addUsage, costOf, noUsage } from '../model/usage.ts';
@@ -25,8 +26,20 @@ export interface Sum {
   readonly costMicroUsd: number | null;
 }
 
-export function createTally(plan: Plan, first: Target): Tally {
+interface Reserved {
+  /** Whose name stands in the reservation. */
+  readonly first: Target;
+  /** All that the answers to one request may have; 0 where nothing is counted. */
+  readonly outputTokens: number;
+  readonly clock: Clock;
+}
+
+/** Faster than any model that thinks; the few that write faster show what they write. */
+const unseenTokensPerS = 250;
+
+export function createTally(plan: Plan, { first, outputTokens, clock }: Reserved): Tally {
   let target = first;
+  let sentAt = 0;
   let attempts = 0;
   let total = noUsage;
   let cost: number | null = 0;
@@ -37,15 +50,21 @@ export function createTally(plan: Plan, first: Target): Tally {
     cost = cost === null || price === undefined ? null : cost + costOf(usage, price);
   }
 
+  /** What a model thinks is paid for, and is shown by none in full: whoever hangs up before the end must not have it for nothing. */
+  function unseen(): number {
+    return Math.min(outputTokens, Math.floor(((clock.mono() - sentAt) / 1_000) * unseenTokensPerS));
+  }
+
   return {
     sent(next) {
       target = next;
+      sentAt = clock.mono();
       attempts++;
     },
     whole: reader => add(reader.usage() ?? bound(plan, reader)),
     lost(reader) {
-      const said = reader.usage();
-      add(said === undefined ? bound(plan, reader) : { ...said, outputTokens: Math.max(said.outputTokens, reader.tokensSeen()) });
+      const said = reader.usage() ?? bound(plan, reader);
+      add({ ...said, outputTokens: Math.max(said.outputTokens, reader.tokensSeen(), unseen()) });
     },
     refused(reader) {
       const said = reader.usage();

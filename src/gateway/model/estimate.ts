@@ -15,7 +15,7 @@ export function estimateTokens(body: unknown): number | undefined {
       if (isMedia) media += mediaTokens;
       for (const [key, field] of Object.entries(value)) {
         halves += halvesOf(key) + punctuationHalves;
-        if (!(isMedia && typeof field === 'string')) waiting.push({ value: field, depth: depth + 1 });
+        if (!(isMedia && typeof field === 'string' && mediaFields.has(key))) waiting.push({ value: field, depth: depth + 1 });
       }
     } else halves += punctuationHalves;
   }
@@ -24,14 +24,14 @@ export function estimateTokens(body: unknown): number | undefined {
 
 /**
  * In half tokens. No tokenizer in use makes more than one token of two bytes of English or of code on average (four bytes are usual),
- * but one byte may be one token where a script is not Latin. Settling replaces the bound by what the provider counted.
+ * but one byte may be one token where a script is not Latin, and some make one of each digit. Settling replaces the bound by what the provider counted.
  */
 export function halvesOf(text: string): number {
   let halves = 0;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     // Of UTF-16: below U+0800 two bytes, a half of a surrogate pair two of the four, else three.
-    if (unit < 0x80) halves += 1;
+    if (unit < 0x80) halves += unit >= 0x30 && unit < 0x3a ? 2 : 1;
     else halves += 2 * (unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 2 : 3);
   }
   return halves;
@@ -48,6 +48,9 @@ const envelopeTokens = 500;
  * Gemini. 5,000 is above all of them, and far below what its base64 would be counted as text.
  */
 const mediaTokens = 5_000;
+
+/** Where the bytes stand, or their place: words beside them are words. */
+const mediaFields: ReadonlySet<string> = new Set(['data', 'url', 'image_url', 'file_id', 'fileUri', 'file_uri']);
 
 /** An object whose strings are the bytes, or the place, of an image or a sound: in each of the wires' forms. A document is text. */
 function holdsMedia(value: object): boolean {

@@ -66,6 +66,8 @@ export const priceTable: Readonly<Record<Exclude<ProviderKind, 'openai-compatibl
     'gpt-4.1-mini': { ...gpt([0.4, 1.6, 0.1]), outputTokensMax: 32_768 },
     'gpt-4.1-nano': { ...gpt([0.1, 0.4, 0.025]), outputTokensMax: 32_768 },
     'gpt-4o': { ...gpt([2.5, 10, 1.25]), outputTokensMax: 16_384 },
+    // Dearer than the versions after it, for which the name without a date stands.
+    'gpt-4o-2024-05-13': { ...gpt([5, 15, 5]), outputTokensMax: 4_096 },
     'gpt-4o-mini': { ...gpt([0.15, 0.6, 0.075]), outputTokensMax: 16_384 },
     o3: { ...gpt([2, 8, 0.5]), outputTokensMax: 100_000 },
     'o4-mini': { ...gpt([1.1, 4.4, 0.275]), outputTokensMax: 100_000 },

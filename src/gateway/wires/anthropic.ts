@@ -1,7 +1,8 @@
 import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
 import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, idle, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
-import { createTextMeter, isJsonObject, malformed, readEvent, refused } from './reading.ts';
+import { refuseFetched, refuseFields, refuseTools } from './hosted.ts';
+import { createTextMeter, isJsonObject, malformed, readEvent, refused, streamField } from './reading.ts';
 
 /** Anthropic Messages. */
 export const anthropic: WireFormat = {
@@ -20,10 +21,14 @@ export const anthropic: WireFormat = {
     };
   },
   refuse: body =>
-    body['speed'] === 'fast' ? 'speed "fast" has a price of its own that the gateway does not count: leave it out' : undefined,
-  prepare: (body, { model, outputTokens }) => ({
+    refusePriced(body) ??
+    refuseFields(body, ['mcp_servers', 'container', 'fallbacks']) ??
+    refuseTools(body['tools'], ({ type }) => (type === undefined || ownTool.test(String(type)) ? undefined : String(type))) ??
+    refuseFetched(body['system'], body['messages']),
+  prepare: (body, { model, outputTokens, isStream }) => ({
     ...body,
     model,
+    ...streamField(body, isStream),
     ...(outputTokens === null ? {} : { max_tokens: outputTokens }),
   }),
   createReader,
@@ -33,6 +38,20 @@ export const anthropic: WireFormat = {
   }),
   errorEvent: problem => `event: error\ndata: ${JSON.stringify(anthropic.errorBody(problem))}\n\n`,
 };
+
+/** Those that the client runs; a search among the tools themselves costs nothing. */
+const ownTool = /^(custom|(bash|text_editor|computer|memory)_\d{8}|tool_search_tool_\w+)$/;
+
+function refusePriced(body: Fields): string | undefined {
+  const edits = listOf(fieldsOf(body['context_management'])?.['edits']);
+  if (body['speed'] === 'fast') return 'speed "fast" has a price of its own that the gateway does not count: leave it out';
+  if (isGiven(body['inference_geo']) && body['inference_geo'] !== 'global')
+    return '"inference_geo" has a price of its own that the gateway does not count: leave it out';
+  // It is an answer before the answer, and the usage of the one does not have the other's.
+  if (edits.some(edit => textOf(fieldsOf(edit)?.['type'])?.startsWith('compact') === true))
+    return 'A compaction by the provider is not in the usage that the gateway counts by: leave it out';
+  return undefined;
+}
 
 /** `"cache_control": {"ttl": "1h"}` may stand on any block: of a message, or of the result of a tool in it. */
 function asksForLongCache(value: unknown, depth = 0): boolean {

@@ -1,8 +1,9 @@
 import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
 import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, hidden, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
-import { createTextMeter, isJsonObject, malformed, readEvent, refused, rest } from './reading.ts';
-import { openAiError, refuseTier } from './openai.ts';
+import { refuseFetched } from './hosted.ts';
+import { openAiError, refuseHosted, refuseTier } from './openai.ts';
+import { createTextMeter, isJsonObject, malformed, readEvent, refuseNoCount, refused, rest, streamField } from './reading.ts';
 
 /** OpenAI Chat Completions, as many others speak it too. */
 export const chat: WireFormat = {
@@ -12,13 +13,17 @@ export const chat: WireFormat = {
     return {
       model: textOf(body['model']),
       isStream: body['stream'] === true,
-      outputTokens: countOf(body['max_completion_tokens']) ?? countOf(body['max_tokens']) ?? null,
+      outputTokens: (countOf(body['max_completion_tokens']) ?? countOf(body['max_tokens'])) || null,
       choices: Math.max(1, countOf(body['n']) ?? 1),
       outputTokensMin,
     };
   },
   refuse: body =>
     refuseTier(body) ??
+    refuseHosted(body) ??
+    refuseNoCount(body['n'], 'n') ??
+    refuseTwoLimits(body) ??
+    refuseFetched(body['messages']) ??
     (listOf(body['modalities']).includes('audio')
       ? 'Spoken answers have a price of their own that the gateway does not count'
       : undefined),
@@ -26,17 +31,24 @@ export const chat: WireFormat = {
     const limit = outputTokens === null ? {} : { [limitField(body, model)]: outputTokens };
     // Without it a stream does not say what it used.
     const options = isStream ? { stream_options: { ...fieldsOf(body['stream_options']), include_usage: true } } : {};
-    return { ...body, model, ...limit, ...options };
+    return { ...body, model, ...streamField(body, isStream), ...limit, ...options };
   },
   createReader,
   errorBody: openAiError,
   errorEvent: problem => `data: ${JSON.stringify(openAiError(problem))}\n\n`,
 };
 
+/** Which of them holds is the server's to choose, and it may be the larger one. */
+function refuseTwoLimits(body: Fields): string | undefined {
+  return isGiven(body['max_tokens']) && isGiven(body['max_completion_tokens'])
+    ? 'max_tokens and max_completion_tokens are two limits of the same: say one'
+    : undefined;
+}
+
 /** OpenAI's newer models refuse the old name; other servers may not know the new one. */
 function limitField(body: Fields, model: string): string {
-  if (body['max_completion_tokens'] !== undefined) return 'max_completion_tokens';
-  if (body['max_tokens'] !== undefined) return 'max_tokens';
+  if (isGiven(body['max_completion_tokens'])) return 'max_completion_tokens';
+  if (isGiven(body['max_tokens'])) return 'max_tokens';
   return /(^|\/)(gpt-|o\d|codex-|chatgpt-)/.test(model) ? 'max_completion_tokens' : 'max_tokens';
 }
 

@@ -1,7 +1,8 @@
-import { countOf, type Fields, fieldsOf, isGiven, listOf } from '../model/json.ts';
+import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
 import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
-import { createTextMeter, isJsonObject, malformed, readEvent, refused, rest } from './reading.ts';
+import { refuseFetched, refuseTools } from './hosted.ts';
+import { createTextMeter, isJsonObject, malformed, readEvent, refuseNoCount, refused, rest } from './reading.ts';
 
 /** Gemini generateContent; its path says the model, and whether the answer streams. */
 export const gemini: WireFormat = {
@@ -13,21 +14,24 @@ export const gemini: WireFormat = {
     return {
       model: undefined,
       isStream: false,
-      outputTokens: countOf(settings['maxOutputTokens']) ?? null,
+      outputTokens: countOf(settings['maxOutputTokens']) || null,
       choices: Math.max(1, countOf(settings['candidateCount']) ?? 1),
-      outputTokensMin: (countOf(thinking['thinkingBudget']) ?? 0) + outputTokensMin,
+      outputTokensMin: (countOf(thinking['thinkingBudget'] ?? thinking['thinking_budget']) ?? 0) + outputTokensMin,
     };
   },
   refuse: body =>
-    !isGiven(body['cachedContent'])
-      ? undefined
-      : 'The gateway cannot count what "cachedContent" stands for: send the whole contents',
+    isGiven(body['cachedContent'] ?? body['cached_content'])
+      ? 'The gateway cannot count what "cachedContent" stands for: send the whole contents'
+      : (refuseTools(body['tools'], tool => Object.keys(tool).find(name => !ownTools.has(name))) ??
+        refuseNoCount(configOf(body)['candidateCount'], 'candidateCount') ??
+        refuseTier(body['serviceTier'] ?? body['service_tier']) ??
+        refuseSound(body) ??
+        refuseFetched(body['contents'], body['systemInstruction'], body['system_instruction'])),
   prepare(body, { outputTokens }) {
-    // The API takes both spellings; a limit in the other one would stand beside ours.
-    const { generation_config: _, ...others } = body;
-    if (outputTokens === null) return body;
-    const { max_output_tokens: __, ...settings } = configOf(body);
-    return { ...others, generationConfig: { ...settings, maxOutputTokens: outputTokens } };
+    // The API takes both spellings, and a model in the body beside that of the path: neither may stand beside ours.
+    const { generation_config: _, generationConfig: __, model: ___, ...others } = body;
+    const settings = { ...configOf(body), ...(outputTokens === null ? {} : { maxOutputTokens: outputTokens }) };
+    return Object.keys(settings).length === 0 ? others : { ...others, generationConfig: settings };
   },
   createReader,
   errorBody: ({ status, code, message }) => ({
@@ -37,9 +41,40 @@ export const gemini: WireFormat = {
 };
 
 function configOf(body: Fields): Fields {
-  const settings = { ...fieldsOf(body['generation_config']), ...fieldsOf(body['generationConfig']) };
-  const limit = settings['maxOutputTokens'] ?? settings['max_output_tokens'];
-  return limit === undefined ? settings : { ...settings, maxOutputTokens: limit };
+  const settings: Record<string, unknown> = { ...fieldsOf(body['generation_config']), ...fieldsOf(body['generationConfig']) };
+  for (const [name, other] of spellings) {
+    const value = settings[name] ?? settings[other];
+    delete settings[other];
+    if (value !== undefined) settings[name] = value;
+  }
+  return settings;
+}
+
+const spellings = [
+  ['maxOutputTokens', 'max_output_tokens'],
+  ['candidateCount', 'candidate_count'],
+  ['thinkingConfig', 'thinking_config'],
+] as const;
+
+/** All others are Google's own: searches, code, addresses, files. */
+const ownTools: ReadonlySet<string> = new Set(['functionDeclarations', 'function_declarations']);
+
+function refuseTier(tier: unknown): string | undefined {
+  return isGiven(tier) && !/^(?:standard|flex|unspecified)$/i.test(String(tier))
+    ? 'serviceTier has a price of its own that the gateway does not count: leave it out'
+    : undefined;
+}
+
+/** A minute of it is few bytes and many tokens, at another price than that of words. */
+function refuseSound(body: Fields): string | undefined {
+  const parts = listOf(body['contents']).flatMap(content => listOf(fieldsOf(content)?.['parts']).map(fieldsOf));
+  const types = parts.map(part => {
+    const data = fieldsOf(part?.['inlineData'] ?? part?.['inline_data']);
+    return textOf(data?.['mimeType'] ?? data?.['mime_type']) ?? '';
+  });
+  return types.some(type => /^\s*(audio|video)\//i.test(type))
+    ? 'Sound and film have a price of their own that the gateway does not count: leave them out'
+    : undefined;
 }
 
 const statuses: Readonly<Record<number, string>> = {

@@ -1,6 +1,6 @@
 import { halvesOf } from '../model/estimate.ts';
 import { failure, failureOfError } from '../model/failure.ts';
-import { type Fields, fieldsOf, parseJson } from '../model/json.ts';
+import { countOf, type Fields, fieldsOf, isGiven, parseJson } from '../model/json.ts';
 import type { Seen } from './format.ts';
 
 /** An event of a stream, which in every wire is an object. */
@@ -32,6 +32,16 @@ export function createTextMeter(): { add(text: unknown): void; tokens(): number 
 
 export function isJsonObject(value: unknown): value is Fields {
   return fieldsOf(value) !== undefined;
+}
+
+/** Said as the gateway reads it: some servers take "true" or 1 for it too, and would answer with what nobody waits for. */
+export function streamField(body: Fields, isStream: boolean): Fields {
+  return body['stream'] === undefined ? {} : { stream: isStream };
+}
+
+/** Why a count is none; also a text of digits, which some servers take for the number that it names. */
+export function refuseNoCount(value: unknown, name: string): string | undefined {
+  return isGiven(value) && (countOf(value) ?? 0) < 1 ? `${name}: must be a whole number of at least 1` : undefined;
 }
 
 /** What is left of a whole when parts of it are counted by themselves; a provider that says nonsense makes no negative one. */

@@ -1,8 +1,9 @@
 import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
 import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
-import { createTextMeter, isJsonObject, malformed, readEvent, refused, rest } from './reading.ts';
-import { openAiError, refuseTier } from './openai.ts';
+import { refuseFetched } from './hosted.ts';
+import { openAiError, refuseHosted, refuseTier } from './openai.ts';
+import { createTextMeter, isJsonObject, malformed, readEvent, refused, rest, streamField } from './reading.ts';
 
 /** OpenAI Responses. */
 export const responses: WireFormat = {
@@ -12,7 +13,7 @@ export const responses: WireFormat = {
     return {
       model: textOf(body['model']),
       isStream: body['stream'] === true,
-      outputTokens: countOf(body['max_output_tokens']) ?? null,
+      outputTokens: countOf(body['max_output_tokens']) || null,
       choices: 1,
       outputTokensMin,
     };
@@ -22,11 +23,12 @@ export const responses: WireFormat = {
       return 'An answer in the background is not seen by the gateway, which could not count it: leave "background" out';
     const stored = ['previous_response_id', 'conversation', 'prompt'].find(field => isGiven(body[field]));
     if (stored !== undefined) return `The gateway cannot count what "${stored}" stands for: send the whole input`;
-    return refuseTier(body);
+    return refuseTier(body) ?? refuseHosted(body) ?? refuseFetched(body['input']);
   },
-  prepare: (body, { model, outputTokens }) => ({
+  prepare: (body, { model, outputTokens, isStream }) => ({
     ...body,
     model,
+    ...streamField(body, isStream),
     ...(outputTokens === null ? {} : { max_output_tokens: outputTokens }),
   }),
   createReader,

@@ -11,7 +11,8 @@ import {
   reportTools,
   reportToolTexts,
 } from '../../../contract/report-back.ts';
-import { isFault } from '../../kernel/fault.ts';
+import { type Fault, isFault } from '../../kernel/fault.ts';
+import type { Log } from '../../kernel/log.ts';
 import type { RunContext } from '../../stages/runs/index.ts';
 import type { AskParts } from './ask.ts';
 import { callTool } from './tools.ts';
@@ -21,6 +22,7 @@ export interface McpCall {
   /** Takes the run token out of what an agent says. */
   readonly redact: <T>(args: T) => T;
   readonly version: string;
+  readonly log: Log;
 }
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
@@ -54,11 +56,18 @@ function register(server: McpServer, parts: AskParts, { call, name }: { call: Mc
       const checked = call.redact(args as ReportInput<ReportTool>);
       return textOf(await callTool(parts, name, { run: call.run, args: checked, waiting }));
     } catch (error) {
-      if (!isFault(error)) throw error;
-      const text = [error.message, ...(error.hint === undefined ? [] : [error.hint])].join('. ');
+      if (!isFault(error)) call.log.error({ tool: name, error: String(error) }, 'a tool of an agent failed');
+      const text = isFault(error) ? refusalOf(error) : serverFailed;
       return { isError: true, content: [{ type: 'text', text }] };
     }
   });
+}
+
+/** What is wrong inside the server is nothing for an agent to read. */
+export const serverFailed = 'The server failed: try again';
+
+function refusalOf({ message, hint }: Fault): string {
+  return [message, ...(hint === undefined ? [] : [hint])].join('. ');
 }
 
 function textOf({ message, ...more }: ReportAnswer): CallToolResult {

@@ -323,3 +323,15 @@ test('plain JSON is checked as MCP is', async () => {
   expect(await send('nothing', {})).toEqual([400, 'invalid_request']);
   expect((await report(gateway.token, 'get_context', {})).body).toMatchObject({ ticket: { title: 'Sort' } });
 });
+
+test('what fails inside the server is no text for an agent', async () => {
+  const { gateway } = await claimed();
+  const client = await connect(gateway.token);
+  await query(api.superuserUrl, 'alter table skep.memories rename to memories_away');
+  try {
+    const result = await call(client, 'save_memory', { kind: 'warning', text: 'x' });
+    expect([result.isError, textOf(result)]).toEqual([true, 'The server failed: try again']);
+  } finally {
+    await query(api.superuserUrl, 'alter table skep.memories_away rename to memories');
+  }
+});

@@ -6,7 +6,7 @@ import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import { type RunContext, runOfToken } from '../../stages/runs/index.ts';
 import type { AskParts, Waiting } from './ask.ts';
-import { answerMcp } from './mcp.ts';
+import { answerMcp, serverFailed } from './mcp.ts';
 import { callTool } from './tools.ts';
 
 export interface ReportParts extends Omit<AskParts, 'waits'> {
@@ -38,7 +38,7 @@ export function reportRoutes(app: Api, given: ReportParts): void {
     '/gateway/mcp',
     { config, bodyLimit, onRequest, schema: { hide: true, body: z.unknown() } },
     async (request, reply): Promise<void> => {
-      const call = { ...callerOf(request), version: parts.version };
+      const call = { ...callerOf(request), version: parts.version, log: parts.log };
       reply.hijack();
       try {
         await answerMcp(parts, call, { request: request.raw, response: reply.raw, body: request.body });
@@ -66,7 +66,11 @@ export function reportRoutes(app: Api, given: ReportParts): void {
     const { tool } = request.params;
     const parsed = reportTools[tool].safeParse(request.body ?? {});
     if (!parsed.success) throw invalid(tool, parsed.error);
-    return (await answerSlowly(reply, waiting => callTool(parts, tool, { run, args: redact(parsed.data), waiting }))) ?? reply;
+    return (
+      (await answerSlowly({ reply, log: parts.log }, waiting =>
+        callTool(parts, tool, { run, args: redact(parsed.data), waiting }),
+      )) ?? reply
+    );
   });
 }
 
@@ -101,7 +105,7 @@ function invalid(tool: string, { issues }: z.ZodError): Fault {
  * connection: JSON may begin with them. A refusal that comes after those is a body with `error`.
  */
 async function answerSlowly(
-  reply: FastifyReply,
+  { reply, log }: { reply: FastifyReply; log: Log },
   work: (waiting: Waiting) => Promise<ReportAnswer>,
 ): Promise<ReportAnswer | undefined> {
   const { raw } = reply;
@@ -120,7 +124,8 @@ async function answerSlowly(
     raw.end(JSON.stringify(answer));
   } catch (error) {
     if (!reply.sent) throw error;
-    raw.end(JSON.stringify({ error: isFault(error) ? error.message : 'The server failed: try again' }));
+    if (!isFault(error)) log.error({ error: String(error) }, 'a report of an agent failed');
+    raw.end(JSON.stringify({ error: isFault(error) ? error.message : serverFailed }));
   }
   return undefined;
 }

@@ -4,7 +4,7 @@ export { holdRunLease } from './holder.ts';
 export { haltRun, liveRunsOf, type RunContext, runOfToken } from './run-token.ts';
 export { askAboutBudget } from './parking/budget.ts';
 export { goOn, resumedWorkOf, runsHeldUpBy, runToResume } from './parking/resume.ts';
-export { haltsDecided } from './parking/parking.sql.ts';
+export { haltsDecided, questionsInVain } from './parking/parking.sql.ts';
 export {
   ensurePlanBase,
   giveUpPhase,

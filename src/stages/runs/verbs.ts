@@ -17,6 +17,9 @@ import {
 import { announceRun, fence, type Holder, type HolderScope, lostLease, single } from './holder.ts';
 import { afterAttempt, waitBeforeAttempt } from './model/retry.ts';
 import { runMachine } from './model/run.ts';
+import { closeQuestionOf } from './parking/close.ts';
+import { ofSubject } from './planning/model/subject.ts';
+import { lastRunsOfPhase } from './planning/planning.sql.ts';
 import {
   blobOfRun,
   endRunRow,
@@ -228,8 +231,10 @@ export async function cancelRun(tx: Tx, runId: string): Promise<RunRow> {
       facts: { currentState: present.state },
     });
   }
-  if (run.ticketId === null) announceRun(tx, run, { type: 'run.exhausted', reason: 'cancelled by a person' });
-  else await failWork(tx, run.ticketId, 'its run was cancelled by a person');
+  if (run.ticketId === null) {
+    announceRun(tx, run, { type: 'run.exhausted', reason: 'cancelled by a person' });
+    await closeQuestionOf(tx, run);
+  } else await failWork(tx, run.ticketId, 'its run was cancelled by a person');
   return run;
 }
 
@@ -286,12 +291,18 @@ async function settle(
     return;
   }
   const limit = run.subjectType === 'ticket' ? (await getTicket(tx, run.subjectId)).attempts : settings.attemptsMax;
-  const last = (await tx.query(lastRunsOf, [tx.tenantId, run.subjectType, run.subjectId, limit])).map(row => row.state);
+  const last = (await lastRuns(tx, run, limit)).map(row => row.state);
   const { again, reason } = afterAttempt({ ...ended, last }, settings);
   if (run.subjectType === 'ticket')
     await (again ? sendTicketBack(tx, run.subjectId, reason) : failTicket(tx, run.subjectId, reason));
   else if (again) await requeueRun(tx, run, waitBeforeAttempt(last, settings));
   else announceRun(tx, run, { type: 'run.exhausted', reason });
+}
+
+/** How the last attempts ended that count: of a phase of planning those since it was begun, or begun again. */
+function lastRuns(tx: Tx, { subjectType, subjectId }: RunRow, limit: number): Promise<{ state: string }[]> {
+  if (subjectType !== 'spec_phase') return tx.query(lastRunsOf, [tx.tenantId, subjectType, subjectId, limit]);
+  return tx.query(lastRunsOfPhase, [tx.tenantId, ofSubject(subjectId).sessionId, subjectId, limit]);
 }
 
 async function saidAgain(tx: Tx, holder: Holder, states: readonly string[]): Promise<RunRow> {

@@ -49,7 +49,8 @@ describe('a call', () => {
   test('is settled once, however often and by however many that is said', async () => {
     await accounts.cap('tenant', '', { usd: 1 });
     const callId = await accounts.granted();
-    await Promise.all([200, 300, 200, 300].map(costMicroUsd => accounts.settle(callId, { costMicroUsd })));
+    const servers = [accounts, ...[1, 2, 3].map(() => ({ settle: accounts.settlerOf(accounts.openLedger()) }))];
+    await Promise.all(servers.flatMap(({ settle }) => [200, 300].map(costMicroUsd => settle(callId, { costMicroUsd }))));
     await accounts.settle(callId, { costMicroUsd: 999 });
     const [budget] = await accounts.budgets();
     const [call] = await accounts.calls();

@@ -3,10 +3,10 @@ import type { Clock } from '../../kernel/clock.ts';
 import { isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { BudgetRow } from './budgets.sql.ts';
-import { type DecidedRow, loseCall, reserveCall, settleCall } from './calls.sql.ts';
+import { type DecidedRow, loseCall } from './calls.sql.ts';
+import { createDesk } from './desk.ts';
 import { busyMessage, spentMessage, unpricedMessage } from './model/words.ts';
-import type { AskAboutBudget, Ledger, Reserved, Settlement, Wanted } from './types.ts';
-import { createTurns } from './turns.ts';
+import type { AskAboutBudget, Ledger, Reserved, Wanted } from './types.ts';
 import { getBudget, makeBudgetsOf, refuseMore } from './verbs.ts';
 import { createWaitingRoom } from './waiting-room.ts';
 
@@ -23,24 +23,19 @@ interface LedgerOptions {
 
 /** A budget that is removed or raised between two looks is looked at again this often. */
 const looksMax = 5;
-/**
- * Statements of the ledger at once: those that want the same budget's row only wait for each other in the database, and there each would
- * hold one of the connections that claims and heartbeats need.
- */
-const atOnceMax = 1;
 /** A database that is away for a moment must not make a call count as lost. */
 const settleAttemptsMax = 6;
 const settleAgainMs = 200;
 
-/** The accounts of the gateway's calls: one statement before each, one after it. */
+/** The accounts of the gateway's calls: one statement before each, one after it, for several at a time where several come. */
 export function createLedger({ database, clock, log, random, onSpent, waitMsMax = 60_000 }: LedgerOptions): Ledger {
   const room = createWaitingRoom({ clock, random });
-  const inTurn = createTurns(atOnceMax);
+  const desk = createDesk(database);
 
   /** Undefined: to be tried again later. */
   async function attempt(wanted: Wanted, isLast: boolean): Promise<Reserved | undefined> {
     for (let look = 1; look <= looksMax; look++) {
-      const decided = await inTurn(() => decide(database, wanted, isLast));
+      const decided = await desk.reserve(wanted, isLast);
       if (decided.kind === 'wait' && !isLast) return undefined;
       const reserved = await conclude(decided, wanted);
       if (reserved !== undefined) return reserved;
@@ -84,7 +79,7 @@ export function createLedger({ database, clock, log, random, onSpent, waitMsMax 
     async settle(callId, settlement) {
       for (let tries = 1; ; tries++) {
         try {
-          if (await inTurn(() => settle(database, callId, settlement))) room.wake(settlement.tenantId);
+          if (await desk.settle(callId, settlement)) room.wake(settlement.tenantId);
           return;
         } catch (error) {
           if (tries >= settleAttemptsMax || !isFault(error, 'database_unavailable')) throw error;
@@ -100,33 +95,6 @@ export function createLedger({ database, clock, log, random, onSpent, waitMsMax 
 export async function loseUnsettledCall(database: Database, tenantId: string, callId: string): Promise<void> {
   const [row] = await database.enginePool.query(loseCall, [tenantId, callId]);
   if ((row?.told ?? 0) > 0) database.committed();
-}
-
-async function decide(database: Database, wanted: Wanted, isLast: boolean): Promise<DecidedRow> {
-  const { run, wire, provider, model, isRecorded, inputTokens, outputTokens, outputTokensMin, price } = wanted;
-  const [decided] = await database.enginePool.query(reserveCall, [
-    ...[run.tenantId, run.runId, run.projectId, run.specId, run.ticketId, run.agent],
-    ...[wire, provider, model, isRecorded, inputTokens, outputTokens, outputTokensMin],
-    // What the provider writes to its cache it charges as more than plain input, and nobody knows before how much that is.
-    price === null ? null : Math.max(price.input, price.cacheWrite),
-    price?.output ?? null,
-    price?.asOf ?? null,
-    isLast,
-  ]);
-  if (decided === undefined) throw new Error('nothing was decided about a call');
-  return decided;
-}
-
-/** False where it was settled already. */
-async function settle(database: Database, callId: string, settlement: Settlement): Promise<boolean> {
-  const { tenantId, state, status, errorClass, attempts, provider, model, usage, costMicroUsd, firstByteMs } = settlement;
-  const { inputTokens, outputTokens, cachedTokens, cacheWriteTokens, reasoningTokens } = usage;
-  const [row] = await database.enginePool.query(settleCall, [
-    ...[tenantId, callId, state, status, errorClass, attempts, provider, model],
-    ...[inputTokens, outputTokens, cachedTokens, cacheWriteTokens, reasoningTokens, costMicroUsd, firstByteMs],
-  ]);
-  if ((row?.told ?? 0) > 0) database.committed();
-  return (row?.closed ?? 0) > 0;
 }
 
 function isAsDecided(budget: BudgetRow, { capMicrousd, capTokens }: DecidedRow): boolean {

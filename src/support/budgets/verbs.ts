@@ -163,7 +163,7 @@ function announceRise(tx: Tx, before: BudgetRow['level'], budget: BudgetRow): vo
   if (level !== 'ok' && levels.indexOf(level) > levels.indexOf(before)) announce(tx, `budget.${level}`, budget);
 }
 
-/** As settle_call says it too. */
+/** As settle_calls says it too. */
 function announce(tx: Tx, type: EventType, budget: BudgetRow): void {
   const { id, scope, scopeId, level, capMicrousd, capTokens, spentMicrousd, spentTokens } = budget;
   tx.announce({

@@ -18,6 +18,12 @@ export const memoriesOfProject = statement<MemoryRow>(
   `select ${columns} from memories where tenant_id = $1 and project_id = $2 order by created_at desc, id limit $3`,
 );
 
+/** Notes of a run that are kept. */
+export const countMemoriesOfRun = statement<{ count: number }>(
+  'count_memories_of_run',
+  'select count(*) from memories where tenant_id = $1 and project_id = $2 and run_id = $3',
+);
+
 /** The oldest beyond the newest $3. */
 export const dropOldMemories = statement<{ id: string }>(
   'drop_old_memories',

@@ -29,6 +29,17 @@ test('beyond the most that are kept the oldest go', async () => {
   expect([all.length, all[0]?.text, all.at(-1)?.text]).toEqual([memoriesMax, 'new', String(memoriesMax - 1)]);
 });
 
+test('one run cannot push out what the others have left', async () => {
+  const { run } = await stages.claimNew();
+  const of = (text: string) =>
+    stages.engine(tx => saveMemory(tx, { projectId: stages.projectId, runId: run.id, kind: 'warning', text }));
+  await save('by another');
+  for (let index = 0; index < 50; index++) await of(`note ${index}`);
+  expect(await of('note 0')).toBe(false);
+  await expect(of('one more')).rejects.toMatchObject({ code: 'wrong_state' });
+  expect([(await recall(1_000)).length, (await recall(1_000)).at(-1)?.text]).toEqual([51, 'by another']);
+});
+
 test('one can be deleted, by its own tenant', async () => {
   await save('a');
   const [{ id } = { id: '' }] = await recall();

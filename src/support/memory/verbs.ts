@@ -2,10 +2,19 @@ import { createHash } from 'node:crypto';
 import type { MemoryKind } from '../../../contract/memories.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { deleteMemoryRow, dropOldMemories, insertMemory, memoriesOfProject, type MemoryRow } from './memory.sql.ts';
+import {
+  countMemoriesOfRun,
+  deleteMemoryRow,
+  dropOldMemories,
+  insertMemory,
+  memoriesOfProject,
+  type MemoryRow,
+} from './memory.sql.ts';
 
 /** Notes that are kept of one project; the oldest go first. */
 export const memoriesMax = 500;
+/** Notes of one run: no agent can push out what all others have left. */
+const memoriesOfRunMax = 50;
 /** Notes that an agent is shown. */
 const recalledMax = 20;
 
@@ -17,11 +26,14 @@ export interface NewMemory {
   readonly text: string;
 }
 
-/** Keeps a note; false where the same one was kept before. */
+/** Keeps a note; false where the same one was kept before. Throws Fault `wrong_state` where its run has left too many. */
 export async function saveMemory(tx: Tx, { projectId, runId, kind, text }: NewMemory): Promise<boolean> {
   const sha256 = createHash('sha256').update(`${kind}\n${text}`).digest('hex');
   const [saved] = await tx.query(insertMemory, [tx.tenantId, projectId, runId, kind, text, sha256]);
   if (saved === undefined) return false;
+  const [ofRun] = await tx.query(countMemoriesOfRun, [tx.tenantId, projectId, runId]);
+  if ((ofRun?.count ?? 0) > memoriesOfRunMax)
+    throw new Fault('wrong_state', { message: `A run leaves at most ${memoriesOfRunMax} notes` });
   await tx.query(dropOldMemories, [tx.tenantId, projectId, memoriesMax]);
   return true;
 }

@@ -1,3 +1,3 @@
 /** Projects: a repository with its settings. */
 export type { ProjectRow } from './projects.sql.ts';
-export { createProject, editProject, getProject, projectNamed } from './verbs.ts';
+export { changeAgentModel, createProject, editProject, getProject, projectNamed } from './verbs.ts';

@@ -29,6 +29,13 @@ export const insertProject = statement<ProjectRow>(
    on conflict (tenant_id, name) do nothing returning ${columns}`,
 );
 
+/** In one statement: what else the agent is may be changed at the same time. A project without an agent is left as it is. */
+export const updateAgentModel = statement<ProjectRow>(
+  'update_agent_model',
+  `update projects set agent = agent || jsonb_build_object('model', $3::text), updated_at = now()
+    where tenant_id = $1 and id = $2 and agent is not null returning ${columns}`,
+);
+
 /** What is null stays as it is; checks may become null, so $9 says whether they are meant. */
 export const updateProject = statement<ProjectRow>(
   'update_project',

@@ -1,7 +1,14 @@
 import type { Agent, Check, Planner } from '../../../contract/projects.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { insertProject, type ProjectRow, projectById, projectsOfTenant, updateProject } from './projects.sql.ts';
+import {
+  insertProject,
+  type ProjectRow,
+  projectById,
+  projectsOfTenant,
+  updateAgentModel,
+  updateProject,
+} from './projects.sql.ts';
 
 interface ProjectFields {
   readonly repository?: string | undefined;
@@ -40,6 +47,13 @@ export async function editProject(tx: Tx, id: string, fields: ProjectFields): Pr
   if (project === undefined) throw new Fault('project_not_found');
   tx.announce({ type: 'project.changed', subject: { type: 'project', id }, payload: { fields: Object.keys(fields) } });
   return project;
+}
+
+/** Has the agent of a project go on with another model, whatever else it is. A project without an agent is left as it is. */
+export async function changeAgentModel(tx: Tx, id: string, model: string): Promise<void> {
+  const [project] = await tx.query(updateAgentModel, [tx.tenantId, id, model]);
+  if (project !== undefined)
+    tx.announce({ type: 'project.changed', subject: { type: 'project', id }, payload: { fields: ['agent'] } });
 }
 
 export async function getProject(tx: Tx, id: string): Promise<ProjectRow> {

@@ -5,6 +5,7 @@ import { Fault } from '../../../kernel/fault.ts';
 import { shortId } from '../../input/id.ts';
 import { allSessions } from '../../session/find.ts';
 import type { Beginning } from '../beginning.ts';
+import { checkModels } from '../models.ts';
 import type { IdeaWanted, ProjectWishes, Wanted } from '../options.ts';
 import { changeProject, findOrMakeProject, projectsOf } from '../project.ts';
 import { isUnfinished, openIdea } from '../session.ts';
@@ -23,6 +24,7 @@ export async function beginIdea(
     sessions: sessions.filter(({ project_id: id }) => projects.some(project => project.id === id)),
   });
   const wishes = withPlanner(given, projects);
+  await checkModels(context, wishes);
   const found = await findOrMakeProject(context, { repository, wishes, sessions });
   // Not at its beginning, as with a card: who plans must be known before.
   await changeProject(context, found, wishes);

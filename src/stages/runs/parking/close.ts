@@ -4,8 +4,8 @@ import { expireQuestion } from '../../../support/questions/index.ts';
 import { retryTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { runMachine } from '../model/run.ts';
-import { endRunRow } from '../runs.sql.ts';
-import { haltOfTicket, idleQuestions, parkedOfReadyTicket } from './parking.sql.ts';
+import { endRunRow, type RunRow } from '../runs.sql.ts';
+import { haltOfTicket, idleQuestion, idleQuestions, parkedOfReadyTicket } from './parking.sql.ts';
 
 /** Gives a ticket a new set of attempts that has failed, or whose run hangs on a question: that one is given up, with its work. */
 export async function retryWork(tx: Tx, ticketId: string): Promise<TicketRow> {
@@ -26,4 +26,10 @@ export async function endParked(tx: Tx, ticketId: string): Promise<void> {
 /** Ends the questions about a ticket's runs on whose answer nothing hangs any more. */
 export async function closeQuestions(tx: Tx, ticketId: string): Promise<void> {
   for (const { id } of await tx.query(idleQuestions, [tx.tenantId, ticketId])) await expireQuestion(tx, id);
+}
+
+/** The same for the question of one run that has ended, and that no ticket asked for. */
+export async function closeQuestionOf(tx: Tx, { halt }: Pick<RunRow, 'halt'>): Promise<void> {
+  if (halt?.questionId === undefined) return;
+  for (const { id } of await tx.query(idleQuestion, [tx.tenantId, halt.questionId])) await expireQuestion(tx, id);
 }

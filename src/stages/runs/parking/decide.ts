@@ -1,9 +1,8 @@
 import { microUsd, usdText } from '../../../../contract/budgets.ts';
-import type { Agent } from '../../../../contract/projects.ts';
 import type { Tx } from '../../../db/database.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { type BudgetRow, getBudget, raiseBudget } from '../../../support/budgets/index.ts';
-import { editProject, getProject } from '../../../support/projects/index.ts';
+import { changeAgentModel, editProject } from '../../../support/projects/index.ts';
 import { answerQuestion, type Decision, getQuestion, type QuestionRow, readAnswer } from '../../../support/questions/index.ts';
 import { projectsOfQuestion } from './parking.sql.ts';
 
@@ -52,11 +51,6 @@ async function useModel(tx: Tx, { id, projectId }: QuestionRow, model: string): 
   const wanted = hanging.length > 0 || projectId === null ? hanging : [{ projectId, isPlanning: false }];
   for (const each of wanted) {
     if (each.isPlanning) await editProject(tx, each.projectId, { planner: { model } });
-    else await useAgentModel(tx, each.projectId, model);
+    else await changeAgentModel(tx, each.projectId, model);
   }
-}
-
-async function useAgentModel(tx: Tx, projectId: string, model: string): Promise<void> {
-  const { agent } = await getProject(tx, projectId);
-  if (agent !== null) await editProject(tx, projectId, { agent: { ...agent, model } satisfies Agent });
 }

@@ -43,7 +43,8 @@ export const resumeRunRow = statement<{ id: string }>(
 export const projectsOfQuestion = statement<{ projectId: string; isPlanning: boolean }>(
   'projects_of_question',
   `select distinct (task ->> 'projectId')::uuid as project_id, subject_type = 'spec_phase' as is_planning from runs
-    where tenant_id = $1 and halt ->> 'questionId' = $2 and task ->> 'projectId' is not null and not resumed limit 100`,
+    where tenant_id = $1 and halt ->> 'questionId' = $2 and task ->> 'projectId' is not null and not resumed and state <> 'cancelled'
+    limit 100`,
 );
 
 /** Whether the newest attempt at a ticket has ended, or stopped, with something in its way. */
@@ -61,13 +62,42 @@ export const parkedOfReadyTicket = statement<{ id: string }>(
       for no key update of r for share of t`,
 );
 
+/** That nothing hangs on the answer to a question, nor will. */
+const isIdle = `not exists (select from ${withTicket} where r.tenant_id = q.tenant_id and r.halt ->> 'questionId' = q.id::text
+                         and (r.state in ${live} or (${hangs})))`;
+
 /** Questions about the runs of a ticket on whose answer nothing hangs, nor will. */
 export const idleQuestions = statement<{ id: string }>(
   'idle_questions',
   `select distinct q.id from runs o join questions q on q.tenant_id = o.tenant_id and q.id = (o.halt ->> 'questionId')::uuid
-    where o.tenant_id = $1 and o.ticket_id = $2 and o.halt is not null and q.state = 'pending'
-      and not exists (select from ${withTicket} where r.tenant_id = q.tenant_id and r.halt ->> 'questionId' = q.id::text
-                         and (r.state in ${live} or (${hangs})))`,
+    where o.tenant_id = $1 and o.ticket_id = $2 and o.halt is not null and q.state = 'pending' and ${isIdle}`,
+);
+
+export const idleQuestion = statement<{ id: string }>(
+  'idle_question',
+  `select q.id from questions q where q.tenant_id = $1 and q.id = $2 and q.state = 'pending' and ${isIdle}`,
+);
+
+const olderThan = (time: string, times = 1) => `${time} < clock_timestamp() - make_interval(secs => ${times} * $1::int / 1000.0)`;
+
+/** A budget that has been given more since it was asked about, for longer than $1 ms. */
+const isRaised = `date_trunc('milliseconds', b.updated_at) > q.created_at and ${olderThan('b.updated_at')}
+  and coalesce(b.spent_microusd < b.cap_microusd, true) and coalesce(b.spent_tokens < b.cap_tokens, true)`;
+
+/**
+ * Questions that wait in vain: of a run that is over, or on whose answer nothing hangs, for longer than ten times $1 ms; and about a
+ * budget that a person has removed or raised by other means for longer than $1 ms. What hangs on those tries again once they are over.
+ */
+export const questionsInVain = statement<{ tenantId: string; id: string }>(
+  'questions_in_vain',
+  `select q.tenant_id, q.id from questions q
+    where q.state = 'pending' and ${olderThan('q.created_at')} and case
+      when q.kind = 'ask' then ${olderThan('q.created_at', 10)} and not exists (
+        select from runs r where r.tenant_id = q.tenant_id and r.id = q.run_id and r.lease_expires_at is not null)
+      when ${isIdle} then ${olderThan('q.created_at', 10)}
+      else q.kind = 'budget' and not exists (
+        select from budgets b where b.tenant_id = q.tenant_id and b.id::text = q.subject_id and not (${isRaised})) end
+    order by q.created_at limit 100`,
 );
 
 /** Parked work that was taken in and let go on: what later attempts build on. */

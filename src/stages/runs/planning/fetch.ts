@@ -1,3 +1,4 @@
+import { Fault } from '../../../kernel/fault.ts';
 import type { ProjectRow } from '../../../support/projects/index.ts';
 import type { BareRepository, Depot, Upstream } from '../../../support/repositories/index.ts';
 
@@ -37,7 +38,11 @@ export async function ensurePlanBase(parts: Sources, project: ProjectRow, base: 
   const repo = await parts.depot.open(project.id, base.objectFormat);
   if (await repo.objects.has(base.commit)) return repo;
   if ((await repo.merging.rootCommit()) !== base.commit) await fetchPlanBase(parts, project);
-  return repo;
+  if (await repo.objects.has(base.commit)) return repo;
+  throw new Fault('repository_unavailable', {
+    message: `The repository does not have the commit ${base.commit} any more, on which this was planned`,
+    hint: 'Have the spec planned on what it has now: skep session generate',
+  });
 }
 
 async function emptyBase(repo: BareRepository): Promise<StartingPoint> {

@@ -35,6 +35,8 @@ export async function judgePhase(tx: Tx, runId: string): Promise<void> {
   const planning = await holdPlanning(tx, sessionId);
   if (run === undefined || planning === undefined) return;
   const session = await holdSession(tx, sessionId);
+  // What has ended or begun anew while the rows were waited for has its runs withdrawn by a job of its own.
+  if (!isAwaited(run, { session, planning })) return;
   const plan = (await findSpecOfSession(tx, sessionId))?.plan ?? null;
   const requirementIds = (plan?.requirements ?? []).map(({ id }) => id);
   const judgement = judgeOutput(planning.phase, run.result?.output ?? {}, requirementIds);
@@ -61,6 +63,11 @@ export async function giveUpPhase(tx: Tx, runId: string, reason: string): Promis
 interface Standing {
   readonly session: SessionRow;
   readonly planning: PlanningRow;
+}
+
+function isAwaited({ subjectId, createdAt }: RunRow, { session, planning }: Standing): boolean {
+  const { state, phase, begunAt } = planning;
+  return session.state === 'clarifying' && state === 'working' && phase === ofSubject(subjectId).phase && createdAt >= begunAt;
 }
 
 async function advance(tx: Tx, { session, planning, good }: Standing & { good: GoodOutput }): Promise<void> {

@@ -5,6 +5,7 @@ import { getProject, type ProjectRow } from '../../../support/projects/index.ts'
 import { holdSession, listMessages, type SessionRow } from '../../sessions/index.ts';
 import { basePlanning, endPlanning, holdPlanning, moveOn, nextStep, type PlanningRow, stopPlanning } from '../../specs/index.ts';
 import { announceRun } from '../holder.ts';
+import { closeQuestionOf } from '../parking/close.ts';
 import { runById } from '../runs.sql.ts';
 import { type Sources, fetchPlanBase } from './fetch.ts';
 import { subjectOf } from './model/subject.ts';
@@ -94,6 +95,8 @@ export async function withdraw(tx: Tx, sessionId: string): Promise<void> {
   const subjects = planningPhases.map(phase => subjectOf(sessionId, phase));
   for (const { id } of await tx.query(withdrawPlanningRuns, [tx.tenantId, sessionId, subjects])) {
     const [run] = await tx.query(runById, [tx.tenantId, id]);
-    if (run !== undefined) announceRun(tx, run, { type: 'run.cancelled', why: 'its planning does not wait for it any more' });
+    if (run === undefined) continue;
+    announceRun(tx, run, { type: 'run.cancelled', why: 'its planning does not wait for it any more' });
+    await closeQuestionOf(tx, run);
   }
 }

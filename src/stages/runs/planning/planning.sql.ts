@@ -32,11 +32,21 @@ export const liveRunOfPhase = statement<{ id: string; state: RunState }>(
   `select id, state from runs where tenant_id = $1 and subject_type = 'spec_phase' and subject_id = $2 and state in ${live}`,
 );
 
-/** What the last output of a phase was told that was looked at; nothing where that was good. */
+/** What the last output of a phase was told that was looked at; nothing where that was good. One that was only stopped was not. */
 export const lastVerdictOfPhase = statement<{ feedback: Feedback | null }>(
   'last_verdict_of_phase',
   `select feedback from runs where tenant_id = $1 and subject_type = 'spec_phase' and subject_id = $2
-      and state in ('returned', 'accepted') order by attempt desc limit 1`,
+      and state in ('returned', 'accepted') and not resumed order by attempt desc limit 1`,
+);
+
+/** How the last $4 runs of a phase ended since it began, newest first: where a person has it tried again, the count begins anew. */
+export const lastRunsOfPhase = statement<{ state: RunState | 'resumed' }>(
+  'last_runs_of_phase',
+  `select case when r.resumed then 'resumed' else r.state end as state
+     from runs r join plannings p on p.tenant_id = r.tenant_id and p.session_id = $2 and p.begun_at <= r.created_at
+    where r.tenant_id = $1 and r.subject_type = 'spec_phase' and r.subject_id = $3
+      and r.state in ('failed', 'lost', 'submitted', 'returned', 'accepted')
+    order by r.attempt desc limit $4`,
 );
 
 const olderThan = (time: string) => `${time} < now() - make_interval(secs => $1::int / 1000.0)`;

@@ -43,11 +43,12 @@ const rest: Step = { kind: 'rest' };
 
 /**
  * What a person's word begins that the spec shall be made: with the defaults for what was not answered, or again from where it has
- * stopped. Undefined where it is being made.
+ * stopped. Undefined where it is being made, or where the search for questions was begun again by that same word: said twice, since
+ * an answer was lost, it must not be taken for another one that ends the search.
  */
-export function generateStep(planning: Planned | undefined): PlanningPhase | undefined {
+export function generateStep(planning: Planned | undefined, isBegunAgain: boolean): PlanningPhase | undefined {
   if (planning?.state === 'stopped') return planning.phase;
-  if (planning?.state === 'working' && planning.phase !== 'CLARIFY') return undefined;
+  if (planning?.state === 'working' && (planning.phase !== 'CLARIFY' || isBegunAgain)) return undefined;
   return 'REQUIREMENTS';
 }
 

@@ -4,7 +4,15 @@ import type { Tx } from '../../../db/database.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { move } from '../../../kernel/machine.ts';
 import { getProject } from '../../../support/projects/index.ts';
-import { announceSession, answerSession, holdSession, rejectSession, sayIn, type SessionRow } from '../../sessions/index.ts';
+import {
+  announceSession,
+  answerSession,
+  holdSession,
+  listMessages,
+  rejectSession,
+  sayIn,
+  type SessionRow,
+} from '../../sessions/index.ts';
 import { generateStep, nextStep } from '../model/dispatch.ts';
 import { keepPlanRow, planSpecRow, type SpecRow } from '../specs.sql.ts';
 import { specMachine } from '../model/spec.ts';
@@ -42,10 +50,20 @@ export async function generateSpec(tx: Tx, sessionId: string): Promise<{ session
       facts: { currentState: session.state },
     });
   }
-  const phase = generateStep(planning);
+  const phase = generateStep(planning, await isBegunAgain(tx, planning));
   if (planning === undefined) await tx.query(openPlanningRow, [tx.tenantId, sessionId, 'REQUIREMENTS']);
   if (phase !== undefined) await beginPhase(tx, session, { phase, isFresh: planning?.state !== 'asking' });
   return { session, spec: await findSpecOfSession(tx, sessionId) };
+}
+
+/** Whether the phase was begun again after it had stopped, and nobody has said anything since. */
+async function isBegunAgain(tx: Tx, planning: PlanningRow | undefined): Promise<boolean> {
+  if (planning?.state !== 'working') return false;
+  const messages = await listMessages(tx, planning.sessionId);
+  return (
+    messages.findLast(({ author }) => author !== 'person')?.author === 'planner' &&
+    !messages.some(({ author, createdAt }) => author === 'person' && createdAt >= planning.begunAt)
+  );
 }
 
 /** A person says something; what was asked counts as answered by it, and planning goes on. */

@@ -48,6 +48,11 @@ describe('the shape', () => {
   });
 });
 
+test('what a finding names of the output is cut', () => {
+  const [found = ''] = findingsOf('CLARIFY', { ...clarified(), ['x'.repeat(100_000)]: 1 });
+  expect(found.length).toBeLessThan(600);
+});
+
 describe('requirements', () => {
   const spoilt = (change: Partial<RequirementsOutput['requirements'][number]>) => {
     const [first, ...rest] = required().requirements;

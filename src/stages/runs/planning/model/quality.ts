@@ -105,13 +105,22 @@ function twice(list: string, items: readonly { readonly id: string }[]): string[
 }
 
 function bad(findings: readonly string[]): Judgement {
-  const shown = findings.slice(0, findingsMax);
+  const shown = findings.slice(0, findingsMax).map(shorten);
   const left = findings.length - shown.length;
   return { ok: false, findings: left > 0 ? [...shown, `and ${left} more of that kind`] : shown };
 }
 
 /** More than a model can mend at once. */
 const findingsMax = 20;
+
+/** Some name what the model has made up, which may be of any length. */
+function shorten(finding: string): string {
+  if (finding.length <= findingLengthMax) return finding;
+  return `${finding.slice(0, findingLengthMax).replace(/[\ud800-\udbff]$/, '')} […]`;
+}
+
+/** Characters. */
+const findingLengthMax = 500;
 
 function placeOf(path: readonly PropertyKey[]): string {
   const text = path.map(part => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { type Stages, useStages } from '../../../../test/harness/stages.ts';
+import { type Attempt, type Site, siteForTests } from '../../../../test/harness/work.ts';
+import { nets } from '../../../flow.ts';
+import { removeBudget, setBudget } from '../../../support/budgets/index.ts';
+import { getQuestion, openQuestion } from '../../../support/questions/index.ts';
+import { retryWork } from './close.ts';
+import { projectsOfQuestion, questionsInVain } from './parking.sql.ts';
+
+let stages: Stages;
+useStages(each => (stages = each));
+
+const find = async (ms: number) => (await stages.database.enginePool.query(questionsInVain, [ms])).map(row => row.id);
+const stateOf = async (id: string) => (await stages.app(tx => getQuestion(tx, id))).state;
+
+/** Does what the net would. */
+async function mend(): Promise<void> {
+  const net = nets(stages.parts).find(each => each.find === questionsInVain);
+  for (const id of await find(0)) await net?.mend(stages.tenantId, id);
+  await stages.drain();
+}
+
+async function parked(): Promise<{ site: Site; ticketId: string; attempt: Attempt; questionId: string }> {
+  const site = await siteForTests(stages);
+  const ticketId = site.ticketIds[0] ?? '';
+  const attempt = await site.start(ticketId);
+  attempt.commit({ 'half.txt': 'half\n' });
+  const questionId = await attempt.park();
+  await stages.drain();
+  expect(await find(0)).toEqual([]);
+  return { site, ticketId, attempt, questionId };
+}
+
+const spent = () => stages.sql<{ id: string }>('select id from budgets').then(([row]) => row?.id ?? '');
+
+test.each(['removed', 'raised'])('a budget that is %s by other means than the answer lets what it stopped go on', async how => {
+  const { site, ticketId, questionId } = await parked();
+  const id = await spent();
+  const wanted = { scope: 'project', scopeId: stages.projectId, capMicroUsd: 2_000_000, capTokens: null } as const;
+  await stages.app(tx => (how === 'removed' ? removeBudget(tx, id) : setBudget(tx, wanted)));
+  expect([await find(60_000), await find(0)]).toEqual([[], [questionId]]);
+  await mend();
+  expect([await stateOf(questionId), await stages.statusOf(ticketId)]).toEqual(['expired', 'ready']);
+  expect(await site.runs(ticketId)).toEqual(['ticket returned', 'ticket queued']);
+  expect((await site.start(ticketId)).task.feedback?.text).toContain('go on from there');
+});
+
+test('one whose new cap is spent too goes on waiting', async () => {
+  const { ticketId } = await parked();
+  await stages.app(tx => setBudget(tx, { scope: 'project', scopeId: stages.projectId, capMicroUsd: 400_000, capTokens: null }));
+  expect([await find(0), await stages.statusOf(ticketId)]).toEqual([[], 'waiting']);
+});
+
+test('what nothing hangs on, and what a run has asked that is over, is found after some time', async () => {
+  const { attempt } = await parked();
+  const about = { subject: { type: 'run', id: attempt.claimed.run.id }, runId: attempt.claimed.run.id, text: '?' };
+  const made = await stages.engine(async tx => [
+    await openQuestion(tx, { kind: 'ask', ...about, dueMs: 60_000 }),
+    await openQuestion(tx, { kind: 'blocker', ...about }),
+  ]);
+  expect([await find(1_000), (await find(0)).toSorted()]).toEqual([[], made.map(({ id }) => id).toSorted()]);
+  await mend();
+  expect(await Promise.all(made.map(({ id }) => stateOf(id)))).toEqual(['expired', 'expired']);
+});
+
+test('what a run asks that lives is left alone', async () => {
+  const site = await siteForTests(stages);
+  const { claimed } = await site.start(site.ticketIds[0] ?? '');
+  const about = { subject: { type: 'run', id: claimed.run.id }, runId: claimed.run.id, text: '?' };
+  await stages.engine(tx => openQuestion(tx, { kind: 'ask', ...about, dueMs: 60_000 }));
+  expect(await find(0)).toEqual([]);
+});
+
+test('another model is for what hangs on the question, and not for what was given up', async () => {
+  const { ticketId, questionId } = await parked();
+  const hanging = async () => (await stages.database.enginePool.query(projectsOfQuestion, [stages.tenantId, questionId])).length;
+  expect(await hanging()).toBe(1);
+  await stages.app(tx => retryWork(tx, ticketId));
+  await stages.drain();
+  expect(await hanging()).toBe(0);
+});
