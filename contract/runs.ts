@@ -118,13 +118,9 @@ const lease = z
 
 export const claim = z.strictObject({
   worker: workerName,
-  capabilities: z
-    .array(z.string().min(1).max(100))
-    .max(100)
-    .default(['agent:exec'])
-    .meta({
-      description: 'agent:<kind> for tickets; checks for reviews; conflicts, beside its agent, for conflicts; plan for planning',
-    }),
+  capabilities: z.array(z.string().min(1).max(100)).max(100).default(['agent:exec']).meta({
+    description: 'agent:<kind> for tickets; checks for reviews; conflicts, beside its agent, for conflicts; plan for planning',
+  }),
   wait_ms: z.number().int().min(0).max(60_000).default(0).meta({ description: 'How long to wait for work before 204' }),
   ticket_id: z.string().max(20).optional().meta({ description: 'Take the run of this ticket only' }),
 });

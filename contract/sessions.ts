@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { id, text, ticketId, time } from './fields.ts';
-import { planning, question, specPlan } from './planning.ts';
+import { planning, question, specPlan } from './talk/planning.ts';
 import { onResultFound } from './results.ts';
 import { specCard } from './spec-card.ts';
 

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clarifyOutput, requirementsOutput, tasksOutput } from '../contract/planning.ts';
+import { clarifyOutput, requirementsOutput, tasksOutput } from '../contract/talk/planning.ts';
 import { planningPhases } from '../contract/runs.ts';
 import type { Scene } from '../src/providers/models/recorded/format.ts';
 import { loadRecording } from '../src/providers/models/recorded/load.ts';

@@ -1,4 +1,4 @@
-import { modelFilter, modelList, wires, type WireModel } from '../../contract/models.ts';
+import { modelFilter, modelList, wires, type WireModel } from '../../contract/models/catalog.ts';
 import type { Api } from '../http/route.ts';
 import { isFault } from '../kernel/fault.ts';
 import type { Gateway } from './gateway.ts';

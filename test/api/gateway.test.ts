@@ -67,7 +67,10 @@ test('people are told which models there are, and of one that cannot be asked wh
     return { status, models: body['models'], error: String(body['error']), hint: String(body['hint']) };
   };
   const local = { name: 'local/m', wires: ['anthropic'], is_recorded: false };
-  expect(await ask('')).toMatchObject({ status: 200, models: expect.arrayContaining([local, { ...local, name: 'fast' }]) as unknown });
+  expect(await ask('')).toMatchObject({
+    status: 200,
+    models: expect.arrayContaining([local, { ...local, name: 'fast' }]) as unknown,
+  });
   expect(await ask('?name=fast&wire=anthropic')).toMatchObject({ status: 200, models: [{ ...local, name: 'fast' }] });
   const otherWire = await ask('?name=fast&wire=responses');
   expect([otherWire.status, otherWire.error]).toEqual([404, expect.stringContaining('not reached over')]);

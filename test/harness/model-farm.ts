@@ -5,7 +5,7 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { WireBudget } from '../../contract/budgets.ts';
+import type { WireBudget } from '../../contract/models/budgets.ts';
 import type { ExecAgent } from '../../contract/projects.ts';
 import { startEmbedded } from '../../src/db/embedded/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';

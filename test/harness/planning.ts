@@ -1,4 +1,4 @@
-import type { PlanningPhase } from '../../contract/planning.ts';
+import type { PlanningPhase } from '../../contract/talk/planning.ts';
 import type { RunTask } from '../../contract/runs.ts';
 import { openPlanning } from '../../src/stages/specs/index.ts';
 import { openSession } from '../../src/stages/sessions/index.ts';

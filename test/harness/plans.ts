@@ -1,4 +1,4 @@
-import type { ClarifyOutput, DesignOutput, RequirementsOutput, TasksOutput } from '../../contract/planning.ts';
+import type { ClarifyOutput, DesignOutput, RequirementsOutput, TasksOutput } from '../../contract/talk/planning.ts';
 
 // What a planner could hand in, phase by phase: good, and each a value of its own to be spoilt.
 

@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import type { WireCosts } from '../../contract/budgets.ts';
-import type { WireQuestion } from '../../contract/questions.ts';
+import type { WireCosts } from '../../contract/models/budgets.ts';
+import type { WireQuestion } from '../../contract/talk/questions.ts';
 import { allEvents, type Farm } from '../harness/farm.ts';
 import {
   budgetsOf,
@@ -172,6 +172,7 @@ test('no sandbox, process list, log, event or file has a key, or a token that is
   expect(seen.mounts).toBeGreaterThan(5);
   expect(seen.ownFiles).toBeGreaterThan(5);
   expect(seen.files).toBeGreaterThan(200);
+  expect(seen).toEqual({}); //D
   expect(Object.keys(found).toSorted()).toEqual(['canary', 'run']);
   expect(found['canary']).toContain('/work/canary.txt');
   expect(found['run']?.filter(place => !/^(process\.env|\/proc\/\d+\/environ)$/.test(place))).toEqual([]);
@@ -234,8 +235,8 @@ test('what a repository, an environment or an agent says of other providers lead
   const checks = [{ name: 'test', command: ['npm', 'test'] }];
   const story = await startStory(farm, { repository, agent, checks, card: cardOf(2, 'loose') });
   farm.worker('led', { slots: 2, env });
-  const { session } = await settled(farm, story);
-  expect(session.state).toBe('completed');
+  const { session, ...D } = await settled(farm, story);
+  expect(session.state, JSON.stringify(D)).toBe('completed'); //D
   expect(provider.requests.map(({ headers: { authorization } }) => authorization)).toEqual(
     Array.from({ length: 8 }, () => `Bearer ${key}`),
   );
@@ -330,6 +331,7 @@ test('the weather of a provider is ridden out, and where it cannot be the run sa
       .toSorted(),
   ).toEqual(['forbidden', 'unauthorized']);
   const told = failures.filter(each => each.class !== 'model').map(each => each.class);
+  expect(failures).toEqual([]); //D
   expect(new Set(told)).toEqual(new Set(['agent_failed']));
   const asked = await sqlOf<{ calls: number; attempts: number }>(
     farm,

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { budgetList as schema, budgetScopes, type WireBudget } from '../../../contract/budgets.ts';
+import { budgetList as schema, budgetScopes, type WireBudget } from '../../../contract/models/budgets.ts';
 import { remoteCommand, whole } from '../command.ts';
 import { connect } from '../context.ts';
 import type { Context, Output, RemoteOptions, World } from '../context.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { budget } from '../../../contract/budgets.ts';
+import { budget } from '../../../contract/models/budgets.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { remoteCommand } from '../command.ts';
 import { connect } from '../context.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type BudgetScope, eachOne, type WireBudget } from '../../../contract/budgets.ts';
+import { type BudgetScope, eachOne, type WireBudget } from '../../../contract/models/budgets.ts';
 import { usage } from '../command.ts';
 import type { Context, RemoteOptions } from '../context.ts';
 import { shortId, ticketId } from '../input/id.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { budget, microUsd, type WireBudget } from '../../../contract/budgets.ts';
+import { budget, microUsd, type WireBudget } from '../../../contract/models/budgets.ts';
 import { remoteCommand, usage, whole } from '../command.ts';
 import { connect } from '../context.ts';
 import type { Context, World } from '../context.ts';

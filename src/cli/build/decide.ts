@@ -1,6 +1,6 @@
 import type { WireChange } from '../../../contract/changes.ts';
-import { question as questionSchema } from '../../../contract/questions.ts';
-import type { WireQuestion } from '../../../contract/questions.ts';
+import { question as questionSchema } from '../../../contract/talk/questions.ts';
+import type { WireQuestion } from '../../../contract/talk/questions.ts';
 import { isFault } from '../../kernel/fault.ts';
 import { approveChange, readDiff, rejectChange, shownDiff } from '../change/decide.ts';
 import type { Context, World } from '../context.ts';

@@ -1,4 +1,4 @@
-import { modelList } from '../../../contract/models.ts';
+import { modelList } from '../../../contract/models/catalog.ts';
 import type { Agent, Planner } from '../../../contract/projects.ts';
 import type { Context } from '../context.ts';
 

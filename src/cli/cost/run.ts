@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { costGroups, costs as costsSchema, type WireCostRow, type WireCosts } from '../../../contract/budgets.ts';
+import { costGroups, costs as costsSchema, type WireCostRow, type WireCosts } from '../../../contract/models/budgets.ts';
 import { remoteCommand, usage } from '../command.ts';
 import { connect } from '../context.ts';
 import type { Context, RemoteOptions, World } from '../context.ts';

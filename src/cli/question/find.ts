@@ -1,5 +1,5 @@
-import { question, questionList } from '../../../contract/questions.ts';
-import type { WireQuestion } from '../../../contract/questions.ts';
+import { question, questionList } from '../../../contract/talk/questions.ts';
+import type { WireQuestion } from '../../../contract/talk/questions.ts';
 import type { Context } from '../context.ts';
 import { shortId, wholeId } from '../input/id.ts';
 import { fields } from '../output/table.ts';

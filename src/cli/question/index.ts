@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { question, questionStates } from '../../../contract/questions.ts';
+import { question, questionStates } from '../../../contract/talk/questions.ts';
 import { noun, remoteCommand, whole } from '../command.ts';
 import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';

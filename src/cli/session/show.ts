@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { SpecPlan } from '../../../contract/planning.ts';
+import type { SpecPlan } from '../../../contract/talk/planning.ts';
 import type { WireSpec } from '../../../contract/sessions.ts';
 import { remoteCommand } from '../command.ts';
 import { connect } from '../context.ts';

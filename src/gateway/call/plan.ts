@@ -29,10 +29,10 @@ const outputTokensDefault = 32_000;
 /** Throws Fault `invalid_request`, `unknown_model` or `no_model`. */
 export function planCall(catalog: Catalog, asked: Asked): Plan {
   const format = formats[asked.wire];
-  const refusal = format.refuse(asked.body);
-  if (refusal !== undefined) throw new Fault('invalid_request', { message: refusal });
   const inputTokens = estimateTokens(asked.body);
   if (inputTokens === undefined) throw new Fault('invalid_request', { message: 'The body is nested deeper than 100 levels' });
+  const refusal = format.refuse(asked.body);
+  if (refusal !== undefined) throw new Fault('invalid_request', { message: refusal });
   const targets = resolveModel(catalog, asked.model, asked.wire);
   const known = new Map(
     targets.flatMap(target => {

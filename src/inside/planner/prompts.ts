@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { PlanningPhase } from '../../../contract/planning.ts';
+import type { PlanningPhase } from '../../../contract/talk/planning.ts';
 import type { Glance } from './repository.ts';
 
 export interface Asked {

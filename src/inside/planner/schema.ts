@@ -1,8 +1,8 @@
 import { jsonSchema } from 'ai';
 import type { FlexibleSchema } from 'ai';
 import { z } from 'zod';
-import { phaseOutputs } from '../../../contract/planning.ts';
-import type { PlanningPhase } from '../../../contract/planning.ts';
+import { phaseOutputs } from '../../../contract/talk/planning.ts';
+import type { PlanningPhase } from '../../../contract/talk/planning.ts';
 
 /** What not every provider takes in a schema; it is looked at when the answer is here. */
 const dropped: ReadonlySet<string> = new Set([

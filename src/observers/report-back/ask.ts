@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ReportAnswer, ReportInput } from '../../../contract/report-back.ts';
+import type { ReportAnswer, ReportInput } from '../../../contract/talk/report-back.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';

@@ -1,4 +1,4 @@
-import type { ReportAnswer } from '../../../contract/report-back.ts';
+import type { ReportAnswer } from '../../../contract/talk/report-back.ts';
 import type { Tx } from '../../db/database.ts';
 import { feedbackOn, getRun, type RunContext } from '../../stages/runs/index.ts';
 import { getSpec } from '../../stages/specs/index.ts';

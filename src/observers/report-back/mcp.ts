@@ -10,7 +10,7 @@ import {
   reportToolNames,
   reportTools,
   reportToolTexts,
-} from '../../../contract/report-back.ts';
+} from '../../../contract/talk/report-back.ts';
 import { type Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { RunContext } from '../../stages/runs/index.ts';

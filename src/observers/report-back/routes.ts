@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type ReportAnswer, reportToolNames, reportTools } from '../../../contract/report-back.ts';
+import { type ReportAnswer, reportToolNames, reportTools } from '../../../contract/talk/report-back.ts';
 import type { Api } from '../../http/route.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';

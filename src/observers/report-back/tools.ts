@@ -1,4 +1,4 @@
-import type { ReportAnswer, ReportInput, ReportTool } from '../../../contract/report-back.ts';
+import type { ReportAnswer, ReportInput, ReportTool } from '../../../contract/talk/report-back.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { getRun, haltRun, keepReport, type RunContext } from '../../stages/runs/index.ts';

@@ -1,4 +1,4 @@
-import type { Question } from '../../../contract/planning.ts';
+import type { Question } from '../../../contract/talk/planning.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';
 

@@ -1,5 +1,5 @@
 import type { EventType, News } from '../../../contract/events.ts';
-import type { Question } from '../../../contract/planning.ts';
+import type { Question } from '../../../contract/talk/planning.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { isFinal, move } from '../../kernel/machine.ts';

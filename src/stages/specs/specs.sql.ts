@@ -1,4 +1,4 @@
-import type { SpecPlan } from '../../../contract/planning.ts';
+import type { SpecPlan } from '../../../contract/talk/planning.ts';
 import type { SpecCard } from '../../../contract/spec-card.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';

@@ -1,4 +1,4 @@
-import type { costGroups } from '../../../contract/budgets.ts';
+import type { costGroups } from '../../../contract/models/budgets.ts';
 import { statement } from '../../db/statement.ts';
 
 /** Sums of calls. */

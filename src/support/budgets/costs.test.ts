@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { microUsd, usdText } from '../../../contract/budgets.ts';
+import { microUsd, usdText } from '../../../contract/models/budgets.ts';
 import { type Accounts, accountsForTests } from '../../../test/harness/accounts.ts';
 import { costs, costsCsv } from './costs.ts';
 

@@ -1,4 +1,4 @@
-import { type CostGroup, recordedNote, usdText, type WireCostRow, type WireCosts } from '../../../contract/budgets.ts';
+import { type CostGroup, recordedNote, usdText, type WireCostRow, type WireCosts } from '../../../contract/models/budgets.ts';
 import type { Tx } from '../../db/database.ts';
 import { csvLine } from '../../kernel/csv.ts';
 import { type CostRow, costRows } from './costs.sql.ts';

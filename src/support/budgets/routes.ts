@@ -8,7 +8,7 @@ import {
   microUsd,
   usdText,
   type WireBudget,
-} from '../../../contract/budgets.ts';
+} from '../../../contract/models/budgets.ts';
 import type { Database } from '../../db/database.ts';
 import { type Api, byId, callerOf } from '../../http/route.ts';
 import type { BudgetRow } from './budgets.sql.ts';

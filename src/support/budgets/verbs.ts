@@ -1,4 +1,4 @@
-import { type BudgetScope, eachOne } from '../../../contract/budgets.ts';
+import { type BudgetScope, eachOne } from '../../../contract/models/budgets.ts';
 import type { EventType } from '../../../contract/events.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault, type FaultCode } from '../../kernel/fault.ts';

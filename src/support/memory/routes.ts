@@ -1,5 +1,5 @@
 import { toWire } from '../../../contract/case.ts';
-import { memory, memoryFilter, memoryList, type WireMemory } from '../../../contract/memories.ts';
+import { memory, memoryFilter, memoryList, type WireMemory } from '../../../contract/talk/memories.ts';
 import type { Database } from '../../db/database.ts';
 import { type Api, byId, callerOf } from '../../http/route.ts';
 import type { MemoryRow } from './memory.sql.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { MemoryKind } from '../../../contract/memories.ts';
+import type { MemoryKind } from '../../../contract/talk/memories.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import {

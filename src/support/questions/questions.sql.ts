@@ -1,4 +1,4 @@
-import type { QuestionOption } from '../../../contract/questions.ts';
+import type { QuestionOption } from '../../../contract/talk/questions.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';
 

@@ -1,4 +1,4 @@
-import { question, questionFilter, questionList } from '../../../contract/questions.ts';
+import { question, questionFilter, questionList } from '../../../contract/talk/questions.ts';
 import type { Database } from '../../db/database.ts';
 import { type Api, byId, callerOf } from '../../http/route.ts';
 import { getQuestion, listQuestions } from './verbs.ts';

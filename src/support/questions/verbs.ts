@@ -1,5 +1,5 @@
 import type { EventType } from '../../../contract/events.ts';
-import type { QuestionKind, QuestionOption } from '../../../contract/questions.ts';
+import type { QuestionKind, QuestionOption } from '../../../contract/talk/questions.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';

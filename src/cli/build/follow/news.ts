@@ -1,5 +1,5 @@
 import type { WireChange } from '../../../../contract/changes.ts';
-import type { WireQuestion } from '../../../../contract/questions.ts';
+import type { WireQuestion } from '../../../../contract/talk/questions.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import type { WireTrunk } from '../../../../contract/trunks.ts';
 import type { Move } from './board.ts';

@@ -1,4 +1,4 @@
-import type { WireQuestion } from '../../../../contract/questions.ts';
+import type { WireQuestion } from '../../../../contract/talk/questions.ts';
 import type { Context } from '../../context.ts';
 import type { Board } from './board.ts';
 import { readOpenQuestions } from './reads.ts';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { costs } from '../../../../contract/budgets.ts';
-import type { WireCosts } from '../../../../contract/budgets.ts';
+import { costs } from '../../../../contract/models/budgets.ts';
+import type { WireCosts } from '../../../../contract/models/budgets.ts';
 import { change, changeList } from '../../../../contract/changes.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
-import { question, questionList } from '../../../../contract/questions.ts';
-import type { WireQuestion } from '../../../../contract/questions.ts';
+import { question, questionList } from '../../../../contract/talk/questions.ts';
+import type { WireQuestion } from '../../../../contract/talk/questions.ts';
 import { resultList } from '../../../../contract/results.ts';
 import type { WireResult } from '../../../../contract/results.ts';
 import { review, reviewList } from '../../../../contract/reviews.ts';

@@ -1,6 +1,6 @@
 import type { WireChange } from '../../../../contract/changes.ts';
 import type { WireEvent } from '../../../../contract/events.ts';
-import type { WireQuestion } from '../../../../contract/questions.ts';
+import type { WireQuestion } from '../../../../contract/talk/questions.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import type { WireResult } from '../../../../contract/results.ts';
 import type { WireSession } from '../../../../contract/sessions.ts';

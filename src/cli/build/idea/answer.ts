@@ -1,4 +1,4 @@
-import type { Question } from '../../../../contract/planning.ts';
+import type { Question } from '../../../../contract/talk/planning.ts';
 import { messageList } from '../../../../contract/sessions.ts';
 import { askUnless } from '../../input/ask.ts';
 import { printable, styled } from '../../output/text.ts';

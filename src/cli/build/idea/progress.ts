@@ -1,4 +1,4 @@
-import type { PlanningPhase } from '../../../../contract/planning.ts';
+import type { PlanningPhase } from '../../../../contract/talk/planning.ts';
 import type { WireProject } from '../../../../contract/projects.ts';
 import type { WireSession } from '../../../../contract/sessions.ts';
 import { styled } from '../../output/text.ts';

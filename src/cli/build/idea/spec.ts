@@ -1,4 +1,4 @@
-import type { SpecPlan } from '../../../../contract/planning.ts';
+import type { SpecPlan } from '../../../../contract/talk/planning.ts';
 import type { WireSpec } from '../../../../contract/sessions.ts';
 import type { Output } from '../../context.ts';
 import { printable, styled } from '../../output/text.ts';

@@ -1,5 +1,5 @@
-import { recordedNote } from '../../../../contract/budgets.ts';
-import type { WireCosts } from '../../../../contract/budgets.ts';
+import { recordedNote } from '../../../../contract/models/budgets.ts';
+import type { WireCosts } from '../../../../contract/models/budgets.ts';
 import { count } from '../view/words.ts';
 
 type Sums = WireCosts['total'];

@@ -1,7 +1,7 @@
-import type { WireCosts } from '../../../../contract/budgets.ts';
+import type { WireCosts } from '../../../../contract/models/budgets.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
 import type { Proof } from '../../../../contract/results.ts';
-import type { WireQuestion } from '../../../../contract/questions.ts';
+import type { WireQuestion } from '../../../../contract/talk/questions.ts';
 import type { WireReview } from '../../../../contract/reviews.ts';
 import type { WireTrunk } from '../../../../contract/trunks.ts';
 import type { Context } from '../../context.ts';

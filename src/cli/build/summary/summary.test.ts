@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { WireCosts } from '../../../../contract/budgets.ts';
+import type { WireCosts } from '../../../../contract/models/budgets.ts';
 import type { WireChange } from '../../../../contract/changes.ts';
 import type { CheckEvidence, WireReview } from '../../../../contract/reviews.ts';
 import type { WireTrunk } from '../../../../contract/trunks.ts';

@@ -33,7 +33,9 @@ export function gatherEvidence({ work, trunk }: Findings): ResultEvidence {
 
 /** The acceptance criteria and technical requirements as they are now, each once. */
 export function gatherCriteria({ spec, work }: Findings): string[] {
-  return [...new Set([...(spec.card?.technical_requirements ?? []), ...claimedOf(work).flatMap(ticket => ticket.acceptanceCriteria)])];
+  return [
+    ...new Set([...(spec.card?.technical_requirements ?? []), ...claimedOf(work).flatMap(ticket => ticket.acceptanceCriteria)]),
+  ];
 }
 
 /** A chain is as strong as its weakest link; what has none holds nothing. */

@@ -1,4 +1,4 @@
-import { usdText } from '../../../../contract/budgets.ts';
+import { usdText } from '../../../../contract/models/budgets.ts';
 import type { Tx } from '../../../db/database.ts';
 import type { BudgetRow, Spent } from '../../../support/budgets/index.ts';
 import { openQuestion } from '../../../support/questions/index.ts';

@@ -1,4 +1,4 @@
-import { microUsd, usdText } from '../../../../contract/budgets.ts';
+import { microUsd, usdText } from '../../../../contract/models/budgets.ts';
 import type { Tx } from '../../../db/database.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { type BudgetRow, getBudget, raiseBudget } from '../../../support/budgets/index.ts';

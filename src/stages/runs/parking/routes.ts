@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ticketId } from '../../../../contract/fields.ts';
-import { question, questionAnswer } from '../../../../contract/questions.ts';
+import { question, questionAnswer } from '../../../../contract/talk/questions.ts';
 import { ticket } from '../../../../contract/tickets.ts';
 import type { Database } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';

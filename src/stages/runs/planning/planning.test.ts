@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SpecPlan } from '../../../../contract/planning.ts';
+import type { SpecPlan } from '../../../../contract/talk/planning.ts';
 import type { SpecCard } from '../../../../contract/spec-card.ts';
 import { planForTests } from '../../../../test/harness/planning.ts';
 import { clarified, required, tasked } from '../../../../test/harness/plans.ts';

@@ -1,4 +1,4 @@
-import { clarifyRoundsMax, type planningStates, type PlanningPhase } from '../../../../contract/planning.ts';
+import { clarifyRoundsMax, type planningStates, type PlanningPhase } from '../../../../contract/talk/planning.ts';
 import type { sessionStates } from '../../../../contract/sessions.ts';
 
 /** What the dispatcher goes by. */

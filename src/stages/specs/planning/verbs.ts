@@ -1,4 +1,4 @@
-import type { PlanningPhase, Question, SpecPlan } from '../../../../contract/planning.ts';
+import type { PlanningPhase, Question, SpecPlan } from '../../../../contract/talk/planning.ts';
 import type { SpecCard } from '../../../../contract/spec-card.ts';
 import type { Tx } from '../../../db/database.ts';
 import { Fault } from '../../../kernel/fault.ts';

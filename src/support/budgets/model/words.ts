@@ -1,4 +1,4 @@
-import { type BudgetScope, eachOne, usdText } from '../../../../contract/budgets.ts';
+import { type BudgetScope, eachOne, usdText } from '../../../../contract/models/budgets.ts';
 
 interface Named {
   readonly scope: BudgetScope;

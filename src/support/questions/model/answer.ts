@@ -1,5 +1,5 @@
 import { modelName } from '../../../../contract/projects.ts';
-import type { QuestionKind } from '../../../../contract/questions.ts';
+import type { QuestionKind } from '../../../../contract/talk/questions.ts';
 
 /** What a person has decided. */
 export type Decision =

@@ -1,4 +1,4 @@
-import type { questionStates } from '../../../../contract/questions.ts';
+import type { questionStates } from '../../../../contract/talk/questions.ts';
 import type { Machine } from '../../../kernel/machine.ts';
 
 export type QuestionState = (typeof questionStates)[number];

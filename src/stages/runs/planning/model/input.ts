@@ -1,4 +1,4 @@
-import { clarifyRoundsMax, type PlanningPhase, type SpecPlan } from '../../../../../contract/planning.ts';
+import { clarifyRoundsMax, type PlanningPhase, type SpecPlan } from '../../../../../contract/talk/planning.ts';
 import type { RunPlan } from '../../../../../contract/runs.ts';
 import type { SpecCard } from '../../../../../contract/spec-card.ts';
 

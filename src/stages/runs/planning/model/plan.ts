@@ -1,4 +1,4 @@
-import type { DesignOutput, RequirementsOutput, SpecPlan, TasksOutput } from '../../../../../contract/planning.ts';
+import type { DesignOutput, RequirementsOutput, SpecPlan, TasksOutput } from '../../../../../contract/talk/planning.ts';
 import type { SpecCard } from '../../../../../contract/spec-card.ts';
 
 /** A plan begins with its requirements; what an earlier one had beyond them is out of date. */

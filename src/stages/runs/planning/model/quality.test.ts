@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PlanningPhase, RequirementsOutput, TasksOutput } from '../../../../../contract/planning.ts';
+import type { PlanningPhase, RequirementsOutput, TasksOutput } from '../../../../../contract/talk/planning.ts';
 import { specCard } from '../../../../../contract/spec-card.ts';
 import { clarified, designed, required, tasked } from '../../../../../test/harness/plans.ts';
 import { findCycle } from '../../../../kernel/graph.ts';

@@ -5,7 +5,7 @@ import {
   type PlanningPhase,
   type RequirementsOutput,
   type TasksOutput,
-} from '../../../../../contract/planning.ts';
+} from '../../../../../contract/talk/planning.ts';
 import { findCycle } from '../../../../kernel/graph.ts';
 import { isEars } from './ears.ts';
 

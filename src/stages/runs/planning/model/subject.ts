@@ -1,4 +1,4 @@
-import type { PlanningPhase } from '../../../../../contract/planning.ts';
+import type { PlanningPhase } from '../../../../../contract/talk/planning.ts';
 import { planningPhases } from '../../../../../contract/runs.ts';
 
 /** The subject of the runs of a phase. */

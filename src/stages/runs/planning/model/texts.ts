@@ -1,4 +1,4 @@
-import type { ClarifyOutput, PlanningPhase } from '../../../../../contract/planning.ts';
+import type { ClarifyOutput, PlanningPhase } from '../../../../../contract/talk/planning.ts';
 
 /** Questions as a person reads them. */
 export function questionsText({ understanding, questions }: ClarifyOutput): string {

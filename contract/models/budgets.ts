@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, pageLimit, ticketId, time } from './fields.ts';
+import { id, pageLimit, ticketId, time } from '../fields.ts';
 
 /** What a budget is for: everything, or one project, spec, ticket, kind of agent or run; or each one of a kind. */
 export const budgetScopes = ['tenant', 'project', 'spec', 'ticket', 'agent', 'run'] as const;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { modelName } from './projects.ts';
+import { modelName } from '../projects.ts';
 
 /** Ways of asking a model; see docs/gateway.md. */
 export const wires = ['anthropic', 'chat', 'responses', 'gemini'] as const;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, pageLimit, time } from './fields.ts';
+import { id, pageLimit, time } from '../fields.ts';
 
 export const memoryKinds = ['error_fix', 'discovery', 'decision', 'warning', 'knowledge'] as const;
 export const memoryTextMax = 2_000;

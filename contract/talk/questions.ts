@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, pageLimit, ticketId, time } from './fields.ts';
+import { id, pageLimit, ticketId, time } from '../fields.ts';
 
 export const questionKinds = ['budget', 'blocker', 'ask'] as const;
 export const questionStates = ['pending', 'answered', 'expired'] as const;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { title } from './fields.ts';
-import { planningPhases } from './runs.ts';
+import { title } from '../fields.ts';
+import { planningPhases } from '../runs.ts';
 
 /** What each phase of planning hands in. Every field must be there: models are asked for exactly this shape. */
 
