@@ -83,7 +83,7 @@ const edges = [
   }),
   never('the-gateway-knows-slices-by-their-index', code('^src/gateway/'), {
     path: '^src/',
-    pathNot: ['^src/(gateway|kernel|db)/', '^src/(stages|support)/[^/]+/index[.]ts$'],
+    pathNot: ['^src/(gateway|kernel|db)/', '^src/(stages|support)/[^/]+/index[.]ts$', '^src/http/route[.]ts$'],
   }),
   never('the-gateway-is-wired-by-main-and-http', code('^src/', ['^src/gateway/', '^src/providers/models/']), {
     path: '^src/gateway/',

@@ -7,7 +7,7 @@ const bytesOfRunMax = 64 * 1_048_576;
 const bytesMax = 512 * 1_048_576;
 
 /** Bounds what requests hold in memory before their bodies are read: those who may ask at all must not be able to fill the server. */
-export interface Intake {
+interface Intake {
   /** Returns what is to be called when the request is over; a second call of it does nothing. Throws Fault `too_many_calls`. */
   enter(runId: string, bytes: number): () => void;
 }

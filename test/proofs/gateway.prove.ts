@@ -172,7 +172,6 @@ test('no sandbox, process list, log, event or file has a key, or a token that is
   expect(seen.mounts).toBeGreaterThan(5);
   expect(seen.ownFiles).toBeGreaterThan(5);
   expect(seen.files).toBeGreaterThan(200);
-  expect(seen).toEqual({}); //D
   expect(Object.keys(found).toSorted()).toEqual(['canary', 'run']);
   expect(found['canary']).toContain('/work/canary.txt');
   expect(found['run']?.filter(place => !/^(process\.env|\/proc\/\d+\/environ)$/.test(place))).toEqual([]);
@@ -331,7 +330,6 @@ test('the weather of a provider is ridden out, and where it cannot be the run sa
       .toSorted(),
   ).toEqual(['forbidden', 'unauthorized']);
   const told = failures.filter(each => each.class !== 'model').map(each => each.class);
-  expect(failures).toEqual([]); //D
   expect(new Set(told)).toEqual(new Set(['agent_failed']));
   const asked = await sqlOf<{ calls: number; attempts: number }>(
     farm,
@@ -384,9 +382,12 @@ test('a server that is killed in the middle of calls: they count as lost once th
   const story = await begin(farm, { calls: 6, isPatient: true }, 4);
   farm.worker('steady', { slots: 4 });
   await provider.until(() => held.size === 4);
+  console.log('held', Date.now());//D
   await farm.server.kill('SIGKILL');
   const again = await farm.restart();
+  console.log('restarted', Date.now());//D
   const { session } = await settled(again, story);
+  console.log('settled', Date.now());//D
   expect(session.state).toBe('completed');
   expect((await runsOf(again)).map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
   expect(provider.requests).toHaveLength(4 * 6 + 4);
@@ -395,6 +396,7 @@ test('a server that is killed in the middle of calls: they count as lost once th
   // It is noticed when a run has been over for a minute; here that minute has gone by.
   await sqlOf(farm, `update runs set ended_at = ended_at - interval '2 minutes'`);
   await sqlOf(farm, `update model_calls set started_at = started_at - interval '2 minutes'`);
+  console.log('moved', Date.now());//D
   await until('nothing is reserved any more', async () =>
     (await budgetsOf(again))[0]?.reserved_usd === '0.00' ? true : undefined,
   );
@@ -402,6 +404,7 @@ test('a server that is killed in the middle of calls: they count as lost once th
   expect(lost).toMatchObject({ calls: 28, open_calls: 0, lost_calls: 4, failed_calls: 0 });
   expect(Number(lost.cost_usd)).toBeGreaterThanOrEqual(till.usd);
 
+  console.log('closed', Date.now());//D
   const stopped = await settled(again, await begin(again, { calls: 20, isPatient: true }, 4));
   expect(stopped.tickets.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => 'waiting'));
   expect(till.usd).toBeLessThan(0.26);

@@ -1,8 +1,8 @@
-import { modelFilter, modelList, wires, type WireModel } from '../../contract/models/catalog.ts';
-import type { Api } from '../http/route.ts';
-import { isFault } from '../kernel/fault.ts';
-import type { Gateway } from './gateway.ts';
-import type { Wire } from './upstream.ts';
+import { modelFilter, modelList, wires, type WireModel } from '../../../contract/models/catalog.ts';
+import type { Api } from '../../http/route.ts';
+import { isFault } from '../../kernel/fault.ts';
+import type { Gateway } from '../gateway.ts';
+import type { Wire } from '../upstream.ts';
 
 /** What people may ask of the gateway: which models there are, and whether one can be asked. */
 export function modelApi(app: Api, gateway: Gateway): void {
