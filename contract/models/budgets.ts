@@ -5,7 +5,7 @@ import { id, pageLimit, ticketId, time } from '../fields.ts';
 export const budgetScopes = ['tenant', 'project', 'spec', 'ticket', 'agent', 'run'] as const;
 
 /** 0.80 of the cap `warned`, 0.95 `alerted`; `spent` at 1.00, or once a call was refused for lack of money or tokens. */
-export const budgetLevels = ['ok', 'warned', 'alerted', 'spent'] as const;
+const budgetLevels = ['ok', 'warned', 'alerted', 'spent'] as const;
 
 /** The scope id that stands for each one of its kind. */
 export const eachOne = '*';
@@ -83,7 +83,7 @@ export const budgetFilter = z.object({
 export const budgetList = z.object({ budgets: z.array(budget) });
 
 export const costGroups = ['project', 'spec', 'ticket', 'agent', 'model', 'run', 'day'] as const;
-export const costFormats = ['json', 'csv'] as const;
+const costFormats = ['json', 'csv'] as const;
 
 /** What stands beside every figure of a recorded call. */
 export const recordedNote = 'recorded demo: nothing was paid';

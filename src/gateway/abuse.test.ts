@@ -1,8 +1,12 @@
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestGateway, type TestGateway } from '../../test/harness/gateway.ts';
 import { answers, askOf } from '../../test/harness/model-answers.ts';
-import { hang } from '../../test/harness/scripted-model.ts';
+import { hang, mute, type Part } from '../../test/harness/scripted-model.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { clientOf } from './client.ts';
 import { createIntake } from './intake.ts';
 import { estimateTokens } from './model/estimate.ts';
 import { knownModel } from './model/prices.ts';
@@ -179,17 +183,35 @@ describe('what is said in another way', () => {
   });
 });
 
-test('whoever hangs up while a model thinks pays for what it may have thought', async () => {
-  at.local.answer({ parts: [...answers.responses.events.slice(0, 1), { waitMs: 400 }, hang] });
-  const reader = (await at.askWire('responses')).body?.getReader();
-  await reader?.read();
-  const settled = at.settlements.length;
-  await new Promise(resolve => setTimeout(resolve, 300));
-  await reader?.cancel();
-  await expect.poll(() => at.settlements.length).toBe(settled + 1);
-  const { usage } = at.settlements.at(-1) ?? {};
-  expect(usage?.outputTokens).toBeGreaterThan(50);
-  expect(usage?.outputTokens).toBeLessThanOrEqual(1_000);
+describe('whoever hangs up while a model thinks', () => {
+  /** Tokens of the answer that are counted where nothing was seen of it for a while. */
+  async function countedAfter(parts: readonly Part[], isStream: boolean): Promise<number | undefined> {
+    at.local.answer({ parts });
+    const [asked, settled] = [at.local.requests.length, at.settlements.length];
+    const leaving = new AbortController();
+    const { path, body } = askOf('responses', { isStream });
+    const headers = { 'x-api-key': at.runToken };
+    const answer = fetch(at.url + path, { method: 'POST', headers, body: JSON.stringify(body), signal: leaving.signal });
+    await at.local.until(requests => requests.length > asked);
+    await systemClock.sleep(300);
+    leaving.abort();
+    await answer.catch(() => {});
+    await expect.poll(() => at.settlements.length).toBe(settled + 1);
+    return at.settlements.at(-1)?.usage.outputTokens;
+  }
+
+  test.each([
+    ['a stream that has begun', [answers.responses.events[0] ?? '', hang], true],
+    ['an answer in one piece', [mute], false],
+  ] as const)('%s pays for what it may have thought', async (...[, parts, isStream]) => {
+    const counted = await countedAfter(parts, isStream);
+    expect(counted).toBeGreaterThan(50);
+    expect(counted).toBeLessThanOrEqual(1_000);
+  });
+
+  test('a stream of which nothing has come does not', async () => {
+    expect(await countedAfter([mute], true)).toBe(0);
+  });
 });
 
 test('a call that is cut while it waits for its budget is told why, and nothing is settled', async () => {
@@ -247,4 +269,18 @@ describe('bodies', () => {
     intake.enter('c', large);
     expect(() => intake.enter('d', 1)).toThrow('The calls that are under way have');
   });
+});
+
+test('a client that does not read its answer to the end is hung up on', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const asking = connect((server.address() as AddressInfo).port, '127.0.0.1').pause();
+  asking.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  const [, response] = (await once(server, 'request')) as [unknown, ServerResponse];
+  const { client } = clientOf(response, systemClock);
+  expect(response.socket?.timeout).toBe(0);
+  client.answer(200, {}, 'x'.repeat(32_000_000));
+  expect([response.socket?.timeout, response.writableFinished]).toEqual([120_000, false]);
+  asking.destroy();
+  server.close();
 });

@@ -384,7 +384,9 @@ test('a server that is killed in the middle of calls: they count as lost once th
   await provider.until(() => held.size === 4);
   console.log('held', Date.now());//D
   await farm.server.kill('SIGKILL');
-  const again = await farm.restart();
+  console.log('killed', Date.now());//D
+  setTimeout(() => console.log(execFileSync('ps', ['axww', '-o', 'pid,ppid,stat,args'], { encoding: 'utf8' }).split('\n').filter(l => l.includes('skep-test') || l.includes('bin/skep')).map(l => l.slice(0, 200)).join('\n')), 20000);//D
+  const again = await farm.restart({ SKEP_LOG_LEVEL: 'debug' });
   console.log('restarted', Date.now());//D
   const { session } = await settled(again, story);
   console.log('settled', Date.now());//D

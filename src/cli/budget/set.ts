@@ -46,7 +46,7 @@ function dollars(given: string): string {
   }
 }
 
-export function budgetText({ out }: Context, it: WireBudget): string {
+function budgetText({ out }: Context, it: WireBudget): string {
   return fields([
     ['id', it.id],
     ['for', ownerText(it)],

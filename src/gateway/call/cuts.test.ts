@@ -8,7 +8,7 @@ import { retryLimits } from '../model/retry.ts';
 import { type Upstream, UpstreamError, type Wire } from '../upstream.ts';
 import { createHolds } from './holds.ts';
 import { answerCall } from './index.ts';
-import type { CallParts, Client } from './types.ts';
+import { type CallParts, type Client, Cut } from './types.ts';
 
 const wires: readonly Wire[] = ['anthropic', 'chat', 'responses', 'gemini'];
 /** What no client may see but at the end of a whole answer. */
@@ -36,6 +36,28 @@ test.each(wires)('%s: cut at any byte, an answer is whole only with its terminal
       expect([offset, how, isWhole || dataOf(told.text).at(-1)?.includes('"error"')]).toEqual([offset, how, true]);
     }
   }
+});
+
+test('a call whose client is gone when its budget is granted sends nothing and costs nothing', async () => {
+  const settlements: Settlement[] = [];
+  const leaving = new AbortController();
+  let opened = 0;
+  const upstream = upstreamOf(Buffer.from(''), 'ended');
+  const open: Upstream['open'] = call => {
+    opened++;
+    return upstream.open(call);
+  };
+  const parts = partsOf({ ...upstream, open }, settlements);
+  const ledger: CallParts['ledger'] = {
+    ...parts.ledger,
+    reserve: async (wanted, signal) => {
+      leaving.abort(new Cut('client_gone'));
+      return parts.ledger.reserve(wanted, signal);
+    },
+  };
+  const client: Client = { answer() {}, begin() {}, write: async () => {}, end() {}, cut() {} };
+  await answerCall({ ...parts, ledger }, asked('chat'), { client, signal: leaving.signal });
+  expect([opened, settlements]).toMatchObject([0, [{ state: 'failed', attempts: 0, usage: { inputTokens: 0 } }]]);
 });
 
 /** Where the terminal event has come with its blank line. */

@@ -54,13 +54,15 @@ export async function openAnswer(opening: Opening): Promise<Tried<Opened>> {
     if (!opened.ok) tally.refused(reader);
     return opened;
   } catch (error) {
+    // The head of a stream comes before the model thinks, that of an answer in one piece after it.
+    const mayHaveThought = head !== undefined || !call.isStream;
     if (call.signal.aborted) {
-      tally.lost(reader);
+      tally.lost(reader, { mayHaveThought });
       throw cutOf(call.signal);
     }
     const why = failureOfException(error, head?.status ?? null);
     // Where no answer had begun, a broken connection was most likely one that had been idle for too long.
-    if (why.class === 'timeout' || (head !== undefined && head.status < 300)) tally.lost(reader);
+    if (why.class === 'timeout' || (head !== undefined && head.status < 300)) tally.lost(reader, { mayHaveThought });
     return { ok: false, failure: why };
   }
 }

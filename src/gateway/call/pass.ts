@@ -42,7 +42,7 @@ export async function passOn(parts: CallParts, passing: Passing): Promise<End> {
   client.begin(passedHeaders(opened.headers));
   const ending = await passFrames(parts, passing);
   if (ending.kind === 'whole') tally.whole(opened.reader);
-  else tally.lost(opened.reader);
+  else tally.lost(opened.reader, { mayHaveThought: true });
   return { ...endOf(ending, passing), status: opened.status };
 }
 

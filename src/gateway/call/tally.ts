@@ -12,7 +12,7 @@ export interface Tally {
   /** An answer came whole. */
   whole(reader: AnswerReader): void;
   /** An answer began, or may have begun, and its end was not seen: what the provider did not say is counted at its upper bound. */
-  lost(reader: AnswerReader): void;
+  lost(reader: AnswerReader, how: { readonly mayHaveThought: boolean }): void;
   /** An answer was refused: only what the provider said that it used is counted. */
   refused(reader: AnswerReader): void;
   sum(): Sum;
@@ -62,9 +62,9 @@ export function createTally(plan: Plan, { first, outputTokens, clock }: Reserved
       attempts++;
     },
     whole: reader => add(reader.usage() ?? bound(plan, reader)),
-    lost(reader) {
+    lost(reader, { mayHaveThought }) {
       const said = reader.usage() ?? bound(plan, reader);
-      add({ ...said, outputTokens: Math.max(said.outputTokens, reader.tokensSeen(), unseen()) });
+      add({ ...said, outputTokens: Math.max(said.outputTokens, reader.tokensSeen(), mayHaveThought ? unseen() : 0) });
     },
     refused(reader) {
       const said = reader.usage();

@@ -18,6 +18,12 @@ export function countOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= countMax ? value : undefined;
 }
 
+/** A limit of a request; of 0 servers make what they like, so it says nothing. */
+export function limitOf(value: unknown): number | null {
+  const count = countOf(value) ?? 0;
+  return count === 0 ? null : count;
+}
+
 const countMax = 1_000_000_000;
 
 /** Whether a field says anything: what is null is as good as absent. */

@@ -23,7 +23,7 @@ export const anthropic: WireFormat = {
   refuse: body =>
     refusePriced(body) ??
     refuseFields(body, ['mcp_servers', 'container', 'fallbacks']) ??
-    refuseTools(body['tools'], ({ type }) => (type === undefined || ownTool.test(String(type)) ? undefined : String(type))) ??
+    refuseTools(body['tools'], serverTool) ??
     refuseFetched(body['system'], body['messages']),
   prepare: (body, { model, outputTokens, isStream }) => ({
     ...body,
@@ -41,6 +41,11 @@ export const anthropic: WireFormat = {
 
 /** Those that the client runs; a search among the tools themselves costs nothing. */
 const ownTool = /^(custom|(bash|text_editor|computer|memory)_\d{8}|tool_search_tool_\w+)$/;
+
+function serverTool({ type }: Fields): string | undefined {
+  const name = type === undefined ? 'custom' : (textOf(type) ?? 'without a name');
+  return ownTool.test(name) ? undefined : name;
+}
 
 function refusePriced(body: Fields): string | undefined {
   const edits = listOf(fieldsOf(body['context_management'])?.['edits']);

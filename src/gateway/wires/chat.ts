@@ -1,4 +1,4 @@
-import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
+import { countOf, type Fields, fieldsOf, isGiven, limitOf, listOf, textOf } from '../model/json.ts';
 import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, hidden, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
 import { refuseFetched } from './hosted.ts';
@@ -13,7 +13,7 @@ export const chat: WireFormat = {
     return {
       model: textOf(body['model']),
       isStream: body['stream'] === true,
-      outputTokens: (countOf(body['max_completion_tokens']) ?? countOf(body['max_tokens'])) || null,
+      outputTokens: limitOf(body['max_completion_tokens'] ?? body['max_tokens']),
       choices: Math.max(1, countOf(body['n']) ?? 1),
       outputTokensMin,
     };

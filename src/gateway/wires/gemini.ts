@@ -1,4 +1,4 @@
-import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
+import { countOf, type Fields, fieldsOf, isGiven, limitOf, listOf, textOf } from '../model/json.ts';
 import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
 import { refuseFetched, refuseTools } from './hosted.ts';
@@ -14,7 +14,7 @@ export const gemini: WireFormat = {
     return {
       model: undefined,
       isStream: false,
-      outputTokens: countOf(settings['maxOutputTokens']) || null,
+      outputTokens: limitOf(settings['maxOutputTokens']),
       choices: Math.max(1, countOf(settings['candidateCount']) ?? 1),
       outputTokensMin: (countOf(thinking['thinkingBudget'] ?? thinking['thinking_budget']) ?? 0) + outputTokensMin,
     };

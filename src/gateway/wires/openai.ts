@@ -1,4 +1,4 @@
-import { type Fields, fieldsOf, isGiven, listOf } from '../model/json.ts';
+import { type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
 import type { Problem } from './format.ts';
 import { refuseFields, refuseTools } from './hosted.ts';
 
@@ -46,7 +46,7 @@ function hostedTool({ type, environment, tools }: Fields): string | undefined {
       .map(tool => hostedTool({ ...fieldsOf(tool), tools: [] }))
       .find(kind => kind !== undefined);
   if (type === 'shell' && [undefined, 'local'].includes(fieldsOf(environment)?.['type'] as string | undefined)) return undefined;
-  return type === undefined || ownTools.has(type) ? undefined : String(type);
+  return type === undefined || ownTools.has(type) ? undefined : (textOf(type) ?? 'without a name');
 }
 
 /** Those that the client runs; a namespace has functions in it, and a search among the tools themselves costs nothing. */

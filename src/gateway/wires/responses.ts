@@ -1,4 +1,4 @@
-import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../model/json.ts';
+import { countOf, type Fields, fieldsOf, isGiven, limitOf, listOf, textOf } from '../model/json.ts';
 import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
 import { refuseFetched } from './hosted.ts';
@@ -13,7 +13,7 @@ export const responses: WireFormat = {
     return {
       model: textOf(body['model']),
       isStream: body['stream'] === true,
-      outputTokens: countOf(body['max_output_tokens']) || null,
+      outputTokens: limitOf(body['max_output_tokens']),
       choices: 1,
       outputTokensMin,
     };

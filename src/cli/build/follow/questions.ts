@@ -5,9 +5,9 @@ import { readOpenQuestions } from './reads.ts';
 
 /** Whose questions they are. */
 interface Asker {
-  readonly specId: string;
+  readonly specId: string | null;
   readonly session: { readonly project_id: string };
-  readonly board: Board;
+  readonly board: Pick<Board, 'row'>;
 }
 
 type About = Pick<WireQuestion, 'ticket_id' | 'spec_id' | 'project_id'>;

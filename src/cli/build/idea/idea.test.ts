@@ -100,6 +100,13 @@ const inspection = {
 };
 
 function answer({ method, path, body }: Call): Answer {
+  if (path.startsWith('/api/models')) return { json: { models: [] } };
+  if (path.endsWith('/answer')) {
+    pending = [];
+    plan = plansWell;
+    return { json: spentBudget };
+  }
+  if (path.startsWith('/api/questions')) return { json: { questions: pending } };
   if (path.startsWith('/api/projects?')) return { json: { projects: [] } };
   if (path === '/api/projects' && method === 'GET') return { json: { projects: project === undefined ? [] : [project] } };
   if (path.endsWith('/inspect')) return { json: inspection };
@@ -131,9 +138,17 @@ function answer({ method, path, body }: Call): Answer {
   return { json: session() };
 }
 let listed: object[] = [];
+let pending: object[] = [];
 beforeEach(() => {
   listed = [];
+  pending = [];
 });
+
+const spentBudget = {
+  ...{ id: 'eeee1111-2222-4333-8444-555555555555', kind: 'budget', state: 'pending', subject_type: 'budget', subject_id: 'b' },
+  ...{ project_id: projectId, ticket_id: null, run_id: null, spec_id: null, text: 'The budget is spent: $0.50 of $0.50' },
+  ...{ options: [], default_answer: null, answer: null, answered_by: null, due_at: null, created_at: at, decided_at: null },
+};
 
 const build = (words: readonly string[], more: object = {}) =>
   skep(['build', ...words], {
@@ -146,6 +161,28 @@ const posted = () =>
   server.calls.filter(({ method }) => method !== 'GET').map(({ path, body }) => [path.replace(/.*\//, ''), body]);
 
 describe('skep build --idea', () => {
+  it('asks what is to be done where a spent budget stops the planning, and goes on', async () => {
+    plan = () => {};
+    pending = [spentBudget];
+    const { questions: asked } = await build(idea, {
+      isTerminal: true,
+      answer: (question: string) => (question.startsWith('Your answer') ? 'raise:1.00' : 'y'),
+    });
+    expect(asked[0]).toContain('Your answer');
+    expect(posted()).toContainEqual(['answer', { answer: 'raise:1.00' }]);
+    expect(posted()).toContainEqual(['approve', {}]);
+  });
+
+  it('says how to answer where nobody can be asked, or nobody answers', async () => {
+    plan = () => {};
+    pending = [spentBudget];
+    const { code, err } = await build(idea);
+    expect([code, err]).toEqual([4, expect.stringContaining('The budget is spent: $0.50 of $0.50')]);
+    expect(err).toContain('skep question answer eeee1111 raise:AMOUNT');
+    const later = await build(['--resume'], { isTerminal: true, answer: () => 'l' });
+    expect(later.code).not.toBe(0);
+  });
+
   it('asks, shows the spec and builds what a person approves', async () => {
     const answers: Record<string, string> = { '[EUR]': '2', '[A file': '', 'Build this?': 'y' };
     const { out, questions: asked } = await build(idea, {

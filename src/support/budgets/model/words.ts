@@ -16,7 +16,7 @@ interface Standing extends Named {
 }
 
 /** What people call it: project Todo, ticket TKT-001, each run, the tenant. */
-export function ownerOf({ scope, scopeId, name }: Named): string {
+function ownerOf({ scope, scopeId, name }: Named): string {
   if (scope === 'tenant') return 'the tenant';
   if (scopeId === eachOne) return `each ${scope}`;
   const isUuid = scope === 'project' || scope === 'spec' || scope === 'run';
