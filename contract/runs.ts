@@ -40,7 +40,7 @@ export const failureClasses = [
 ] as const;
 
 /** What stands in the way of a run while it still runs; it decides what the end of the run means. */
-export const haltKinds = ['budget', 'recording', 'model', 'blocked'] as const;
+const haltKinds = ['budget', 'recording', 'model', 'blocked'] as const;
 
 /** Phases of a spec that are worked on as runs. */
 export const planningPhases = ['CLARIFY', 'REQUIREMENTS', 'DESIGN', 'TASKS'] as const;

@@ -17,7 +17,7 @@ export { feedbackOn, taskOf } from './protocol/task.ts';
 export { type ClaimDesk, createClaimDesk } from './queue/desk.ts';
 export { finishingChain, onSubject, queueRun, queueRunsOfTrunk, queueSubject, reorderRuns, withdrawRuns } from './queue/queue.ts';
 export { createNets, createSweep, type Net } from './queue/sweep.ts';
-export { claimEvents, type RunRow, type StoredHalt, type StoredPlan } from './runs.sql.ts';
+export { claimEvents, type RunRow, type StoredHalt } from './runs.sql.ts';
 export { keepReport } from './report.ts';
 export type { RunSettings } from './settings.ts';
 export { keepMergeBundle } from './uploads.ts';

@@ -160,3 +160,23 @@ test('an abort ends the request with its own reason', async () => {
   await expect(reading).rejects.toBe(reason);
   await model.until(requests => requests.at(-1)?.isLeft === true);
 });
+
+test('nor does an answer that is none say it, wherever its bytes are split', async () => {
+  const text = `data: {"error":{"message":"Bearer ${key} and ${key}"}}\n\ndata: sk-secret-0\n\n`;
+  const said = text.replaceAll(key, '[key]');
+  for (let at = 1; at < text.length; at++) {
+    model.answer({ parts: [text.slice(0, at), { waitMs: 1 }, text.slice(at)] });
+    expect([at, await read(upstreamOf(), callOf({ isStream: true }))]).toEqual([at, said]);
+  }
+  model.answer({ parts: ['there are none'] });
+  expect(await read(upstreamOf({ key: 'none' }))).toBe('there are none');
+});
+
+test('and nothing is held back but what may be its beginning', async () => {
+  model.answer({ parts: ['data: 1\n\n', 'sk-', hang] });
+  const { body } = await upstreamOf().open(callOf({ isStream: true }));
+  for await (const chunk of body) {
+    expect(Buffer.from(chunk).toString()).toBe('data: 1\n\n');
+    break;
+  }
+});

@@ -1,6 +1,7 @@
 import { Agent } from 'undici';
 import { type Upstream, type UpstreamAnswer, type UpstreamCall, UpstreamError, type Wire } from '../../../gateway/upstream.ts';
 import { explain } from './explain.ts';
+import { masked } from './mask.ts';
 import { type Endpoint, headersOf, pathOf } from './request.ts';
 
 export interface HttpUpstreamOptions extends Endpoint {
@@ -64,7 +65,7 @@ export function createHttpUpstream({ name, wires, timeouts = {}, ...endpoint }: 
     const isRefusal = status >= 300;
     let bytes = 0;
     try {
-      const chunks = isRefusal ? withoutKey(body, endpoint.key) : body;
+      const chunks = isRefusal ? withoutKey(body, endpoint.key) : masked(body, endpoint.key);
       for await (const chunk of chunks) {
         bytes += chunk.length;
         if (bytes > answerBytesMax) throw new UpstreamError('too_large', `the answer has more than ${answerBytesMax} bytes`);
