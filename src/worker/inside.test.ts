@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { insideFolder, nodeInside } from './inside.ts';
 
 describe('the programs for sandboxes', () => {
@@ -19,9 +20,19 @@ describe('the programs for sandboxes', () => {
 
   it('find Node where the sandbox shows it', () => {
     expect(nodeInside('/usr/bin/node')).toEqual({ program: '/usr/bin/node', folders: [] });
-    expect(nodeInside('/opt/node-22/bin/node')).toEqual({
+    const place = mkdtempSync(join(tmpdir(), 'skep-node-'));
+    onTestFinished(() => rmSync(place, { recursive: true }));
+    const program = join(place, 'bin/node');
+    // A Node among other things: a home, say, whose programs are nobody's business.
+    expect(nodeInside(program)).toEqual({ program, folders: [] });
+    mkdirSync(join(place, 'lib/node_modules/npm'), { recursive: true });
+    expect(nodeInside(program)).toEqual({
       program: '/skep/node/bin/node',
-      folders: [{ from: '/opt/node-22/bin', to: '/skep/node/bin' }],
+      folders: [
+        { from: join(place, 'bin'), to: '/skep/node/bin' },
+        { from: join(place, 'lib/node_modules/npm'), to: '/skep/node/lib/node_modules/npm' },
+      ],
     });
+    expect(nodeInside(join(place, 'node'))).toEqual({ program: join(place, 'node'), folders: [] });
   });
 });

@@ -25,10 +25,12 @@ export function insideFolder(): Promise<string> {
   return folder;
 }
 
-/** How a sandbox comes by the Node that runs this process: it sees /usr, and Node may be elsewhere. */
+/** How a sandbox comes by the Node that runs this process: it sees /usr, and Node may be installed elsewhere. */
 export function nodeInside(program = process.execPath): { readonly program: string; readonly folders: SandboxSpec['folders'] } {
-  if (program.startsWith('/usr/')) return { program, folders: [] };
   const bin = dirname(program);
+  // Of a Node that lies among other things, such as in a home, all that lies there would be shown: then it is not.
+  const isInstallation = basename(bin) === 'bin' && existsSync(join(bin, '../lib/node_modules'));
+  if (program.startsWith('/usr/') || !isInstallation) return { program, folders: [] };
   // What lies beside Node's programs is a link into this folder.
   const npm = join(bin, '../lib/node_modules/npm');
   return {

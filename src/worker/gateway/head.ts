@@ -10,8 +10,8 @@ const ofConnection: ReadonlySet<string> = new Set([
 const ofProxies = /^(?:x-forwarded(?:-|$)|forwarded$|x-real-ip$|x-original-|x-rewrite-|x-http-method|cookie$|skep-)/;
 
 /** What an agent says in its head, without what is not its to say. */
-export function requestHeaders(message: IncomingMessage): OutgoingHttpHeaders {
-  return kept(message, name => ofProxies.test(name));
+export function requestHeaders(message: IncomingMessage, { hasBody }: { readonly hasBody: boolean }): OutgoingHttpHeaders {
+  return kept(message, name => ofProxies.test(name) || (name === 'content-length' && !hasBody));
 }
 
 export function answerHeaders(message: IncomingMessage): OutgoingHttpHeaders {
@@ -31,7 +31,7 @@ export function isOfGateway(target: string): boolean {
   const [path = ''] = target.split('?');
   try {
     const decoded = decodeURIComponent(decodeURIComponent(path));
-    return !decoded.split(/[/\\]/).some(segment => segment === '.' || segment === '..');
+    return !decoded.split(/[/\\]/).some(segment => /^\.\.?(?:;|$)/.test(segment));
   } catch {
     return false;
   }

@@ -62,7 +62,9 @@ function serve(message: IncomingMessage, answer: ServerResponse, { open, log }: 
   const { method, url = '' } = message;
   if (!isOfGateway(url)) return refuse(answer, 403, 'Nothing but the gateway can be reached from a sandbox');
   if (!methods.has(method)) return refuse(answer, 405, `${method} is not for the gateway`);
-  const outgoing = open({ method, path: url, headers: requestHeaders(message) });
+  // Node frames no body of the others: what it would write raw on a kept connection, the server would read as a request.
+  const hasBody = method === 'POST';
+  const outgoing = open({ method, path: url, headers: requestHeaders(message, { hasBody }) });
   answer.once('close', () => outgoing.destroy());
   message.on('error', () => outgoing.destroy());
   outgoing.on('error', error => {
@@ -72,7 +74,12 @@ function serve(message: IncomingMessage, answer: ServerResponse, { open, log }: 
     else refuse(answer, 502, `The server of this run does not answer (${codeOf(error)})`);
   });
   outgoing.once('response', incoming => pass(incoming, answer));
-  message.pipe(outgoing);
+  if (hasBody) {
+    message.pipe(outgoing);
+    return;
+  }
+  message.resume();
+  outgoing.end();
 }
 
 function pass(incoming: IncomingMessage, answer: ServerResponse): void {

@@ -122,7 +122,9 @@ function stopInSteps(
   const over = new AbortController();
   const onAbort = (): void => {
     interrupt();
-    void clock.sleep(interruptMs, over.signal).then(() => kill.abort());
+    void clock.sleep(interruptMs, over.signal).then(() => {
+      if (!over.signal.aborted) kill.abort();
+    });
   };
   if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });

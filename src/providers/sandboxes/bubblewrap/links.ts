@@ -22,7 +22,13 @@ interface Place {
 }
 
 export function openLinks(links: readonly SandboxLink[], { sockets, uid }: Place): Links {
-  const opened = links.map((link, i) => listen(link, { socket: sockets[i] ?? '', uid }));
+  const opened: Links[] = [];
+  try {
+    for (const [i, link] of links.entries()) opened.push(listen(link, { socket: sockets[i] ?? '', uid }));
+  } catch (error) {
+    for (const { close } of opened) void close();
+    throw error;
+  }
   return {
     listening: Promise.all(opened.map(({ listening }) => listening)).then(() => {}),
     close: async () => void (await Promise.all(opened.map(({ close }) => close()))),
