@@ -54,6 +54,7 @@ const refused: readonly (readonly [wire: Wire, body: object])[] = [
   ['chat', { service_tier: 'scale' }],
   ['chat', { n: '5' }],
   ['chat', { n: 0 }],
+  ['chat', { n: 1_000 }],
   ['chat', { max_tokens: 100_000, max_completion_tokens: 1 }],
   ['chat', { messages: user({ type: 'image_url', image_url: { url: 'https://evil.test/?data' } }) }],
   ['chat', { messages: user({ type: 'file', file: { file_id: 'f' } }) }],
@@ -283,4 +284,12 @@ test('a client that does not read its answer to the end is hung up on', async ()
   expect([response.socket?.timeout, response.writableFinished]).toEqual([120_000, false]);
   asking.destroy();
   server.close();
+});
+
+test('a request that no model could read is refused before anybody is asked or anything reserved', async () => {
+  const asked = at.local.requests.length;
+  const { path, body } = askOf('chat', { isStream: false });
+  const answer = await at.ask(path, { ...body, messages: user({ type: 'text', text: 'ab '.repeat(4_000_000) }) });
+  expect([answer.status, await messageOf(answer)]).toEqual([413, expect.stringContaining('more than any model can read')]);
+  expect(at.local.requests.length).toBe(asked);
 });

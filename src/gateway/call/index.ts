@@ -1,4 +1,5 @@
 import { isFault } from '../../kernel/fault.ts';
+import type { StoredHalt } from '../../stages/runs/index.ts';
 import type { Reservation, Reserved } from '../ledger.ts';
 import type { Problem } from '../wires/format.ts';
 import { findAnswer, type Found } from './attempts.ts';
@@ -129,7 +130,7 @@ async function giveUp(
   const last = found.failures.at(-1);
   if (last === undefined) throw new Error('a call that failed without a failure');
   const halt = haltOf(found.failures, parts.catalog);
-  if (halt !== undefined) await parts.halt(plan.asked.run, halt);
+  if (halt !== undefined && isOfRun(plan.asked, halt)) await parts.halt(plan.asked.run, halt);
   const { problem, body, headers } = refusalOf(last, { catalog: parts.catalog, format: plan.format });
   return {
     state: 'failed',
@@ -137,6 +138,11 @@ async function giveUp(
     errorClass: last.failure.class,
     finish: () => client.answer(problem.status, { ...json, ...headers }, body ?? JSON.stringify(plan.format.errorBody(problem))),
   };
+}
+
+/** An agent that tries another model than its own, and has no key for that, can go on with its own. */
+function isOfRun({ run, model }: Asked, { kind }: StoredHalt): boolean {
+  return kind !== 'model' || run.model === null || run.model === model;
 }
 
 function tellCut({ kind }: Cut, plan: Plan, client: Client): void {

@@ -25,12 +25,18 @@ export interface Plan {
 
 /** Where neither the request nor the table says how long an answer may be. */
 const outputTokensDefault = 32_000;
+/** Twice what the model with the largest window reads: the estimate errs upwards. */
+const inputTokensMax = 4_000_000;
+/** Answers to one request. More would let one call look as if it spent a whole budget. */
+const choicesMax = 8;
 
 /** Throws Fault `invalid_request`, `unknown_model` or `no_model`. */
 export function planCall(catalog: Catalog, asked: Asked): Plan {
   const format = formats[asked.wire];
   const inputTokens = estimateTokens(asked.body);
   if (inputTokens === undefined) throw new Fault('invalid_request', { message: 'The body is nested deeper than 100 levels' });
+  if (inputTokens > inputTokensMax)
+    throw new Fault('too_large', { message: `The request has about ${inputTokens} tokens: more than any model can read` });
   const refusal = format.refuse(asked.body);
   if (refusal !== undefined) throw new Fault('invalid_request', { message: refusal });
   const targets = resolveModel(catalog, asked.model, asked.wire);
@@ -41,6 +47,8 @@ export function planCall(catalog: Catalog, asked: Asked): Plan {
     }),
   );
   const fields = format.readRequest(asked.body);
+  if (fields.choices > choicesMax)
+    throw new Fault('invalid_request', { message: `${fields.choices} answers to one request: at most ${choicesMax}` });
   const longest = targets.map(target => known.get(targetName(target))?.outputTokensMax ?? outputTokensDefault);
   return {
     asked,
