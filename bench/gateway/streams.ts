@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http';
+import { request } from 'node:http';
+import type { Agent } from 'node:http';
 import { now } from './beat.ts';
 
 export interface Place {
@@ -18,23 +19,23 @@ export function listen(agent: Agent, place: Place): Promise<Heard> {
   const from = now();
   const arrivals: { readonly at: number; readonly sent: number }[] = [];
   return new Promise((resolve, reject) => {
-    open(
-      agent,
-      place,
-      { prompt: 'go', onError: reject, onText: (text, at) => void arrivals.push({ at, sent: Number(text) }) },
-      () => {
+    open(agent, place, {
+      prompt: 'go',
+      onError: reject,
+      onText: (text, at) => void arrivals.push({ at, sent: Number(text) }),
+      onEnd() {
         const [first] = arrivals;
         if (first === undefined) return reject(new Error('a stream without a piece of text'));
         resolve({ firstMs: first.at - from, delaysMs: arrivals.map(({ at, sent }) => at - sent) });
       },
-    );
+    });
   });
 }
 
 /** A stream that stays open until it is closed; resolves when it has begun. */
 export function hold(agent: Agent, place: Place): Promise<() => void> {
   return new Promise((resolve, reject) => {
-    const sent = open(agent, place, { prompt: '?open', onError: reject, onText: () => resolve(() => sent.destroy()) }, () => {});
+    const sent = open(agent, place, { prompt: '?open', onError: reject, onText: () => resolve(() => sent.destroy()), onEnd() {} });
   });
 }
 
@@ -42,9 +43,10 @@ interface Ears {
   readonly prompt: string;
   readonly onText: (text: string, at: number) => void;
   readonly onError: (error: Error) => void;
+  readonly onEnd: () => void;
 }
 
-function open(agent: Agent, { url, token }: Place, ears: Ears, onEnd: () => void): { destroy: () => void } {
+function open(agent: Agent, { url, token }: Place, ears: Ears): { destroy: () => void } {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const sent = request(`${url}/v1/chat/completions`, { agent, method: 'POST', headers }, answer => {
     if (answer.statusCode !== 200) {
@@ -63,7 +65,7 @@ function open(agent: Agent, { url, token }: Place, ears: Ears, onEnd: () => void
         if (text !== undefined) ears.onText(text, at);
       }
     });
-    answer.once('end', onEnd);
+    answer.once('end', ears.onEnd);
     answer.once('error', ears.onError);
   });
   sent.once('error', ears.onError);

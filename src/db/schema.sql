@@ -33,6 +33,7 @@ alter table breakers enable row level security;
 alter table breakers force row level security;
 create policy all_tenants on breakers to {engine} using (true) with check (true);
 create policy one_tenant on breakers to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant select on breakers to {app};
 grant insert, select, update on breakers to {engine};
 
 create table budgets (

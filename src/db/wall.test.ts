@@ -45,6 +45,9 @@ const rowsOfTenant = `
   insert into budgets (id, tenant_id, scope, scope_id, cap_tokens) values (:t, :t, 'project', :t, 1);
   insert into model_calls (id, tenant_id, run_id, project_id, agent, wire, provider, model, is_recorded, reserved_microusd, reserved_tokens)
     values (:t, :t, :t, :t, 'exec', 'chat', 'secret', 'm', false, 0, 0);
+  insert into breakers (tenant_id, provider, model, state) values (:t, 'p', 'secret', '{}');
+  insert into questions (id, tenant_id, kind, subject_type, subject_id, text) values (:t, :t, 'ask', 'run', 'r', 'secret');
+  insert into memories (id, tenant_id, project_id, kind, text, sha256) values (:t, :t, :t, 'warning', 'secret', 's');
   insert into result_submissions (id, tenant_id, spec_id, version, proof, summary, evidence, criteria, submitted_by)
     values (:t, :t, :t, 1, 'unproven', 'secret', '{}', '[]', 'a');`;
 

@@ -9,4 +9,5 @@ create table breakers (
   primary key (tenant_id, provider, model)
 );
 call raise_wall('breakers');
+grant select on breakers to {app};
 grant select, insert, update on breakers to {engine};
