@@ -132,7 +132,7 @@ export function heldTwice(events: readonly EventView[]): string[] {
   const holder = new Map<string, string>();
   const twice: string[] = [];
   // A run that is queued again was given back: its claim had reached nobody.
-  const over = ['run.submitted', 'run.failed', 'run.lost', 'run.cancelled', 'run.queued'];
+  const over = ['run.submitted', 'run.parked', 'run.failed', 'run.lost', 'run.cancelled', 'run.queued'];
   for (const { type, subject, payload } of events) {
     const ticket = String(payload['subject']);
     if (type === 'run.leased') {

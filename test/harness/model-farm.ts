@@ -17,14 +17,14 @@ import { endAll, tempFolder } from './process.ts';
 import { type ScriptedModel, startScriptedModel } from './scripted-model.ts';
 
 /** A server process whose models are those of one scripted provider, `local`, which wants a key. */
-export interface ModelFarm {
+interface ModelFarm {
   readonly farm: Farm;
   readonly provider: ScriptedModel;
   readonly till: Till;
   readonly key: string;
 }
 
-export const keyVariable = 'LOCAL_MODEL_KEY';
+const keyVariable = 'LOCAL_MODEL_KEY';
 const model = 'local/m';
 
 const closing: (() => Promise<void>)[] = [];

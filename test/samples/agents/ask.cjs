@@ -3,13 +3,13 @@
 'use strict';
 const { appendFileSync, existsSync, mkdirSync, readFileSync } = require('node:fs');
 
-const { calls, isPatient = false, modelIsTitle = false, headers = {}, fields = {} } = JSON.parse(process.argv[1]);
+const { calls, isPatient = false, modelIsTitle = false, headers = {}, vain = [] } = JSON.parse(process.argv[1]);
 const { SKEP_GATEWAY_URL, SKEP_RUN_TOKEN, SKEP_TICKET_ID, SKEP_ATTEMPT, SKEP_TICKET, SKEP_MODEL } = process.env;
 const { title } = JSON.parse(readFileSync(SKEP_TICKET, 'utf8'));
 const file = `work/${SKEP_TICKET_ID}.txt`;
 
 /** Every second answer is asked for as a stream. */
-async function ask(index) {
+async function ask(index, fields = {}) {
   const stream = index % 2 === 1;
   const content = `${title}: attempt ${SKEP_ATTEMPT}, call ${index}. ${'Go on. '.repeat(40)}`;
   const body = {
@@ -36,12 +36,16 @@ async function read(answer) {
   try {
     for await (const bytes of answer.body) text += Buffer.from(bytes).toString();
   } catch (error) {
-    throw new Error(`${error.message}: ${text.slice(-300)}`);
+    throw new Error(`${error.message}: ${text.slice(-300)}`, { cause: error });
   }
   return text;
 }
 
 async function work() {
+  for (const fields of vain) {
+    const error = await ask(0, fields).catch(refused => refused);
+    if (error?.status !== 400 && error?.status !== 404) throw new Error(`not refused: ${JSON.stringify(fields)}`);
+  }
   mkdirSync('work', { recursive: true });
   let index = existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0;
   for (let failures = 0; index < calls; ) {

@@ -24,5 +24,5 @@ async function haunt() {
   await stream;
 }
 
-if (SKEP_ATTEMPT === '1') haunt().finally(() => process.exit(0));
+if (SKEP_ATTEMPT === '1') void haunt().finally(() => process.exit(0));
 else writeFileSync('honest.txt', `work of attempt ${SKEP_ATTEMPT}\n`);
