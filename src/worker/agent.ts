@@ -27,6 +27,8 @@ export type AgentNeeds =
       readonly folders: SandboxSpec['folders'];
       /** Whether it is given the gateway: models, and the tools by which it reports. */
       readonly gateway: boolean;
+      /** Whether it ends by a report: then that way is tried before it is started. */
+      readonly reports?: boolean;
     }
   /** It can't run here; why, and how to mend it. */
   | { readonly kind: 'missing'; readonly message: string };

@@ -4,6 +4,7 @@ import { isFault } from '../../kernel/fault.ts';
 import { runFailure } from '../failure.ts';
 import { openGateway } from '../gateway/index.ts';
 import type { Gateway } from '../gateway/index.ts';
+import { probeReportBack } from '../gateway/probe.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { runAgent } from './agent.ts';
 import { runChecks, summaryOf } from './checks/index.ts';
@@ -41,6 +42,7 @@ async function work(run: Run): Promise<HandedIn> {
   const task = taskOf(run.claimed, run.tools.agents);
   const needs = await task.agent.needs(task.settings);
   if (needs.kind === 'missing') throw runFailure('agent_missing', needs.message);
+  if (needs.reports === true) await probeReportBack(run.claimed, { ...run.tools, signal: run.signal });
   const gateway = needs.gateway ? await openGateway(run.claimed, run.tools) : undefined;
   const folders = [...needs.folders, ...(gateway?.folders ?? [])];
   const bundle = openNameless(run.tools.folder);
