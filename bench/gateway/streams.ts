@@ -35,7 +35,12 @@ export function listen(agent: Agent, place: Place): Promise<Heard> {
 /** A stream that stays open until it is closed; resolves when it has begun. */
 export function hold(agent: Agent, place: Place): Promise<() => void> {
   return new Promise((resolve, reject) => {
-    const sent = open(agent, place, { prompt: '?open', onError: reject, onText: () => resolve(() => sent.destroy()), onEnd() {} });
+    const sent = open(agent, place, {
+      prompt: '?open',
+      onError: reject,
+      onText: () => resolve(() => sent.destroy()),
+      onEnd() {},
+    });
   });
 }
 

@@ -45,7 +45,8 @@ export type WellKnownKey = 'ANTHROPIC_API_KEY' | 'OPENAI_API_KEY' | 'GEMINI_API_
 export async function readModels(sources: ModelSources): Promise<ModelSettings> {
   const text = await readFile(sources.file, 'utf8').catch((error: unknown) => {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && !sources.isRequired) return undefined;
+    // Whether its folder can be one is for others to say.
+    if ((code === 'ENOENT' || code === 'ENOTDIR') && !sources.isRequired) return undefined;
     throw new Fault('invalid_config', {
       message: `SKEP_MODELS: ${sources.file} cannot be read (${code ?? String(error)})`,
       hint,
