@@ -1,6 +1,7 @@
 import { buildBench, graphBench } from './build/build.ts';
 import { claims } from './claims.ts';
 import { completeToClaim } from './complete-to-claim.ts';
+import { demo } from './demo.ts';
 import { events } from './events.ts';
 import type { Bench, Stage } from './harness/bench.ts';
 import { gateway } from './gateway/gateway.ts';
@@ -21,6 +22,7 @@ const benches: readonly Bench[] = [
   graphBench,
   reservations,
   gateway,
+  demo,
 ];
 
 const usage = `npm run bench -- [--keep] [name...]   all without a name; --keep makes the run the new baseline
