@@ -11,6 +11,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { type Bench, type Figure, figure, quantile, type Stage } from '../harness/bench.ts';
 import { temporaryHome } from '../harness/place.ts';
 import { build, memoryMb, startServer } from '../harness/processes.ts';
+import { chunkMs } from './beat.ts';
 import { hold, type Heard, listen, type Place } from './streams.ts';
 
 const rounds = 5;
@@ -20,7 +21,7 @@ const openStreams = 200;
 
 export const gateway: Bench = {
   name: 'gateway',
-  about: `What the gateway adds to ${streamsAtOnce} streams at once, beside the same provider asked directly; memory of an open stream.`,
+  about: `What the gateway adds to ${streamsAtOnce} streams at once, of which one begins every ${chunkMs} ms, beside the same provider asked directly; the same with all beginning in one moment; memory of an open stream.`,
   async run(stage) {
     build();
     const provider = await startProvider(stage);
@@ -71,21 +72,35 @@ async function compare(
   agent: Agent,
   { direct, places }: { direct: readonly Place[]; places: readonly Place[] },
 ): Promise<Figure[]> {
-  const crowd = (from: readonly Place[]): Promise<Heard[]> =>
-    Promise.all(Array.from({ length: streamsAtOnce }, (_, i) => listen(agent, from[i % from.length] as Place)));
+  const crowd = (from: readonly Place[], apartMs: number): Promise<Heard[]> =>
+    Promise.all(
+      Array.from({ length: streamsAtOnce }, async (_, i) => {
+        await systemClock.sleep(i * apartMs);
+        return listen(agent, from[i % from.length] as Place);
+      }),
+    );
   // Connections and compiled code are there before anything is measured.
-  await crowd(direct);
-  await crowd(places);
+  await crowd(direct, 0);
+  await crowd(places, 0);
   const pairs: { readonly direct: readonly Heard[]; readonly through: readonly Heard[] }[] = [];
+  const bursts: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    pairs.push({ direct: await crowd(direct), through: await crowd(places) });
+    // When the last begins the first has not ended: a stream has as many chunks as there are streams.
+    pairs.push({ direct: await crowd(direct, chunkMs), through: await crowd(places, chunkMs) });
+    const firstOf = (heard: readonly Heard[]) =>
+      quantile(
+        heard.map(({ firstMs }) => firstMs),
+        0.5,
+      );
+    bursts.push(firstOf(await crowd(places, 0)) - firstOf(await crowd(direct, 0)));
     stage.say(`round ${round + 1} of ${rounds}`);
   }
   const measures = [
     { name: 'first byte', of: (heard: readonly Heard[]) => heard.map(({ firstMs }) => firstMs) },
     { name: 'a chunk', of: (heard: readonly Heard[]) => heard.flatMap(({ delaysMs }) => delaysMs) },
   ];
-  return measures.flatMap(({ name, of }) =>
+  const burst = figure(`first byte, p50, added where all ${streamsAtOnce} begin in one moment`, 'ms', { values: bursts });
+  const paced = measures.flatMap(({ name, of }) =>
     [
       { share: 0.5, goal: 2 },
       { share: 0.99, goal: 10 },
@@ -100,6 +115,7 @@ async function compare(
       ];
     }),
   );
+  return [...paced, burst];
 }
 
 async function weigh(stage: Stage, agent: Agent, { places, pid }: { places: readonly Place[]; pid: number }): Promise<Figure> {
