@@ -175,7 +175,7 @@ function withVersion(baseUrl: string, kind: ProviderKind): string {
   return /\/v\d+(beta\d*)?$/.test(url) ? url : `${url}/${kind === 'gemini' ? 'v1beta' : 'v1'}`;
 }
 
-/** What is not said of the cache costs as much as any input: never less than it may. */
+/** What is not said of the cache is counted as plain input: never less than it may cost. */
 function toOwnPrice({ input, output, cached, cache_write, output_tokens_max }: z.infer<typeof price>, asOf: string): OwnPrice {
   const micro = (value: number) => Math.ceil(value * 1_000_000);
   return {

@@ -1,10 +1,11 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { spokenLines } from '../harness/json-lines.ts';
+import type { JsonLine as Line } from '../harness/json-lines.ts';
 
 /**
  * `npm run demo` as a person has it, with the real Codex, in a copy of this clone: what it leaves on the disk and among the processes
@@ -16,8 +17,6 @@ const timeout = 600_000;
 const whole = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
 let clone: string;
 let temporary: string;
-
-type Line = Readonly<Record<string, unknown>> & { readonly event: string };
 
 interface Ended {
   readonly code: number | null;
@@ -79,46 +78,23 @@ function demo(...words: readonly string[]): Running {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const lines: Line[] = [];
-  const looks = new Set<() => void>();
-  let [rest, err] = ['', ''];
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-  child.stdout.on('data', (chunk: Buffer) => {
-    const parts = (rest + chunk.toString()).split('\n');
-    rest = parts.pop() ?? '';
-    lines.push(...parts.map(part => JSON.parse(part) as Line));
-    for (const look of looks) look();
-  });
-  const ended = once(child, 'close').then(([code, signal]) => ({
-    // npm ends by the signal itself.
-    code: signal === 'SIGINT' ? 130 : (code as number | null),
-    lines,
-    err,
-    wallMs: performance.now() - began,
-  }));
+  const { lines, ended, line } = spokenLines(child);
   return {
-    ended,
+    ended: ended.then(({ code, signal, err }) => ({
+      // npm ends by the signal itself.
+      ...{ code: signal === 'SIGINT' ? 130 : code, lines, err },
+      wallMs: performance.now() - began,
+    })),
     // As a terminal does it: to all of them.
     interrupt: () => process.kill(-(child.pid ?? 0), 'SIGINT'),
-    line: wanted =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const found = lines.find(wanted);
-          if (found !== undefined) resolve(found);
-        };
-        looks.add(look);
-        look();
-        void ended.then(({ code, err }) =>
-          reject(new Error(`ended with ${code}: ${err}\n${lines.map(line => JSON.stringify(line)).join('\n')}`)),
-        );
-      }),
+    line,
   };
 }
 
 const summaryOf = ({ lines }: Ended) => lines.find(({ event }) => event === 'summary');
 const folders = () => readdirSync(temporary).filter(name => name !== 'person');
 const statuses = ({ lines }: Ended, title: string) =>
-  lines.filter(line => line.event === 'ticket' && line['title'] === title).map(line => line['status']);
+  lines.filter(line => line['event'] === 'ticket' && line['title'] === title).map(line => line['status']);
 
 /** All that may be there when a demo has ended: the repository with the result. */
 function expectOnlyTheRepository({ lines }: Ended): string {
@@ -232,7 +208,7 @@ describe('npm run demo', () => {
       expect(answer.status).toBe(200);
       expect((await demo('--yes').ended).code).toBe(4);
       const stopped = await demo('--stop').ended;
-      expect([stopped.code, stopped.lines.at(-1)?.event]).toEqual([0, 'stopped']);
+      expect([stopped.code, stopped.lines.at(-1)?.['event']]).toEqual([0, 'stopped']);
       expect(ours()).toEqual([]);
       expect(folders().map(name => readdirSync(join(temporary, name)))).toEqual([['tally']]);
     },

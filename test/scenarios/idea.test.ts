@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -8,6 +7,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stopEmbedded } from '../../src/db/embedded/index.ts';
+import { spokenLines } from '../harness/json-lines.ts';
+import type { JsonLine as Line } from '../harness/json-lines.ts';
 
 /** From an idea to merged work, with a recorded planner and agents that are a command: the path of the demo in a small shape. */
 const folder = mkdtempSync(join(tmpdir(), 'skep-idea-'));
@@ -17,8 +18,6 @@ const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const timeout = 120_000;
 const children: ChildProcess[] = [];
-
-type Line = Readonly<Record<string, unknown>>;
 
 const question = { id: 'Q1', text: 'Which colour?', options: ['red', 'green'], default: 'red' };
 const requirements = {
@@ -69,31 +68,8 @@ function build(words: readonly string[]) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);
-  const lines: Line[] = [];
-  const looks = new Set<() => void>();
-  let [rest, err] = ['', ''];
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-  child.stdout.on('data', (chunk: Buffer) => {
-    const parts = (rest + chunk.toString()).split('\n');
-    rest = parts.pop() ?? '';
-    lines.push(...parts.map(part => JSON.parse(part) as Line));
-    for (const look of looks) look();
-  });
-  const ended = once(child, 'close').then(([code]) => ({
-    code: code as number | null,
-    err,
-    lines,
-    summary: lines.find(({ event }) => event === 'summary'),
-  }));
-  const line = (wanted: (line: Line) => boolean): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (lines.some(wanted)) resolve();
-      };
-      looks.add(look);
-      look();
-      void ended.then(({ code, err }) => reject(new Error(`ended with ${code}: ${err} ${JSON.stringify(lines)}`)));
-    });
+  const { lines, ended: over, line } = spokenLines(child);
+  const ended = over.then(({ code, err }) => ({ code, err, lines, summary: lines.find(({ event }) => event === 'summary') }));
   return { child, ended, line };
 }
 

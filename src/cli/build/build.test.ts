@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -8,14 +7,14 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { skep } from '../../../test/harness/cli.ts';
+import { spokenLines } from '../../../test/harness/json-lines.ts';
+import type { JsonLine as Line } from '../../../test/harness/json-lines.ts';
 import { stopEmbedded } from '../../db/embedded/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skep-build-'));
 const home = join(folder, 'home');
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const timeout = 90_000;
-
-type Line = Readonly<Record<string, unknown>>;
 
 interface Running {
   readonly child: ChildProcess;
@@ -36,31 +35,12 @@ function build(words: readonly string[]): Running {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);
-  const lines: Line[] = [];
-  const looks = new Set<() => void>();
-  let [rest, err] = ['', ''];
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-  child.stdout.on('data', (chunk: Buffer) => {
-    const parts = (rest + chunk.toString()).split('\n');
-    rest = parts.pop() ?? '';
-    lines.push(...parts.map(part => JSON.parse(part) as Line));
-    for (const look of looks) look();
+  const spoken = spokenLines(child);
+  const ended = spoken.ended.then(({ code, err }) => {
+    const summary = spoken.lines.find(({ event }) => event === 'summary');
+    return { code, err, summary };
   });
-  const ended = once(child, 'close').then(([code]) => {
-    const summary = lines.find(({ event }) => event === 'summary');
-    return { code: code as number | null, err, summary };
-  });
-  const line = (wanted: (line: Line) => boolean): Promise<Line> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        const found = lines.find(wanted);
-        if (found !== undefined) resolve(found);
-      };
-      looks.add(look);
-      look();
-      void ended.then(({ code, err }) => reject(new Error(`ended with ${code}: ${err} ${JSON.stringify(lines)}`)));
-    });
-  return { child, lines, ended, line };
+  return { ...spoken, child, ended };
 }
 
 const git = (repository: string, ...words: string[]) =>

@@ -89,7 +89,7 @@ function questionAnswer(world: World): Command {
     .argument('<id>', 'the question; may be shortened')
     .argument(
       '<answer...>',
-      'of a budget: raise:AMOUNT, model:NAME or stop; of a blocker: any text, or stop; else an option or any text',
+      'of a budget: raise:AMOUNT, model:NAME or stop; of a blocker: your words, or stop; else an option or your words',
     );
   return command.action(async (id: string, words: string[], options: RemoteOptions) => {
     const context = await connect(world, options);

@@ -10,7 +10,7 @@ const dropped: ReadonlySet<string> = new Set([
   ...['exclusiveMinimum', 'exclusiveMaximum'],
 ]);
 
-/** The shape that a phase must answer in, as any provider takes it. What comes back is held against all of it. */
+/** The shape that a phase must answer in, as far as all providers take it. What comes back is held against the whole of it. */
 export function schemaOf(phase: PlanningPhase): FlexibleSchema<object> {
   const schema = phaseOutputs[phase];
   return jsonSchema<object>(plain(z.toJSONSchema(schema)), {

@@ -137,10 +137,10 @@ describe.each(wires)('the wire %s', wire => {
   const body = requests[wire];
 
   it('carries any text and any arguments, in a stream and as a whole', async () => {
-    const any = fc.string({ unit: 'binary', maxLength: 2_000 });
+    const words = fc.string({ unit: 'binary', maxLength: 2_000 });
     await fc.assert(
       fc.asyncProperty(
-        fc.record({ say: any, content: any, input: fc.dictionary(any, fc.jsonValue()), isStream: fc.boolean() }),
+        fc.record({ say: words, content: words, input: fc.dictionary(words, fc.jsonValue()), isStream: fc.boolean() }),
         async given => {
           const { say, content, input, isStream } = given;
           const written = await ask(playing({ say, call: { write: { path: 'a', content } } }), { wire, body, isStream });
