@@ -13,6 +13,17 @@ export const ticketId = z
 export const cursor = z.string().max(100).meta({ description: 'Opaque: pass back what an answer gave' });
 export const pageLimit = z.coerce.number().int().min(1).max(500).default(100);
 
+/** A file or folder of a repository, from its root. */
+export const filePath = z
+  .string()
+  .min(1)
+  .max(500)
+  .refine(
+    path => !/[\u0000-\u001f\u007f]/.test(path) && !/(^|\/)\.{0,2}(\/|$)/.test(path),
+    'a file is named from the root of the repository, such as src/login.ts, without ./ before it or / after it',
+  );
+export const files = z.array(filePath).max(500);
+
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
 export const commit = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, 'a full commit id');
 
@@ -23,6 +34,10 @@ export const branch = z
     /^(?!.*(?:\.\.|\/\/|\/\.))(?!.*(?:\.lock|[./])(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/,
     'a branch name of letters, digits and . _ / -',
   );
+
+/** Names what a machine has, such as `gpu` or `region=eu`; a project that asks for it is worked on only there. */
+export const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._=/-]{0,63}$/, 'a label looks like gpu or region=eu');
+export const labelsMax = 20;
 
 /** The answer to every refusal. `error` says what was wrong; `hint` how to mend it; the fault's code is in the `skep-fault` header. */
 export const errorBody = z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, time, title } from './fields.ts';
+import { id, label, labelsMax, time, title } from './fields.ts';
 
 const commandLine = z.array(z.string().max(10_000)).min(1).max(100);
 
@@ -54,6 +54,11 @@ export const testChanges = z.enum(['ask', 'allow']);
 /** Whether checks that are red on the base commit stop the build, or are left out of it. */
 export const redBase = z.enum(['refuse', 'leave_out']);
 
+/** Whether tickets that will touch the same files wait for each other. */
+export const collisions = z.enum(['hold', 'allow']);
+/** What a worker's machine must have for this project. */
+const labels = z.array(label).max(labelsMax).meta({ description: 'Only workers with all of these labels work on it' });
+
 /** A path on the server's machine or a URL that git can clone. `ext::` and the like are refused: they run commands. */
 const repository = z
   .string()
@@ -71,11 +76,13 @@ const settings = z.object({
   checks: checks.nullable().meta({ description: 'null: found at the base commit; an empty list: none, the work stays unproven' }),
   test_changes: testChanges,
   red_base: redBase,
+  collisions,
+  labels,
 });
 
 export const projectCreate = z.strictObject({ name: title, ...settings.partial().shape });
 export const projectEdit = z.strictObject(settings.partial().shape).refine(value => Object.keys(value).length > 0, {
-  error: 'give at least one field to change: repository, agent, planner, checks, test_changes or red_base',
+  error: 'give at least one field to change: repository, agent, planner, checks, test_changes, red_base, collisions or labels',
 });
 
 export const project = z
@@ -88,6 +95,8 @@ export const project = z
     checks: checks.nullable(),
     test_changes: testChanges,
     red_base: redBase,
+    collisions,
+    labels,
     created_at: time,
     updated_at: time,
   })

@@ -20,27 +20,36 @@ export const runStates = [
 export const subjectTypes = ['ticket', 'spec_phase', 'review', 'conflict', 'diagnosis'] as const;
 
 /**
- * Why a run failed. `agent_failed`, `timeout`, `no_changes`, `sandbox`, `repository` and `provider` (no model provider answered) are
- * tried again while attempts are left; `agent_missing`, `output_limit`, `out_of_memory`, `invalid_task`, `model` (there is no such
- * model, or no key for it) and `blocked` (the agent says that it cannot go on) are not, since the next try would end the same.
+ * Why a run failed; what is done about each stands in src/stages/runs/model/retry.ts, and in docs/recovery.md. `agent_died`: a signal
+ * that Skep did not send ended the agent; `unresponsive`: its sandbox did nothing any more; `stopped`: the worker was stopped and hands
+ * it back; `provider`: no model provider answered; `quota`: the provider says that its limit is used up; `network`: the worker could
+ * not reach what it needs; `model`: there is no such model, or no key for it; `blocked`: the agent says that it cannot go on.
  */
 export const failureClasses = [
   'agent_failed',
+  'agent_died',
   'agent_missing',
+  'unresponsive',
+  'stopped',
   'timeout',
   'output_limit',
   'out_of_memory',
   'no_changes',
   'sandbox',
   'repository',
+  'network',
   'invalid_task',
   'provider',
+  'quota',
   'model',
   'blocked',
 ] as const;
 
+/** How regularly a held run is heard of: one heartbeat missed, two; after the third it is lost. */
+export const runHealths = ['ok', 'late', 'degraded'] as const;
+
 /** What stands in the way of a run while it still runs; it decides what the end of the run means. */
-const haltKinds = ['budget', 'recording', 'model', 'blocked'] as const;
+const haltKinds = ['budget', 'recording', 'model', 'blocked', 'recovery'] as const;
 
 /** Phases of a spec that are worked on as runs. */
 export const planningPhases = ['CLARIFY', 'REQUIREMENTS', 'DESIGN', 'TASKS'] as const;
@@ -50,7 +59,7 @@ const anyJson = z.unknown() as z.ZodType<z.core.util.JSONType>;
 
 /** The lease token: names the holder in every later write. */
 const token = z.string().min(1).max(200).meta({ description: 'lease.token of the claim' });
-const workerName = z.string().trim().min(1).max(200);
+export const workerName = z.string().trim().min(1).max(200);
 
 export const runResult = z
   .strictObject({
@@ -86,11 +95,14 @@ export const run = z
     subject_type: z.enum(subjectTypes),
     subject_id: z.string(),
     ticket_id: z.string().nullable().meta({ description: 'On whose behalf it runs' }),
+    project_id: id.nullable(),
     attempt: z.number().int(),
     state: z.enum(runStates),
     worker: z.string().nullable(),
     fence: z.number().int().nullable(),
     lease_expires_at: time.nullable(),
+    health: z.enum(runHealths),
+    phase: z.string().nullable().meta({ description: 'What its holder is doing, such as prepare_sandbox or stream' }),
     failure_class: z.string().nullable(),
     failure_message: z.string().nullable(),
     result: runResult.nullable(),
@@ -134,6 +146,13 @@ export const task = z
       .meta({ description: 'Of a conflict: the commit to be merged in, whose conflicts the agent resolves' }),
     checks: z.array(check).meta({ description: 'Of a review: what to run, in this order' }),
     feedback: feedback.nullable().meta({ description: 'What was wrong with the last attempt, which this one goes on from' }),
+    continues: z
+      .object({
+        run_id: id,
+        conversation: z.boolean().meta({ description: 'Its artifact `conversation` is there to be gone on with' }),
+      })
+      .nullable()
+      .meta({ description: 'The run that broke off, from whose work this one goes on' }),
     plan: z
       .object({ phase: z.enum(planningPhases), input: z.record(z.string(), anyJson), model: modelName })
       .nullable()
@@ -177,7 +196,20 @@ export const fail = z.strictObject({
   token,
   class: z.enum(failureClasses).default('agent_failed'),
   message: z.string().max(4_000).default(''),
+  result: runResult.optional().meta({ description: 'What there is of the work: the next attempt goes on from its bundle' }),
 });
+/** Of a run: whatever its holder wants kept, by name. `conversation` is what an agent needs to go on with its own. */
+export const artifactName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'an artifact is named like conversation or report.xml');
+export const conversationArtifact = 'conversation';
+export const artifactsMax = 50;
+export const artifact = z
+  .object({ name: artifactName, blob: sha256, size: z.number().int(), created_at: time })
+  .meta({ id: 'Artifact' });
+export const artifactList = z.object({ artifacts: z.array(artifact) });
+export const artifactPlace = z.object({ id, name: artifactName });
+
 export const runAnswer = z.object({ run });
 
 export const runFilter = z.object({
@@ -198,7 +230,9 @@ export const runReport = z.strictObject({
   type: z.string().min(1).max(100),
   payload: z.record(z.string(), z.unknown()).default({}),
 });
-export const bundleStored = z.object({ blob: sha256, size: z.number().int() });
+export const blobStored = z.object({ blob: sha256, size: z.number().int() });
+/** Work that a dead worker left on its machine; it is kept, and changes nothing. */
+export const rescuePlace = z.object({ fence: z.coerce.number().int().positive() });
 
 export type Halt = z.infer<typeof halt>;
 export type RunTask = z.infer<typeof task>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { criteria, text, title } from './fields.ts';
+import { criteria, files, text, title } from './fields.ts';
 
 /** At most this many features in one card (PRODUCT 3.1). */
 const featuresMax = 2_000;
@@ -9,6 +9,7 @@ const feature = z.strictObject({
   description: text.default(''),
   acceptance_criteria: criteria.default([]),
   depends_on: z.array(title).max(featuresMax).optional(),
+  files: files.optional().meta({ description: 'What it will probably touch' }),
 });
 
 /** What is to be built, as a person hands it in: no model involved. Dependencies name other features by title. */

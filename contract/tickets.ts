@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { criteria, cursor, id, pageLimit, text, ticketId, time, title } from './fields.ts';
+import { criteria, cursor, files, id, pageLimit, text, ticketId, time, title } from './fields.ts';
 import { proofs } from './results.ts';
 
 export const ticketTypes = ['epic', 'feature', 'task', 'bug'] as const;
@@ -39,6 +39,10 @@ export const ticket = z
     depends_on: z.array(ticketId),
     priority: z.number().int(),
     estimate: z.number().nullable(),
+    files: z
+      .array(z.string())
+      .meta({ description: 'What it is expected to touch; two that touch the same are not run side by side' }),
+    observed: z.array(z.string()).meta({ description: 'What work on it was seen to touch' }),
     assigned_vm: z.string().nullable().meta({ description: 'The sandbox that works on it' }),
     branch_name: z.string().nullable(),
     pr_url: z.string().nullable(),
@@ -70,9 +74,10 @@ export const ticketCreate = z.strictObject({
   parent_id: ticketId.optional(),
   priority: priority.default(0),
   estimate: estimate.default(null),
+  files: files.default([]),
 });
 export const ticketEdit = z
-  .strictObject({ title, description: text, acceptance_criteria: criteria, depends_on: dependsOn, priority, estimate })
+  .strictObject({ title, description: text, acceptance_criteria: criteria, depends_on: dependsOn, priority, estimate, files })
   .partial()
   .refine(value => Object.keys(value).length > 0, { error: 'give at least one field to change' });
 export const ticketCancel = z

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { id, pageLimit, ticketId, time } from '../fields.ts';
 
-export const questionKinds = ['budget', 'blocker', 'ask'] as const;
+export const questionKinds = ['budget', 'blocker', 'ask', 'recovery'] as const;
 export const questionStates = ['pending', 'answered', 'expired'] as const;
 
 export const questionTextMax = 4_000;
@@ -13,7 +13,8 @@ export const question = z
   .object({
     id,
     kind: z.enum(questionKinds).meta({
-      description: 'budget: a budget is spent; blocker: an agent cannot go on; ask: an agent asks and waits',
+      description:
+        'budget: a budget is spent; blocker: an agent cannot go on; ask: an agent asks and waits; recovery: runs of a ticket broke off again and again',
     }),
     state: z
       .enum(questionStates)
@@ -44,7 +45,7 @@ export const questionList = z.object({ questions: z.array(question) });
 export const questionAnswer = z.strictObject({
   answer: z.string().trim().min(1, 'say something').max(questionTextMax).meta({
     description:
-      'Of a budget: raise:AMOUNT (the new cap), model:NAME or stop. Of a blocker: what the next attempt is told, or stop. Of an ask: an option, or any text',
+      'Of a budget: raise:AMOUNT (the new cap), model:NAME or stop. Of a blocker: what the next attempt is told, or stop. Of an ask: an option, or any text. Of a recovery: again, stop, or what the next attempt is told',
   }),
 });
 

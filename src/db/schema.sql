@@ -1,5 +1,18 @@
 -- The schema after all migrations, made by `npm run generate`: do not edit. {app} serves requests, {engine} claims and sweeps.
 
+create table blob_chunks (
+  sha256 text not null,
+  number integer not null,
+  bytes bytea not null,
+  constraint blob_chunks_pkey PRIMARY KEY (sha256, number),
+  constraint blob_chunks_number_check CHECK ((number >= 0)),
+  constraint blob_chunks_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
+);
+alter table blob_chunks enable row level security;
+alter table blob_chunks force row level security;
+create policy all_tenants on blob_chunks to {engine} using (true) with check (true);
+grant delete, insert, select on blob_chunks to {engine};
+
 create table blobs (
   tenant_id uuid not null,
   sha256 text not null,
@@ -7,8 +20,10 @@ create table blobs (
   kind text not null,
   run_id uuid not null,
   created_at timestamp with time zone not null default now(),
-  constraint blobs_pkey PRIMARY KEY (tenant_id, run_id, sha256),
-  constraint blobs_kind CHECK ((kind = ANY (ARRAY['bundle'::text, 'merge'::text]))),
+  name text not null default ''::text,
+  constraint blobs_pkey PRIMARY KEY (tenant_id, run_id, kind, name, sha256),
+  constraint an_artifact_has_a_name CHECK (((kind = 'artifact'::text) = (name <> ''::text))),
+  constraint blobs_kind CHECK ((kind = ANY (ARRAY['bundle'::text, 'merge'::text, 'rescue'::text, 'artifact'::text]))),
   constraint blobs_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
   constraint blobs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
   constraint blobs_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id)
@@ -19,6 +34,27 @@ create policy all_tenants on blobs to {engine} using (true) with check (true);
 create policy one_tenant on blobs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant select on blobs to {app};
 grant insert, select on blobs to {engine};
+
+create table brakes (
+  tenant_id uuid not null,
+  state text not null,
+  reason text not null default ''::text,
+  pulled_by text not null default ''::text,
+  pulled_at timestamp with time zone not null default clock_timestamp(),
+  due_at timestamp with time zone,
+  pulls integer not null default 0,
+  changed_at timestamp with time zone not null default clock_timestamp(),
+  constraint brakes_pkey PRIMARY KEY (tenant_id),
+  constraint brakes_state CHECK ((state = ANY (ARRAY['off'::text, 'on'::text, 'trying'::text]))),
+  constraint brakes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+CREATE INDEX brakes_due ON brakes USING btree (due_at) WHERE ((state = 'on'::text) AND (due_at IS NOT NULL));
+alter table brakes enable row level security;
+alter table brakes force row level security;
+create policy all_tenants on brakes to {engine} using (true) with check (true);
+create policy one_tenant on brakes to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant select on brakes to {app};
+grant insert, select, update on brakes to {engine};
 
 create table breakers (
   tenant_id uuid not null,
@@ -274,9 +310,12 @@ create table projects (
   test_changes text not null default 'ask'::text,
   red_base text not null default 'refuse'::text,
   planner jsonb,
+  collisions text not null default 'hold'::text,
+  labels text[] not null default '{}'::text[],
   constraint projects_pkey PRIMARY KEY (id),
   constraint projects_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint projects_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint projects_collisions CHECK ((collisions = ANY (ARRAY['hold'::text, 'allow'::text]))),
   constraint projects_red_base CHECK ((red_base = ANY (ARRAY['refuse'::text, 'leave_out'::text]))),
   constraint projects_test_changes CHECK ((test_changes = ANY (ARRAY['ask'::text, 'allow'::text]))),
   constraint projects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
@@ -312,7 +351,7 @@ create table questions (
   constraint questions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint a_decision_has_its_time CHECK (((state <> 'pending'::text) = (decided_at IS NOT NULL))),
   constraint an_answer_has_its_author CHECK (((state <> 'answered'::text) OR ((answer IS NOT NULL) AND (answered_by IS NOT NULL)))),
-  constraint questions_kind CHECK ((kind = ANY (ARRAY['budget'::text, 'blocker'::text, 'ask'::text]))),
+  constraint questions_kind CHECK ((kind = ANY (ARRAY['budget'::text, 'blocker'::text, 'ask'::text, 'recovery'::text]))),
   constraint questions_state CHECK ((state = ANY (ARRAY['pending'::text, 'answered'::text, 'expired'::text]))),
   constraint questions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
   constraint questions_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
@@ -401,6 +440,26 @@ create policy one_tenant on reviews to {app} using ((tenant_id = current_tenant(
 grant select on reviews to {app};
 grant insert, select, update on reviews to {engine};
 
+create table run_limits (
+  tenant_id uuid not null,
+  scope text not null,
+  scope_id text not null,
+  runs_max integer not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint run_limits_pkey PRIMARY KEY (tenant_id, scope, scope_id),
+  constraint run_limits_runs_max_check CHECK ((runs_max >= 0)),
+  constraint run_limits_scope CHECK ((scope = ANY (ARRAY['tenant'::text, 'project'::text, 'agent'::text, 'worker'::text]))),
+  constraint the_tenant_has_no_id CHECK (((scope = 'tenant'::text) = (scope_id = ''::text))),
+  constraint run_limits_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+alter table run_limits enable row level security;
+alter table run_limits force row level security;
+create policy all_tenants on run_limits to {engine} using (true) with check (true);
+create policy one_tenant on run_limits to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant delete, insert, select, update on run_limits to {app};
+grant select on run_limits to {engine};
+
 create table run_logs (
   tenant_id uuid not null,
   run_id uuid not null,
@@ -450,19 +509,30 @@ create table runs (
   halt jsonb,
   report jsonb,
   resumed boolean not null default false,
+  project_id uuid,
+  agent text,
+  phase text,
+  phase_at timestamp with time zone,
+  health text not null default 'ok'::text,
+  aged_at timestamp with time zone,
+  carried boolean not null default false,
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint a_failure_has_its_class CHECK (((state = 'failed'::text) = (failure_class IS NOT NULL))),
   constraint a_final_run_has_its_time CHECK (((state = ANY (ARRAY['accepted'::text, 'returned'::text, 'failed'::text, 'lost'::text, 'cancelled'::text])) = (ended_at IS NOT NULL))),
   constraint a_holder_has_a_fence CHECK (((lease_token_hash IS NULL) OR (fence IS NOT NULL))),
   constraint a_lease_is_whole CHECK (((state = ANY (ARRAY['leased'::text, 'starting'::text, 'working'::text])) = (lease_expires_at IS NOT NULL))),
+  constraint runs_health CHECK ((health = ANY (ARRAY['ok'::text, 'late'::text, 'degraded'::text]))),
   constraint runs_state CHECK ((state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'accepted'::text, 'returned'::text, 'failed'::text, 'lost'::text, 'parked'::text, 'cancelled'::text]))),
   constraint runs_subject_type CHECK ((subject_type = ANY (ARRAY['ticket'::text, 'spec_phase'::text, 'review'::text, 'conflict'::text, 'diagnosis'::text]))),
   constraint runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
+  constraint runs_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
   constraint runs_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets(tenant_id, id)
 );
 CREATE UNIQUE INDEX one_live_run_a_subject ON runs USING btree (tenant_id, subject_type, subject_id) WHERE (state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'parked'::text]));
+CREATE INDEX runs_ended ON runs USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
+CREATE INDEX runs_live ON runs USING btree (tenant_id, project_id) WHERE (lease_expires_at IS NOT NULL);
 CREATE INDEX runs_of_question ON runs USING btree (tenant_id, ((halt ->> 'questionId'::text))) WHERE (halt IS NOT NULL);
 CREATE UNIQUE INDEX runs_of_run_token ON runs USING btree (run_token_hash) WHERE ((lease_expires_at IS NOT NULL) AND (run_token_hash IS NOT NULL));
 CREATE INDEX runs_of_subject ON runs USING btree (tenant_id, subject_type, subject_id, attempt DESC);
@@ -484,7 +554,12 @@ create table servers (
   job_slots text[] not null default '{}'::text[],
   started_at timestamp with time zone not null default now(),
   beat_at timestamp with time zone not null default now(),
-  constraint servers_pkey PRIMARY KEY (id)
+  name text not null default ''::text,
+  version text not null default ''::text,
+  url text not null default ''::text,
+  state text not null default 'active'::text,
+  constraint servers_pkey PRIMARY KEY (id),
+  constraint servers_state CHECK ((state = ANY (ARRAY['active'::text, 'draining'::text])))
 );
 alter table servers enable row level security;
 alter table servers force row level security;
@@ -621,6 +696,8 @@ create table tickets (
   attempts integer not null default 0,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
+  files text[] not null default '{}'::text[],
+  observed text[] not null default '{}'::text[],
   constraint tickets_pkey PRIMARY KEY (tenant_id, id),
   constraint completed_has_proof CHECK ((((status = 'completed'::text) AND (type <> 'epic'::text)) = (proof IS NOT NULL))),
   constraint epics_are_never_claimed CHECK (((type <> 'epic'::text) OR (status <> ALL (ARRAY['ready'::text, 'claimed'::text, 'verifying'::text, 'merging'::text])))),
@@ -636,6 +713,7 @@ create table tickets (
 );
 CREATE UNIQUE INDEX one_epic_a_session ON tickets USING btree (tenant_id, session_id) WHERE (type = 'epic'::text);
 CREATE INDEX tickets_by_number ON tickets USING btree (tenant_id, number);
+CREATE INDEX tickets_forecast ON tickets USING btree (tenant_id) WHERE ((status = 'ready'::text) AND ((files <> '{}'::text[]) OR (observed <> '{}'::text[])));
 CREATE INDEX tickets_in_work ON tickets USING btree (updated_at) WHERE ((status = ANY (ARRAY['claimed'::text, 'running'::text, 'verifying'::text])) AND (type <> 'epic'::text));
 CREATE INDEX tickets_of_parent ON tickets USING btree (tenant_id, parent_id);
 CREATE INDEX tickets_of_spec ON tickets USING btree (tenant_id, spec_id, number);
@@ -715,8 +793,98 @@ create policy one_tenant on trunks to {app} using ((tenant_id = current_tenant()
 grant insert, select, update on trunks to {app};
 grant insert, select, update on trunks to {engine};
 
+create table workers (
+  tenant_id uuid not null,
+  name text not null,
+  incarnation uuid not null,
+  host text not null,
+  version text not null,
+  slots integer not null,
+  capabilities text[] not null default '{}'::text[],
+  sandbox jsonb not null default '{}'::jsonb,
+  state text not null default 'active'::text,
+  is_told_to_drain boolean not null default false,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  beat_at timestamp with time zone not null default clock_timestamp(),
+  constraint workers_pkey PRIMARY KEY (tenant_id, name),
+  constraint workers_slots_check CHECK ((slots > 0)),
+  constraint workers_state CHECK ((state = ANY (ARRAY['active'::text, 'draining'::text, 'left'::text, 'gone'::text]))),
+  constraint workers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+CREATE INDEX workers_beating ON workers USING btree (beat_at) WHERE (state = ANY (ARRAY['active'::text, 'draining'::text]));
+alter table workers enable row level security;
+alter table workers force row level security;
+create policy all_tenants on workers to {engine} using (true) with check (true);
+create policy one_tenant on workers to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant select on workers to {app};
+grant delete, insert, select, update on workers to {engine};
+grant update (is_told_to_drain) on workers to {app};
+
 create sequence run_fences;
 grant usage on sequence run_fences to {engine};
+
+CREATE OR REPLACE FUNCTION skep.claim_bars(for_tenant uuid, for_worker text, OUT is_shut boolean, OUT projects uuid[], OUT agents text[], OUT busy_runs uuid[], OUT busy_projects uuid[], OUT busy_files text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'skep', 'pg_temp'
+AS $function$
+begin
+  is_shut := false;
+  projects := '{}';
+  agents := '{}';
+  busy_runs := '{}';
+  busy_projects := '{}';
+  busy_files := '{}';
+  if not exists (select from brakes b where b.tenant_id = for_tenant and b.state <> 'off')
+     and not exists (select from run_limits l where l.tenant_id = for_tenant)
+     and not exists (select from tickets t where t.tenant_id = for_tenant and t.status = 'ready' and (t.files <> '{}' or t.observed <> '{}'))
+  then
+    return;
+  end if;
+
+  perform pg_advisory_xact_lock(hashtextextended('skep claims ' || for_tenant, 0));
+
+  select exists (
+    select from brakes b where b.tenant_id = for_tenant
+       and (b.state = 'on' or (b.state = 'trying'
+            and exists (select from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.leased_at >= b.changed_at))))
+    or exists (
+    select from run_limits l where l.tenant_id = for_tenant and l.scope in ('tenant', 'worker') and (l.scope = 'tenant' or l.scope_id = for_worker)
+       and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null
+                             and (l.scope = 'tenant' or r.worker = for_worker)))
+    into is_shut;
+  if is_shut then
+    return;
+  end if;
+
+  select coalesce(array_agg(l.scope_id::uuid), '{}') into projects from run_limits l
+   where l.tenant_id = for_tenant and l.scope = 'project'
+     and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null
+                           and r.project_id = l.scope_id::uuid);
+  select coalesce(array_agg(l.scope_id), '{}') into agents from run_limits l
+   where l.tenant_id = for_tenant and l.scope = 'agent'
+     and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.agent = l.scope_id);
+
+  with held as (
+    select r.id, r.subject_id from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.subject_type = 'ticket'
+    union all
+    select r.id, r.subject_id from runs r where r.tenant_id = for_tenant and r.state = 'submitted' and r.subject_type = 'ticket'
+    union all
+    (select r.id, r.subject_id from runs r
+      where r.tenant_id = for_tenant and r.state = 'queued' and r.priority >= 1000000 and r.aged_at is not null and r.subject_type = 'ticket'
+      order by r.priority desc, r.chain desc, r.created_at, r.id limit 1)
+  ), busy as (
+    select h.id, t.project_id, t.files || t.observed as files
+      from held h join tickets t on t.tenant_id = for_tenant and t.id = h.subject_id
+      join projects p on p.tenant_id = t.tenant_id and p.id = t.project_id
+     where p.collisions = 'hold'
+  )
+  select coalesce(array_agg(b.id), '{}'), coalesce(array_agg(b.project_id), '{}'), coalesce(array_agg(f.file), '{}')
+    into busy_runs, busy_projects, busy_files
+    from busy b, unnest(b.files) as f (file);
+end $function$;
+grant execute on claim_bars(uuid,text) to public;
+grant execute on claim_bars(uuid,text) to {engine};
 
 CREATE OR REPLACE FUNCTION skep.current_tenant()
  RETURNS uuid

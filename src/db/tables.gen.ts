@@ -1,7 +1,9 @@
 // Made from the migrations by `npm run generate`: do not edit.
 
 export interface Tables {
+  readonly blob_chunks: BlobChunksTable;
   readonly blobs: BlobsTable;
+  readonly brakes: BrakesTable;
   readonly breakers: BreakersTable;
   readonly budgets: BudgetsTable;
   readonly changes: ChangesTable;
@@ -15,6 +17,7 @@ export interface Tables {
   readonly questions: QuestionsTable;
   readonly result_submissions: ResultSubmissionsTable;
   readonly reviews: ReviewsTable;
+  readonly run_limits: RunLimitsTable;
   readonly run_logs: RunLogsTable;
   readonly runs: RunsTable;
   readonly servers: ServersTable;
@@ -26,15 +29,34 @@ export interface Tables {
   readonly tickets: TicketsTable;
   readonly tokens: TokensTable;
   readonly trunks: TrunksTable;
+  readonly workers: WorkersTable;
+}
+
+interface BlobChunksTable {
+  sha256: string;
+  number: number;
+  bytes: Buffer;
 }
 
 interface BlobsTable {
   tenantId: string;
   sha256: string;
   size: number;
-  kind: 'bundle' | 'merge';
+  kind: 'bundle' | 'merge' | 'rescue' | 'artifact';
   runId: string;
   createdAt: Date;
+  name: string;
+}
+
+interface BrakesTable {
+  tenantId: string;
+  state: 'off' | 'on' | 'trying';
+  reason: string;
+  pulledBy: string;
+  pulledAt: Date;
+  dueAt: Date | null;
+  pulls: number;
+  changedAt: Date;
 }
 
 interface BreakersTable {
@@ -180,12 +202,14 @@ interface ProjectsTable {
   testChanges: 'ask' | 'allow';
   redBase: 'refuse' | 'leave_out';
   planner: unknown;
+  collisions: 'hold' | 'allow';
+  labels: string[];
 }
 
 interface QuestionsTable {
   id: string;
   tenantId: string;
-  kind: 'budget' | 'blocker' | 'ask';
+  kind: 'budget' | 'blocker' | 'ask' | 'recovery';
   state: 'pending' | 'answered' | 'expired';
   subjectType: string;
   subjectId: string;
@@ -239,6 +263,15 @@ interface ReviewsTable {
   endedAt: Date | null;
 }
 
+interface RunLimitsTable {
+  tenantId: string;
+  scope: 'tenant' | 'project' | 'agent' | 'worker';
+  scopeId: string;
+  runsMax: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
 interface RunLogsTable {
   tenantId: string;
   runId: string;
@@ -279,6 +312,13 @@ interface RunsTable {
   halt: unknown;
   report: unknown;
   resumed: boolean;
+  projectId: string | null;
+  agent: string | null;
+  phase: string | null;
+  phaseAt: Date | null;
+  health: 'ok' | 'late' | 'degraded';
+  agedAt: Date | null;
+  carried: boolean;
 }
 
 interface ServersTable {
@@ -286,6 +326,10 @@ interface ServersTable {
   jobSlots: string[];
   startedAt: Date;
   beatAt: Date;
+  name: string;
+  version: string;
+  url: string;
+  state: 'active' | 'draining';
 }
 
 interface SessionMessagesTable {
@@ -361,6 +405,8 @@ interface TicketsTable {
   attempts: number;
   createdAt: Date;
   updatedAt: Date;
+  files: string[];
+  observed: string[];
 }
 
 interface TokensTable {
@@ -397,4 +443,19 @@ interface TrunksTable {
   notes: unknown;
   createdAt: Date;
   updatedAt: Date;
+}
+
+interface WorkersTable {
+  tenantId: string;
+  name: string;
+  incarnation: string;
+  host: string;
+  version: string;
+  slots: number;
+  capabilities: string[];
+  sandbox: unknown;
+  state: 'active' | 'draining' | 'left' | 'gone';
+  isToldToDrain: boolean;
+  startedAt: Date;
+  beatAt: Date;
 }

@@ -14,7 +14,7 @@ import { statement } from './statement.ts';
  */
 
 /** No tenant's rows: the engine's alone, or the owner's. */
-const tablesOfNoTenant = ['event_sequencer', 'migrations', 'servers'];
+const tablesOfNoTenant = ['blob_chunks', 'event_sequencer', 'migrations', 'servers'];
 
 const a = 'aaaaaaaa-0000-4000-8000-000000000000';
 const b = 'bbbbbbbb-0000-4000-8000-000000000000';
@@ -46,6 +46,9 @@ const rowsOfTenant = `
   insert into model_calls (id, tenant_id, run_id, project_id, agent, wire, provider, model, is_recorded, reserved_microusd, reserved_tokens)
     values (:t, :t, :t, :t, 'exec', 'chat', 'secret', 'm', false, 0, 0);
   insert into breakers (tenant_id, provider, model, state) values (:t, 'p', 'secret', '{}');
+  insert into workers (tenant_id, name, incarnation, host, version, slots) values (:t, 'w', :t, 'secret', '1', 1);
+  insert into run_limits (tenant_id, scope, scope_id, runs_max) values (:t, 'agent', 'secret', 1);
+  insert into brakes (tenant_id, state, reason) values (:t, 'off', 'secret');
   insert into questions (id, tenant_id, kind, subject_type, subject_id, text) values (:t, :t, 'ask', 'run', 'r', 'secret');
   insert into memories (id, tenant_id, project_id, kind, text, sha256) values (:t, :t, :t, 'warning', 'secret', 's');
   insert into result_submissions (id, tenant_id, spec_id, version, proof, summary, evidence, criteria, submitted_by)
@@ -230,7 +233,7 @@ describe('the wall itself', () => {
         const mine = `(${tenantColumn} = current_tenant())`;
         return { table: name, roles: names.app, command: 'ALL', using: mine, check: mine };
       }),
-      ...[...tables.map(({ name }) => name), 'event_sequencer', 'servers'].map(table => ({
+      ...[...tables.map(({ name }) => name), 'blob_chunks', 'event_sequencer', 'servers'].map(table => ({
         table,
         roles: names.engine,
         command: 'ALL',

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { bundleStored, claimed, heartbeatAnswer, leaseHeader, logAppended, runAnswer } from '../../contract/runs.ts';
+import { blobStored, claimed, heartbeatAnswer, leaseHeader, logAppended, runAnswer } from '../../contract/runs.ts';
 import type { Claimed, FailureClass, Halt, RunResult } from '../../contract/runs.ts';
 import type { Client } from '../client/index.ts';
 
@@ -78,7 +78,7 @@ export function workerProtocol(client: Client): Protocol {
       const { blob } = await client.request('PUT', `/api/runs/${runId}/bundle`, {
         raw: { type: 'application/octet-stream', content: () => contentOf(descriptor) },
         headers: { [leaseHeader]: token },
-        schema: bundleStored,
+        schema: blobStored,
         timeoutMs: uploadTimeoutMs,
         ...call,
       });

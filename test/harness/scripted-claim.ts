@@ -53,7 +53,15 @@ export function claimOf(run: ClaimedTask) {
   return {
     run: {
       ...{ id, subject_type: type, subject_id: ticketId, ticket_id: ticketId, attempt: 1, state: run.state, worker: 'w', fence },
-      ...{ lease_expires_at: at, failure_class: null, failure_message: null, result: null },
+      ...{
+        lease_expires_at: at,
+        failure_class: null,
+        failure_message: null,
+        result: null,
+        project_id: none,
+        health: 'ok',
+        phase: null,
+      },
       ...{ created_at: at, leased_at: at, started_at: null, ended_at: null },
     },
     subject: { type, id: ticketId },
@@ -61,7 +69,16 @@ export function claimOf(run: ClaimedTask) {
       ...{ id: ticketId, tenant_id: none, session_id: null, spec_id: null, project_id: none, type: 'task' },
       ...{ title: task.title ?? 'Add a file', description: 'as you like', acceptance_criteria: ['it is there'] },
       ...{ status: 'claimed', status_reason: null, proof: null, parent_id: null, depends_on: [], priority: 0, estimate: null },
-      ...{ assigned_vm: null, branch_name: null, pr_url: null, attempts: 1, created_at: at, updated_at: at },
+      ...{
+        assigned_vm: null,
+        branch_name: null,
+        pr_url: null,
+        files: [],
+        observed: [],
+        attempts: 1,
+        created_at: at,
+        updated_at: at,
+      },
     },
     lease: { token: run.token ?? '', fence, expires_at: at, lease_ms: leaseMs, heartbeat_ms: Math.floor(leaseMs / 3) },
     project: { id: uuidOf(repository), name: 'demo', repository: task.repository ?? null },
@@ -69,7 +86,7 @@ export function claimOf(run: ClaimedTask) {
     limits: { ...limits, ...task.limits },
     task: {
       ...{ commit, object_format: commit.length === 64 ? 'sha256' : 'sha1', merge: task.merge ?? null },
-      ...{ checks: task.checks ?? [], feedback: task.feedback ?? null, plan: task.plan ?? null },
+      ...{ checks: task.checks ?? [], feedback: task.feedback ?? null, plan: task.plan ?? null, continues: null },
     },
     gateway: { token: `skeprun_${run.token ?? ''}` },
   };

@@ -123,6 +123,7 @@ export function newTicket(projectId: string): NewTicket {
     dependsOn: [],
     priority: 0,
     estimate: null,
+    files: [],
   };
 }
 

@@ -28,6 +28,8 @@ const plan = (more: Partial<Plan> = {}): Plan => ({
     planner: null,
     test_changes: 'ask',
     red_base: 'refuse',
+    collisions: 'hold',
+    labels: [],
     created_at: at,
     updated_at: at,
   },

@@ -16,6 +16,8 @@ const demo = {
   checks: null,
   test_changes: 'ask',
   red_base: 'refuse',
+  collisions: 'hold',
+  labels: [],
   created_at: at,
   updated_at: at,
 };

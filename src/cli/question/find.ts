@@ -49,4 +49,5 @@ const kinds: Readonly<Record<WireQuestion['kind'], string>> = {
   budget: 'budget: what it stopped waits for you',
   blocker: 'blocker: an agent cannot go on, and its ticket waits for you',
   ask: 'ask: an agent asks, and waits for the answer',
+  recovery: 'recovery: runs of a ticket broke off again and again, and it waits for you',
 };

@@ -13,6 +13,7 @@ const run = (state: string, more: object = {}) => ({
   state,
   worker: 'w',
   fence: 1,
+  ...{ project_id: null, health: 'ok', phase: null },
   lease_expires_at: null,
   failure_class: null,
   failure_message: null,

@@ -67,6 +67,8 @@ const plain = {
   test_changes: 'ask',
   planner: null,
   red_base: 'refuse',
+  collisions: 'hold',
+  labels: [],
   created_at: at,
   updated_at: at,
 };

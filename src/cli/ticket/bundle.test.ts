@@ -20,6 +20,7 @@ const run = (branch: string) => ({
     state: 'accepted',
     worker: 'w',
     fence: 1,
+    ...{ project_id: null, health: 'ok', phase: null },
   },
   ...{ lease_expires_at: null, failure_class: null, failure_message: null, created_at: at, leased_at: at },
   ...{ started_at: at, ended_at: at, result: { summary: '', branch, head: 'a'.repeat(40), bundle: 'b'.repeat(64) } },

@@ -6,7 +6,7 @@ import type { Tables } from '../../db/tables.gen.ts';
 import { ticketFollowsClaim } from '../tickets/index.ts';
 import type { RunState } from './model/run.ts';
 
-type Unseen = 'priority' | 'chain' | 'requires' | 'dueAt' | 'leaseTokenHash' | 'runTokenHash' | 'ticketStatus';
+type Unseen = 'priority' | 'chain' | 'requires' | 'dueAt' | 'leaseTokenHash' | 'runTokenHash' | 'ticketStatus' | 'agedAt';
 
 export interface RunRow extends Omit<Tables['runs'], Unseen> {
   result: RunResult | null;
@@ -52,7 +52,8 @@ export interface StoredPlan {
 }
 
 const columns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.ticket_id, r.attempt, r.state, r.worker, r.fence, r.lease_expires_at, r.sandbox,
-  r.failure_class, r.failure_message, r.result, r.task, r.feedback, r.resume_sha, r.halt, r.report, r.resumed, r.created_at, r.leased_at, r.started_at, r.ended_at`;
+  r.failure_class, r.failure_message, r.result, r.task, r.feedback, r.resume_sha, r.halt, r.report, r.resumed, r.carried, r.project_id, r.agent,
+  r.phase, r.phase_at, r.health, r.created_at, r.leased_at, r.started_at, r.ended_at`;
 
 /**
  * The fence: every write of a holder is an update of a row of which this is true. The token is of one claim, so it cannot be
@@ -62,25 +63,41 @@ const heldBy = 'r.tenant_id = $1 and r.id = $2 and r.lease_token_hash = $3 and r
 
 const leaseUntil = (ms: string) => `clock_timestamp() + make_interval(secs => ${ms}::int / 1000.0)`;
 
+/** Never sooner, and up to a quarter later: what fell together does not come back together. */
+const dueIn = (ms: string) => `clock_timestamp() + make_interval(secs => ${ms}::int / 1000.0 * (1 + random() / 4))`;
+
+/** That a ticket's files are touched by nobody else's run: the same file, or one in a folder that the other names. */
+const collidesNowhere = `not exists (
+  select from unnest((select busy_runs from bars), (select busy_projects from bars), (select busy_files from bars)) as b (run, project, file),
+              unnest(t.files || t.observed) as f (file)
+   where b.project = t.project_id and b.run <> r.id
+     and (b.file = f.file or starts_with(b.file, f.file || '/') or starts_with(f.file, b.file || '/')))`;
+
+const hasRoom = `(r.project_id is null or r.project_id <> all ((select projects from bars)::uuid[]))
+  and (r.agent is null or r.agent <> all ((select agents from bars)::text[]))`;
+
 /**
- * Takes the first due run that this worker can do: lease, fence, the ticket and both events, in one statement and so one commit.
- * The ticket's row is locked with the run's: one that is being cancelled or blocked right now is passed over, as is one that has
- * left the status in which this run makes sense. Runs of no ticket go first; there are few.
+ * Takes the first due run that this worker can do, and that nothing holds back: lease, fence, the ticket and both events, in one
+ * statement and so one commit. The ticket's row is locked with the run's: one that is being cancelled or blocked right now is passed
+ * over, as is one that has left the status in which this run makes sense. Runs of no ticket go first; there are few.
  * The CASE hides from the planner how few it would expect: it would sort the whole queue instead of walking it to the first.
  */
 export const claimRun = statement<RunRow>(
   'claim_run',
-  `with of_no_ticket as materialized (
+  `with bars as materialized (
+     select * from claim_bars($1, $2)
+   ), of_no_ticket as materialized (
      select r.id from runs r
       where r.tenant_id = $1 and r.state = 'queued' and r.ticket_id is null and r.due_at <= clock_timestamp()
-        and r.requires <@ $4::text[] and $6::text is null
+        and r.requires <@ $4::text[] and $6::text is null and not (select is_shut from bars) and ${hasRoom}
       order by r.priority desc, r.created_at, r.id
       limit 1 for no key update of r skip locked
    ), of_ticket as materialized (
      select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
       where r.tenant_id = $1 and r.state = 'queued' and t.status = r.ticket_status and r.due_at <= clock_timestamp()
-        and case when r.requires <@ $4::text[] then $6::text is null or (r.ticket_id = $6 and r.subject_type = 'ticket') end
-        and not exists (select from of_no_ticket)
+        and not (select is_shut from bars) and not exists (select from of_no_ticket)
+        and case when r.requires <@ $4::text[] and ($6::text is null or (r.ticket_id = $6 and r.subject_type = 'ticket'))
+              then ${hasRoom} and (r.subject_type <> 'ticket' or ${collidesNowhere}) end
       order by r.priority desc, r.chain desc, r.created_at, r.id
       limit 1 for no key update of r, t skip locked
    ), picked as (
@@ -177,8 +194,11 @@ export const loseRunRow = statement<RunRow>(
 export const insertRun = statement<RunRow>(
   'insert_run',
   `with queued as (
-     insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, ticket_id, ticket_status, priority, chain, requires, task, due_at)
-     select $1, $2, $3, 1 + coalesce(max(attempt), 0), 'queued', $4, $5, $6, $7, $8::text[], $9::jsonb, ${leaseUntil('$10')}
+     insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, ticket_id, ticket_status, priority, chain, requires, task,
+                            project_id, agent, due_at)
+     select $1, $2, $3, 1 + coalesce(max(attempt), 0), 'queued', $4, $5, $6, $7, $8::text[], $9::jsonb,
+            coalesce((select t.project_id from tickets t where t.tenant_id = $1 and t.id = $4), ($9::jsonb ->> 'projectId')::uuid),
+            (select substring(need from 7) from unnest($8::text[]) as need where need like 'agent:%' limit 1), ${dueIn('$10')}
        from runs where tenant_id = $1 and subject_type = $2 and subject_id = $3
      on conflict do nothing returning ${columns}
    ), told as (select pg_notify('skep_runs', $1::text) from queued)
@@ -189,8 +209,10 @@ export const insertRun = statement<RunRow>(
 export const requeueRunRow = statement<RunRow>(
   'requeue_run',
   `with queued as (
-     insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, ticket_id, ticket_status, priority, chain, requires, task, due_at)
-     select tenant_id, subject_type, subject_id, attempt + 1, 'queued', ticket_id, ticket_status, priority, chain, requires, task, ${leaseUntil('$3')}
+     insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, ticket_id, ticket_status, priority, chain, requires, task,
+                            project_id, agent, due_at)
+     select tenant_id, subject_type, subject_id, attempt + 1, 'queued', ticket_id, ticket_status, priority, chain, requires, task,
+            project_id, agent, ${dueIn('$3')}
        from runs where tenant_id = $1 and id = $2
      on conflict do nothing returning ${columns}
    ), told as (select pg_notify('skep_runs', $1::text) from queued)
@@ -202,7 +224,7 @@ export const reorderRunRows = statement<object>(
   'reorder_runs',
   `update runs r set priority = t.priority, chain = t.chain from tickets t
     where r.tenant_id = $1 and r.state = 'queued' and r.subject_type = 'ticket' and t.tenant_id = r.tenant_id and t.id = r.subject_id
-      and (r.priority, r.chain) <> (t.priority, t.chain)`,
+      and r.aged_at is null and (r.priority, r.chain) <> (t.priority, t.chain)`,
 );
 
 /** What a trunk that has become ready lets go on, in the order in which it was made. */

@@ -147,6 +147,7 @@ const providerFailures: ReadonlySet<string> = new Set([
 
 /** What a run that was stopped on the way has failed of. */
 const haltedClass: Readonly<Record<Exclude<StoredHalt['kind'], 'budget'>, FailureClass>> = {
+  recovery: 'agent_failed',
   recording: 'model',
   model: 'model',
   blocked: 'blocked',

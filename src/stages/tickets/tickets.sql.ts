@@ -11,7 +11,7 @@ export interface TicketRow extends Columns {
 
 const columns = `t.id, t.tenant_id, t.number, t.session_id, t.spec_id, t.project_id, t.type, t.title, t.description, t.acceptance_criteria,
   t.status, t.status_reason, t.proof, t.parent_id, t.priority, t.chain, t.estimate, t.assigned_vm, t.branch_name, t.pr_url, t.attempts,
-  t.created_at, t.updated_at,
+  t.files, t.observed, t.created_at, t.updated_at,
   array(select d.needs_id from ticket_dependencies d where d.tenant_id = t.tenant_id and d.ticket_id = t.id order by d.needs_id) as depends_on`;
 
 export const ticketById = statement<TicketRow>(
@@ -67,11 +67,11 @@ export const holdGraph = statement<{ id: string }>('hold_graph', 'select id from
 export const insertTickets = statement<{ id: string }>(
   'insert_tickets',
   `insert into tickets (tenant_id, id, number, session_id, spec_id, project_id, type, title, description, acceptance_criteria, status,
-                        parent_id, priority, chain, estimate)
+                        parent_id, priority, chain, estimate, files)
    select $1, x.id, x.number, $2, $3, $4, x.type, x.title, x.description, x."acceptanceCriteria", x.status, x."parentId",
-          coalesce(x.priority, 0), x.chain, x.estimate
+          coalesce(x.priority, 0), x.chain, x.estimate, coalesce(x.files, '{}')
      from jsonb_to_recordset($5::jsonb) as x (id text, number int, type text, title text, description text, "acceptanceCriteria" jsonb,
-          status text, "parentId" text, priority int, chain int, estimate double precision)
+          status text, "parentId" text, priority int, chain int, estimate double precision, files text[])
    returning id`,
 );
 
@@ -177,7 +177,7 @@ export const updateTicketFields = statement<TicketRow>(
   'update_ticket_fields',
   `update tickets t set title = coalesce($3, t.title), description = coalesce($4, t.description),
           acceptance_criteria = coalesce($5::jsonb, t.acceptance_criteria), priority = coalesce($6, t.priority),
-          estimate = case when $8 then $7::double precision else t.estimate end, updated_at = now()
+          estimate = case when $8 then $7::double precision else t.estimate end, files = coalesce($9::text[], t.files), updated_at = now()
     where t.tenant_id = $1 and t.id = $2 returning ${columns}`,
 );
 

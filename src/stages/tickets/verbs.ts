@@ -27,6 +27,7 @@ export interface TicketFields {
   readonly dependsOn: readonly string[];
   readonly priority: number;
   readonly estimate: number | null;
+  readonly files: readonly string[];
 }
 
 export interface NewTicket extends TicketFields {
@@ -77,6 +78,7 @@ export async function editTicket(
     fields.priority ?? null,
     fields.estimate ?? null,
     fields.estimate !== undefined,
+    fields.files ?? null,
   ]);
   tx.announce({
     type: 'ticket.changed',

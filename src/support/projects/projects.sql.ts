@@ -8,9 +8,11 @@ export interface ProjectRow extends Omit<Tables['projects'], 'tenantId'> {
   checks: Check[] | null;
   testChanges: 'ask' | 'allow';
   redBase: 'refuse' | 'leave_out';
+  collisions: 'hold' | 'allow';
 }
 
-const columns = 'id, name, repository, agent, planner, checks, test_changes, red_base, created_at, updated_at';
+const columns =
+  'id, name, repository, agent, planner, checks, test_changes, red_base, collisions, labels, created_at, updated_at';
 
 export const projectsOfTenant = statement<ProjectRow>(
   'projects_of_tenant',
@@ -24,8 +26,8 @@ export const projectById = statement<ProjectRow>(
 
 export const insertProject = statement<ProjectRow>(
   'insert_project',
-  `insert into projects (tenant_id, name, repository, agent, checks, test_changes, red_base, planner)
-   values ($1, $2, $3, $4::jsonb, $5::jsonb, coalesce($6, 'ask'), coalesce($7, 'refuse'), $8::jsonb)
+  `insert into projects (tenant_id, name, repository, agent, checks, test_changes, red_base, planner, collisions, labels)
+   values ($1, $2, $3, $4::jsonb, $5::jsonb, coalesce($6, 'ask'), coalesce($7, 'refuse'), $8::jsonb, coalesce($9, 'hold'), coalesce($10::text[], '{}'))
    on conflict (tenant_id, name) do nothing returning ${columns}`,
 );
 
@@ -36,11 +38,12 @@ export const updateAgentModel = statement<ProjectRow>(
     where tenant_id = $1 and id = $2 and agent is not null returning ${columns}`,
 );
 
-/** What is null stays as it is; checks may become null, so $9 says whether they are meant. */
+/** What is null stays as it is; checks may become null, so $11 says whether they are meant. */
 export const updateProject = statement<ProjectRow>(
   'update_project',
   `update projects set repository = coalesce($3, repository), agent = coalesce($4::jsonb, agent),
-          checks = case when $9 then $5::jsonb else checks end, test_changes = coalesce($6, test_changes),
-          red_base = coalesce($7, red_base), planner = coalesce($8::jsonb, planner), updated_at = now()
+          checks = case when $11 then $5::jsonb else checks end, test_changes = coalesce($6, test_changes),
+          red_base = coalesce($7, red_base), planner = coalesce($8::jsonb, planner),
+          collisions = coalesce($9, collisions), labels = coalesce($10::text[], labels), updated_at = now()
     where tenant_id = $1 and id = $2 returning ${columns}`,
 );

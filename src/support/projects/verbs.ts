@@ -1,5 +1,6 @@
 import type { Agent, Check, Planner } from '../../../contract/projects.ts';
 import type { Tx } from '../../db/database.ts';
+import type { SqlValue } from '../../db/pool.ts';
 import { Fault } from '../../kernel/fault.ts';
 import {
   insertProject,
@@ -17,6 +18,8 @@ interface ProjectFields {
   readonly checks?: readonly Check[] | null | undefined;
   readonly testChanges?: ProjectRow['testChanges'] | undefined;
   readonly redBase?: ProjectRow['redBase'] | undefined;
+  readonly collisions?: ProjectRow['collisions'] | undefined;
+  readonly labels?: readonly string[] | undefined;
 }
 
 /** Throws Fault `already_exists` when the name is taken. */
@@ -73,8 +76,9 @@ async function insert(tx: Tx, name: string, fields: ProjectFields): Promise<Proj
   return project;
 }
 
-function valuesOf({ repository, agent, planner, checks, testChanges, redBase }: ProjectFields): (string | null)[] {
-  return [repository ?? null, json(agent), json(checks ?? undefined), testChanges ?? null, redBase ?? null, json(planner)];
+function valuesOf({ repository, agent, planner, checks, ...fields }: ProjectFields): SqlValue[] {
+  const { testChanges = null, redBase = null, collisions = null, labels = null } = fields;
+  return [repository ?? null, json(agent), json(checks ?? undefined), testChanges, redBase, json(planner), collisions, labels];
 }
 
 function json(value: object | undefined): string | null {

@@ -27,6 +27,8 @@ function ticket(number: number, more: Partial<WireTicket> = {}): WireTicket {
     assigned_vm: null,
     branch_name: null,
     pr_url: null,
+    files: [],
+    observed: [],
     attempts: 0,
     created_at: at(0),
     updated_at: at(0),

@@ -118,6 +118,8 @@ function answer({ method, path, body }: Call): Answer {
       planner: null,
       test_changes: 'ask',
       red_base: 'refuse',
+      collisions: 'hold',
+      labels: [],
       created_at: at,
       updated_at: at,
     };
@@ -275,6 +277,8 @@ describe('skep build --resume of an idea', () => {
       planner: { model: 'recorded/demo' },
       test_changes: 'ask',
       red_base: 'refuse',
+      collisions: 'hold',
+      labels: [],
       created_at: at,
       updated_at: at,
     });
@@ -347,6 +351,8 @@ describe('skep build --idea refuses before anything is planned', () => {
       planner: null,
       test_changes: 'ask',
       red_base: 'refuse',
+      collisions: 'hold',
+      labels: [],
       created_at: at,
       updated_at: at,
     };

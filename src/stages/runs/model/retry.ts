@@ -3,6 +3,11 @@ import type { FailureClass } from '../../../../contract/runs.ts';
 /** Whether the next attempt can end otherwise: what the agent, the machine or the moment caused, but not what the set-up is. */
 const canSucceedLater: Readonly<Record<FailureClass, boolean>> = {
   agent_failed: true,
+  agent_died: true,
+  unresponsive: true,
+  stopped: true,
+  network: true,
+  quota: true,
   timeout: true,
   no_changes: true,
   sandbox: true,

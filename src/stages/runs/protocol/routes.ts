@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { toWire } from '../../../../contract/case.ts';
 import {
-  bundleStored,
+  blobStored,
   claim,
   type Claimed,
   claimed,
@@ -121,7 +121,7 @@ function uploadRoutes(app: Api, { database, blobs, settings }: ProtocolParts): v
     },
   );
 
-  const bundleSchema = { params: byId, headers: lease, response: { 200: bundleStored } };
+  const bundleSchema = { params: byId, headers: lease, response: { 200: blobStored } };
   const bytesMax = settings.limits.bundle_bytes_max;
   app.put(
     '/runs/:id/bundle',

@@ -11,7 +11,8 @@ import { keepTaskRow, lastReturnedRun, type RunRow, type StoredTask } from '../r
 export async function taskOf(tx: Tx, run: RunRow): Promise<{ projectId: string; task: RunTask }> {
   if (run.task === null) throw new Error(`run ${run.id} was claimed without a task`);
   const { projectId, objectFormat, commit, merge = null, checks = [], plan = null } = run.task;
-  return { projectId, task: { commit, object_format: objectFormat, merge, checks, plan, feedback: await feedbackOn(tx, run) } };
+  const feedback = await feedbackOn(tx, run);
+  return { projectId, task: { commit, object_format: objectFormat, merge, checks, plan, feedback, continues: null } };
 }
 
 /** Writes down what a ticket's run begins from, at its claim: the trunk may move on before the holder has fetched it. */

@@ -39,7 +39,10 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
     ticketStatus: 'ready',
     priority: ticket.priority,
     chain: ticket.chain,
-    requires: project.agent === null ? [] : [`agent:${project.agent.kind}`],
+    requires: [
+      ...(project.agent === null ? [] : [`agent:${project.agent.kind}`]),
+      ...project.labels.map(label => `label:${label}`),
+    ],
     waitMs: waitBeforeAttempt(
       last.map(row => row.state),
       settings,

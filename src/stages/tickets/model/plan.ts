@@ -13,6 +13,7 @@ export interface PlannedTicket {
   readonly parentId: string | null;
   readonly needs: readonly string[];
   readonly chain: number;
+  readonly files: readonly string[];
 }
 
 /**
@@ -27,7 +28,7 @@ export function planTickets(card: SpecCard, lastNumber: number): { epic: Planned
   );
   const epicNumber = lastNumber + card.features.length + 1;
   const epicId = formatTicketId(epicNumber);
-  const tickets = card.features.map(({ title, description, acceptance_criteria, depends_on = [] }, index) => {
+  const tickets = card.features.map(({ title, description, acceptance_criteria, depends_on = [], files = [] }, index) => {
     const number = lastNumber + 1 + index;
     const id = formatTicketId(number);
     const needs = needsOf(depends_on);
@@ -42,6 +43,7 @@ export function planTickets(card: SpecCard, lastNumber: number): { epic: Planned
       parentId: epicId,
       needs,
       chain: chains.get(id) ?? 0,
+      files: [...new Set(files)],
     };
   });
   const epic: PlannedTicket = {
@@ -55,6 +57,7 @@ export function planTickets(card: SpecCard, lastNumber: number): { epic: Planned
     parentId: null,
     needs: [],
     chain: 0,
+    files: [],
   };
   return { epic, tickets };
 }

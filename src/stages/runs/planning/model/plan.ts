@@ -1,3 +1,4 @@
+import { filePath } from '../../../../../contract/fields.ts';
 import type { DesignOutput, RequirementsOutput, SpecPlan, TasksOutput } from '../../../../../contract/talk/planning.ts';
 import type { SpecCard } from '../../../../../contract/spec-card.ts';
 
@@ -34,10 +35,17 @@ export function cardOfPlan(name: string, { summary, requirements, technical_requ
           .replace(/[\ud800-\udbff]$/, ''),
         acceptance_criteria: task.acceptance_criteria,
         ...(needs.length === 0 ? {} : { depends_on: needs }),
+        ...filesOf(task.files),
       };
     }),
     technical_requirements,
   };
+}
+
+/** What a model names and is no file of a repository says nothing. */
+function filesOf(named: readonly string[]): { files?: string[] } {
+  const files = named.flatMap(path => filePath.safeParse(path.trim().replace(/^(\.\/+)+|\/+$/g, '')).data ?? []);
+  return files.length === 0 ? {} : { files: [...new Set(files)] };
 }
 
 /** Characters; a card takes 100,000. */

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { id, time } from '../fields.ts';
+import { workerName } from '../runs.ts';
+
+/** `left`: it said so; `gone`: it fell silent. */
+export const workerStates = ['active', 'draining', 'left', 'gone'] as const;
+
+/** What a worker offers: `agent:<kind>`, `checks`, `conflicts`, `plan`, and labels of its owner's as `label:<name>`. */
+export const capability = z.string().min(1).max(100);
+
+export const workerBeat = z.strictObject({
+  incarnation: id.meta({ description: 'Made anew by each process: a worker of the same name that comes later is another' }),
+  host: z.string().trim().min(1).max(255),
+  version: z.string().max(50),
+  slots: z.number().int().min(1).max(1_000),
+  capabilities: z.array(capability).max(100).default([]),
+  sandbox: z.record(z.string().max(50), z.string().max(200)).default({}),
+  state: z.enum(['active', 'draining', 'left']).default('active'),
+});
+
+export const workerBeatAnswer = z.object({
+  beat_ms: z.number().int().meta({ description: 'When the next one is expected' }),
+  is_told_to_drain: z.boolean().meta({ description: 'A person wants it to claim nothing more' }),
+});
+
+export const worker = z
+  .object({
+    name: z.string(),
+    incarnation: id,
+    host: z.string(),
+    version: z.string(),
+    slots: z.number().int(),
+    busy: z.number().int().meta({ description: 'Runs that it holds' }),
+    capabilities: z.array(z.string()),
+    sandbox: z.record(z.string(), z.string()),
+    state: z.enum(workerStates),
+    is_told_to_drain: z.boolean(),
+    started_at: time,
+    beat_at: time,
+  })
+  .meta({ id: 'Worker' });
+export const workerList = z.object({ workers: z.array(worker) });
+export const byName = z.object({ name: workerName });
+
+/** The processes that hold this machine's runs are dead: their leases need not run out. */
+export const runBury = z.strictObject({
+  fence: z.number().int().positive().meta({ description: 'lease.fence of the claim whose holder is dead' }),
+});
+
+export type WorkerBeat = z.infer<typeof workerBeat>;
+export type WireWorker = z.infer<typeof worker>;
