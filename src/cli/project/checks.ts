@@ -15,6 +15,10 @@ export interface PolicyOptions extends CheckOptions {
   readonly testChanges?: 'ask' | 'allow';
   readonly redBase?: 'refuse' | 'leave-out';
   readonly planner?: string;
+  readonly collisions?: 'hold' | 'allow';
+  readonly label?: readonly string[];
+  /** False with --no-labels. */
+  readonly labels?: boolean;
 }
 
 /** How the work on a project is planned and verified. */
@@ -32,18 +36,35 @@ export function withPolicies(command: Command): Command {
         'refuse',
         'leave-out',
       ]),
-    );
+    )
+    .addOption(
+      new Option('--collisions <policy>', 'whether tickets that touch the same files wait for each other').choices([
+        'hold',
+        'allow',
+      ]),
+    )
+    .option('--label <label>', 'what a machine must have for it; may be repeated; replaces those before', collect)
+    .option('--no-labels', 'any machine will do');
 }
 
 /** The fields of the project that were given; none where nothing was said. */
-export function policiesGiven({ testChanges, redBase, planner, ...options }: PolicyOptions): object {
+export function policiesGiven({ testChanges, redBase, planner, collisions, ...options }: PolicyOptions): object {
   const checks = checksGiven(options);
+  const labels = labelsGiven(options);
   return {
     ...(planner === undefined ? {} : { planner: { model: planner } }),
     ...(checks === undefined ? {} : { checks }),
     ...(testChanges === undefined ? {} : { test_changes: testChanges }),
+    ...(collisions === undefined ? {} : { collisions }),
+    ...(labels === undefined ? {} : { labels }),
     ...(redBase === undefined ? {} : { red_base: redBase === 'leave-out' ? 'leave_out' : redBase }),
   };
+}
+
+/** Labels as they were typed: a list, empty with --no-labels; undefined where nothing was said. */
+function labelsGiven({ label, labels = true }: Pick<PolicyOptions, 'label' | 'labels'>): readonly string[] | undefined {
+  if (!labels && label !== undefined) throw usage('Give --label or --no-labels');
+  return labels ? label : [];
 }
 
 /** Checks as they were typed: a list, empty with --no-checks; null with --find-checks; undefined where nothing was said. */

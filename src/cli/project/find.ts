@@ -34,6 +34,8 @@ export function projectText(project: WireProject): string {
       project.test_changes === 'ask' ? 'ask: they wait for your approval' : 'allow: they are merged like all else',
     ],
     ['red base', project.red_base === 'refuse' ? 'refuse to build' : 'leave the red checks out'],
+    ['collisions', project.collisions === 'hold' ? 'hold: tickets that touch the same files wait for each other' : 'allow'],
+    ['labels', project.labels.join(', ')],
     ['timeout', agent?.timeout_ms === undefined ? null : `${agent.timeout_ms / 1000} s`],
     ['created', created_at],
   ]);

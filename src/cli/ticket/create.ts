@@ -14,6 +14,7 @@ interface Options extends RemoteOptions {
   readonly type: string;
   readonly description?: string;
   readonly criterion?: readonly string[];
+  readonly file?: readonly string[];
   readonly dependsOn?: readonly string[];
   readonly parent?: string;
   readonly priority?: number;
@@ -34,13 +35,14 @@ export function ticketCreate(world: World): Command {
     .addOption(new Option('--type <type>', 'what it is').choices(ticketTypes.filter(type => type !== 'epic')).default('task'))
     .option('--description <text>', 'what the agent needs to know')
     .option('--criterion <text>', 'when it is done; may be repeated', collect)
+    .option('--file <path>', 'what it will probably touch, from the root of the repository; may be repeated', collect)
     .option('--depends-on <ids>', 'tickets that must be completed before, with commas between', ticketIds)
     .option('--parent <id>', 'the ticket that it is a part of', ticketId)
     .option('--priority <n>', 'higher runs first', whole(-1000, 1000))
     .option('--estimate <points>', 'how big it is', whole(0, 1000))
     .action(async (options: Options) => {
       const context = await connect(world, options);
-      const { title, type, description, criterion, dependsOn, parent, priority, estimate } = options;
+      const { title, type, description, criterion, file: files, dependsOn, parent, priority, estimate } = options;
       const made = await context.client.request('POST', '/api/tickets', {
         body: {
           project_id: (await findProject(context, options.project)).id,
@@ -48,6 +50,7 @@ export function ticketCreate(world: World): Command {
           title,
           description,
           acceptance_criteria: criterion,
+          files,
           depends_on: dependsOn,
           parent_id: parent,
           priority,

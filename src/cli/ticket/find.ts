@@ -65,6 +65,14 @@ export async function findTicket({ client }: Context, given: string): Promise<Wi
   return client.request('GET', `/api/tickets/${ticketId(given)}`, { schema: ticket });
 }
 
+/** So many paths are shown; --json has all. */
+const touchedCountMax = 20;
+
+function touchedText({ observed }: WireTicket): string {
+  const more = observed.length - touchedCountMax;
+  return [...observed.slice(0, touchedCountMax), ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
+}
+
 export function ticketText({ out }: Context, it: WireTicket): string {
   const shown = fields([
     ['id', it.id],
@@ -75,6 +83,8 @@ export function ticketText({ out }: Context, it: WireTicket): string {
     ['proof', it.proof],
     ['parent', it.parent_id],
     ['depends on', it.depends_on.join(', ')],
+    ['files', it.files.join('\n')],
+    ['touched', touchedText(it)],
     ['priority', it.priority],
     ['estimate', it.estimate],
     ['attempts', it.attempts],

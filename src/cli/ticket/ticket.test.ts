@@ -69,6 +69,7 @@ function answer({ method, path, body }: Call): Answer {
   if (url.pathname === '/health') return { json: { status: 'ok' } };
   if (url.pathname === '/ready')
     return { status: 503, fault: 'database_unavailable', json: { error: 'The database does not answer' } };
+  if (url.pathname === '/api/brake') return { status: 404, fault: 'route_not_found', json: { error: 'No such route' } };
   if (url.pathname === '/api/hitl') return { json: { sessions: [session] } };
   if (url.pathname.startsWith('/api/hitl/')) return { json: session };
   if (url.pathname === '/api/projects')
@@ -283,6 +284,7 @@ describe('skep status', () => {
       server: server.url,
       health: 'ok',
       ready: 'no: The database does not answer',
+      brake: null,
       tickets: { ready: 1, failed: 1 },
     });
     expect((await skep(['status'], here())).out).toMatch(/^failed {2}1$/m);

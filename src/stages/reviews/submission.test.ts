@@ -52,6 +52,9 @@ describe('what a run hands in', () => {
     expect(git(gitDir, 'log', '-1', '--format=%P', review?.candidate ?? '')).toBe(`${review?.base} ${review?.head}`);
     await site.review();
     expect((await site.change(site.ticketIds[1]))?.state).toBe('merged');
+    expect(await stages.sql('select observed from tickets where id = $1', [site.ticketIds[1]])).toEqual([
+      { observed: ['c.txt'] },
+    ]);
   });
 
   test.each<[string, RegExp, (attempt: Attempt, site: Site) => Promise<void>]>([

@@ -4,7 +4,7 @@ import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import { type BareRepository, findTrunk, type TrunkRow } from '../../support/repositories/index.ts';
 import { acceptRun, getRun, holdSubmitted, type RunRow } from '../runs/index.ts';
-import { completeTicket, getTicket, keepTicket, type TicketRow } from '../tickets/index.ts';
+import { completeTicket, getTicket, keepTicket, observeTicket, type TicketRow } from '../tickets/index.ts';
 import { type Candidate, reviewCandidate } from './candidate.ts';
 import { filesToCompare, flagChanges } from './model/flags.ts';
 import { beginReview } from './open.ts';
@@ -39,7 +39,10 @@ export async function reviewSubmission(parts: ReviewParts, tenantId: string, run
     const candidate = await reviewCandidate(repo, { base: trunk.headSha, head });
     if (candidate === undefined) throw new Fault('invalid_bundle', { message: unrelated });
     if (await repo.history.isAncestor(head, trunk.headSha)) throw new Fault('invalid_bundle', { message: nothingNew });
-    const flags = await findFlags(repo, trunk, candidate);
+    const changes = await repo.history.changes(candidate.base, candidate.commit);
+    const touched = changes.files.flatMap(({ path, oldPath }) => (oldPath === undefined ? [path] : [path, oldPath]));
+    await database.engine(scope, tx => observeTicket(tx, submission.ticket.id, touched));
+    const flags = await findFlags(repo, trunk, { candidate, changes });
     failpoint('before-review-opened');
     await database.engine(scope, tx => openReview(tx, submission, { candidate, flags }));
   } catch (error) {
@@ -82,28 +85,36 @@ async function acceptEmpty(tx: Tx, runId: string): Promise<void> {
 export interface HandedIn {
   readonly runId: string;
   readonly ticketId: string;
-  readonly head: string;
+  /** What the bundle is said to hold; undefined where nobody said it. */
+  readonly head: string | undefined;
   readonly bundle: string;
 }
 
 /**
- * Fetches the bundle, which must hold the commit that was named, under a ref of the run's own. Throws Fault `invalid_bundle`,
+ * Fetches the bundle, which must hold the commit that was named, under a ref of the run's own; answers that commit. Throws Fault `invalid_bundle`,
  * `disk_full`. To repeat it is fine.
  */
 export async function takeIn(
   { blobs }: Pick<ReviewParts, 'blobs'>,
   repo: BareRepository,
   { runId, ticketId, head, bundle }: HandedIn,
-): Promise<void> {
-  if ((await repo.refs.read(`refs/skep/runs/${runId}`)) === head) return;
+): Promise<string> {
+  if (head !== undefined && (await repo.refs.read(`refs/skep/runs/${runId}`)) === head) return head;
   const source = await blobs.read(bundle);
   const received = await repo.transfer.receive({ source, branch: `skep/${ticketId}`, ref: `refs/skep/runs/${runId}` });
-  if (received !== head) throw new Fault('invalid_bundle', { message: `The bundle holds ${received} and not ${head}` });
+  if (head !== undefined && received !== head)
+    throw new Fault('invalid_bundle', { message: `The bundle holds ${received} and not ${head}` });
+  return received;
 }
 
+type Changes = Awaited<ReturnType<BareRepository['history']['changes']>>;
+
 /** What would land that a person should see: compared with the base, whose checks and tests judge the work. */
-async function findFlags(repo: BareRepository, trunk: TrunkRow, { commit, base }: Candidate): Promise<Flag[]> {
-  const { files, isComplete } = await repo.history.changes(base, commit);
+async function findFlags(
+  repo: BareRepository,
+  trunk: TrunkRow,
+  { candidate: { commit, base }, changes: { files, isComplete } }: { candidate: Candidate; changes: Changes },
+): Promise<Flag[]> {
   const steering = filesToRead((await repo.objects.listFiles(base, { max: filesMax })).files.map(file => file.path));
   const paths = [...new Set([...steering, ...filesToCompare(files)])];
   const flags = flagChanges({

@@ -8,6 +8,7 @@ export {
   failTicket,
   keepTicket,
   mergeTicket,
+  observeTicket,
   sendTicketBack,
   ticketStarted,
   ticketSubmitted,

@@ -181,6 +181,12 @@ export const updateTicketFields = statement<TicketRow>(
     where t.tenant_id = $1 and t.id = $2 returning ${columns}`,
 );
 
+/** What work on it was seen to touch. */
+export const observeTicketRow = statement<object>(
+  'observe_ticket',
+  'update tickets set observed = $3::text[] where tenant_id = $1 and id = $2 and observed <> $3::text[]',
+);
+
 export const clearAttempts = statement<object>(
   'clear_attempts',
   'update tickets set attempts = 0 where tenant_id = $1 and id = $2',

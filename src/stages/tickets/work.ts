@@ -1,7 +1,8 @@
 import type { Proof } from '../../../contract/results.ts';
 import type { Tx } from '../../db/database.ts';
 import { moveTicket } from './moves.ts';
-import { assignWork, forgetAttempt, ticketForShare, type TicketRow } from './tickets.sql.ts';
+import { coarse } from './model/coarse.ts';
+import { assignWork, forgetAttempt, observeTicketRow, ticketForShare, type TicketRow } from './tickets.sql.ts';
 
 /** The ticket as it is and stays until the transaction ends; undefined when there is none. */
 export async function keepTicket(tx: Tx, id: string): Promise<TicketRow | undefined> {
@@ -19,6 +20,11 @@ export async function ticketStarted(tx: Tx, id: string, sandbox: string | undefi
 export async function ticketSubmitted(tx: Tx, id: string, branch: string | undefined): Promise<TicketRow | undefined> {
   await tx.query(assignWork, [tx.tenantId, id, null, branch ?? null]);
   return moveTicket(tx, { id, verb: 'verify' });
+}
+
+/** What the work on it touched, so that the next attempt is kept apart from others that touch the same. */
+export async function observeTicket(tx: Tx, id: string, paths: readonly string[]): Promise<void> {
+  await tx.query(observeTicketRow, [tx.tenantId, id, coarse(paths)]);
 }
 
 /** Its work is on the way into the trunk. */

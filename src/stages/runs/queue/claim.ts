@@ -1,6 +1,7 @@
 import type { Database, Scope } from '../../../db/database.ts';
 import { hashSecret, randomSecret } from '../../../kernel/secret.ts';
-import { claimRun, type RunRow } from '../runs.sql.ts';
+import type { RunRow } from '../runs.sql.ts';
+import { claimRun } from './claim.sql.ts';
 import type { RunSettings } from '../settings.ts';
 
 /** By which a scanner recognises a leaked one. */

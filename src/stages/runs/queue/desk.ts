@@ -1,6 +1,7 @@
 import type { Database } from '../../../db/database.ts';
 import type { Listener } from '../../../db/listen.ts';
 import type { Clock } from '../../../kernel/clock.ts';
+import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
 import { type ClaimedRun, type ClaimWish, claimNext } from './claim.ts';
@@ -12,6 +13,8 @@ import type { RunSettings } from '../settings.ts';
 export interface ClaimDesk extends Lifecycle {
   /** The next run, waiting for one for at most `waitMs` or until `signal` is aborted. */
   claim(wish: ClaimWish, waitMs: number, signal: AbortSignal): Promise<ClaimedRun | undefined>;
+  /** Whoever waits is told that there is nothing; who comes later, Fault `shutting_down`: asked again at once they would spin. */
+  drain(): void;
 }
 
 interface DeskOptions {
@@ -32,6 +35,7 @@ const tickMs = 500;
  */
 export function createClaimDesk({ database, listener, settings, clock, log }: DeskOptions): ClaimDesk {
   const seats = createSeats(clock);
+  let isDraining = false;
   const wakeEach = () => {
     for (const tenantId of seats.tenants()) seats.wakeOne(tenantId);
   };
@@ -56,20 +60,25 @@ export function createClaimDesk({ database, listener, settings, clock, log }: De
   return {
     start: tick.start,
     stop: tick.stop,
+    drain() {
+      isDraining = true;
+      wakeEach();
+    },
     async claim(wish, waitMs, signal) {
+      if (isDraining) throw new Fault('shutting_down', { hint: 'Ask again in a moment' });
       const deadline = clock.mono() + waitMs;
       const seat = seats.take(wish.tenantId);
       try {
         for (let woken = false; ; ) {
           seat.look();
-          const claimed = await claimNext(database, wish, settings);
+          const claimed = isDraining ? undefined : await claimNext(database, wish, settings);
           if (claimed !== undefined) {
             seats.wakeOne(wish.tenantId);
             return claimed;
           }
           if (woken) seat.pass();
           const leftMs = deadline - clock.mono();
-          if (leftMs <= 0 || signal.aborted) return undefined;
+          if (leftMs <= 0 || signal.aborted || isDraining) return undefined;
           woken = await seat.wait(leftMs, signal);
           if (signal.aborted) return undefined;
         }

@@ -1,12 +1,14 @@
 import type { subjectTypes } from '../../../../contract/runs.ts';
 import type { Database, FlowJob, Tx } from '../../../db/database.ts';
+import { wakeClaims } from '../../../support/fleet/index.ts';
 import { getProject } from '../../../support/projects/index.ts';
 import { findTrunk, openTrunk } from '../../../support/repositories/index.ts';
 import { getSpec } from '../../specs/index.ts';
 import { keepTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
-import { waitBeforeAttempt } from '../model/retry.ts';
+import { endedCountMax, waitBeforeAttempt } from '../model/retry.ts';
 import { closeQuestions, endParked } from '../parking/close.ts';
+import { refitRunRows } from './place.sql.ts';
 import {
   cancelRunsOfTicket,
   insertRun,
@@ -31,7 +33,7 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
   const trunk = await findTrunk(tx, ticket);
   if (trunk === undefined) await openTrunk(tx, { ...ticket, title: await titleOf(tx, ticket), redBase: project.redBase });
   if (trunk?.state !== 'ready') return;
-  const last = await tx.query(lastRunsOf, [tx.tenantId, 'ticket', ticketId, ticket.attempts]);
+  const last = await tx.query(lastRunsOf, [tx.tenantId, 'ticket', ticketId, Math.min(ticket.attempts, endedCountMax)]);
   await queueSubject(tx, {
     type: 'ticket',
     id: ticketId,
@@ -39,14 +41,8 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
     ticketStatus: 'ready',
     priority: ticket.priority,
     chain: ticket.chain,
-    requires: [
-      ...(project.agent === null ? [] : [`agent:${project.agent.kind}`]),
-      ...project.labels.map(label => `label:${label}`),
-    ],
-    waitMs: waitBeforeAttempt(
-      last.map(row => row.state),
-      settings,
-    ),
+    requires: project.agent === null ? [] : [`agent:${project.agent.kind}`],
+    waitMs: waitBeforeAttempt(last, settings),
   });
 }
 
@@ -64,6 +60,7 @@ export interface QueuedSubject {
   readonly ticketStatus: TicketRow['status'] | null;
   readonly priority: number;
   readonly chain: number;
+  /** Beside the labels of its project. */
   readonly requires: readonly string[];
   readonly task?: StoredTask;
   readonly waitMs: number;
@@ -82,9 +79,16 @@ export async function queueSubject(tx: Tx, subject: QueuedSubject): Promise<RunR
   return run;
 }
 
-/** A ticket was changed: its priority, or what waits for it and so the chains of others too. */
+/** A ticket was changed: its priority, what waits for it and so the chains of others too, or what it will touch. */
 export async function reorderRuns(tx: Tx): Promise<void> {
   await tx.query(reorderRunRows, [tx.tenantId]);
+  await wakeClaims(tx);
+}
+
+/** A project was changed: its agent, what it asks of a machine, or whether its tickets wait for each other. */
+export async function refitRuns(tx: Tx, projectId: string): Promise<void> {
+  await tx.query(refitRunRows, [tx.tenantId, projectId]);
+  await wakeClaims(tx);
 }
 
 /** Ends the runs on behalf of a ticket that may not go on; their holders learn it from their next write. */

@@ -32,7 +32,7 @@ function start(create: typeof createNets): void {
 /** As if all of it had happened a minute ago. */
 async function age(): Promise<void> {
   await stages.sql(`update tickets set updated_at = updated_at - interval '1 minute'`);
-  await stages.sql(`update runs set leased_at = leased_at - interval '1 minute'`);
+  await stages.sql(`update runs set leased_at = leased_at - interval '1 minute', ended_at = ended_at - interval '1 minute'`);
 }
 
 test('the nets queue a ready ticket whose job was lost', async () => {

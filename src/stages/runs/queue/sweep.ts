@@ -6,7 +6,8 @@ import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
 import { sendTicketBack } from '../../tickets/index.ts';
 import { expiredRuns, inWorkWithoutRun, readyWithoutRun } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
-import { loseRun } from '../verbs.ts';
+import { judgeHealth } from '../recovery/health.ts';
+import { loseRun } from '../recovery/lose.ts';
 import { queueRun } from './queue.ts';
 
 interface SweepOptions {
@@ -20,7 +21,7 @@ const batchMax = 100;
 /** Longest wait between two looks at the leases. */
 const idleMsMax = 500;
 
-/** Takes back what fell silent. Any number of servers may sweep at once. */
+/** Takes back what fell silent, and says what is about to. Any number of servers may sweep at once. */
 export function createSweep({ database, settings, clock, log }: SweepOptions): Lifecycle {
   return createLoop({
     name: 'sweep',
@@ -32,7 +33,8 @@ export function createSweep({ database, settings, clock, log }: SweepOptions): L
       const taken = await forEach(log, expired, (tenantId, id) =>
         database.engine({ tenantId, actor: 'sweep' }, tx => loseRun(tx, id, settings)),
       );
-      return expired.length === batchMax && taken > 0;
+      const judged = await judgeHealth(database, settings);
+      return (expired.length === batchMax && taken > 0) || judged;
     },
   });
 }
