@@ -11,7 +11,8 @@ import type { HolderScope } from './holder.ts';
 import type { ClaimedRun } from './queue/claim.ts';
 import { reportRun } from './report.ts';
 import { appendLog, storeBundle } from './uploads.ts';
-import { failRun, loseRun, progress, renew, submitRun } from './verbs.ts';
+import { loseRun } from './recovery/lose.ts';
+import { failRun, progress, renew, submitRun } from './verbs.ts';
 
 type Held = Pick<ClaimedRun, 'run' | 'token'>;
 

@@ -6,7 +6,8 @@ import { cancelTicket } from '../tickets/index.ts';
 import type { ClaimedRun } from './queue/claim.ts';
 import { haltRun, liveRunsOf, runOfToken } from './run-token.ts';
 import type { StoredHalt } from './runs.sql.ts';
-import { failRun, loseRun, parkRun, returnClaim, submitRun } from './verbs.ts';
+import { loseRun } from './recovery/lose.ts';
+import { failRun, parkRun, returnClaim, submitRun } from './verbs.ts';
 
 let stages: Stages;
 useStages(made => (stages = made));
@@ -87,17 +88,18 @@ describe('a run whose last call of a model failed', () => {
   test.each([
     ['overloaded', 'provider'],
     ['breaker_open', 'provider'],
+    ['spend_limit', 'quota'],
+    ['billing', 'quota'],
     ['bad_request', 'agent_failed'],
     [null, 'agent_failed'],
-  ])('of %s failed as %s', async (errorClass, expected) => {
+  ] as const)('of %s failed as %s', async (errorClass, expected) => {
     const claimed = await stages.claimNew();
     await called(claimed, 'server');
     await called(claimed, errorClass);
     await fail(claimed);
     expect(await stateOf(claimed)).toEqual({ state: 'failed', failure: expected });
-    expect((await ticketOf(claimed))?.reason).toMatch(
-      expected === 'provider' ? /local did not answer.*it gave up/ : /it gave up/,
-    );
+    const words = { provider: /local did not answer.*it gave up/, quota: /local says that its limit is used up.*it gave up/ };
+    expect((await ticketOf(claimed))?.reason).toMatch(expected === 'agent_failed' ? /it gave up/ : words[expected]);
     await stages.drain();
   });
 });

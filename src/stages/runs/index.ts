@@ -3,7 +3,7 @@ export type { BlobStore, ReceivedBlob } from './blobs.ts';
 export { holdRunLease } from './holder.ts';
 export { haltRun, liveRunsOf, type RunContext, runOfToken } from './run-token.ts';
 export { askAboutBudget } from './parking/budget.ts';
-export { goOn, resumedWorkOf, runsHeldUpBy, runToResume } from './parking/resume.ts';
+export { goOn, type Resumable, resumedWorkOf, runsHeldUpBy, runToResume } from './parking/resume.ts';
 export { haltsDecided, questionsInVain } from './parking/parking.sql.ts';
 export {
   ensurePlanBase,
@@ -15,10 +15,25 @@ export {
 } from './planning/index.ts';
 export { feedbackOn, taskOf } from './protocol/task.ts';
 export { type ClaimDesk, createClaimDesk } from './queue/desk.ts';
-export { finishingChain, onSubject, queueRun, queueRunsOfTrunk, queueSubject, reorderRuns, withdrawRuns } from './queue/queue.ts';
+export {
+  finishingChain,
+  onSubject,
+  queueRun,
+  queueRunsOfTrunk,
+  queueSubject,
+  refitRuns,
+  reorderRuns,
+  withdrawRuns,
+} from './queue/queue.ts';
+export { createAgeing } from './queue/ageing.ts';
 export { createNets, createSweep, type Net } from './queue/sweep.ts';
-export { claimEvents, type RunRow, type StoredHalt } from './runs.sql.ts';
+export type { TakenIn } from './recovery/carry.ts';
+
+export { createStormWatch } from './recovery/storm.ts';
+export { claimEvents } from './queue/claim.sql.ts';
+export type { RunRow, StoredHalt } from './runs.sql.ts';
 export { keepReport } from './report.ts';
+export { runsAmong } from './remains/remains.ts';
 export type { RunSettings } from './settings.ts';
 export { keepMergeBundle } from './uploads.ts';
 export {

@@ -1,19 +1,26 @@
 import type { Database, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { announceRun, fence, type HolderScope, lostLease } from './holder.ts';
-import { holdLease, holdLiveRun, keepReportRow, type StoredReport } from './runs.sql.ts';
+import { beginPhaseRow, holdLease, holdLiveRun, keepReportRow, type StoredReport } from './runs.sql.ts';
 
-/** What a holder says of its run on the way: a phase, a note. It becomes an event and changes nothing else. */
+/** What a holder says of its run on the way, such as a note. It becomes an event; a phase that begins is written down too. */
 export function reportRun(
   database: Database,
   scope: HolderScope,
   report: { type: string; payload: Readonly<Record<string, unknown>> },
 ): Promise<void> {
   return database.engine(scope, async tx => {
-    const [run] = await tx.query(holdLease, fence(tx.tenantId, scope.holder));
+    const key = fence(tx.tenantId, scope.holder);
+    const phase = phaseOf(report);
+    const [run] = phase === undefined ? await tx.query(holdLease, key) : await tx.query(beginPhaseRow, [...key, phase]);
     if (run === undefined) throw await lostLease(tx, scope.holder);
     announceRun(tx, run, { type: 'run.reported', report: report.type, details: report.payload });
   });
+}
+
+function phaseOf({ type, payload }: { type: string; payload: Readonly<Record<string, unknown>> }): string | undefined {
+  const { phase } = payload;
+  return type === 'phase.started' && typeof phase === 'string' && /^[a-z][a-z_]{0,49}$/.test(phase) ? phase : undefined;
 }
 
 /** Reports of one run that differ; each is an event. */

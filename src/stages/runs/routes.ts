@@ -1,14 +1,15 @@
 import { Readable } from 'node:stream';
-import { logRead, run, runFilter, runList } from '../../../contract/runs.ts';
+import { fromWire } from '../../../contract/case.ts';
+import { logRead, run, runDetail, runFilter, runList } from '../../../contract/runs.ts';
 import type { Database } from '../../db/database.ts';
 import { decodePlace, encodeCursor } from '../../http/cursor.ts';
 import { type Api, byId, callerOf } from '../../http/route.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { BlobStore } from './blobs.ts';
-import { listRuns } from './reads.ts';
+import { listRuns, showRun } from './reads.ts';
 import { readLog } from './uploads.ts';
 import { cancelRun, getRun } from './verbs.ts';
-import { wireRun } from './wire.ts';
+import { wireRun, wireRunDetail } from './wire.ts';
 
 const runCursor = 'run';
 const read = { need: 'read' } as const;
@@ -16,19 +17,17 @@ const read = { need: 'read' } as const;
 /** What people see of runs. The routes by which workers execute them stand in protocol/. */
 export function runRoutes(app: Api, { database, blobs }: { database: Database; blobs: BlobStore }): void {
   app.get('/runs', { config: read, schema: { querystring: runFilter, response: { 200: runList } } }, async request => {
-    const { state, ticket_id, limit, after } = request.query;
+    const { limit, after, ...filter } = request.query;
     const from = decodePlace(runCursor, after);
-    const rows = await database.request(callerOf(request), tx =>
-      listRuns(tx, { state, ticketId: ticket_id }, { after: from, limit }),
-    );
+    const rows = await database.request(callerOf(request), tx => listRuns(tx, fromWire(filter), { after: from, limit }));
     const last = rows.at(-1);
     const next =
       last !== undefined && rows.length === limit ? encodeCursor(runCursor, last.createdAt.toISOString(), last.id) : null;
     return { runs: rows.map(wireRun), next };
   });
 
-  app.get('/runs/:id', { config: read, schema: { params: byId, response: { 200: run } } }, async request =>
-    wireRun(await database.request(callerOf(request), tx => getRun(tx, request.params.id))),
+  app.get('/runs/:id', { config: read, schema: { params: byId, response: { 200: runDetail } } }, async request =>
+    wireRunDetail(await database.request(callerOf(request), tx => showRun(tx, request.params.id))),
   );
 
   app.post('/runs/:id/cancel', { config: { need: 'write' }, schema: { params: byId, response: { 200: run } } }, async request =>

@@ -3,7 +3,7 @@ import type { Feedback } from '../../../contract/reviews.ts';
 import type { Halt, RunPlan, RunResult } from '../../../contract/runs.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';
-import { ticketFollowsClaim } from '../tickets/index.ts';
+import type { Ended } from './model/retry.ts';
 import type { RunState } from './model/run.ts';
 
 type Unseen = 'priority' | 'chain' | 'requires' | 'dueAt' | 'leaseTokenHash' | 'runTokenHash' | 'ticketStatus' | 'agedAt';
@@ -39,6 +39,8 @@ export interface StoredTask {
   readonly specId?: string;
   readonly objectFormat: 'sha1' | 'sha256';
   readonly commit: string;
+  /** The commit holds work of an attempt that broke off, which nobody has judged. */
+  readonly hasWork?: boolean;
   readonly merge?: string;
   readonly checks?: Check[];
   readonly plan?: StoredPlan;
@@ -51,7 +53,7 @@ export interface StoredPlan {
   readonly model: string;
 }
 
-const columns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.ticket_id, r.attempt, r.state, r.worker, r.fence, r.lease_expires_at, r.sandbox,
+export const runColumns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.ticket_id, r.attempt, r.state, r.worker, r.fence, r.lease_expires_at, r.sandbox,
   r.failure_class, r.failure_message, r.result, r.task, r.feedback, r.resume_sha, r.halt, r.report, r.resumed, r.carried, r.project_id, r.agent,
   r.phase, r.phase_at, r.health, r.created_at, r.leased_at, r.started_at, r.ended_at`;
 
@@ -61,86 +63,36 @@ const columns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.ticket_id, r
  */
 const heldBy = 'r.tenant_id = $1 and r.id = $2 and r.lease_token_hash = $3 and r.lease_expires_at > clock_timestamp()';
 
-const leaseUntil = (ms: string) => `clock_timestamp() + make_interval(secs => ${ms}::int / 1000.0)`;
+export const leaseUntil = (ms: string) => `clock_timestamp() + make_interval(secs => ${ms}::int / 1000.0)`;
 
 /** Never sooner, and up to a quarter later: what fell together does not come back together. */
 const dueIn = (ms: string) => `clock_timestamp() + make_interval(secs => ${ms}::int / 1000.0 * (1 + random() / 4))`;
 
-/** That a ticket's files are touched by nobody else's run: the same file, or one in a folder that the other names. */
-const collidesNowhere = `not exists (
-  select from unnest((select busy_runs from bars), (select busy_projects from bars), (select busy_files from bars)) as b (run, project, file),
-              unnest(t.files || t.observed) as f (file)
-   where b.project = t.project_id and b.run <> r.id
-     and (b.file = f.file or starts_with(b.file, f.file || '/') or starts_with(f.file, b.file || '/')))`;
-
-const hasRoom = `(r.project_id is null or r.project_id <> all ((select projects from bars)::uuid[]))
-  and (r.agent is null or r.agent <> all ((select agents from bars)::text[]))`;
-
-/**
- * Takes the first due run that this worker can do, and that nothing holds back: lease, fence, the ticket and both events, in one
- * statement and so one commit. The ticket's row is locked with the run's: one that is being cancelled or blocked right now is passed
- * over, as is one that has left the status in which this run makes sense. Runs of no ticket go first; there are few.
- * The CASE hides from the planner how few it would expect: it would sort the whole queue instead of walking it to the first.
- */
-export const claimRun = statement<RunRow>(
-  'claim_run',
-  `with bars as materialized (
-     select * from claim_bars($1, $2)
-   ), of_no_ticket as materialized (
-     select r.id from runs r
-      where r.tenant_id = $1 and r.state = 'queued' and r.ticket_id is null and r.due_at <= clock_timestamp()
-        and r.requires <@ $4::text[] and $6::text is null and not (select is_shut from bars) and ${hasRoom}
-      order by r.priority desc, r.created_at, r.id
-      limit 1 for no key update of r skip locked
-   ), of_ticket as materialized (
-     select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
-      where r.tenant_id = $1 and r.state = 'queued' and t.status = r.ticket_status and r.due_at <= clock_timestamp()
-        and not (select is_shut from bars) and not exists (select from of_no_ticket)
-        and case when r.requires <@ $4::text[] and ($6::text is null or (r.ticket_id = $6 and r.subject_type = 'ticket'))
-              then ${hasRoom} and (r.subject_type <> 'ticket' or ${collidesNowhere}) end
-      order by r.priority desc, r.chain desc, r.created_at, r.id
-      limit 1 for no key update of r, t skip locked
-   ), picked as (
-     select id from of_no_ticket union all select id from of_ticket
-   ), claimed as (
-     update runs r set state = 'leased', worker = $2, lease_token_hash = $3, run_token_hash = $7, fence = nextval('run_fences'),
-            lease_expires_at = ${leaseUntil('$5')}, leased_at = clock_timestamp()
-       from picked where r.id = picked.id returning ${columns}
-   ), followed as (${ticketFollowsClaim}
-   ), logged as (
-     insert into events (tenant_id, type, subject_type, subject_id, actor, payload)
-     select tenant_id, 'run.leased', 'run', id::text, 'worker:' || worker,
-            jsonb_build_object('subject', subject_id, 'subjectType', subject_type, 'ticketId', ticket_id, 'attempt', attempt, 'fence', fence)
-       from claimed
-     union all
-     select tenant_id, 'ticket.claimed', 'ticket', id, 'worker:' || $2, jsonb_build_object('status', 'claimed', 'attempts', attempts)
-       from followed
-   )
-   select * from claimed`,
-);
-
-/** Types of events that claim_run writes by itself, past the flow: none of them may start a verb. */
-export const claimEvents = ['run.leased', 'ticket.claimed'] as const;
-
 export const renewLease = statement<RunRow>(
   'renew_lease',
-  `update runs r set lease_expires_at = ${leaseUntil('$4')} where ${heldBy} returning ${columns}`,
+  `update runs r set lease_expires_at = ${leaseUntil('$4')} where ${heldBy} returning ${runColumns}`,
 );
 
 export const startRunRow = statement<RunRow>(
   'start_run',
   `update runs r set lease_expires_at = ${leaseUntil('$4')}, state = $5, sandbox = coalesce($6, r.sandbox),
           started_at = case when $5 = 'working' then coalesce(r.started_at, clock_timestamp()) else r.started_at end
-    where ${heldBy} and r.state = any ($7::text[]) returning ${columns}`,
+    where ${heldBy} and r.state = any ($7::text[]) returning ${runColumns}`,
 );
 
 /** Locks the row for a write that hangs on the lease, such as a log chunk or an upload. */
-export const holdLease = statement<RunRow>('hold_lease', `select ${columns} from runs r where ${heldBy} for no key update`);
+export const holdLease = statement<RunRow>('hold_lease', `select ${runColumns} from runs r where ${heldBy} for no key update`);
+
+/** The same, and writes down what its holder has begun to do. */
+export const beginPhaseRow = statement<RunRow>(
+  'begin_phase_of_run',
+  `update runs r set phase = $4, phase_at = clock_timestamp() where ${heldBy} returning ${runColumns}`,
+);
 
 /** Locks a run whose lease lives, for who is known to work on its behalf otherwise than by the lease. */
 export const holdLiveRun = statement<RunRow>(
   'hold_live_run',
-  `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2 and r.lease_expires_at > clock_timestamp() for no key update`,
+  `select ${runColumns} from runs r where r.tenant_id = $1 and r.id = $2 and r.lease_expires_at > clock_timestamp() for no key update`,
 );
 
 export const keepReportRow = statement<object>(
@@ -150,31 +102,32 @@ export const keepReportRow = statement<object>(
 
 export const submitRunRow = statement<RunRow>(
   'submit_run',
-  `update runs r set state = 'submitted', result = $4::jsonb, lease_expires_at = null where ${heldBy} returning ${columns}`,
+  `update runs r set state = 'submitted', result = $4::jsonb, lease_expires_at = null where ${heldBy} returning ${runColumns}`,
 );
 
 export const failRunRow = statement<RunRow>(
   'fail_run',
-  `update runs r set state = 'failed', failure_class = $4, failure_message = $5, lease_expires_at = null, ended_at = clock_timestamp()
-    where ${heldBy} returning ${columns}`,
+  `update runs r set state = 'failed', failure_class = $4, failure_message = $5, result = coalesce($6::jsonb, r.result), lease_expires_at = null,
+          ended_at = clock_timestamp()
+    where ${heldBy} returning ${runColumns}`,
 );
 
 /** The run of a completion or failure that is said again because its answer was lost. */
 export const runEndedByHolder = statement<RunRow>(
   'run_ended_by_holder',
-  `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2 and r.lease_token_hash = $3 and r.state = any ($4::text[])`,
+  `select ${runColumns} from runs r where r.tenant_id = $1 and r.id = $2 and r.lease_token_hash = $3 and r.state = any ($4::text[])`,
 );
 
 /** Locks a run in one of these states: runs are locked before their tickets everywhere. */
 export const holdRun = statement<RunRow>(
   'hold_run',
-  `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2 and r.state = any ($3::text[]) for no key update`,
+  `select ${runColumns} from runs r where r.tenant_id = $1 and r.id = $2 and r.state = any ($3::text[]) for no key update`,
 );
 
 export const endRunRow = statement<RunRow>(
   'end_run',
   `update runs r set state = $3, lease_expires_at = null, ended_at = clock_timestamp()
-    where r.tenant_id = $1 and r.id = $2 and r.state = any ($4::text[]) returning ${columns}`,
+    where r.tenant_id = $1 and r.id = $2 and r.state = any ($4::text[]) returning ${runColumns}`,
 );
 
 /** Expired leases, oldest first. */
@@ -183,12 +136,7 @@ export const expiredRuns = statement<{ tenantId: string; id: string }>(
   'select tenant_id, id from runs where lease_expires_at < clock_timestamp() order by lease_expires_at limit $1',
 );
 
-/** Looks at the clock again: of two servers that take back the same lease one does, and a renewal in between wins. */
-export const loseRunRow = statement<RunRow>(
-  'lose_run',
-  `update runs r set state = 'lost', lease_expires_at = null, ended_at = clock_timestamp()
-    where r.tenant_id = $1 and r.id = $2 and r.lease_expires_at < clock_timestamp() returning ${columns}`,
-);
+const projectOfSubject = `coalesce((select t.project_id from tickets t where t.tenant_id = $1 and t.id = $4), ($9::jsonb ->> 'projectId')::uuid)`;
 
 /** One live run a subject: a second insert does nothing. Tells the waiting claims in the same commit. */
 export const insertRun = statement<RunRow>(
@@ -196,11 +144,13 @@ export const insertRun = statement<RunRow>(
   `with queued as (
      insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, ticket_id, ticket_status, priority, chain, requires, task,
                             project_id, agent, due_at)
-     select $1, $2, $3, 1 + coalesce(max(attempt), 0), 'queued', $4, $5, $6, $7, $8::text[], $9::jsonb,
-            coalesce((select t.project_id from tickets t where t.tenant_id = $1 and t.id = $4), ($9::jsonb ->> 'projectId')::uuid),
+     select $1, $2, $3, 1 + coalesce(max(attempt), 0), 'queued', $4, $5, $6, $7,
+            $8::text[] || array(select 'label:' || l from projects p, unnest(p.labels) as l
+                                 where p.tenant_id = $1 and p.id = ${projectOfSubject} order by l),
+            $9::jsonb, ${projectOfSubject},
             (select substring(need from 7) from unnest($8::text[]) as need where need like 'agent:%' limit 1), ${dueIn('$10')}
        from runs where tenant_id = $1 and subject_type = $2 and subject_id = $3
-     on conflict do nothing returning ${columns}
+     on conflict do nothing returning ${runColumns}
    ), told as (select pg_notify('skep_runs', $1::text) from queued)
    select queued.* from queued left join told on true`,
 );
@@ -214,7 +164,7 @@ export const requeueRunRow = statement<RunRow>(
      select tenant_id, subject_type, subject_id, attempt + 1, 'queued', ticket_id, ticket_status, priority, chain, requires, task,
             project_id, agent, ${dueIn('$3')}
        from runs where tenant_id = $1 and id = $2
-     on conflict do nothing returning ${columns}
+     on conflict do nothing returning ${runColumns}
    ), told as (select pg_notify('skep_runs', $1::text) from queued)
    select queued.* from queued left join told on true`,
 );
@@ -234,22 +184,29 @@ export const readyTicketsOfTrunk = statement<{ id: string }>(
     where k.tenant_id = $1 and k.id = $2 and t.status = 'ready' order by t.number`,
 );
 
+/** How long ago a run ended, in milliseconds; one that waits for its verdict has only just. */
+export const endedAgo = (run: string) =>
+  `coalesce(round(extract(epoch from clock_timestamp() - ${run}.ended_at) * 1000), 0)::float8 as age_ms`;
+
 /** How the last $4 runs of a subject ended, newest first. What stood in the way of a resumed one was cleared: it did not fail. */
-export const lastRunsOf = statement<{ state: RunState | 'resumed' }>(
+export const lastRunsOf = statement<Ended & { state: RunState | 'resumed' }>(
   'last_runs_of',
-  `select case when resumed then 'resumed' else state end as state from runs
-    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and state in ('failed', 'lost', 'submitted', 'returned', 'accepted')
-    order by attempt desc limit $4`,
+  `select case when r.resumed then 'resumed' else r.state end as state, r.failure_class, ${endedAgo('r')} from runs r
+    where r.tenant_id = $1 and r.subject_type = $2 and r.subject_id = $3
+      and r.state in ('failed', 'lost', 'submitted', 'returned', 'accepted')
+    order by r.attempt desc limit $4`,
 );
 
 /**
- * The last attempt that was handed in and sent back, or that a person has let go on: what the next one is told, and where it goes on.
- * One that ended without its work says itself where that is.
+ * The last attempt that was handed in and sent back, that a person has let go on, or that broke off: what the next one is told, and
+ * where it goes on. One that ended without its work says itself where that is.
  */
-export const lastReturnedRun = statement<{ feedback: Feedback | null; resumeSha: string | null }>(
+export const lastReturnedRun = statement<{ feedback: Feedback | null; resumeSha: string | null; hasWork: boolean }>(
   'last_returned_run',
-  `select feedback, case when state = 'returned' then coalesce(resume_sha, task ->> 'commit') else resume_sha end as resume_sha from runs
-    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and (state = 'returned' or resumed) order by attempt desc limit 1`,
+  `select feedback, case when state = 'returned' then coalesce(resume_sha, task ->> 'commit') else resume_sha end as resume_sha,
+          carried and resume_sha is not null and (resume_sha <> task ->> 'commit' or coalesce((task ->> 'hasWork')::bool, false)) as has_work
+     from runs
+    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and (state = 'returned' or resumed or carried) order by attempt desc limit 1`,
 );
 
 /** Attempts at a subject that were sent back, of those that were queued after $4. */
@@ -261,13 +218,13 @@ export const returnedSince = statement<{ count: number }>(
 
 export const submittedRun = statement<RunRow>(
   'submitted_run',
-  `select ${columns} from runs r where r.tenant_id = $1 and r.subject_type = 'ticket' and r.subject_id = $2 and r.state = 'submitted'`,
+  `select ${runColumns} from runs r where r.tenant_id = $1 and r.subject_type = 'ticket' and r.subject_id = $2 and r.state = 'submitted'`,
 );
 
 export const returnRunRow = statement<RunRow>(
   'return_run',
   `update runs r set state = 'returned', feedback = $3::jsonb, resume_sha = $4, ended_at = clock_timestamp()
-    where r.tenant_id = $1 and r.id = $2 and r.state = 'submitted' returning ${columns}`,
+    where r.tenant_id = $1 and r.id = $2 and r.state = 'submitted' returning ${runColumns}`,
 );
 
 /**
@@ -283,14 +240,14 @@ export const cancelRunsOfTicket = statement<RunRow>(
         for no key update of r for share of t
    )
    update runs r set state = 'cancelled', lease_expires_at = null, ended_at = clock_timestamp()
-     from stopped where r.id = stopped.id returning ${columns}`,
+     from stopped where r.id = stopped.id returning ${runColumns}`,
 );
 
 /** Ends all that runs or waits for a ticket, whatever becomes of that. */
 export const endRunsOfTicket = statement<RunRow>(
   'end_runs_of_ticket',
   `update runs r set state = $3, lease_expires_at = null, ended_at = clock_timestamp()
-    where r.tenant_id = $1 and r.ticket_id = $2 and r.state = any ($4::text[]) returning ${columns}`,
+    where r.tenant_id = $1 and r.ticket_id = $2 and r.state = any ($4::text[]) returning ${runColumns}`,
 );
 
 /** What a ticket's run is to begin from, as its holder was told: the trunk moves on, and this does not. */
@@ -298,7 +255,7 @@ export const keepTaskRow = statement<object>('keep_task', `update runs r set tas
 
 export const parkRunRow = statement<RunRow>(
   'park_run',
-  `update runs r set state = 'parked', result = $4::jsonb, halt = $5::jsonb, lease_expires_at = null where ${heldBy} returning ${columns}`,
+  `update runs r set state = 'parked', result = $4::jsonb, halt = $5::jsonb, lease_expires_at = null where ${heldBy} returning ${runColumns}`,
 );
 
 /** The first halt stands: what comes after it is its consequence. */
@@ -312,7 +269,7 @@ export const unclaimRunRow = statement<RunRow>(
   'unclaim_run',
   `update runs r set state = 'queued', worker = null, lease_token_hash = null, run_token_hash = null, lease_expires_at = null, leased_at = null,
           task = case when r.subject_type = 'ticket' then null else r.task end
-    where ${heldBy} and r.state = 'leased' returning ${columns}`,
+    where ${heldBy} and r.state = 'leased' returning ${runColumns}`,
 );
 
 const olderThan = (time: string) => `${time} < now() - make_interval(secs => $1::int / 1000.0)`;
@@ -334,7 +291,7 @@ export const inWorkWithoutRun = statement<{ tenantId: string; id: string }>(
   `select t.tenant_id, t.id from tickets t
     where t.status in ('claimed', 'running', 'verifying') and t.type <> 'epic' and ${olderThan('t.updated_at')}
       and not exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id
-                       and r.state in ('leased', 'starting', 'working', 'submitted', 'parked'))
+                       and (r.state in ('leased', 'starting', 'working', 'submitted', 'parked') or not ${olderThan('r.ended_at')}))
     order by t.updated_at limit 100`,
 );
 
@@ -344,16 +301,7 @@ export const anythingDue = statement<{ due: boolean }>(
   `select exists (select from runs where tenant_id = $1 and state = 'queued' and due_at <= clock_timestamp()) as due`,
 );
 
-export const runById = statement<RunRow>('run_by_id', `select ${columns} from runs r where r.tenant_id = $1 and r.id = $2`);
-
-export const runsFiltered = statement<RunRow>(
-  'runs_filtered',
-  `select ${columns} from runs r
-    where r.tenant_id = $1 and ($3::text is null or r.state = $3)
-      and ($4::text is null or r.ticket_id = $4)
-      and ($5::timestamptz is null or (r.created_at, r.id) < ($5::timestamptz, $6::uuid))
-    order by r.created_at desc, r.id desc limit $2`,
-);
+export const runById = statement<RunRow>('run_by_id', `select ${runColumns} from runs r where r.tenant_id = $1 and r.id = $2`);
 
 export const logSize = statement<{ size: number }>(
   'log_size',
@@ -381,5 +329,5 @@ export const insertBlob = statement<object>(
 
 export const blobOfRun = statement<{ sha256: string; size: number }>(
   'blob_of_run',
-  'select sha256, size from blobs where tenant_id = $1 and run_id = $2 and sha256 = $3',
+  `select sha256, size from blobs where tenant_id = $1 and run_id = $2 and kind = 'bundle' and sha256 = $3`,
 );

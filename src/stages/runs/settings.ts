@@ -10,6 +10,10 @@ export interface RunSettings extends AttemptPolicy {
   readonly roundsMax: number;
   /** How long an agent waits for a person's answer before the default holds. */
   readonly questionMs: number;
+  /** Runs that must break off within a minute, all over a tenant, for its brake to be pulled. */
+  readonly stormFailures: number;
+  /** How long a run may be due before it goes before all that is not. */
+  readonly queueAgeMs: number;
   /** Wall clock of one round of checks; the other limits are those of all runs. */
   readonly reviewTimeoutMs: number;
 }

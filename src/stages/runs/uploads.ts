@@ -52,6 +52,11 @@ export async function* readLog(
 
 const bundleHeads = ['# v2 git bundle\n', '# v3 git bundle\n'];
 
+/** Whether something that begins so can be a git bundle. */
+export function isBundle(start: Buffer): boolean {
+  return bundleHeads.some(head => start.subarray(0, head.length).equals(Buffer.from(head)));
+}
+
 /** Takes in a git bundle for a run. The lease is looked at before the bytes are read and again when they are kept. */
 export async function storeBundle(
   { database, blobs }: { database: Database; blobs: BlobStore },
@@ -62,7 +67,7 @@ export async function storeBundle(
   if (held === undefined) throw await lostLease(single(database, scope.tenantId), scope.holder);
   const blob = await blobs.receive(upload.source, upload.bytesMax);
   try {
-    if (!bundleHeads.some(head => blob.head.subarray(0, head.length).equals(Buffer.from(head)))) {
+    if (!isBundle(blob.head)) {
       throw new Fault('invalid_bundle', { hint: 'Make one with: git bundle create FILE BRANCH ^BASE' });
     }
     await database.engine(scope, async tx => {

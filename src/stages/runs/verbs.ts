@@ -3,23 +3,12 @@ import type { FailureClass, RunResult } from '../../../contract/runs.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
-import { lastCallOfRun } from '../../support/budgets/index.ts';
-import {
-  failTicket,
-  getTicket,
-  keepTicket,
-  sendTicketBack,
-  ticketStarted,
-  ticketSubmitted,
-  ticketWaits,
-  unclaimTicket,
-} from '../tickets/index.ts';
+import { failTicket, ticketStarted, ticketSubmitted, ticketWaits, unclaimTicket } from '../tickets/index.ts';
 import { announceRun, fence, type Holder, type HolderScope, lostLease, single } from './holder.ts';
-import { afterAttempt, waitBeforeAttempt } from './model/retry.ts';
 import { runMachine } from './model/run.ts';
 import { closeQuestionOf } from './parking/close.ts';
-import { ofSubject } from './planning/model/subject.ts';
-import { lastRunsOfPhase } from './planning/planning.sql.ts';
+import { type Classed, classed } from './recovery/classed.ts';
+import { settle } from './recovery/settle.ts';
 import {
   blobOfRun,
   endRunRow,
@@ -28,10 +17,8 @@ import {
   holdLease,
   holdRun,
   lastRunsOf,
-  loseRunRow,
   parkRunRow,
   renewLease,
-  requeueRunRow,
   returnedSince,
   returnRunRow,
   type RunRow,
@@ -98,52 +85,28 @@ export async function submitRun(tx: Tx, holder: Holder, result: RunResult): Prom
   return run;
 }
 
-/** Ends the attempt without a result; the ticket is tried again or failed. */
-export async function failRun(
-  tx: Tx,
-  holder: Holder,
-  { failureClass, message, settings }: { failureClass: FailureClass; message: string; settings: RunSettings },
-): Promise<RunRow> {
+/** What its holder says of an attempt that ended without a result. */
+export interface Failed extends Classed {
+  /** What there is of the work: the next attempt goes on from its bundle. */
+  readonly result?: RunResult | undefined;
+  readonly settings: RunSettings;
+}
+
+/** Ends the attempt without a result; the ticket is tried again, asked about, or failed. */
+export async function failRun(tx: Tx, holder: Holder, { settings, result, ...said }: Failed): Promise<RunRow> {
+  await checkUpload(tx, holder, result ?? { summary: '' });
   const [held] = await tx.query(holdLease, fence(tx.tenantId, holder));
   const halt = held?.halt ?? undefined;
-  if (halt?.kind === 'budget') return parkRun(tx, holder, { summary: '' });
+  if (halt?.kind === 'budget') return parkRun(tx, holder, result ?? { summary: '' });
   const why =
-    halt === undefined
-      ? await classed(tx, holder.runId, { failureClass, message })
-      : { failureClass: haltedClass[halt.kind], message: halt.message };
-  const [run] = await tx.query(failRunRow, [...fence(tx.tenantId, holder), why.failureClass, why.message]);
+    halt === undefined ? await classed(tx, holder.runId, said) : { failureClass: haltedClass[halt.kind], message: halt.message };
+  const values = [why.failureClass, why.message, result === undefined ? null : JSON.stringify(result)];
+  const [run] = await tx.query(failRunRow, [...fence(tx.tenantId, holder), ...values]);
   if (run === undefined) return saidAgain(tx, holder, ['failed', 'parked']);
   announceRun(tx, run, { type: 'run.failed', class: why.failureClass, message: why.message });
-  await settle(tx, run, { ...why, settings });
+  await settle(tx, run, { message: why.message, settings });
   return run;
 }
-
-/** An agent whose provider did not answer says only that it failed itself, if it says so much. */
-async function classed(
-  tx: Tx,
-  runId: string,
-  { failureClass, message }: { failureClass: FailureClass; message: string },
-): Promise<{ failureClass: FailureClass; message: string }> {
-  if (failureClass !== 'agent_failed' && failureClass !== 'timeout') return { failureClass, message };
-  const [call] = await tx.query(lastCallOfRun, [tx.tenantId, runId]);
-  if (call === undefined || call.errorClass === null || !providerFailures.has(call.errorClass)) return { failureClass, message };
-  const what = `The provider ${call.provider} did not answer (${call.errorClass.replaceAll('_', ' ')})`;
-  return { failureClass: 'provider', message: message === '' ? what : `${what}. ${message}`.slice(0, messageCharactersMax) };
-}
-
-const messageCharactersMax = 4_000;
-
-/** Ends of a call that say nothing about the agent, as src/gateway/model/failure.ts names them. */
-const providerFailures: ReadonlySet<string> = new Set([
-  'rate_limit',
-  'overloaded',
-  'server',
-  'timeout',
-  'connect',
-  'cut_off',
-  'malformed',
-  'breaker_open',
-]);
 
 /** What a run that was stopped on the way has failed of. */
 const haltedClass: Readonly<Record<Exclude<StoredHalt['kind'], 'budget'>, FailureClass>> = {
@@ -250,28 +213,10 @@ export async function failWork(tx: Tx, ticketId: string, reason: string): Promis
   await failTicket(tx, ticketId, reason);
 }
 
-/** Takes back an expired lease; the ticket is tried again or failed. A lease that was renewed meanwhile is left alone. */
-export async function loseRun(tx: Tx, runId: string, settings: RunSettings): Promise<boolean> {
-  const [run] = await tx.query(loseRunRow, [tx.tenantId, runId]);
-  if (run === undefined) return false;
-  announceRun(tx, run, { type: 'run.lost', worker: run.worker });
-  await settle(tx, run, { failureClass: 'lost', message: '', settings });
-  return true;
-}
-
 export async function getRun(tx: Tx, runId: string): Promise<RunRow> {
   const [run] = await tx.query(runById, [tx.tenantId, runId]);
   if (run === undefined) throw new Fault('run_not_found');
   return run;
-}
-
-/** Queues the next attempt at what is no ticket, as the last one was. */
-export async function requeueRun(tx: Tx, run: RunRow, waitMs: number): Promise<void> {
-  // Kept: cancelled or failed in between, the next attempt would wait in the queue for ever.
-  const status = run.ticketId === null ? undefined : (await keepTicket(tx, run.ticketId))?.status;
-  if (status === 'cancelled' || status === 'failed') return;
-  const [queued] = await tx.query(requeueRunRow, [tx.tenantId, run.id, waitMs]);
-  if (queued !== undefined) announceRun(tx, queued, { type: 'run.queued', waitMs });
 }
 
 async function endAsCancelled(tx: Tx, runId: string, why: string): Promise<RunRow | undefined> {
@@ -279,31 +224,6 @@ async function endAsCancelled(tx: Tx, runId: string, why: string): Promise<RunRo
   const [run] = await tx.query(endRunRow, [tx.tenantId, runId, to, from]);
   if (run !== undefined) announceRun(tx, run, { type: 'run.cancelled', why });
   return run;
-}
-
-/** After an attempt without a result: another one, or the end. What is no ticket is queued again as it was. */
-async function settle(
-  tx: Tx,
-  run: RunRow,
-  { settings, ...ended }: { failureClass: FailureClass | 'lost'; message: string; settings: RunSettings },
-): Promise<void> {
-  if (run.subjectType === 'ticket' && (run.halt?.kind === 'budget' || run.halt?.kind === 'blocked')) {
-    await ticketWaits(tx, run.subjectId, run.halt.message);
-    return;
-  }
-  const limit = run.subjectType === 'ticket' ? (await getTicket(tx, run.subjectId)).attempts : settings.attemptsMax;
-  const last = (await lastRuns(tx, run, limit)).map(row => row.state);
-  const { again, reason } = afterAttempt({ ...ended, last }, settings);
-  if (run.subjectType === 'ticket')
-    await (again ? sendTicketBack(tx, run.subjectId, reason) : failTicket(tx, run.subjectId, reason));
-  else if (again) await requeueRun(tx, run, waitBeforeAttempt(last, settings));
-  else announceRun(tx, run, { type: 'run.exhausted', reason });
-}
-
-/** How the last attempts ended that count: of a phase of planning those since it was begun, or begun again. */
-function lastRuns(tx: Tx, { subjectType, subjectId }: RunRow, limit: number): Promise<{ state: string }[]> {
-  if (subjectType !== 'spec_phase') return tx.query(lastRunsOf, [tx.tenantId, subjectType, subjectId, limit]);
-  return tx.query(lastRunsOfPhase, [tx.tenantId, ofSubject(subjectId).sessionId, subjectId, limit]);
 }
 
 async function saidAgain(tx: Tx, holder: Holder, states: readonly string[]): Promise<RunRow> {

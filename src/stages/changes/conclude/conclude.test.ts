@@ -123,6 +123,7 @@ describe('a spec that is not done', () => {
     );
     await stages.app(tx => concludeTrunk(tx, trunk?.id ?? ''));
     expect(await told()).toEqual([]);
+    await stages.sql('delete from trunks');
   });
 });
 

@@ -151,6 +151,7 @@ describe('a decision', () => {
       [{ state: 'submitted' }],
       'ready',
     ]);
+    await stages.sql(`update specs set status = 'executing_tasks'`);
   });
 
   test('cannot be made, nor a result be handed in, where the spec is over', async () => {

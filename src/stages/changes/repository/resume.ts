@@ -1,7 +1,7 @@
 import { isFault } from '../../../kernel/fault.ts';
 import { findTrunk } from '../../../support/repositories/index.ts';
 import { flowScope, type ReviewParts, takeIn } from '../../reviews/index.ts';
-import { goOn, type RunRow, runsHeldUpBy, runToResume } from '../../runs/index.ts';
+import { goOn, type Resumable, runsHeldUpBy, runToResume, type TakenIn } from '../../runs/index.ts';
 import { getTicket } from '../../tickets/index.ts';
 import { ensureCommits } from './ensure.ts';
 
@@ -14,30 +14,30 @@ export async function resumeRuns(parts: ReviewParts, tenantId: string, questionI
 }
 
 /**
- * A run that hangs on a decided question goes on: what it has handed in is taken in first, so that the next attempt can begin from
- * it. Work that cannot be taken in is left behind, and the next attempt begins where this one did. Safe to run twice.
+ * A run that hangs on a decided question, or that broke off, goes on: what it has left is taken in first, so that the next attempt can
+ * begin from it. Work that cannot be taken in is left behind, and the next attempt begins where this one did. Safe to run twice.
  */
 export async function resumeRun(parts: ReviewParts, tenantId: string, runId: string): Promise<void> {
   const scope = flowScope(tenantId);
-  const run = await parts.database.engine(scope, tx => runToResume(tx, runId));
-  const head = run === undefined ? null : await takeInParked(parts, run);
-  await parts.database.engine(scope, tx => goOn(tx, runId, head));
+  const resumable = await parts.database.engine(scope, tx => runToResume(tx, runId));
+  const taken = resumable === undefined ? null : await takeInWork(parts, resumable);
+  await parts.database.engine(scope, async tx => {
+    // It broke off since the look, and the job of that brings its work: without it nothing may go on.
+    if (resumable === undefined && (await runToResume(tx, runId)) !== undefined) return;
+    await goOn(tx, runId, taken);
+  });
 }
 
-/** The commit from which the work goes on, once it is in Skep's copy of the repository; null where there is none. */
-async function takeInParked(
-  parts: ReviewParts,
-  { id: runId, tenantId, subjectType, state, ticketId, result, task }: RunRow,
-): Promise<string | null> {
-  const { head, bundle } = result ?? {};
-  if (state !== 'parked' || subjectType !== 'ticket' || ticketId === null || head === undefined || bundle === undefined)
-    return null;
+/** The work of a run, once it is in Skep's copy of the repository; null where there is none, or none that can be taken in. */
+async function takeInWork(parts: ReviewParts, { run, remains }: Resumable): Promise<TakenIn | null> {
+  const { id: runId, tenantId, subjectType, ticketId, task } = run;
+  const { bundle, head } = remains ?? {};
+  if (subjectType !== 'ticket' || ticketId === null || bundle === undefined || task === null) return null;
   const trunk = await parts.database.engine(flowScope(tenantId), async tx => findTrunk(tx, await getTicket(tx, ticketId)));
-  if (trunk === undefined || task === null) return null;
+  if (trunk === undefined) return null;
   const repo = await ensureCommits(parts, trunk, [task.commit]);
   try {
-    await takeIn(parts, repo, { runId, ticketId, head, bundle });
-    return head;
+    return { bundle, head: await takeIn(parts, repo, { runId, ticketId, head, bundle }) };
   } catch (error) {
     if (!isFault(error, 'invalid_bundle')) throw error;
     return null;

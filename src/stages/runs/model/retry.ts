@@ -1,58 +1,164 @@
 import type { FailureClass } from '../../../../contract/runs.ts';
 
-/** Whether the next attempt can end otherwise: what the agent, the machine or the moment caused, but not what the set-up is. */
-const canSucceedLater: Readonly<Record<FailureClass, boolean>> = {
-  agent_failed: true,
-  agent_died: true,
-  unresponsive: true,
-  stopped: true,
-  network: true,
-  quota: true,
-  timeout: true,
-  no_changes: true,
-  sandbox: true,
-  repository: true,
-  agent_missing: false,
-  output_limit: false,
-  out_of_memory: false,
-  invalid_task: false,
-  provider: true,
-  model: false,
-  blocked: false,
+/** Why an attempt ended without a result: what its holder said of it, or that its lease ran out. */
+export type EndClass = FailureClass | 'lost';
+
+/** Classes that are counted and waited for together. */
+type RuleName = 'restart' | 'handed_back' | 'agent' | 'machine' | 'provider' | 'quota' | 'never';
+
+const ruleOf: Readonly<Record<EndClass, RuleName>> = {
+  lost: 'restart',
+  agent_died: 'restart',
+  unresponsive: 'restart',
+  stopped: 'handed_back',
+  agent_failed: 'agent',
+  timeout: 'agent',
+  no_changes: 'agent',
+  sandbox: 'machine',
+  repository: 'machine',
+  network: 'machine',
+  provider: 'provider',
+  quota: 'quota',
+  agent_missing: 'never',
+  output_limit: 'never',
+  out_of_memory: 'never',
+  invalid_task: 'never',
+  model: 'never',
+  blocked: 'never',
 };
 
+/** What an operator sets of it (docs/recovery.md). */
 export interface AttemptPolicy {
   readonly attemptsMax: number;
+  /** The unit of every growing wait. */
   readonly retryMs: number;
+  /** Between restarts from the second on, of those within an hour. */
+  readonly restartCooldownMs: number;
+  /** Restarts within an hour before a person is asked. */
+  readonly restartsMax: number;
 }
 
-export interface EndedAttempt {
-  readonly failureClass: FailureClass | 'lost';
-  readonly message: string;
-  /** How the last runs of the same subject ended, newest first, this one included. */
-  readonly last: readonly string[];
+/** One ended attempt at a subject. */
+export interface Ended {
+  /** As in the row; `resumed`: a person has let it go on. */
+  readonly state: string;
+  readonly failureClass: string | null;
+  /** How long ago it ended. */
+  readonly ageMs: number;
 }
 
-/** What becomes of a subject whose run ended without a result: another attempt, or none and why. */
-export function afterAttempt(ended: EndedAttempt, { attemptsMax }: AttemptPolicy): { again: boolean; reason: string } {
-  const what = ended.failureClass === 'lost' ? 'the worker fell silent' : `${ended.failureClass}: ${ended.message}`;
-  if (ended.failureClass !== 'lost' && !canSucceedLater[ended.failureClass]) return { again: false, reason: what };
-  const failures = failuresInARow(ended.last);
-  if (failures >= attemptsMax) return { again: false, reason: `gave up after ${failures} attempts; the last: ${what}` };
-  return { again: true, reason: `attempt ${failures}: ${what}` };
+/** What becomes of a subject whose attempt ended without a result. `ask`: only a person can say. */
+export interface Decision {
+  readonly next: 'again' | 'ask' | 'fail';
+  readonly reason: string;
 }
 
-/** How long the next attempt waits, in milliseconds. One that was lost is made up for at once: the work did not fail. */
-export function waitBeforeAttempt(last: readonly string[], { retryMs }: AttemptPolicy): number {
-  if (last[0] !== 'failed') return 0;
-  const failures = last.slice(0, failuresInARow(last)).filter(state => state === 'failed').length;
-  return Math.min(retryMs * 2 ** (failures - 1), waitMsMax);
+interface Rule {
+  /** The wait before the next attempt after this many of the kind, measured from the end of the last. */
+  readonly waitMs: (count: number, policy: AttemptPolicy) => number;
+  /** How many of the kind are tried again; one more is not. */
+  readonly triesMax: (policy: AttemptPolicy) => number;
+  /** Only those that ended so recently count. */
+  readonly withinMs: number;
+  readonly atLast: 'ask' | 'fail';
 }
 
-/** What was handed in, whatever came of it, begins the count anew. */
-function failuresInARow(last: readonly string[]): number {
-  const end = last.findIndex(state => state !== 'failed' && state !== 'lost');
-  return end === -1 ? last.length : end;
+const hourMs = 3_600_000;
+const handedBackAtOnceMax = 9;
+const handedBackMax = 100;
+
+/** With the usual unit of 2 s: the machine 5 s to 5 min, a provider 30 s to 32 min and about an hour together, a quota 60 s to 1 h. */
+const rules: Readonly<Record<RuleName, Rule>> = {
+  restart: {
+    waitMs: (count, { restartCooldownMs }) => (count > 1 ? restartCooldownMs : 0),
+    triesMax: ({ restartsMax }) => restartsMax,
+    withinMs: hourMs,
+    atLast: 'ask',
+  },
+  handed_back: {
+    waitMs: (count, { restartCooldownMs }) => (count > handedBackAtOnceMax ? restartCooldownMs : 0),
+    triesMax: () => handedBackMax,
+    withinMs: Infinity,
+    atLast: 'ask',
+  },
+  agent: growing({ factor: 1, waitMsMax: 600_000, triesMax: ({ attemptsMax }) => attemptsMax - 1, atLast: 'fail' }),
+  machine: growing({ factor: 2.5, waitMsMax: 300_000, triesMax: ({ attemptsMax }) => 2 * attemptsMax - 1, atLast: 'ask' }),
+  provider: growing({ factor: 15, waitMsMax: hourMs, triesMax: () => 7, atLast: 'ask' }),
+  quota: growing({ factor: 30, waitMsMax: hourMs, triesMax: () => 5, atLast: 'ask' }),
+  never: growing({ factor: 1, waitMsMax: 0, triesMax: () => 0, atLast: 'fail' }),
+};
+
+/** Ended attempts at one subject that are looked at; no rule goes on for longer. */
+export const endedCountMax = 500;
+
+/**
+ * What becomes of a subject whose last attempt, the first of `ended`, has no result. Each kind of failure is counted by itself: what
+ * a network did uses up no attempt of an agent. What was handed in, or a person's word, begins every count anew.
+ */
+export function afterAttempt(
+  { message, ended }: { readonly message: string; readonly ended: readonly Ended[] },
+  policy: AttemptPolicy,
+): Decision {
+  const { name, count } = lastOf(ended);
+  const what = whatEnded(ended[0], message);
+  if (name === 'never') return { next: 'fail', reason: what };
+  const { triesMax, atLast } = rules[name];
+  if (count <= triesMax(policy)) return { next: 'again', reason: `attempt ${count}: ${what}` };
+  if (atLast === 'fail') return { next: 'fail', reason: `gave up after ${count} attempts; the last: ${what}` };
+  const within = name === 'restart' ? ' within an hour' : ' in a row';
+  return { next: 'ask', reason: `broke off ${count} times${within}; the last: ${what}` };
 }
 
-const waitMsMax = 600_000;
+/** How long the next attempt still waits, in milliseconds. */
+export function waitBeforeAttempt(ended: readonly Ended[], policy: AttemptPolicy): number {
+  const [last] = ended;
+  if (last === undefined || !isFailure(last)) return 0;
+  const { name, count } = lastOf(ended);
+  return Math.max(0, Math.round(rules[name].waitMs(count, policy) - last.ageMs));
+}
+
+/** By which rule the last attempt goes, and how many count there. */
+function lastOf(ended: readonly Ended[]): { name: RuleName; count: number } {
+  const name = ruleOfEnded(ended[0]);
+  const beginning = ended.findIndex(each => !isFailure(each));
+  const recent = beginning === -1 ? ended : ended.slice(0, beginning);
+  const count = recent.filter(each => ruleOfEnded(each) === name && each.ageMs < rules[name].withinMs).length;
+  return { name, count: Math.max(1, count) };
+}
+
+function ruleOfEnded(ended: Ended | undefined): RuleName {
+  return ruleOf[classOf(ended)];
+}
+
+/** A row of an older version may name a class that is not known any more. */
+function classOf(ended: Ended | undefined): EndClass {
+  const kind = ended?.state === 'lost' ? 'lost' : (ended?.failureClass ?? '');
+  return kind in ruleOf ? (kind as EndClass) : 'agent_failed';
+}
+
+function whatEnded(ended: Ended | undefined, message: string): string {
+  const kind = classOf(ended);
+  return kind === 'lost' ? 'the worker fell silent' : `${kind}: ${message}`;
+}
+
+function isFailure({ state }: Ended): boolean {
+  return state === 'failed' || state === 'lost';
+}
+
+interface Growth {
+  /** The first wait, in units of `retryMs`. */
+  readonly factor: number;
+  readonly waitMsMax: number;
+  readonly triesMax: Rule['triesMax'];
+  readonly atLast: Rule['atLast'];
+}
+
+/** Doubles with each failure of the kind. */
+function growing({ factor, waitMsMax, triesMax, atLast }: Growth): Rule {
+  return {
+    waitMs: (count, { retryMs }) => Math.min(factor * retryMs * 2 ** (count - 1), waitMsMax),
+    triesMax,
+    withinMs: Infinity,
+    atLast,
+  };
+}

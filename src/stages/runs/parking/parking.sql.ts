@@ -31,11 +31,14 @@ export const haltsDecided = statement<{ tenantId: string; id: string }>(
     where q.decided_at < clock_timestamp() - make_interval(secs => $1::int / 1000.0) and ${hangs} order by q.decided_at limit 100`,
 );
 
-/** Lets go on what hung: parked work is over and sent back. $4: where the next attempt goes on; $5: the task where it changes. */
+/**
+ * Lets go on what hung: parked work is over and sent back. $4: where the next attempt goes on; $5: the task where it changes; $6: the
+ * work, where only a dead worker's rest told of it.
+ */
 export const resumeRunRow = statement<{ id: string }>(
   'resume_run',
   `update runs r set state = case r.state when 'parked' then 'returned' else r.state end, resumed = true, feedback = $3::jsonb, resume_sha = $4,
-          task = coalesce($5::jsonb, r.task), ended_at = coalesce(r.ended_at, clock_timestamp())
+          task = coalesce($5::jsonb, r.task), result = coalesce($6::jsonb, r.result), ended_at = coalesce(r.ended_at, clock_timestamp())
     where r.tenant_id = $1 and r.id = $2 and not r.resumed and r.state in ('parked', 'failed', 'lost') and ${isLast} returning r.id`,
 );
 
@@ -100,11 +103,18 @@ export const questionsInVain = statement<{ tenantId: string; id: string }>(
     order by q.created_at limit 100`,
 );
 
-/** Parked work that was taken in and let go on: what later attempts build on. */
+/** Work that was parked, or that a run that broke off has left, and that was taken in: what later attempts build on. */
 export const resumedWork = statement<{ id: string; ticketId: string; bundle: string; at: Date }>(
   'resumed_work',
   `select r.id, r.ticket_id, r.result ->> 'bundle' as bundle, r.ended_at as at from runs r
      join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
-    where r.tenant_id = $1 and t.project_id = $2 and t.spec_id is not distinct from $3 and r.resumed and r.state = 'returned'
+    where r.tenant_id = $1 and t.project_id = $2 and t.spec_id is not distinct from $3 and (r.resumed or r.carried)
       and r.resume_sha = r.result ->> 'head' and r.result ->> 'bundle' is not null order by r.ended_at`,
+);
+
+/** The last attempt at a ticket, where it is later than attempt $3. */
+export const laterRun = statement<{ id: string; attempt: number; state: string }>(
+  'later_run',
+  `select id, attempt, state from runs
+    where tenant_id = $1 and subject_type = 'ticket' and subject_id = $2 and attempt > $3 order by attempt desc limit 1`,
 );

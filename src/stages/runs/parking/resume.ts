@@ -4,7 +4,9 @@ import type { TrunkRow } from '../../../support/repositories/index.ts';
 import { type Decision, getQuestion, type QuestionRow, readAnswer } from '../../../support/questions/index.ts';
 import { keepTicket, sendTicketBack } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
-import { cancelRun, failWork, requeueRun } from '../verbs.ts';
+import { carryOn, type Remains, remainsOf, runToCarryOn, type TakenIn, withWork } from '../recovery/carry.ts';
+import { requeueRun } from '../recovery/requeue.ts';
+import { cancelRun, failWork } from '../verbs.ts';
 import { holdRun, lastReturnedRun, type RunRow, runById, type StoredTask } from '../runs.sql.ts';
 import { tellAnswer } from '../model/told.ts';
 import { hangingRun, resumedWork, resumeRunRow, runsOfQuestion } from './parking.sql.ts';
@@ -14,24 +16,31 @@ export async function runsHeldUpBy(tx: Tx, questionId: string): Promise<string[]
   return (await tx.query(runsOfQuestion, [tx.tenantId, questionId])).map(({ id }) => id);
 }
 
-/** A run that may go on and what it has handed in; undefined where it hangs on no question, or on one that waits, or must end. */
-export async function runToResume(tx: Tx, runId: string): Promise<RunRow | undefined> {
+/** A run from whose work the next attempt may go on. */
+export interface Resumable {
+  readonly run: RunRow;
+  readonly remains: Remains | undefined;
+}
+
+/** Undefined where a run broke off without leaving anything, hangs on a question that waits, or must end. */
+export async function runToResume(tx: Tx, runId: string): Promise<Resumable | undefined> {
   const [run] = await tx.query(runById, [tx.tenantId, runId]);
   const decided = run === undefined ? undefined : await decisionOn(tx, run);
-  return decided === undefined || decided.decision.kind === 'stop' ? undefined : run;
+  if (run === undefined || decided === undefined) return runToCarryOn(tx, runId);
+  return decided.decision.kind === 'stop' ? undefined : { run, remains: await remainsOf(tx, run) };
 }
 
 /**
- * A person has decided what a run hung on: the next attempt goes on from its work, or its ticket is failed. `head` is the commit of
- * that work, once Skep has it; null: there is none. A run that goes on already, or whose question waits, is left as it is.
+ * The next attempt goes on from the work of a run that broke off, or of which a person has decided; or its ticket is failed. `taken`
+ * is that work, once Skep has it; null: there is none. A run that goes on already, or whose question waits, is left as it is.
  */
-export async function goOn(tx: Tx, runId: string, head: string | null): Promise<void> {
+export async function goOn(tx: Tx, runId: string, taken: TakenIn | null): Promise<void> {
   const run = (await tx.query(holdRun, [tx.tenantId, runId, ['parked', 'failed', 'lost']]))[0];
-  const decided = run === undefined ? undefined : await decisionOn(tx, run);
-  if (run === undefined || decided === undefined) return;
-  const { decision, question } = decided;
-  if (decision.kind === 'stop') await end(tx, run, question);
-  else await letGoOn(tx, run, { decision, head });
+  if (run === undefined) return;
+  const decided = await decisionOn(tx, run);
+  if (decided === undefined) await carryOn(tx, runId, taken);
+  else if (decided.decision.kind === 'stop') await end(tx, run, decided.question);
+  else await letGoOn(tx, run, { decision: decided.decision, taken });
 }
 
 /** The bundles from which parked work is made again in the copy of a repository, in the order in which it was let go on. */
@@ -63,18 +72,18 @@ async function end(tx: Tx, run: RunRow, { kind }: QuestionRow): Promise<void> {
   else if (run.subjectType !== 'ticket' || (await isWaiting(tx, run.ticketId))) await failWork(tx, run.ticketId, reason);
 }
 
-async function letGoOn(tx: Tx, run: RunRow, { decision, head }: { decision: Decision; head: string | null }): Promise<void> {
+async function letGoOn(tx: Tx, run: RunRow, { decision, taken }: { decision: Decision; taken: TakenIn | null }): Promise<void> {
   const [told] = await tx.query(lastReturnedRun, [tx.tenantId, run.subjectType, run.subjectId]);
   const feedback: Feedback = tellAnswer(told?.feedback ?? null, {
     halt: run.halt?.kind ?? 'budget',
     message: run.halt?.message ?? '',
     answer: decision.kind === 'text' ? decision.text : '',
-    hasWork: head !== null,
+    hasWork: taken !== null,
   });
   // What ended without handing anything in began somewhere: the next one does too, where that was not simply the trunk.
-  const resumeSha = head ?? (run.state === 'parked' ? null : (told?.resumeSha ?? null));
+  const resumeSha = taken?.head ?? (run.state === 'parked' ? null : (told?.resumeSha ?? null));
   const task = decision.kind === 'model' ? withModel(run.task, decision.model) : null;
-  const values = [JSON.stringify(feedback), resumeSha, task === null ? null : JSON.stringify(task)];
+  const values = [JSON.stringify(feedback), resumeSha, task === null ? null : JSON.stringify(task), withWork(run.result, taken)];
   const resumed = await tx.query(resumeRunRow, [tx.tenantId, run.id, ...values]);
   if (resumed.length === 0) return;
   if (run.state === 'parked')

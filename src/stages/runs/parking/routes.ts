@@ -8,6 +8,7 @@ import { wireQuestion } from '../../../support/questions/index.ts';
 import { wireTicket } from '../../tickets/index.ts';
 import { retryWork } from './close.ts';
 import { decideQuestion } from './decide.ts';
+import { retryRun } from './retry.ts';
 
 const config = { need: 'write' } as const;
 
@@ -24,5 +25,9 @@ export function decisionRoutes(app: Api, database: Database): void {
     '/tickets/:id/retry',
     { config, schema: { params: z.object({ id: ticketId }), response: { 200: ticket } } },
     async request => wireTicket(await database.request(callerOf(request), tx => retryWork(tx, request.params.id))),
+  );
+
+  app.post('/runs/:id/retry', { config, schema: { params: byId, response: { 200: ticket } } }, async request =>
+    wireTicket(await database.request(callerOf(request), tx => retryRun(tx, request.params.id))),
   );
 }

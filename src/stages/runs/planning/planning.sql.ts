@@ -1,6 +1,8 @@
 import type { Feedback } from '../../../../contract/reviews.ts';
 import { statement } from '../../../db/statement.ts';
+import type { Ended } from '../model/retry.ts';
 import type { RunState } from '../model/run.ts';
+import { endedAgo } from '../runs.sql.ts';
 
 const live = `('queued', 'leased', 'starting', 'working', 'submitted', 'parked')`;
 
@@ -40,9 +42,9 @@ export const lastVerdictOfPhase = statement<{ feedback: Feedback | null }>(
 );
 
 /** How the last $4 runs of a phase ended since it began, newest first: where a person has it tried again, the count begins anew. */
-export const lastRunsOfPhase = statement<{ state: RunState | 'resumed' }>(
+export const lastRunsOfPhase = statement<Ended & { state: RunState | 'resumed' }>(
   'last_runs_of_phase',
-  `select case when r.resumed then 'resumed' else r.state end as state
+  `select case when r.resumed then 'resumed' else r.state end as state, r.failure_class, ${endedAgo('r')}
      from runs r join plannings p on p.tenant_id = r.tenant_id and p.session_id = $2 and p.begun_at <= r.created_at
     where r.tenant_id = $1 and r.subject_type = 'spec_phase' and r.subject_id = $3
       and r.state in ('failed', 'lost', 'submitted', 'returned', 'accepted')

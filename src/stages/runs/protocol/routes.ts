@@ -24,6 +24,7 @@ import { Fault } from '../../../kernel/fault.ts';
 import type { Caller } from '../../../support/access/index.ts';
 import { getProject } from '../../../support/projects/index.ts';
 import { getTicket, wireTicket } from '../../tickets/index.ts';
+import { artifactRoutes } from '../artifacts/routes.ts';
 import type { BlobStore } from '../blobs.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
 import type { ClaimDesk } from '../queue/desk.ts';
@@ -33,6 +34,7 @@ import type { RunRow } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 import { appendLog, storeBundle } from '../uploads.ts';
 import { failRun, parkRun, progress, renew, returnClaim, submitRun } from '../verbs.ts';
+import { remainsRoutes } from '../remains/routes.ts';
 import { wireRun } from '../wire.ts';
 import { keepTask, taskOf } from './task.ts';
 
@@ -50,6 +52,8 @@ export function protocolRoutes(app: Api, parts: ProtocolParts): void {
   claimRoute(app, parts);
   leaseRoutes(app, parts);
   uploadRoutes(app, parts);
+  artifactRoutes(app, parts);
+  remainsRoutes(app, parts);
 }
 
 /** An event is a note for people; what is large belongs in the log. */
@@ -90,9 +94,9 @@ function leaseRoutes(app: Api, { database, settings }: ProtocolParts): void {
   });
 
   app.post('/fail', { config, schema: { body: fail, response: { 200: runAnswer } } }, async request => {
-    const { run_id, token, message } = request.body;
+    const { run_id, token, message, result } = request.body;
     const scope = scopeOf(callerOf(request), run_id, token);
-    const ended = { failureClass: request.body.class, message, settings };
+    const ended = { failureClass: request.body.class, message, result, settings };
     return { run: wireRun(await database.engine(scope, tx => failRun(tx, scope.holder, ended))) };
   });
 

@@ -1,18 +1,23 @@
-import type { RunTask } from '../../../../contract/runs.ts';
+import { conversationArtifact, type RunTask } from '../../../../contract/runs.ts';
 import type { Tx } from '../../../db/database.ts';
 import { findTrunk } from '../../../support/repositories/index.ts';
 import type { TicketRow } from '../../tickets/index.ts';
 import { fence } from '../holder.ts';
 import { lastVerdictOfPhase } from '../planning/planning.sql.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
+import { carriedBefore } from '../recovery/recovery.sql.ts';
 import { keepTaskRow, lastReturnedRun, type RunRow, type StoredTask } from '../runs.sql.ts';
 
 /** What the holder of a run is to do, and with which commit of which project. */
 export async function taskOf(tx: Tx, run: RunRow): Promise<{ projectId: string; task: RunTask }> {
   if (run.task === null) throw new Error(`run ${run.id} was claimed without a task`);
-  const { projectId, objectFormat, commit, merge = null, checks = [], plan = null } = run.task;
+  const { projectId, objectFormat, commit, hasWork = false, merge = null, checks = [], plan = null } = run.task;
   const feedback = await feedbackOn(tx, run);
-  return { projectId, task: { commit, object_format: objectFormat, merge, checks, plan, feedback, continues: null } };
+  const continues = await continuedBy(tx, run);
+  return {
+    projectId,
+    task: { commit, has_work: hasWork, object_format: objectFormat, merge, checks, plan, feedback, continues },
+  };
 }
 
 /** Writes down what a ticket's run begins from, at its claim: the trunk may move on before the holder has fetched it. */
@@ -28,7 +33,15 @@ async function ticketTask(tx: Tx, ticket: TicketRow): Promise<StoredTask> {
   const trunk = await findTrunk(tx, ticket);
   if (trunk === undefined || trunk.headSha === null) throw new Error(`${ticket.id} was queued without a trunk`);
   const [last] = await tx.query(lastReturnedRun, [tx.tenantId, 'ticket', ticket.id]);
-  return { projectId: ticket.projectId, objectFormat: trunk.objectFormat, commit: last?.resumeSha ?? trunk.headSha };
+  const from = { commit: last?.resumeSha ?? trunk.headSha, ...(last?.hasWork === true ? { hasWork: true } : {}) };
+  return { projectId: ticket.projectId, objectFormat: trunk.objectFormat, ...from };
+}
+
+/** The attempt that broke off just before this one, and from whose work this one goes on. */
+async function continuedBy(tx: Tx, { subjectType, subjectId, attempt }: RunRow): Promise<RunTask['continues']> {
+  const values = [subjectType, subjectId, attempt, conversationArtifact];
+  const [carried] = await tx.query(carriedBefore, [tx.tenantId, ...values]);
+  return carried === undefined ? null : { run_id: carried.runId, conversation: carried.conversation };
 }
 
 /** What a run is told of the last attempt. */

@@ -13,6 +13,8 @@ export type Decision =
 export function readAnswer(kind: QuestionKind, answer: string): Decision | undefined {
   if (kind === 'ask') return { kind: 'text', text: answer };
   if (answer === 'stop') return { kind: 'stop' };
+  // The word alone is no message to the next attempt.
+  if (kind === 'recovery') return { kind: 'text', text: answer === 'again' ? '' : answer };
   return kind === 'blocker' ? { kind: 'text', text: answer } : readBudgetAnswer(answer);
 }
 

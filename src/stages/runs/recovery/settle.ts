@@ -1,0 +1,53 @@
+import type { Tx } from '../../../db/database.ts';
+import { failTicket, getTicket, sendTicketBack, ticketWaits } from '../../tickets/index.ts';
+import { announceRun } from '../holder.ts';
+import { afterAttempt, type Ended, endedCountMax, waitBeforeAttempt } from '../model/retry.ts';
+import { ofSubject } from '../planning/model/subject.ts';
+import { lastRunsOfPhase } from '../planning/planning.sql.ts';
+import { lastRunsOf, type RunRow } from '../runs.sql.ts';
+import type { RunSettings } from '../settings.ts';
+import { askAboutRun } from './ask.ts';
+import { remainsOf } from './carry.ts';
+import { requeueRun } from './requeue.ts';
+
+/**
+ * After an attempt without a result: another one, a question, or the end. What is no ticket is queued again as it was. A ticket whose
+ * run has left work is sent back by those who have taken that in (carryOn).
+ */
+export async function settle(
+  tx: Tx,
+  run: RunRow,
+  { message, settings }: { readonly message: string; readonly settings: RunSettings },
+): Promise<void> {
+  const isOfTicket = run.subjectType === 'ticket';
+  if (isOfTicket && (run.halt?.kind === 'budget' || run.halt?.kind === 'blocked')) {
+    await ticketWaits(tx, run.subjectId, run.halt.message);
+    return;
+  }
+  const ended = await endedBefore(tx, run);
+  const { next, reason } = afterAttempt({ message, ended }, settings);
+  if (isOfTicket) await settleTicket(tx, run, { next, reason });
+  else if (next === 'again') await requeueRun(tx, run, waitBeforeAttempt(ended, settings));
+  else announceRun(tx, run, { type: 'run.exhausted', reason });
+}
+
+async function settleTicket(
+  tx: Tx,
+  run: RunRow,
+  { next, reason }: Pick<ReturnType<typeof afterAttempt>, 'next' | 'reason'>,
+): Promise<void> {
+  if (next === 'fail') await failTicket(tx, run.subjectId, reason);
+  else if (next === 'ask') await askAboutRun(tx, run, reason);
+  else if ((await remainsOf(tx, run)) === undefined) await sendTicketBack(tx, run.subjectId, reason);
+}
+
+/**
+ * How the last attempts ended that count: of a ticket those since a person had it tried anew, of a phase of planning those since it
+ * was begun, or begun again.
+ */
+async function endedBefore(tx: Tx, { subjectType, subjectId }: RunRow): Promise<Ended[]> {
+  if (subjectType === 'spec_phase')
+    return tx.query(lastRunsOfPhase, [tx.tenantId, ofSubject(subjectId).sessionId, subjectId, endedCountMax]);
+  const { attempts } = subjectType === 'ticket' ? await getTicket(tx, subjectId) : { attempts: endedCountMax };
+  return tx.query(lastRunsOf, [tx.tenantId, subjectType, subjectId, Math.min(attempts, endedCountMax)]);
+}
