@@ -27,6 +27,8 @@ export type AgentNeeds =
       readonly folders: SandboxSpec['folders'];
       /** Whether it is given the gateway: models, and the tools by which it reports. */
       readonly gateway: boolean;
+      /** Whether it keeps its conversation below `keptPath`, to be gone on with in another sandbox. */
+      readonly keeps?: boolean;
       /** Whether it ends by a report: then that way is tried before it is started. */
       readonly reports?: boolean;
     }
@@ -39,6 +41,10 @@ export interface AgentContext {
   readonly task: string;
   /** The same as words to a coding agent. */
   readonly prompt: string;
+  /** What to say to one that goes on with its conversation, which knows the prompt already. */
+  readonly promptAgain: string;
+  /** Where the agent keeps its conversation: what a run that broke off has left there, relative to `keptPath`. Usually nothing. */
+  readonly kept: readonly string[];
   /**
    * What the agent may know of its run: SKEP_TICKET_ID, SKEP_RUN_ID, SKEP_ATTEMPT; SKEP_TICKET, a file of the ticket; where there
    * is some, SKEP_FEEDBACK, a file of text; in a merge SKEP_CONFLICT, the files with conflicts, one a line; with the gateway
@@ -51,7 +57,7 @@ export interface AgentContext {
   readonly gatewayUrl: string;
   /** Node as it is seen in the sandbox, where that has the gateway. */
   readonly node: string;
-  /** Starts the agent's program in the sandbox. May be called once. */
+  /** Starts the agent's program in the sandbox. May be called again when it has ended. */
   start(program: AgentProgram): Promise<SandboxExit>;
   /** What the agent does, as it does it. */
   readonly onUpdate: (update: SessionUpdate) => void;

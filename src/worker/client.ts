@@ -3,7 +3,9 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { blobStored, claimed, heartbeatAnswer, leaseHeader, logAppended, runAnswer } from '../../contract/runs.ts';
 import type { Claimed, FailureClass, Halt, RunResult } from '../../contract/runs.ts';
+import { faultOfAnswer, faultOfNetwork } from '../client/index.ts';
 import type { Client } from '../client/index.ts';
+import { Fault } from '../kernel/fault.ts';
 
 /** What names a lease in every call after the claim. */
 export interface LeaseKey {
@@ -34,11 +36,16 @@ export interface Protocol {
   appendLog(key: LeaseKey, chunk: { offset: number; bytes: Uint8Array }, call: Call): Promise<number>;
   /** Sends all of an open file. Returns the name of the stored blob. */
   putBundle(key: LeaseKey, descriptor: number, call: Call): Promise<string>;
+  /** Keeps all of an open file under a name of the run; said twice, the last counts. */
+  putArtifact(key: LeaseKey, file: { name: string; descriptor: number }, call: Call): Promise<void>;
+  /** What an earlier run has kept as its conversation; undefined where there is none. Throws Fault `too_large` beyond `bytesMax`. */
+  conversation(runId: string, bytesMax: number, call: Call): Promise<Uint8Array | undefined>;
   report(key: LeaseKey, event: { type: string; payload: Record<string, unknown> }, call: Call): Promise<void>;
   complete(key: LeaseKey, result: RunResult, call: Call): Promise<void>;
   /** Hands in what there is of a run that stops here until a person has decided. */
   park(key: LeaseKey, result: RunResult, call: Call): Promise<void>;
-  fail(key: LeaseKey, failure: { class: FailureClass; message: string }, call: Call): Promise<void>;
+  /** `result`: what there is of the work all the same. */
+  fail(key: LeaseKey, failure: { class: FailureClass; message: string; result?: RunResult }, call: Call): Promise<void>;
 }
 
 export interface Call {
@@ -49,6 +56,7 @@ export interface Call {
 /** A server that holds a claim for `waitMs` needs a little longer to say that there was nothing. */
 const claimSlackMs = 10_000;
 const uploadTimeoutMs = 600_000;
+const downloadTimeoutMs = 60_000;
 
 export function workerProtocol(client: Client): Protocol {
   const post = <T>(path: string, schema: z.ZodType<T>, call: Call & { body: object }): Promise<T> =>
@@ -84,6 +92,17 @@ export function workerProtocol(client: Client): Protocol {
       });
       return blob;
     },
+    async putArtifact({ runId, token }, { name, descriptor }, call) {
+      await client.request('PUT', `/api/runs/${runId}/artifacts/${name}`, {
+        raw: { type: 'application/octet-stream', content: () => contentOf(descriptor) },
+        headers: { [leaseHeader]: token },
+        schema: z.unknown(),
+        timeoutMs: uploadTimeoutMs,
+        ...call,
+      });
+    },
+    conversation: (runId, bytesMax, { signal }) =>
+      download(client, { path: `/api/runs/${runId}/conversation`, bytesMax, signal }),
     report: ({ runId, token }, event, call) =>
       post(`/api/runs/${runId}/events`, z.undefined(), { ...call, body: { token, ...event } }),
     async complete(key, result, call) {
@@ -96,6 +115,38 @@ export function workerProtocol(client: Client): Protocol {
       await post('/api/fail', runAnswer, { ...call, body: { ...named(key), ...failure } });
     },
   };
+}
+
+interface Download {
+  readonly path: string;
+  readonly bytesMax: number;
+  readonly signal: AbortSignal;
+}
+
+/** Bytes as they are, which the client's answers are not. */
+async function download(client: Client, { path, bytesMax, signal }: Download): Promise<Uint8Array | undefined> {
+  const { server, headers } = await client.access();
+  const timeout = AbortSignal.timeout(downloadTimeoutMs);
+  try {
+    const answer = await fetch(`${server}${path}`, { headers, redirect: 'error', signal: AbortSignal.any([signal, timeout]) });
+    if (answer.status === 404) return undefined;
+    if (!answer.ok) throw faultOfAnswer(answer, await answer.text());
+    return await bounded(answer, bytesMax);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw faultOfNetwork(error, { server, timeoutMs: downloadTimeoutMs, timedOut: timeout.aborted });
+  }
+}
+
+async function bounded(answer: Response, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw new Fault('too_large', { message: `The answer of the server has more than ${bytesMax} bytes` });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function named({ runId, token }: LeaseKey): { run_id: string; token: string } {

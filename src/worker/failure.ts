@@ -20,6 +20,8 @@ export function failureOf(error: unknown): Failure {
   if (!isFault(error)) return { class: 'sandbox', message: `The worker failed: ${message}`.slice(0, messageCharactersMax) };
   if (error.code === 'failed' && error.facts['class'] !== undefined)
     return { class: error.facts['class'] as FailureClass, message };
+  if (error.code === 'shutting_down') return { class: 'stopped', message };
+  if (error.code === 'server_unavailable') return { class: 'network', message };
   if (error.code === 'too_large') return { class: 'output_limit', message };
   if (error.code === 'invalid_bundle') return { class: 'agent_failed', message };
   return { class: 'sandbox', message };

@@ -6,7 +6,10 @@ import { runFailure } from './failure.ts';
 
 /** What is sent in the name of a lease. */
 export interface Sending {
-  /** Aborted with what aborts the lease's signal, or with a run failure `sandbox` when the time of `closeWithin` is over. */
+  /**
+   * Aborted with what aborts the lease's signal, or when the time of `closeWithin` is over with a run failure: `network` where
+   * the server could not be reached, otherwise `sandbox`.
+   */
   readonly ending: AbortSignal;
   /** From now on all that is sent must have been answered within `ms`. Heartbeats alone would keep a run for ever. */
   closeWithin(ms: number): void;
@@ -90,5 +93,6 @@ function isRefusal(error: unknown): error is Fault {
 
 function overdue(ms: number, trouble: Error | undefined): Fault {
   const words = trouble === undefined ? '' : `; the last call that did not succeed: ${trouble.message}`;
-  return runFailure('sandbox', `The run could not be handed over within ${ms / 1_000} s of its agent's end${words}`);
+  const failureClass = isFault(trouble, 'server_unavailable') ? 'network' : 'sandbox';
+  return runFailure(failureClass, `The run could not be handed over within ${ms / 1_000} s of its agent's end${words}`);
 }

@@ -1,5 +1,11 @@
-import type { AgentContext, AgentOutcome } from '../../worker/agent.ts';
+import type { AgentContext, AgentOutcome, SessionUpdate } from '../../worker/agent.ts';
 import type { SandboxExit } from '../../worker/sandbox.ts';
+
+/** Said once, where an agent that was to go on with its conversation could not. */
+export const beginsAnew: SessionUpdate = {
+  sessionUpdate: 'agent_thought_chunk',
+  text: 'The conversation could not be gone on with; a new one begins.',
+};
 
 type Limits = Pick<AgentContext, 'timeoutMs' | 'outputBytesMax'>;
 
@@ -13,7 +19,7 @@ export function outcomeOf(exit: SandboxExit, { timeoutMs, outputBytesMax }: Limi
         ? { kind: 'done', stopReason: 'end_turn', durationMs }
         : { ...failed, class: 'agent_failed', message: `The agent ended with exit code ${exit.code}` };
     case 'signaled':
-      return { ...failed, class: 'agent_failed', message: `The agent was ended by ${exit.signal}` };
+      return { ...failed, class: 'agent_died', message: `The agent was ended by ${exit.signal}, which Skep did not send` };
     case 'not_found':
       return { ...failed, class: 'agent_missing', message: missing };
     case 'timeout':

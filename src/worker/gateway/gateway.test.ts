@@ -26,9 +26,9 @@ async function run(lines: readonly string[], task: QueuedTask = {}): Promise<Que
   return queued;
 }
 
-function begin(lines: readonly string[], task: QueuedTask = {}): QueuedRun {
+function begin(lines: readonly string[], task: QueuedTask = {}, at = server): QueuedRun {
   const repository = makeRepository({ 'agent.mjs': lines.join('\n') });
-  return server.queue({ repository, agent: { kind: 'exec', command: ['node', 'agent.mjs'], model: 'recorded/demo' }, ...task });
+  return at.queue({ repository, agent: { kind: 'exec', command: ['node', 'agent.mjs'], model: 'recorded/demo' }, ...task });
 }
 
 const said = (run: QueuedRun): string => run.log.toString();
@@ -153,7 +153,7 @@ describe('an agent with a model', () => {
     const failing = await run(['process.exit(127)']);
     expect(failing.failure).toMatchObject({ class: 'agent_failed', message: expect.stringContaining('exit code 127') as string });
     const killed = await run(['process.kill(process.pid, "SIGSEGV")']);
-    expect(killed.failure).toMatchObject({ class: 'agent_failed', message: expect.stringContaining('SIGSEGV') as string });
+    expect(killed.failure).toMatchObject({ class: 'agent_died', message: expect.stringContaining('SIGSEGV') as string });
   });
 
   it('is told in a long task, with its own environment and HOME alone', async () => {
@@ -177,30 +177,35 @@ describe('an agent with a model', () => {
   });
 });
 
-describe('an agent whose run is taken away', () => {
-  const over = (queued: QueuedRun) => () =>
-    worker.changes.some(change => change.kind === 'ended' && change.claimed.run.id === queued.id);
-
+describe('an agent whose worker is stopped', () => {
   it('is asked to end, and can', async () => {
+    const own = await startScriptedServer();
+    const stopping = await startWorker(own);
     const paths: (string | undefined)[] = [];
+    own.onGateway((request, response) => {
+      paths.push(request.url);
+      response.end();
+    });
     const queued = begin(
       [
         url,
-        'process.on("SIGINT", async () => { await fetch(`${url}/interrupted`); process.exit(0); });',
+        write,
+        'process.on("SIGINT", async () => { await fetch(`${url}/interrupted`); writeFileSync("asked", ""); process.exit(0); });',
         'setInterval(() => {}, 1000); await fetch(`${url}/begun`);',
       ],
-      { leaseMs: 1_000 },
+      {},
+      own,
     );
-    server.onGateway((request, response) => {
-      paths.push(request.url);
-      if (request.url === '/gateway/begun') queued.takeBack();
-      response.end();
-    });
-    await expect.poll(over(queued)).toBe(true);
+    await expect.poll(() => paths.length, { timeout: 15_000 }).toBe(1);
+    await stopping.stop({ graceMs: 0 });
+    await own.close();
     expect(paths).toEqual(['/gateway/begun', '/gateway/interrupted']);
+    expect(queued).toMatchObject({ failure: { class: 'stopped' }, result: { summary: '2 files changed, 1 insertion(+)' } });
   });
+});
 
-  it('is ended with all that it started where it does not', async () => {
+describe('an agent whose run is taken away', () => {
+  it('is killed at once with all that it started', async () => {
     const mark = '16180';
     server.onGateway((_request, response) => {
       response.end();
@@ -215,7 +220,14 @@ describe('an agent whose run is taken away', () => {
       { leaseMs: 1_000 },
     );
     await expect.poll(() => processesWith(mark).length).toBe(1);
-    await expect.poll(over(queued), { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => queued.state).toBe('lost');
+    const since = performance.now();
+    await expect
+      .poll(() => worker.changes.some(change => change.kind === 'ended' && change.claimed.run.id === queued.id), {
+        timeout: 15_000,
+      })
+      .toBe(true);
+    expect(performance.now() - since).toBeLessThan(5_000);
     expect(processesWith(mark)).toEqual([]);
   });
 });

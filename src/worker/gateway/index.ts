@@ -17,6 +17,8 @@ export interface Gateway {
   readonly env: Readonly<Record<string, string>>;
   /** Runs a program with the gateway at SKEP_GATEWAY_URL, as `exec` of the sandbox. */
   readonly run: Host['run'];
+  /** Whether a call of the program is being answered. */
+  readonly isCalling: () => boolean;
   /** Breaks off all calls. */
   close(): void;
 }
@@ -37,6 +39,7 @@ export async function openGateway({ gateway }: Pick<Claimed, 'gateway'>, { clien
     links: [host.link, { path: gatewayPath, onConnection: connection => relay.accept(connection) }],
     env: { SKEP_GATEWAY_URL: gatewayUrl, SKEP_RUN_TOKEN: gateway.token },
     run: host.run,
+    isCalling: relay.isBusy,
     close: () => relay.close(),
   };
 }

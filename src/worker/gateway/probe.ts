@@ -21,8 +21,8 @@ const initialize = JSON.stringify({
 });
 
 /**
- * Whether the agent will be able to report: some work on in silence where they can't, and are paid for it. Throws a run failure
- * `sandbox`, which is tried again.
+ * Whether the agent will be able to report: some work on in silence where they can't, and are paid for it. Throws a run failure,
+ * which is tried again: `network` where the server was not reached, otherwise `sandbox`.
  */
 export async function probeReportBack({ gateway }: Pick<Claimed, 'gateway'>, { client, clock, signal }: Parts): Promise<void> {
   const { server } = await client.access();
@@ -34,7 +34,7 @@ export async function probeReportBack({ gateway }: Pick<Claimed, 'gateway'>, { c
     if (tries < triesMax) await clock.sleep(waitMs * tries, signal);
   }
   throw runFailure(
-    'sandbox',
+    unreached.has(why) ? 'network' : 'sandbox',
     `The server does not take reports of agents (${why}): none was started, since it could not say how it ends`,
   );
 }
@@ -52,6 +52,10 @@ async function askOnce(url: string, token: string): Promise<string> {
     if (!answer.ok) return `HTTP ${answer.status}`;
     return text.includes('"serverInfo"') ? '' : 'its answer is not one of the protocol';
   } catch (error) {
-    return error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : 'no connection';
+    return error instanceof Error && error.name === 'TimeoutError' ? noAnswer : noConnection;
   }
 }
+
+const noAnswer = 'no answer in time';
+const noConnection = 'no connection';
+const unreached: ReadonlySet<string> = new Set([noAnswer, noConnection]);

@@ -9,6 +9,8 @@ import { answerHeaders, isOfGateway, requestHeaders } from './head.ts';
 /** The only way out of a sandbox: what connects is served as HTTP, and only what is for the server's gateway goes on to it. */
 export interface Relay {
   accept(connection: Duplex): void;
+  /** Whether a call is being answered. */
+  isBusy(): boolean;
   /** Breaks off what is under way, on both sides. */
   close(): void;
 }
@@ -33,10 +35,13 @@ export function createRelay({ server: base, log }: RelayOptions): Relay {
   const upstream = upstreamOf(base);
   const connections = new Set<Duplex>();
   let isClosed = false;
+  let calls = 0;
   // It never listens: the sandbox's link hands the connections in.
-  const server = createServer({ maxHeaderSize: headBytesMax, keepAliveTimeout: keepAliveMs }, (message, answer) =>
-    serve(message, answer, { open: options => upstream.open(options), log }),
-  );
+  const server = createServer({ maxHeaderSize: headBytesMax, keepAliveTimeout: keepAliveMs }, (message, answer) => {
+    calls += 1;
+    answer.once('close', () => (calls -= 1));
+    serve(message, answer, { open: options => upstream.open(options), log });
+  });
   server.on('clientError', (_error, connection) => void connection.destroy());
   return {
     accept(connection) {
@@ -45,6 +50,7 @@ export function createRelay({ server: base, log }: RelayOptions): Relay {
       if (isClosed) connection.destroy();
       else server.emit('connection', connection);
     },
+    isBusy: () => calls > 0,
     close() {
       isClosed = true;
       for (const connection of connections) connection.destroy();

@@ -7,26 +7,28 @@ import { addedProgramsPath } from '../sandbox.ts';
 import type { Sandbox, SandboxCommand, SandboxExit, SandboxLink, SandboxSpec } from '../sandbox.ts';
 import { controlPath } from './job.ts';
 import type { HomeFile, HostEvent, HostOrder, Job } from './job.ts';
+import { stopInSteps } from './steps.ts';
+import type { Ending } from './steps.ts';
 
 /** A program that is started by the parent of agents (src/inside/host.ts), which gives it a HOME and the way to the gateway. */
-export interface HostedProgram extends Omit<SandboxCommand, 'signal' | 'cwd'> {
+export interface HostedProgram extends Omit<SandboxCommand, 'signal' | 'ask' | 'cwd' | 'stdin'>, Ending {
+  readonly stdin?: string;
   readonly home?: readonly HomeFile[] | undefined;
   /** Folders in front of PATH. */
   readonly path?: readonly string[] | undefined;
-  /** Asks the program to end; after 5 s its sandbox is ended. The exit is then `aborted`. */
-  readonly signal: AbortSignal;
 }
 
 export interface Host {
   /** To be shown in the sandbox. */
   readonly folders: SandboxSpec['folders'];
   readonly link: SandboxLink;
-  /** As `exec` of the sandbox. One program after another. Throws a run failure `sandbox` where the parent itself can't be started. */
+  /**
+   * As `exec` of the sandbox; the exit of what was asked to end is `aborted`. One program after another. Throws a run failure `sandbox` where the parent itself
+   * can't be started.
+   */
   run(sandbox: Sandbox, program: HostedProgram): Promise<SandboxExit>;
 }
 
-/** For a program that was asked to end. Those that were tried end within 0.1 s. */
-const interruptMs = 5_000;
 /** What the parent says is short. Whoever says more took its place. */
 const eventBytesMax = 65_536;
 
@@ -48,7 +50,7 @@ export async function createHost(clock: Clock): Promise<Host> {
     async run(sandbox, program) {
       const talk = createTalk(program);
       next = talk.begin;
-      const stop = stopInSteps(program.signal, { clock, interrupt: talk.interrupt });
+      const stop = stopInSteps(program, { clock, ask: talk.interrupt });
       try {
         const { timeoutMs, outputBytesMax, onOutput } = program;
         const argv = [node.program, `${insidePath}/host.mjs`] as const;
@@ -111,30 +113,6 @@ function eventOf(line: string): HostEvent | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** First the program is asked, then its sandbox is ended. */
-function stopInSteps(
-  signal: AbortSignal,
-  { clock, interrupt }: { clock: Clock; interrupt: () => void },
-): { readonly signal: AbortSignal; unlink(): void } {
-  const kill = new AbortController();
-  const over = new AbortController();
-  const onAbort = (): void => {
-    interrupt();
-    void clock.sleep(interruptMs, over.signal).then(() => {
-      if (!over.signal.aborted) kill.abort();
-    });
-  };
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  return {
-    signal: kill.signal,
-    unlink() {
-      signal.removeEventListener('abort', onAbort);
-      over.abort();
-    },
-  };
 }
 
 function verdict(exit: SandboxExit, { heard, isStopped }: { heard: HostEvent | undefined; isStopped: boolean }): SandboxExit {

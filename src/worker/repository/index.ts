@@ -4,7 +4,7 @@ import { retrying } from '../../client/index.ts';
 import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isFault } from '../../kernel/fault.ts';
-import type { FaultCode } from '../../kernel/fault.ts';
+import type { Fault, FaultCode } from '../../kernel/fault.ts';
 import type { LeaseKey } from '../client.ts';
 import { runFailure } from '../failure.ts';
 import { mirrorOf, writeTemplate } from './mirror.ts';
@@ -31,7 +31,7 @@ export interface Copy {
 export interface Repositories {
   /**
    * Sees to it that the wanted commits are on this machine, through outages of the server as long as `signal` is not aborted.
-   * Throws its reason, the server's Fault where the lease is lost, or a run failure `repository` or `sandbox` (a full disk).
+   * Throws its reason, the server's Fault where the lease is lost, or a run failure `network`, `repository`, or `sandbox` (a full disk).
    */
   open(wanted: Wanted): Promise<Copy>;
   /** As `open`, after `broken` turned out to lack something. */
@@ -94,10 +94,18 @@ async function fill(mirror: Mirror, wanted: Wanted & { readonly client: Client }
       if (!isFault(error)) throw error;
       if (error.code === 'disk_full') throw runFailure('sandbox', `The commits of the run could not be stored: ${error.message}`);
       await askServer(remote, signal).catch(refuse);
-      if (left === 1) throw runFailure('repository', error.message);
+      if (left === 1) throw runFailure(isOfTheWay(error) ? 'network' : 'repository', error.message);
     }
   }
 }
+
+/** Whether git's words are of a connection, as of one that something between here and the server breaks off. */
+function isOfTheWay(error: Fault): boolean {
+  return waysWords.test(error.message);
+}
+
+const waysWords =
+  /could not resolve|failed to connect|couldn't connect|connection (?:refused|reset|timed out|was)|network is unreachable|RPC failed|early EOF|unexpected disconnect|remote end hung up|returned error: 5\d\d|did not end within|transfer closed|empty reply/i;
 
 function refuse(refusal: unknown): never {
   if (!isFault(refusal) || losses.has(refusal.code)) throw refusal;

@@ -5,8 +5,11 @@ import type { Gateway } from '../gateway/index.ts';
 import { gatewayUrl } from '../host/job.ts';
 import { nodeInside } from '../inside.ts';
 import type { Sandbox } from '../sandbox.ts';
+import { execInSteps } from '../host/steps.ts';
+import { haltWarning } from './ending/halt.ts';
+import { watchSandbox } from './ending/watch.ts';
+import type { Watch } from './ending/watch.ts';
 import type { Conflict } from './git/merge.ts';
-import { haltWarning } from './halt.ts';
 import { createOutput } from './output.ts';
 import type { Output } from './output.ts';
 import type { Run } from './run.ts';
@@ -20,6 +23,8 @@ interface Given {
   readonly conflict: Conflict | undefined;
   /** Undefined for an agent that needs none. */
   readonly gateway: Gateway | undefined;
+  /** Files that an earlier run has left of its conversation. */
+  readonly kept: readonly string[];
   /** Called when the agent's own process runs. */
   readonly onStart: () => void;
 }
@@ -29,13 +34,20 @@ export async function runAgent(run: Run, given: Given): Promise<void> {
   const { claimed, tools, lease, reports, signal } = run;
   const output = createOutput({ ...tools, lease, bytesMax: claimed.limits.output_bytes_max });
   const halt = haltWarning(run);
+  const isCalling = given.gateway?.isCalling ?? (() => false);
+  const watch = watchSandbox(run, { sandbox: given.sandbox, isCalling, onStuck: halt.end });
   try {
-    const outcome = await given.task.agent.run(contextOf(run, { ...given, output, stop: halt.signal }));
+    const outcome = await given.task.agent.run(contextOf(run, { ...given, output, watch, stop: halt.signal }));
     signal.throwIfAborted();
     if (outcome.kind === 'aborted') throw runFailure('sandbox', 'The agent was ended from outside');
     reports.add('agent.ended', { duration_ms: Math.round(outcome.durationMs), stop_reason: stopReasonOf(outcome) });
     if (outcome.kind === 'failed') throw runFailure(outcome.class, withWords(outcome.message, output.tail()));
+  } catch (error) {
+    // Of what it was stuck in says more than how it was ended.
+    if (watch.stuck === undefined || signal.aborted) throw error;
+    throw runFailure('unresponsive', withWords(`The agent was ended: ${watch.stuck}`, output.tail()));
   } finally {
+    watch.end();
     halt.unlink();
     lease.closeWithin(closingMsMax);
     await output.end();
@@ -44,16 +56,18 @@ export async function runAgent(run: Run, given: Given): Promise<void> {
 
 interface Parts extends Given {
   readonly output: Output;
+  readonly watch: Watch;
   /** Aborted when the agent is to end. */
   readonly stop: AbortSignal;
 }
 
-function contextOf(run: Run, { sandbox, task, conflict, gateway, onStart, output, stop }: Parts): AgentContext {
+function contextOf(run: Run, { sandbox, task, conflict, gateway, kept, onStart, output, watch, stop }: Parts): AgentContext {
   const { claimed, tools, lease, reports } = run;
   const { timeoutMs, settings } = task;
   const outputBytesMax = claimed.limits.output_bytes_max;
 
   function show(chunk: Buffer): void {
+    watch.heard();
     output.write(chunk);
     tools.onOutput?.(chunk);
   }
@@ -63,17 +77,21 @@ function contextOf(run: Run, { sandbox, task, conflict, gateway, onStart, output
     lease.progress({ state: 'working' });
     reports.add('agent.started', { kind: settings.kind, at: new Date(tools.clock.now()).toISOString() });
     onStart();
+    watch.begin();
   }
 
   return {
     ...{ settings, timeoutMs, outputBytesMax, gatewayUrl, node: nodeInside().program },
     task: task.json(conflict),
     prompt: task.prompt(conflict),
+    promptAgain: task.promptAgain,
+    kept,
     env: { ...task.env(conflict), ...gateway?.env },
     start({ argv, env, stdin, onOutput, home, path, outputBytesMax: own = outputBytesMax }) {
       const command = { argv, env, stdin, timeoutMs, outputBytesMax: own, onOutput, onStart: started };
-      if (gateway === undefined) return sandbox.exec({ ...command, signal: stop });
-      return gateway.run(sandbox, { ...command, home, path, signal: stop });
+      const ending = { signal: stop, now: lease.signal };
+      if (gateway === undefined) return execInSteps(sandbox, { ...command, ...ending }, tools.clock);
+      return gateway.run(sandbox, { ...command, ...ending, home, path });
     },
     onUpdate(update) {
       const lines = linesOf(update);

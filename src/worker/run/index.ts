@@ -1,9 +1,10 @@
-import type { Claimed } from '../../../contract/runs.ts';
+import type { Claimed, RunResult } from '../../../contract/runs.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Protocol } from '../client.ts';
 import { failureOf } from '../failure.ts';
 import type { Failure } from '../failure.ts';
+import { graceMs } from '../host/steps.ts';
 import { holdLease } from '../lease.ts';
 import type { Lease } from '../lease.ts';
 import { carryOut } from './phases.ts';
@@ -18,12 +19,12 @@ export type RunEnd =
   | { readonly kind: 'failed'; readonly failure: Failure; readonly sandboxBroke: boolean; readonly isStopped: boolean }
   | { readonly kind: 'lost'; readonly reason: Fault };
 
-/** For what is still being sent when the worker is told to stop at once. */
-const stopMsMax = 5_000;
+/** When the worker is told to stop at once: for the agent to end, and then for what there is of its work to be sent. */
+const stopMsMax = graceMs + 5_000;
 
 /**
- * Executes a claimed run to its end and tells the server. `stop` gives the run up: its processes are killed and it is handed
- * back for another try. Never throws; when it resolves, nothing of the run is left on this machine.
+ * Executes a claimed run to its end and tells the server. `stop` gives the run up: its agent is asked to end, and it is
+ * handed back with the work so far for another try. Never throws; when it resolves, nothing of the run is left on this machine.
  */
 export async function executeRun(claimed: Claimed, tools: RunTools, stop: AbortSignal): Promise<RunEnd> {
   const { run, lease: granted } = claimed;
@@ -31,13 +32,15 @@ export async function executeRun(claimed: Claimed, tools: RunTools, stop: AbortS
   const key = { runId: run.id, token: granted.token };
   const lease = holdLease({ ...tools, log, key, leaseMs: granted.lease_ms, heartbeatMs: granted.heartbeat_ms });
   const ending = eitherSignal(lease.ending, stop);
+  const parts = { lease, protocol: tools.protocol, log };
   const hurry = (): void => lease.closeWithin(stopMsMax);
   if (stop.aborted) hurry();
   stop.addEventListener('abort', hurry, { once: true });
   try {
-    return await carryOut({ claimed, tools: { ...tools, log }, lease, signal: ending.signal });
+    const end = await carryOut({ claimed, tools: { ...tools, log }, lease, signal: ending.signal });
+    return end.kind === 'broken_off' ? await endBadly(end, { ...parts, isStopped: stop.aborted }) : end;
   } catch (error) {
-    return await endBadly(error, { lease, protocol: tools.protocol, isStopped: stop.aborted, log });
+    return await endBadly({ error }, { ...parts, isStopped: stop.aborted });
   } finally {
     ending.unlink();
     stop.removeEventListener('abort', hurry);
@@ -52,14 +55,18 @@ interface BadEnd {
   readonly log: Log;
 }
 
-async function endBadly(error: unknown, { lease, protocol, isStopped, log }: BadEnd): Promise<RunEnd> {
+async function endBadly(
+  { error, result }: { readonly error: unknown; readonly result?: RunResult | undefined },
+  { lease, protocol, isStopped, log }: BadEnd,
+): Promise<RunEnd> {
   const lost = lostBy(error, lease);
   if (lost !== undefined) return { kind: 'lost', reason: lost };
   if (!isFault(error))
     log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a run failed for a reason that was not foreseen');
-  const failure: Failure = isStopped ? { class: 'sandbox', message: 'The worker was stopped' } : failureOf(error);
+  const failure: Failure = isStopped ? { class: 'stopped', message: 'The worker was stopped' } : failureOf(error);
+  const ended = { ...failure, ...(result === undefined ? {} : { result }) };
   try {
-    await lease.handBack((key, call) => protocol.fail(key, failure, call));
+    await lease.handBack((key, call) => protocol.fail(key, ended, call));
   } catch (unsent) {
     return { kind: 'lost', reason: lostBy(unsent, lease) ?? new Fault('lease_lost', { message: String(unsent), cause: unsent }) };
   }

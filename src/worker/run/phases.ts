@@ -1,24 +1,22 @@
 import type { Halt, RunResult } from '../../../contract/runs.ts';
 import { failpoint } from '../../kernel/failpoint.ts';
-import { isFault } from '../../kernel/fault.ts';
 import { runFailure } from '../failure.ts';
 import { openGateway } from '../gateway/index.ts';
 import type { Gateway } from '../gateway/index.ts';
 import { probeReportBack } from '../gateway/probe.ts';
-import type { Sandbox } from '../sandbox.ts';
 import { runAgent } from './agent.ts';
 import { runChecks, summaryOf } from './checks/index.ts';
+import { haltOf } from './ending/halt.ts';
 import { openNameless } from './files.ts';
-import type { NamelessFile } from './files.ts';
-import { collect } from './git/collect.ts';
 import { beginMerge } from './git/merge.ts';
-import type { Conflict } from './git/merge.ts';
-import { haltOf } from './halt.ts';
 import { planPhase } from './planning/index.ts';
 import { runOf } from './run.ts';
 import type { Run, Started } from './run.ts';
+import { restoreConversation, saveConversation } from './saving/conversation.ts';
+import { unfinishedWork } from './saving/unfinished.ts';
+import { bringWork, whatThereIs } from './saving/work.ts';
+import type { Work } from './saving/work.ts';
 import { taskOf } from './task.ts';
-import type { Task } from './task.ts';
 import { inWorkspace } from './workspace.ts';
 
 /** What the server was told. Parked: the run stops here, with the work so far, until a person has decided. */
@@ -26,8 +24,15 @@ export type HandedIn =
   | { readonly kind: 'submitted'; readonly result: RunResult }
   | { readonly kind: 'parked'; readonly result: RunResult; readonly halt: Halt };
 
-/** The life of a run, top to bottom. Throws what ended it; the sandbox is torn down in every case. */
-export async function carryOut(started: Started): Promise<HandedIn> {
+/** An agent's work that `error` broke off, and what there is of it on the server. */
+export interface BrokenOff {
+  readonly kind: 'broken_off';
+  readonly error: unknown;
+  readonly result: RunResult | undefined;
+}
+
+/** The life of a run, top to bottom. Throws what else ended it; the sandbox is torn down in every case. */
+export async function carryOut(started: Started): Promise<HandedIn | BrokenOff> {
   await started.lease.confirmed();
   const run = runOf(started);
   const { type } = run.claimed.subject;
@@ -38,7 +43,7 @@ export async function carryOut(started: Started): Promise<HandedIn> {
 }
 
 /** An agent's work on a ticket, or on the conflicts of what it has done with what others have. */
-async function work(run: Run): Promise<HandedIn> {
+async function work(run: Run): Promise<HandedIn | BrokenOff> {
   const task = taskOf(run.claimed, run.tools.agents);
   const needs = await task.agent.needs(task.settings);
   if (needs.kind === 'missing') throw runFailure('agent_missing', needs.message);
@@ -47,78 +52,74 @@ async function work(run: Run): Promise<HandedIn> {
   const folders = [...needs.folders, ...(gateway?.folders ?? [])];
   const bundle = openNameless(run.tools.folder);
   try {
-    const place = { branch: task.branch, files: task.files, folders, links: gateway?.links ?? [] };
-    return await inWorkspace(run, place, sandbox => workIn(run, { sandbox, task, bundle, gateway }));
+    const keeps = needs.keeps === true;
+    const place = { branch: task.branch, files: task.files, folders, keeps, links: gateway?.links ?? [] };
+    return await inWorkspace(run, place, sandbox => workIn(run, { sandbox, task, bundle, keeps, gateway }));
   } finally {
     gateway?.close();
     bundle.close();
   }
 }
 
-interface Parts {
-  readonly sandbox: Sandbox;
-  readonly task: Task;
-  readonly bundle: NamelessFile;
+interface Parts extends Omit<Work, 'conflict'> {
   /** Undefined for an agent that needs none. */
   readonly gateway: Gateway | undefined;
 }
 
-async function workIn(run: Run, parts: Parts): Promise<HandedIn> {
-  const { sandbox } = parts;
+async function workIn(run: Run, { gateway, ...place }: Parts): Promise<HandedIn | BrokenOff> {
+  const { sandbox } = place;
   const { commit: base, merge } = run.claimed.task;
   const conflict = merge === null ? undefined : await beginMerge(sandbox, { ours: base, theirs: merge, signal: run.signal });
+  const work = { ...place, conflict };
 
   if (conflict?.files.length !== 0) {
     run.phase('start_agent');
-    const halt = await haltAfter(run, parts, conflict);
-    if (halt !== undefined) return park(run, { halt, result: await whatThereIs(run, parts, conflict) });
+    const kept = place.keeps ? await restoreConversation(run, sandbox) : [];
+    const { halt, error } = await afterAgent(run, work, { gateway, kept });
+    if (error !== undefined) return { kind: 'broken_off', error, result: await unfinishedWork(run, work, error) };
+    if (halt !== undefined) return parkWith(run, work, halt);
   }
 
-  return submit(run, await collected(run, parts, conflict));
+  return submit(run, await bringWork(run, work));
+}
+
+async function parkWith(run: Run, work: Work, halt: Halt): Promise<HandedIn> {
+  const result = await whatThereIs(run, work);
+  if (work.keeps) await saveConversation(run, work.sandbox);
+  return park(run, { halt, result });
+}
+
+interface GivenToAgent {
+  readonly gateway: Gateway | undefined;
+  readonly kept: readonly string[];
+}
+
+/** Lets the agent work. `halt`: of what the run is parked; `error`: why it fails; neither where the agent is done. */
+async function afterAgent(run: Run, work: Work, given: GivenToAgent): Promise<{ halt?: Halt; error?: unknown }> {
+  try {
+    const halt = await haltAfter(run, work, given);
+    return halt === undefined ? {} : { halt };
+  } catch (error) {
+    return { error };
+  }
 }
 
 /**
- * Lets the agent work. What the server knows to stand in the way of the run decides, whatever the agent says of its end. Returns
- * that of which the run is parked; throws a run failure for all else.
+ * What the server knows to stand in the way of the run decides, whatever the agent says of its end. Returns that of which the run is
+ * parked; throws a run failure for all else.
  */
-async function haltAfter(run: Run, parts: Parts, conflict: Conflict | undefined): Promise<Halt | undefined> {
+async function haltAfter(run: Run, work: Work, { gateway, kept }: GivenToAgent): Promise<Halt | undefined> {
   const onStart = (): void => run.phase('stream');
-  const failed = await runAgent(run, { ...parts, conflict, onStart }).then(
+  const failed = await runAgent(run, { ...work, gateway, kept, onStart }).then(
     () => undefined,
     (error: unknown) => ({ error }),
   );
   run.signal.throwIfAborted();
-  const halt = parts.gateway === undefined ? undefined : await haltOf(run);
+  const halt = gateway === undefined ? undefined : await haltOf(run);
   if (halt?.kind === 'budget') return halt;
   if (halt !== undefined) throw runFailure(halt.kind === 'blocked' ? 'blocked' : 'model', halt.message);
   if (failed !== undefined) throw failed.error;
   return undefined;
-}
-
-/** Brings the work to the server. */
-async function collected(run: Run, { sandbox, task, bundle }: Parts, conflict: Conflict | undefined): Promise<RunResult> {
-  const { claimed, tools, lease, signal } = run;
-  const base = claimed.task.commit;
-  run.phase('collect');
-  const { branch, commitMessage: message } = task;
-  const bundleBytesMax = claimed.limits.bundle_bytes_max;
-  const { head, summary } = await collect({ sandbox, branch, base, conflict, message, bundle, bundleBytesMax, signal });
-
-  run.phase('submit');
-  const blob = await lease.send((key, call) => tools.protocol.putBundle(key, bundle.descriptor, call));
-  return { summary, base, head, branch, bundle: blob };
-}
-
-/** The same of an agent that was stopped on the way: it may have changed nothing, or have left what can't be collected. */
-async function whatThereIs(run: Run, parts: Parts, conflict: Conflict | undefined): Promise<RunResult> {
-  try {
-    return await collected(run, parts, conflict);
-  } catch (error) {
-    run.signal.throwIfAborted();
-    if (!isFault(error) || error.facts['class'] === undefined) throw error;
-    run.tools.log.debug({ why: error.message }, 'a run is parked without work');
-    return { summary: '' };
-  }
 }
 
 /** No agent: a model's answer for one phase of a spec. */
@@ -139,9 +140,9 @@ async function review(run: Run): Promise<HandedIn> {
   });
 }
 
-async function submit({ tools, lease, reports, signal }: Run, result: RunResult): Promise<HandedIn> {
+async function submit({ tools, lease, reports }: Run, result: RunResult): Promise<HandedIn> {
   await reports.sent();
-  signal.throwIfAborted();
+  lease.ending.throwIfAborted();
   await lease.sendLast((key, call) => {
     // Whoever stops here believes that the lease is held: the server alone can refuse what comes after.
     failpoint('before-complete');
@@ -150,12 +151,9 @@ async function submit({ tools, lease, reports, signal }: Run, result: RunResult)
   return { kind: 'submitted', result };
 }
 
-async function park(
-  { tools, lease, reports, signal }: Run,
-  { result, halt }: { result: RunResult; halt: Halt },
-): Promise<HandedIn> {
+async function park({ tools, lease, reports }: Run, { result, halt }: { result: RunResult; halt: Halt }): Promise<HandedIn> {
   await reports.sent();
-  signal.throwIfAborted();
+  lease.ending.throwIfAborted();
   await lease.sendLast((key, call) => tools.protocol.park(key, result, call));
   return { kind: 'parked', result, halt };
 }

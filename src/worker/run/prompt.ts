@@ -19,6 +19,18 @@ export function promptOf({ ticket, task, conflict }: Given): string {
     .join('\n\n');
 }
 
+/** The words to an agent whose conversation a new sandbox goes on with. */
+export function promptAgainOf({ ticket, task }: Omit<Given, 'conflict'>): string {
+  return [
+    `You were broken off in the middle of your work on ticket ${ticket.id}: what you did last may have had no answer.`,
+    section('What happened', task.feedback?.text ?? ''),
+    'You are in a new sandbox. The current folder has what you had changed until then, committed for you; nothing else of the old sandbox is left, neither files elsewhere nor processes. Look at where you stand, for instance with `git log --stat -1`, and go on. The ticket stands in the file $SKEP_TICKET, should you need it again.',
+    section('How to end', reports),
+  ]
+    .filter(text => text !== '')
+    .join('\n\n');
+}
+
 const rules = [
   '- Read AGENTS.md (or CLAUDE.md, CONTRIBUTING.md) first, where there is one: it says how its people want the work done.',
   '- Look at the code before you change it, and follow its style.',

@@ -127,6 +127,15 @@ describe('a run that ends well', () => {
     expect(run.log.toString('latin1')).toBe('\u00ff\u00fea\u0000berr\nout\n');
   });
 
+  it('hands in what an attempt that broke off has left, where the agent finds nothing to add to it', async () => {
+    const repository = makeRepository({ 'agent.sh': script('true'), 'half.txt': 'done by the last one\n' });
+    const run = await ended({ repository, hasWork: true });
+    expect(run.failure).toBeUndefined();
+    const clone = landed(run, repository);
+    expect(git(clone, 'rev-parse', 'HEAD^')).toBe(git(repository, 'rev-parse', 'HEAD'));
+    expect(git(clone, 'diff', '--stat', 'HEAD^', 'HEAD')).toBe('');
+  });
+
   it('leaves nothing on this machine', async () => {
     const run = await agentRun(['setsid sleep 31415 &', 'echo x > x']);
     await expect
@@ -154,7 +163,7 @@ const failures: readonly Case[] = [
     name: 'agent_failed',
     says: /exit code 3; it printed at last:\n(one\ntwo|two\none)$/,
   },
-  { by: 'signal', lines: ['kill -SEGV $$'], name: 'agent_failed', says: /SIGSEGV/ },
+  { by: 'signal', lines: ['kill -SEGV $$'], name: 'agent_died', says: /SIGSEGV/ },
   { by: 'no changes', lines: ['true'], name: 'no_changes', says: /changed nothing/ },
   {
     by: 'no time',

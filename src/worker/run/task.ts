@@ -2,7 +2,7 @@ import type { Claimed } from '../../../contract/runs.ts';
 import type { Agent, AgentSettings } from '../agent.ts';
 import { runFailure } from '../failure.ts';
 import type { Conflict } from './git/merge.ts';
-import { promptOf } from './prompt.ts';
+import { promptAgainOf, promptOf } from './prompt.ts';
 
 /** What an agent is given to do. */
 export interface Task {
@@ -17,6 +17,8 @@ export interface Task {
   json(conflict?: Conflict): string;
   /** The same as words to a coding agent. */
   prompt(conflict?: Conflict): string;
+  /** The same to one that goes on with its conversation. */
+  readonly promptAgain: string;
   env(conflict?: Conflict): Readonly<Record<string, string>>;
 }
 
@@ -49,6 +51,7 @@ export function taskOf({ run, ticket, agent: settings, limits, project, task }: 
     ],
     json,
     prompt: conflict => promptOf({ ticket, task, conflict }),
+    promptAgain: promptAgainOf({ ticket, task }),
     env: conflict => ({ ...known, ...told, ...(conflict === undefined ? {} : { SKEP_CONFLICT: conflict.files.join('\n') }) }),
   };
 }

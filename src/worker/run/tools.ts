@@ -4,7 +4,7 @@ import type { Log } from '../../kernel/log.ts';
 import type { Agent } from '../agent.ts';
 import type { Protocol } from '../client.ts';
 import type { Repositories } from '../repository/index.ts';
-import type { SandboxProvider } from '../sandbox.ts';
+import type { Sandbox, SandboxProvider } from '../sandbox.ts';
 
 /** What every run of a worker works with. */
 export interface RunTools {
@@ -20,4 +20,6 @@ export interface RunTools {
   readonly random: () => number;
   readonly log: Log;
   readonly onOutput?: ((chunk: Buffer) => void) | undefined;
+  /** Called with the workspace of a run whose lease is lost, before it is removed. Never throws. */
+  readonly onLost?: ((sandbox: Sandbox) => Promise<void>) | undefined;
 }

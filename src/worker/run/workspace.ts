@@ -11,6 +11,7 @@ interface Given {
   /** What the sandbox shows read-only. */
   readonly files: SandboxSpec['files'];
   readonly folders?: SandboxSpec['folders'];
+  readonly keeps?: boolean | undefined;
   /** Ways out of it. */
   readonly links?: NonNullable<SandboxSpec['links']>;
 }
@@ -21,7 +22,7 @@ interface Given {
  */
 export async function inWorkspace<T>(
   run: Run,
-  { branch, files, folders = [], links = [] }: Given,
+  { branch, files, folders = [], keeps = false, links = [] }: Given,
   work: (sandbox: Sandbox, again: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const { claimed, tools, lease, signal } = run;
@@ -33,7 +34,7 @@ export async function inWorkspace<T>(
   run.phase('prepare_sandbox');
   const copy = await tools.repositories.open(wanted);
   const sandbox = await tools.sandboxes.create(
-    specOf(run, { files, folders: [...folders, ...nodeInside().folders, { from: copy.path, to: mirrorInside }], links }),
+    specOf(run, { files, keeps, folders: [...folders, ...nodeInside().folders, { from: copy.path, to: mirrorInside }], links }),
   );
   try {
     lease.progress({ state: 'starting', sandbox: sandbox.id });
@@ -54,7 +55,7 @@ async function checkOutAgain(sandbox: Sandbox, at: CheckOut): Promise<void> {
   throw runFailure('repository', `The copy of the repository on the worker's machine lacks a part of ${at.commit}`);
 }
 
-function specOf({ claimed }: Run, { files, folders, links }: Pick<SandboxSpec, 'files' | 'folders' | 'links'>): SandboxSpec {
+function specOf({ claimed }: Run, given: Pick<SandboxSpec, 'files' | 'folders' | 'keeps' | 'links'>): SandboxSpec {
   const { limits, run, lease } = claimed;
   return {
     // Another lease of the same run gets another sandbox.
@@ -65,13 +66,13 @@ function specOf({ claimed }: Run, { files, folders, links }: Pick<SandboxSpec, '
       cpuCount: limits.cpu_count,
       tmpBytes: limits.tmp_bytes,
     },
-    files: [...files, ...gitFiles],
-    folders,
-    ...(links === undefined ? {} : { links }),
+    ...given,
+    files: [...given.files, ...gitFiles],
   };
 }
 
-async function tearDown({ tools }: Run, sandbox: Sandbox): Promise<void> {
+async function tearDown({ tools, lease }: Run, sandbox: Sandbox): Promise<void> {
+  if (lease.signal.aborted) await tools.onLost?.(sandbox);
   await sandbox.destroy().catch((error: unknown) => {
     tools.log.error(
       { sandbox: sandbox.id, error: String(error) },

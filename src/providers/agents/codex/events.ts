@@ -8,16 +8,22 @@ export interface Turn {
   /** Turns what `codex exec --json` prints into updates. */
   read(event: Event): readonly SessionUpdate[];
   readonly isCompleted: boolean;
+  /** Whether the model has said or done anything. */
+  readonly hasWorked: boolean;
   /** The words of the error that ended it. */
   readonly failure: string | undefined;
 }
 
 export function createTurn(): Turn {
   let isCompleted = false;
+  let hasWorked = false;
   let failure: string | undefined;
   return {
     get isCompleted() {
       return isCompleted;
+    },
+    get hasWorked() {
+      return hasWorked;
     },
     get failure() {
       return failure;
@@ -37,14 +43,20 @@ export function createTurn(): Turn {
           failure = textIn(event, 'message');
           return [{ sessionUpdate: 'agent_thought_chunk', text: failure }];
         case 'item.started':
+          hasWorked ||= isWork(event['item']);
           return begun(event['item']);
         case 'item.completed':
+          hasWorked ||= isWork(event['item']);
           return ended(event['item']);
         default:
           return [];
       }
     },
   };
+}
+
+function isWork(item: unknown): boolean {
+  return textIn(item, 'type') !== 'error';
 }
 
 function usage(counted: unknown): SessionUpdate {

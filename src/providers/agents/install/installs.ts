@@ -28,7 +28,7 @@ export function createInstalls(folder: string): Installs {
           message: `${kind} ${version} is not installed on the worker's machine: skep agent install ${kind}`,
         };
       }
-      return { kind: 'met', folders: [{ from, to: folderInside(kind) }], gateway: true, reports: true };
+      return { kind: 'met', folders: [{ from, to: folderInside(kind) }], gateway: true, keeps: true, reports: true };
     },
   };
 }

@@ -9,6 +9,8 @@ export interface Session {
   read(event: Event): readonly SessionUpdate[];
   /** Why the model's last message ended: stop, length, toolUse, error or aborted; empty before the first. */
   readonly stopReason: string;
+  /** Whether the model has said or done anything. */
+  readonly hasWorked: boolean;
   /** The words of the last error. */
   readonly failure: string | undefined;
 }
@@ -20,6 +22,7 @@ export function isPiece(beginning: string): boolean {
 
 export function createSession(): Session {
   let stopReason = '';
+  let hasWorked = false;
   let failure: string | undefined;
   const used = { inputTokens: 0, outputTokens: 0 };
 
@@ -27,6 +30,7 @@ export function createSession(): Session {
     if (textIn(said, 'role') !== 'assistant') return [];
     stopReason = textIn(said, 'stopReason');
     failure = textIn(said, 'errorMessage') || undefined;
+    hasWorked ||= stopReason !== 'error' && stopReason !== 'aborted';
     const usage = isRecord(said) ? said['usage'] : undefined;
     used.inputTokens += numberIn(usage, 'input') + numberIn(usage, 'cacheRead') + numberIn(usage, 'cacheWrite');
     used.outputTokens += numberIn(usage, 'output');
@@ -36,6 +40,9 @@ export function createSession(): Session {
   return {
     get stopReason() {
       return stopReason;
+    },
+    get hasWorked() {
+      return hasWorked;
     },
     get failure() {
       return failure;

@@ -1,9 +1,10 @@
 import type { Agent, AgentContext, AgentOutcome } from '../../../worker/agent.ts';
+import { keptPath } from '../../../worker/sandbox.ts';
 import type { SandboxExit } from '../../../worker/sandbox.ts';
 import type { Installs } from '../install/installs.ts';
 import { installedInside, packages } from '../install/packages.ts';
 import { jsonLines } from '../json-lines.ts';
-import { outcomeOf } from '../outcome.ts';
+import { beginsAnew, outcomeOf } from '../outcome.ts';
 import { modelsJson, packageJson, piProvider, settingsJson } from './config.ts';
 import { createSession, isPiece } from './events.ts';
 import type { Session } from './events.ts';
@@ -21,48 +22,70 @@ export function createPiAgent(installs: Installs): Agent {
     isInstalled: async () => installs.find('pi') !== undefined,
     needs: async () => installs.needs('pi'),
     async run(context) {
-      const { settings, prompt, env, gatewayUrl, onOutput, onUpdate, start } = context;
-      if (settings.kind !== 'pi') throw new Error(`the settings are those of ${settings.kind}`);
-      const { argv, packageFolder } = installedInside('pi', context.node);
-      const session = createSession();
-      const read = jsonLines({
-        onObject: event => session.read(event).forEach(onUpdate),
-        onText: line => onOutput(Buffer.from(`${line}\n`)),
-        isUnwanted: isPiece,
-      });
-      const own = { version: packages.pi.version, runId: env['SKEP_RUN_ID'] ?? '' };
-      const exit = await start({
-        argv: [...argv, ...flags, '--provider', piProvider, '--model', settings.model],
-        env: {
-          ...env,
-          PI_OFFLINE: '1',
-          PI_TELEMETRY: '0',
-          PI_CODING_AGENT_DIR: `${home}/pi`,
-          PI_PACKAGE_DIR: `${home}/pi-package`,
-        },
-        stdin: prompt,
-        home: [
-          { path: 'pi/models.json', content: modelsJson({ model: settings.model, gatewayUrl }) },
-          { path: 'pi/settings.json', content: settingsJson },
-          { path: 'pi-package/package.json', content: packageJson(own) },
-          ...assets.map(name => ({ path: `pi-package/${name}`, target: `${packageFolder}/${name}` })),
-        ],
-        outputBytesMax: eventBytesMax,
-        onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
-      });
-      read();
-      return judge(exit, session, context);
+      const last = context.kept.filter(isSession).sort(byNumber).at(-1);
+      const { session, exit } = await runOnce(context, last);
+      // The model does not take the conversation any more, as of one that another model had: then all is told from the beginning.
+      if (last === undefined || session.hasWorked || exit.reason !== 'exited') return judge(exit, session, context);
+      context.onUpdate(beginsAnew);
+      const anew = await runOnce(context);
+      return judge(anew.exit, anew.session, context);
     },
   };
+}
+
+interface Once {
+  readonly session: Session;
+  readonly exit: SandboxExit;
+}
+
+/** `last`: the conversation that is gone on with. */
+async function runOnce(context: AgentContext, last?: string): Promise<Once> {
+  const { settings, prompt, promptAgain, kept, env, gatewayUrl, onOutput, onUpdate, start } = context;
+  if (settings.kind !== 'pi') throw new Error(`the settings are those of ${settings.kind}`);
+  const { argv, packageFolder } = installedInside('pi', context.node);
+  const session = createSession();
+  const read = jsonLines({
+    onObject: event => session.read(event).forEach(onUpdate),
+    onText: line => onOutput(Buffer.from(`${line}\n`)),
+    isUnwanted: isPiece,
+  });
+  const own = { version: packages.pi.version, runId: env['SKEP_RUN_ID'] ?? '' };
+  const file = last ?? `session-${kept.filter(isSession).length + 1}.jsonl`;
+  const exit = await start({
+    argv: [...argv, ...flags, '--session', `${keptPath}/${file}`, '--provider', piProvider, '--model', settings.model],
+    env: {
+      ...env,
+      PI_OFFLINE: '1',
+      PI_TELEMETRY: '0',
+      PI_CODING_AGENT_DIR: `${home}/pi`,
+      PI_PACKAGE_DIR: `${home}/pi-package`,
+    },
+    stdin: last === undefined ? prompt : promptAgain,
+    home: [
+      { path: 'pi/models.json', content: modelsJson({ model: settings.model, gatewayUrl }) },
+      { path: 'pi/settings.json', content: settingsJson },
+      { path: 'pi-package/package.json', content: packageJson(own) },
+      ...assets.map(name => ({ path: `pi-package/${name}`, target: `${packageFolder}/${name}` })),
+    ],
+    outputBytesMax: eventBytesMax,
+    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
+  });
+  read();
+  return { session, exit };
+}
+
+function isSession(file: string): boolean {
+  return /^session-\d{1,3}\.jsonl$/.test(file);
+}
+
+function byNumber(one: string, other: string): number {
+  return Number(one.slice(8, -6)) - Number(other.slice(8, -6));
 }
 
 const home = '/home/agent';
 /** What pi looks for beside its package.json. */
 const assets = ['dist', 'docs', 'examples', 'README.md', 'CHANGELOG.md'];
-const flags = [
-  ...['--mode', 'json', '-p', '--no-session'],
-  ...['--no-extensions', '--no-skills', '--no-prompt-templates', '--no-themes'],
-];
+const flags = [...['--mode', 'json', '-p'], ...['--no-extensions', '--no-skills', '--no-prompt-templates', '--no-themes']];
 
 /** Pi ends with 0 whatever became of the model's calls: why its last message ended decides. */
 function judge(exit: SandboxExit, session: Session, limits: Pick<AgentContext, 'timeoutMs' | 'outputBytesMax'>): AgentOutcome {
@@ -72,8 +95,7 @@ function judge(exit: SandboxExit, session: Session, limits: Pick<AgentContext, '
     { ...limits, outputBytesMax: eventBytesMax },
     'Pi cannot be executed in a sandbox of this machine',
   );
-  const isOwnEnd = exit.reason === 'exited' || exit.reason === 'signaled';
-  if (!isOwnEnd || (outcome.kind === 'done' && session.stopReason === 'stop')) return outcome;
+  if (exit.reason !== 'exited' || (outcome.kind === 'done' && session.stopReason === 'stop')) return outcome;
   const message = session.failure === undefined ? undefined : `Pi could not finish: ${session.failure}`;
   if (outcome.kind === 'failed') return { ...outcome, message: message ?? outcome.message };
   const failed = { kind: 'failed', class: 'agent_failed', durationMs } as const;

@@ -13,7 +13,7 @@ import { setupFault, SYSTEM_PATH } from './host/tools.ts';
 import { FD } from './launch.ts';
 import { openOutput } from './output.ts';
 import type { Output } from './output.ts';
-import { firstChild, programStarted, readStatus } from './status.ts';
+import { commandOf, firstChild, programStarted, readStatus } from './status.ts';
 
 type StopReason = 'timeout' | 'output_limit' | 'aborted';
 
@@ -33,6 +33,8 @@ interface Job {
 
 export interface Execution {
   readonly done: Promise<SandboxExit>;
+  /** The launcher. */
+  readonly pid: number | undefined;
   stop(): void;
 }
 
@@ -45,6 +47,10 @@ export function execute(job: Job): Execution {
   let stopped: StopReason | undefined;
   let broken: unknown;
   let begun = false;
+  let giveUp = (): void => {};
+  const givenUp = new Promise<'given up'>(resolve => {
+    giveUp = () => resolve('given up');
+  });
 
   const output = openOutput({
     folder: job.folder,
@@ -62,6 +68,7 @@ export function execute(job: Job): Execution {
     if (begun) return;
     begun = true;
     output.release();
+    if (command.ask?.aborted) ask();
     command.onStart?.();
   }
 
@@ -73,11 +80,13 @@ export function execute(job: Job): Execution {
   function stop(reason: StopReason): void {
     stopped ??= reason;
     kill(child, cgroup);
+    void clock.sleep(CLEAR_MS_MAX, over.signal).then(giveUp);
   }
 
   async function finish(): Promise<SandboxExit> {
-    await exitOf(child);
+    const end = await Promise.race([exitOf(child), givenUp]);
     over.abort();
+    if (end === 'given up') throw endlessFault();
     const code = exitCode();
     if (code !== undefined) begin();
     const words = output.words();
@@ -88,15 +97,22 @@ export function execute(job: Job): Execution {
     return verdict({ stopped, oom, begun, code, words, durationMs: clock.mono() - startedMs });
   }
 
+  function ask(): void {
+    // The program that is asked must be the command's and not yet bubblewrap: that would end without a word of why.
+    if (begun) askToEnd(child.pid);
+  }
+
   void clock.sleep(command.timeoutMs, over.signal).then(() => over.signal.aborted || stop('timeout'));
   const abort = () => stop('aborted');
   command.signal?.addEventListener('abort', abort, { once: true });
   if (command.signal?.aborted) abort();
+  command.ask?.addEventListener('abort', ask, { once: true });
   const done = finish().finally(() => {
     command.signal?.removeEventListener('abort', abort);
+    command.ask?.removeEventListener('abort', ask);
     output.destroy();
   });
-  return { done, stop: abort };
+  return { done, pid: child.pid, stop: abort };
 }
 
 function start(job: Job, output: Output): ChildProcess {
@@ -157,15 +173,30 @@ function kill(child: ChildProcess, cgroup: Cgroup | undefined): void {
   }
 }
 
+/** What its children make of it is the command's affair, and with its end theirs comes. */
+function askToEnd(launcher: number | undefined): void {
+  const own = commandOf(launcher);
+  try {
+    if (own !== undefined) process.kill(own, 'SIGTERM');
+  } catch {
+    // Gone since the look.
+  }
+}
+
 const CLEAR_MS_MAX = 10_000;
 
-/** The output stays open as long as a process holds it. Throws Fault `failed` when the kernel does not let go of one. */
+/** The output stays open as long as a process holds it. */
 async function within(limitMs: number, ended: Promise<unknown>, clock: Clock): Promise<void> {
   const over = new AbortController();
   const late = clock.sleep(limitMs, over.signal).then(() => !over.signal.aborted);
   const stuck = await Promise.race([ended.then(() => false), late]);
   over.abort();
-  if (stuck) throw new Fault('failed', { message: 'a process of a sandbox does not end', hint: 'look for one in state D' });
+  if (stuck) throw endlessFault();
+}
+
+/** What is frozen, or waits for a disk that does not answer, is dead and ends when it is let go on; nobody need wait for that. */
+function endlessFault(): Fault {
+  return new Fault('failed', { message: 'a process of a sandbox does not end', hint: 'look for one in state D' });
 }
 
 /** `exit` and not `close`: the output may be held open by processes that are about to be killed. */

@@ -9,6 +9,8 @@ export interface Work {
   readonly sandbox: Sandbox;
   readonly branch: string;
   readonly base: string;
+  /** The base holds work that is not judged yet: where nothing was added to it, an empty commit says so. */
+  readonly baseIsWork?: boolean;
   /** The merge that was begun before the agent came. */
   readonly conflict: Conflict | undefined;
   /** Of the commit that holds what the agent did not commit itself. */
@@ -31,11 +33,11 @@ export interface Collected {
  * `output_limit`, or `agent_failed` where the agent left a repository that git can't work with, or a merge that is none.
  */
 export async function collect(work: Work): Promise<Collected> {
-  const { sandbox, branch, base, conflict, message, bundle, bundleBytesMax, signal } = work;
+  const { sandbox, branch, base, baseIsWork = false, conflict, message, bundle, bundleBytesMax, signal } = work;
   const lines = headerReader();
   let bytes = 0;
   const answer = await gitInside(sandbox, script, {
-    args: [branch, base, conflict?.theirs ?? '', message],
+    args: [branch, base, conflict?.theirs ?? '', message, baseIsWork ? 'work' : ''],
     stdin: (conflict?.files ?? []).map(file => `${file}\0`).join(''),
     signal,
     outputBytesMax: bundleBytesMax + 65_536,
@@ -72,7 +74,12 @@ head=$(git rev-parse --quiet --verify 'HEAD^{commit}') || { echo 'HEAD names no 
 if [ -n "$3" ]
 then git merge-base --is-ancestor "$3" "$head" && git merge-base --is-ancestor "$2" "$head" || exit ${undone}
 fi
-[ "$head" != "$2" ] || exit ${noChanges}
+if [ "$head" = "$2" ]
+then
+  [ -n "$5" ] || exit ${noChanges}
+  git commit --quiet --no-verify --allow-empty --cleanup=whitespace --message="$4" || exit 1
+  head=$(git rev-parse HEAD)
+fi
 echo "$head"
 echo "$(git diff --shortstat --no-ext-diff --no-textconv "$2" "$head" || :)"
 git update-ref "refs/heads/$1" "$head"

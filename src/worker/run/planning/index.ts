@@ -5,7 +5,7 @@ import { openGateway } from '../../gateway/index.ts';
 import type { Gateway } from '../../gateway/index.ts';
 import { insidePath, nodeInside } from '../../inside.ts';
 import type { Sandbox, SandboxExit } from '../../sandbox.ts';
-import { haltOf, haltWarning } from '../halt.ts';
+import { haltOf, haltWarning } from '../ending/halt.ts';
 import { createOutput } from '../output.ts';
 import type { Output } from '../output.ts';
 import { closingMsMax } from '../run.ts';
@@ -70,6 +70,7 @@ async function runPlanner(run: Run, { sandbox, gateway, stdin }: Parts): Promise
       timeoutMs: claimed.limits.timeout_ms,
       outputBytesMax: answerBytesMax,
       signal: halt.signal,
+      now: lease.signal,
       onStart: () => lease.progress({ state: 'working' }),
       onOutput: (stream, chunk) => void (stream === 'stdout' ? answer.push(chunk) : show(chunk, { output, run })),
     });
@@ -108,6 +109,8 @@ function failureOf(exit: SandboxExit, words: string): Error {
     case 'output_limit':
     case 'out_of_memory':
       return runFailure(exit.reason, `The planner was ended (${exit.reason.replaceAll('_', ' ')}); ${said}`);
+    case 'signaled':
+      return runFailure('agent_died', `The planner was ended by ${exit.signal}, which Skep did not send; ${said}`);
     case 'aborted':
       return runFailure('sandbox', 'The planner was ended from outside');
     default:

@@ -1,11 +1,11 @@
-import type { Halt } from '../../../contract/runs.ts';
-import type { Run } from './run.ts';
+import type { Halt } from '../../../../contract/runs.ts';
+import type { Run } from '../run.ts';
 
 /** For an agent whose calls are refused to see it and to end by itself, with its work in a good state. */
 const haltedMsMax = 10_000;
 
-/** A signal for the agent: aborted with the run's own, and some time after the server has said that the run cannot go on. */
-export function haltWarning({ lease, tools, signal }: Run): { readonly signal: AbortSignal; unlink(): void } {
+/** A signal for the agent: aborted with the run's own, by `end`, and some time after the server has said that the run cannot go on. */
+export function haltWarning({ lease, tools, signal }: Run): { readonly signal: AbortSignal; end(): void; unlink(): void } {
   const stop = new AbortController();
   const over = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
@@ -20,6 +20,7 @@ export function haltWarning({ lease, tools, signal }: Run): { readonly signal: A
   lease.halted.addEventListener('abort', onHalt, { once: true });
   return {
     signal: stop.signal,
+    end: () => stop.abort(),
     unlink() {
       signal.removeEventListener('abort', onAbort);
       lease.halted.removeEventListener('abort', onHalt);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Clock } from '../../kernel/clock.ts';
+import type { Clock } from '../../../kernel/clock.ts';
 import { haltWarning } from './halt.ts';
-import type { Run } from './run.ts';
+import type { Run } from '../run.ts';
 
 function warned() {
   const waits: { ms: number; wake: () => void }[] = [];
