@@ -46,7 +46,7 @@ export interface Claims {
 }
 
 /** Also of a full disk and of what nobody foresaw: both fail as `sandbox`. */
-const blamesWorker: ReadonlySet<FailureClass> = new Set(['sandbox', 'repository'] as const);
+const blamesWorker: ReadonlySet<FailureClass> = new Set(['sandbox', 'repository', 'network'] as const);
 
 export function createClaims(options: ClaimsOptions): Claims {
   const { protocol, sandboxes, request, clock, random, log, signal, onTrouble } = options;

@@ -81,12 +81,13 @@ describe('a worker', () => {
   });
 
   it('stops at once also where the server does not take what a run has made', async () => {
-    worker = await startWorker(server);
+    const hasty: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 15_000 ? 500 : ms, signal) };
+    worker = await startWorker(server, { clock: hasty });
     const run = server.queue({ repository: quick() });
     server.answerWith(507, /\/bundle$/);
     await server.until(() => server.requests.some(({ status }) => status === 507));
     await worker.stop({ graceMs: 0 });
-    expect(run.failure).toEqual({ class: 'sandbox', message: 'The worker was stopped' });
+    expect(run.failure).toEqual({ class: 'stopped', message: 'The worker was stopped' });
   });
 
   it('stops when its token is refused', async () => {
@@ -168,7 +169,7 @@ describe('a worker', () => {
     const drained = worker.stop({ graceMs: Infinity });
     await worker.stop({ graceMs: 0 });
     await drained;
-    expect(run.failure).toEqual({ class: 'sandbox', message: 'The worker was stopped' });
+    expect(run.failure).toEqual({ class: 'stopped', message: 'The worker was stopped' });
     expect(processesWith('14142')).toEqual([]);
   });
 

@@ -8,10 +8,14 @@ import { failpoint } from '../kernel/failpoint.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Agent } from './agent.ts';
+import { startBeat } from './beat.ts';
+import type { Beat } from './beat.ts';
 import { createClaims } from './claims.ts';
 import type { Claims, Trouble } from './claims.ts';
 import { workerProtocol } from './client.ts';
-import type { ClaimRequest } from './client.ts';
+import type { ClaimRequest, Protocol } from './client.ts';
+import { createOrphans } from './orphans/index.ts';
+import type { Orphans } from './orphans/index.ts';
 import { createRepositories } from './repository/index.ts';
 import { executeRun } from './run/index.ts';
 import type { RunEnd, RunTools } from './run/index.ts';
@@ -33,6 +37,8 @@ export interface WorkerOptions {
   readonly random: () => number;
   /** What it offers beside its agents. */
   readonly capabilities?: readonly string[];
+  /** Of Skep, for who looks at the fleet. */
+  readonly version?: string;
   readonly onChange?: (change: WorkerChange) => void;
 }
 
@@ -76,13 +82,15 @@ export function createWorker(options: WorkerOptions): Worker {
     begin = resolve;
   });
   let tools: RunTools | undefined;
+  let beat: Beat | undefined;
+  const orphans = createOrphans(options);
   const ended = begun.then(work).finally(() => stopped.abort());
   // Whoever does not look at `ended` must not be ended by it.
   ended.catch(() => {});
 
   async function work(): Promise<void> {
     if (tools === undefined) return;
-    const claims = claimsOf(options, tools, draining.signal);
+    const claims = claimsOf(options, beat?.gate(tools.protocol) ?? tools.protocol, draining.signal);
     try {
       while (!draining.signal.aborted) {
         if (running.size >= slots) await Promise.race(running);
@@ -90,13 +98,15 @@ export function createWorker(options: WorkerOptions): Worker {
       }
     } finally {
       await Promise.all(running);
+      await orphans.stop();
+      await beat?.stop();
     }
   }
 
   async function next(claims: Claims, tools: RunTools): Promise<void> {
     const claimed = await claims.next();
     if (claimed === undefined) return;
-    const run = execute(claimed, { tools, options, stop: aborting.signal }).then(end => {
+    const run = execute(claimed, { tools, options, orphans, stop: aborting.signal }).then(end => {
       running.delete(run);
       claims.learn(end);
     });
@@ -106,7 +116,14 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     ended,
     async start() {
-      tools = await prepare(options);
+      let sandbox: Readonly<Record<string, string>> = {};
+      const onChange = (change: WorkerChange): void => {
+        if (change.kind === 'started') sandbox = change.sandbox;
+        options.onChange?.(change);
+      };
+      tools = await prepare({ ...options, onChange });
+      orphans.start();
+      beat = startBeat({ ...options, sandbox, capabilities: () => offersOf(options), draining: draining.signal });
       begin();
     },
     async stop({ graceMs }) {
@@ -127,11 +144,17 @@ export async function runOnce(
   { ticketId, stop, onOutput }: { ticketId: string; stop: AbortSignal; onOutput?: (chunk: Buffer) => void },
 ): Promise<RunEnd> {
   const tools = { ...(await prepare(options)), onOutput };
+  const orphans = createOrphans(options);
   const request = { worker: options.name, capabilities: await capabilitiesOf(options), waitMs: 0, ticketId };
   const claimed = await tools.protocol.claim(request, stop);
   if (claimed !== undefined) {
     failpoint('claimed');
-    return execute(claimed, { tools, options, stop });
+    orphans.start();
+    try {
+      return await execute(claimed, { tools, options, orphans, stop });
+    } finally {
+      await orphans.stop();
+    }
   }
   throw new Fault('wrong_state', {
     message: `${ticketId} has no run that waits for a worker`,
@@ -140,23 +163,21 @@ export async function runOnce(
 }
 
 async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools> {
-  const { sandboxes, folder, client, clock, random, log } = options;
+  const { sandboxes, folder, client, clock, random } = options;
   const probe = await sandboxes.probe();
   if (!probe.ok)
     throw new Fault('sandbox_unavailable', { message: `No sandbox can be made here: ${probe.why}`, hint: probe.hint });
   options.onChange?.({ kind: 'started', sandbox: { provider: sandboxes.name, isolation: probe.isolation, ...probe.facts } });
-  const orphans = await sandboxes.reapOrphans();
-  if (orphans > 0) log.warn({ orphans }, 'sandboxes that another worker had left were removed');
   const repositories = await createRepositories({ folder: join(folder, 'repositories'), client, clock, random });
   const runFolder = join(folder, 'runs');
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
   return { ...options, protocol: workerProtocol(client), repositories, folder: runFolder };
 }
 
-function claimsOf(options: WorkerOptions, { protocol }: RunTools, signal: AbortSignal): Claims {
+function claimsOf(options: WorkerOptions, protocol: Protocol, signal: AbortSignal): Claims {
   const request = async (): Promise<ClaimRequest> => ({
     worker: options.name,
-    capabilities: [...(await capabilitiesOf(options)), ...besideTickets],
+    capabilities: await offersOf(options),
     waitMs: claimWaitMs,
   });
   return createClaims({ ...options, protocol, request, signal, onTrouble: trouble => options.onChange?.(trouble) });
@@ -165,14 +186,19 @@ function claimsOf(options: WorkerOptions, { protocol }: RunTools, signal: AbortS
 interface Execution {
   readonly tools: RunTools;
   readonly options: Pick<WorkerOptions, 'onChange'>;
+  readonly orphans: Orphans;
   readonly stop: AbortSignal;
 }
 
-async function execute(claimed: Claimed, { tools, options, stop }: Execution): Promise<RunEnd> {
+async function execute(claimed: Claimed, { tools, options, orphans, stop }: Execution): Promise<RunEnd> {
   options.onChange?.({ kind: 'claimed', claimed });
-  const end = await executeRun(claimed, tools, stop);
+  const end = await orphans.noted(claimed, onLost => executeRun(claimed, { ...tools, onLost }, stop));
   options.onChange?.({ kind: 'ended', claimed, end });
   return end;
+}
+
+async function offersOf(options: Pick<WorkerOptions, 'agents' | 'capabilities'>): Promise<readonly string[]> {
+  return [...(await capabilitiesOf(options)), ...besideTickets];
 }
 
 /** As it is now: an agent that is installed while the worker runs is offered with the next claim. */

@@ -90,6 +90,15 @@ describe.each(people)('bubblewrap as $who', ({ who, possible }) => {
     expect(stdout).toBe('kept\n/home/agent:\n\n/tmp:\n');
   });
 
+  check('keeps one more folder where it is made so, and takes bytes on stdin', async () => {
+    const sandbox = await create({ keeps: true });
+    const bytes = Buffer.alloc(70_000, 'some bytes');
+    await sh(sandbox, 'cat > /kept/bytes; ls -A /kept > list; mkdir -m 0 /kept/locked', { stdin: bytes });
+    const { stdout } = await sh(sandbox, 'cat list; cksum < /kept/bytes; cat /kept/bytes | wc -c; ls -d kept');
+    expect(stdout).toBe(`bytes\n${execFileSync('cksum', { input: bytes, encoding: 'utf8' }).trim()}\n70000\n`);
+    expect((await sh(await create(), 'ls -d /kept')).stdout).toBe('');
+  });
+
   check('gives stdin, and streams that can be opened by name', async () => {
     const big = 'x'.repeat(200_000);
     const script = 'cat /dev/stdin | wc -c; echo err > /dev/stderr; echo out > /dev/stdout';

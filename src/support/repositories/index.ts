@@ -1,6 +1,6 @@
 /** Repositories: Skep's own copy of each project's, and the trunks in it that work is merged into. */
 export type { BareRepository, Depot } from './depot/index.ts';
-export { createDepot } from './depot/index.ts';
+export { createDepot, tidyDepot } from './depot/index.ts';
 export type { TrunkStart } from './trunks.ts';
 export { advance, markPublished, markUnpublished, reserve } from './merges.ts';
 export {

@@ -1,14 +1,16 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { posix } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
-import { addedProgramsPath } from '../../../worker/sandbox.ts';
+import { addedProgramsPath, keptPath } from '../../../worker/sandbox.ts';
 import type { SandboxCommand, SandboxLimits } from '../../../worker/sandbox.ts';
+import { keptName } from './folder.ts';
 
 interface Inside {
   /** The slot of the sandbox at a place that its uid can reach. */
   readonly slot: string;
   readonly binds: readonly { readonly source: string; readonly to: string }[];
   readonly limits: SandboxLimits;
+  readonly keeps: boolean;
   readonly command: SandboxCommand;
 }
 
@@ -17,7 +19,7 @@ interface Inside {
  * nor the host's paths stand in a process list. What confines comes first: should the worker die while writing, less is
  * given to the sandbox and nothing more.
  */
-export function bwrapArguments({ slot, binds, limits, command }: Inside): Buffer {
+export function bwrapArguments({ slot, binds, limits, keeps, command }: Inside): Buffer {
   const words = [
     ...['--unshare-all', '--unshare-user', '--disable-userns', '--cap-drop', 'ALL', '--die-with-parent', '--new-session'],
     ...['--uid', '1000', '--gid', '1000', '--hostname', 'skep', '--clearenv'],
@@ -28,6 +30,7 @@ export function bwrapArguments({ slot, binds, limits, command }: Inside): Buffer
     ...[...tmpfs('/tmp', limits.tmpBytes), ...tmpfs(HOME, limits.tmpBytes)],
     ...['passwd', 'group', 'hosts', 'nsswitch.conf'].flatMap(name => ['--ro-bind', `${slot}/etc/${name}`, `/etc/${name}`]),
     ...['--ro-bind', `${slot}/skep`, '/skep', ...binds.flatMap(({ source, to }) => ['--ro-bind', source, to])],
+    ...(keeps ? ['--bind', `${slot}/${keptName}`, keptPath] : []),
     ...['--bind', `${slot}/work`, '/work', '--remount-ro', '/', '--chdir', workPath(command.cwd)],
     ...environment(command.env ?? {}).flatMap(([name, value]) => ['--setenv', name, value]),
   ];

@@ -19,6 +19,9 @@ export interface Folder {
   readonly sockets: readonly string[];
 }
 
+/** What of the slot is shown at `keptPath`. */
+export const keptName = 'kept';
+
 interface Make {
   readonly path: string;
   readonly spec: SandboxSpec;
@@ -35,17 +38,26 @@ export async function makeFolder({ path, spec, uid, seccomp, tools }: Make): Pro
   const sockets = (spec.links ?? []).map(link => join(slot, skepPath(link.path)));
   makeOnce(path, spec.id);
   // The umask of the worker must not decide what the sandbox can read, so every mode is set by name.
-  for (const name of ['', 'work', 'skep', 'etc', ...binds.map(({ name }) => name)]) folder(join(slot, name));
+  const own = ['work', ...(spec.keeps === true ? [keptName] : [])].map(name => join(slot, name));
+  for (const path of own) folder(path);
+  for (const name of ['', 'skep', 'etc', ...binds.map(({ name }) => name)]) folder(join(slot, name));
   for (const { to, content } of files) readable(join(slot, to), content, slot);
   for (const { to } of binds) folders(join(slot, to), slot);
   for (const socket of sockets) folders(dirname(socket), slot);
   for (const [name, content] of ETC) readable(join(slot, 'etc', name), content, slot);
   writeFileSync(join(path, 'seccomp'), seccomp, { mode: 0o600 });
+  if (uid !== undefined) for (const path of own) chownSync(path, uid, uid);
+  await makePipes({ path, uid, tools });
+  return { path, slot, binds, sockets };
+}
+
+/** New ones, also where something holds those that were there. */
+export async function makePipes({ path, uid, tools }: Pick<Make, 'path' | 'uid' | 'tools'>): Promise<void> {
   const pipes = ['stdout', 'stderr'].map(name => join(path, name));
+  for (const pipe of pipes) rmSync(pipe, { force: true });
   await run(tools.mkfifo, ['-m', '600', '--', ...pipes]);
   // The owner of a pipe may open it again as /dev/stderr, which scripts do.
-  if (uid !== undefined) for (const own of [join(slot, 'work'), ...pipes]) chownSync(own, uid, uid);
-  return { path, slot, binds, sockets };
+  if (uid !== undefined) for (const pipe of pipes) chownSync(pipe, uid, uid);
 }
 
 /**
@@ -65,7 +77,7 @@ export async function removeFolder(path: string, tools: Tools): Promise<void> {
 }
 
 /** Standard input as a file that the caller opens and unlinks: complete before the command starts, and nothing of it stays on the disk. */
-export function stdinPath(folder: Folder, content: string, uid: number | undefined): string {
+export function stdinPath(folder: Folder, content: string | Uint8Array, uid: number | undefined): string {
   const file = join(folder.path, `stdin-${randomBytes(4).toString('hex')}`);
   try {
     writeFileSync(file, content, { mode: 0o600, flag: 'wx' });

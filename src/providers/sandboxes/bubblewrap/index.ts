@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
-import type { SandboxLimits, SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
-import { removeFolder } from './folder.ts';
+import type { SandboxLimits, SandboxProbe, SandboxProvider, Settle } from '../../../worker/sandbox.ts';
 import { findCgroups } from './host/cgroups.ts';
-import { isDead, killMarked, killUser } from './host/owner.ts';
 import { diskFault, findTools, run, SYSTEM_PATH } from './host/tools.ts';
 import { createUserIds } from './host/user-ids.ts';
-import { folderName, makeSandbox, marker } from './sandbox.ts';
+import { reap } from './orphans.ts';
+import { makeSandbox } from './sandbox.ts';
 import type { Host } from './sandbox.ts';
 import { seccompProgram } from './seccomp/program.ts';
 
@@ -79,13 +78,15 @@ export function createBubblewrap({ folder, clock, log, path = SYSTEM_PATH }: Opt
       await proof();
       return makeSandbox(await host(), spec);
     },
-    async reapOrphans() {
-      const count = await reap(await host());
+    async reapOrphans(settle = removeAll) {
+      const count = await reap(await host(), settle);
       if (count > 0) log.info({ count }, 'removed sandboxes that dead workers had left');
       return count;
     },
   };
 }
+
+const removeAll: Settle = () => Promise.resolve('remove');
 
 const PROBE_LIMITS: SandboxLimits = { memoryBytes: 256 * 2 ** 20, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20 };
 const USER_IDS = '/run/skep/sandbox-uids';
@@ -152,31 +153,6 @@ function inheritedDescriptors(): number[] {
       return [];
     }
   });
-}
-
-async function reap({ folder, tools, userIds, cgroups }: Host): Promise<number> {
-  await userIds?.reap(async uid => {
-    const group = cgroups?.open(String(uid));
-    group?.kill();
-    killUser(uid);
-    await group?.remove();
-  });
-  let count = 0;
-  for (const name of readdirSync(folder)) {
-    const [id = '', owner] = name.split('~');
-    if (owner === undefined || !isDead(owner)) continue;
-    killMarked(marker(name));
-    // Taking it over by name: of two workers that clean up at once, one gets it; should that one die, it is again a dead one's.
-    const mine = join(folder, folderName(`${id}-${randomBytes(4).toString('hex')}`));
-    try {
-      renameSync(join(folder, name), mine);
-    } catch {
-      continue;
-    }
-    await removeFolder(mine, tools);
-    count++;
-  }
-  return count;
 }
 
 async function factsOf({ folder, tools, cgroups, userIds, countsProcesses }: Host): Promise<Record<string, string>> {

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
-import { Fault } from '../../../kernel/fault.ts';
+import { Fault, isFault } from '../../../kernel/fault.ts';
+import { thisOwner } from '../../../kernel/process-owner.ts';
 import type { Sandbox, SandboxCommand, SandboxSpec } from '../../../worker/sandbox.ts';
 import { bwrapArguments } from './arguments.ts';
 import { execute } from './exec.ts';
 import type { Execution } from './exec.ts';
-import { makeFolder, removeFolder, stdinPath } from './folder.ts';
+import { makeFolder, makePipes, removeFolder, stdinPath } from './folder.ts';
 import type { Folder } from './folder.ts';
+import { healthOf } from './health.ts';
 import type { Cgroup, Cgroups } from './host/cgroups.ts';
-import { killUser, thisOwner } from './host/owner.ts';
+import { killUser } from './host/owner.ts';
 import { diskFault } from './host/tools.ts';
 import type { Tools } from './host/tools.ts';
 import type { UserIds } from './host/user-ids.ts';
@@ -80,7 +82,7 @@ async function removeTraces({ host, path, uid, cgroup }: Traces): Promise<void> 
   }
 }
 
-interface Made {
+export interface Made {
   readonly host: Host;
   readonly spec: SandboxSpec;
   readonly folder: Folder;
@@ -89,9 +91,10 @@ interface Made {
   readonly links: Links;
 }
 
-function createSandbox(made: Made): Sandbox {
+export function createSandbox(made: Made): Sandbox {
   const { host, spec, folder, uid, cgroup, links } = made;
   let running: Execution | undefined;
+  let isHaunted = false;
   let gone: Promise<void> | undefined;
 
   async function remove(): Promise<void> {
@@ -99,7 +102,8 @@ function createSandbox(made: Made): Sandbox {
     await running?.done.catch(() => {});
     if (uid !== undefined) killUser(uid);
     await links.close();
-    await removeTraces({ host, path: folder.path, uid, cgroup });
+    // Whoever does not end keeps its user id.
+    await removeTraces({ host, path: folder.path, uid: isHaunted ? undefined : uid, cgroup });
   }
 
   return {
@@ -109,10 +113,18 @@ function createSandbox(made: Made): Sandbox {
       if (running) throw new Fault('wrong_state', { message: `a command runs in the sandbox ${spec.id}; one after another` });
       if (command.signal?.aborted) return { reason: 'aborted', durationMs: 0 };
       running = begin(made, command);
-      return running.done.finally(() => {
+      try {
+        return await running.done;
+      } catch (error) {
+        // What does not end holds the pipes, and the next command would wait for its end.
+        isHaunted ||= isFault(error, 'failed');
+        if (isHaunted) await makePipes({ path: folder.path, uid, tools: host.tools });
+        throw error;
+      } finally {
         running = undefined;
-      });
+      }
     },
+    health: () => Promise.resolve(healthOf(running?.pid)),
     destroy: () => (gone ??= remove()),
   };
 }
@@ -142,6 +154,7 @@ function begin({ host, spec, folder, uid, cgroup }: Made, command: SandboxComman
         slot: place,
         binds: folder.binds.map(({ from, name, to }) => ({ source: uid === undefined ? from : within(name), to })),
         limits: spec.limits,
+        keeps: spec.keeps === true,
         command,
       }),
       folder: folder.path,

@@ -22,18 +22,25 @@ export function readStatus(stream: Readable, onChild: () => void): () => number 
   return () => exitCode;
 }
 
-/**
- * Resolves true once the command's own process runs its program. The launcher's child is bubblewrap's monitor, whose child is
- * process 1 of the sandbox, whose first child is called bwrap until it has become the command.
- */
+/** Resolves true once the command's own process runs its program: it is called bwrap until then. */
 export async function programStarted(launcher: number, clock: Clock, signal: AbortSignal): Promise<boolean> {
   for (let waitMs = 1; !signal.aborted; waitMs = Math.min(waitMs * 1.5, 20)) {
-    const command = firstChild(firstChild(firstChild(launcher)));
+    const command = commandOf(launcher);
     const name = command === undefined ? '' : readOr(`/proc/${command}/comm`).trim();
     if (name !== '' && name !== 'bwrap') return true;
     await clock.sleep(waitMs, signal);
   }
   return false;
+}
+
+/** Process 1 of the sandbox: the launcher's child is bubblewrap's monitor, whose child it is. */
+export function initOf(launcher: number | undefined): number | undefined {
+  return firstChild(firstChild(launcher));
+}
+
+/** The command's own process. */
+export function commandOf(launcher: number | undefined): number | undefined {
+  return firstChild(initOf(launcher));
 }
 
 export function firstChild(pid: number | undefined): number | undefined {

@@ -2,15 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../../../kernel/fault.ts';
-import { isDead, thisOwner } from './owner.ts';
+import { isDead, thisOwner } from '../../../../kernel/process-owner.ts';
 
 /** Hands out user ids of this machine, each to one sandbox at a time, over all workers that run as root. */
 export interface UserIds {
   /** Throws Fault `sandbox_unavailable` when all are taken. */
   take(): number;
   release(uid: number): void;
-  /** For each id of a dead worker: `clear` first, then free. */
-  reap(clear: (uid: number) => Promise<void>): Promise<void>;
+  /** For each id of a dead worker: `clear` first, then free, unless files of it are still kept. */
+  reap(clear: (uid: number) => Promise<void>, isKept?: (uid: number) => boolean): Promise<void>;
+  /**
+   * Takes an id over whose files a dead worker has left; what it answers gives it back, to be taken over again. Undefined where
+   * somebody alive has it, or where it is none of this range.
+   */
+  adopt(uid: number): (() => void) | undefined;
 }
 
 const COUNT = 4096;
@@ -61,7 +66,16 @@ export function createUserIds({ folder, base = firstId(), count = COUNT }: Place
       });
     },
     release: uid => free(uid, owner),
-    async reap(clear) {
+    adopt(uid) {
+      if (uid < base || uid >= base + count || named.has(uid)) return undefined;
+      const place = join(folder, String(uid));
+      const from = quietRead(place).find(isDead);
+      const taken = from === undefined ? claim(uid) : quietly(() => renameSync(join(place, from), join(place, owner)));
+      if (!taken) return undefined;
+      return () =>
+        from === undefined ? free(uid, owner) : void quietly(() => renameSync(join(place, owner), join(place, from)));
+    },
+    async reap(clear, isKept = () => false) {
       for (const name of quietRead(folder)) {
         if (!/^\d+$/.test(name)) {
           if (isDead(name.split('-')[1] ?? '')) rmSync(join(folder, name), { recursive: true, force: true });
@@ -69,7 +83,7 @@ export function createUserIds({ folder, base = firstId(), count = COUNT }: Place
         }
         for (const holder of quietRead(join(folder, name)).filter(isDead)) {
           await clear(Number(name));
-          free(Number(name), holder);
+          if (!isKept(Number(name))) free(Number(name), holder);
         }
       }
     },

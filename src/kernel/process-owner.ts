@@ -1,0 +1,28 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { isSameProcess, processInfo } from './process-info.ts';
+
+/**
+ * Who made something that stays on the host after a crash, written so that it fits in a file name:
+ * `pid.start.pid-namespace.boot`. With all four it names one process for ever. Linux only.
+ */
+export type Owner = string;
+
+export function thisOwner(): Owner {
+  return [process.pid, processInfo(process.pid)?.start ?? '', pidNamespace(), boot()].join('.');
+}
+
+/** True only when the owner is surely dead: of a process in another container (pid namespace) that cannot be known from here. */
+export function isDead(owner: Owner): boolean {
+  const [pid, start = '', namespace, bootThen] = owner.split('.');
+  if (bootThen === undefined) return false;
+  if (bootThen !== boot()) return true;
+  return namespace === pidNamespace() && !isSameProcess(Number(pid), start);
+}
+
+function pidNamespace(): string {
+  return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '';
+}
+
+function boot(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
+}

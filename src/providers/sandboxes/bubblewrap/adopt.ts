@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Sandbox, SandboxLimits } from '../../../worker/sandbox.ts';
+import { keptName } from './folder.ts';
+import { openLinks } from './links.ts';
+import { createSandbox } from './sandbox.ts';
+import type { Host } from './sandbox.ts';
+
+interface Adopted {
+  readonly id: string;
+  /** Its folder, named as this worker's. */
+  readonly path: string;
+  readonly uid: number | undefined;
+  readonly limits: SandboxLimits;
+}
+
+/**
+ * The workspace of a dead worker's sandbox, and the files that were shown to it, with none of its ways out and none of the host's
+ * folders. To destroy it is the business of who adopts it.
+ */
+export async function adoptSandbox(host: Host, { id, path, uid, limits }: Adopted): Promise<Sandbox> {
+  const cgroup = uid === undefined ? undefined : host.cgroups?.create(String(uid), limits);
+  const folder = { path, slot: join(path, 'slot'), binds: [], sockets: [] };
+  const links = openLinks([], { sockets: [], uid });
+  await links.listening;
+  const spec = { id, limits, files: [], folders: [], keeps: existsSync(join(folder.slot, keptName)) };
+  return { ...createSandbox({ host, spec, folder, uid, cgroup, links }), destroy: () => Promise.resolve() };
+}

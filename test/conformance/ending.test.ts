@@ -1,0 +1,135 @@
+import { existsSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import type { Sandbox, SandboxCommand } from '../../src/worker/sandbox.ts';
+import { people, sandboxFolder, startSandboxWorker } from '../harness/sandbox-worker.ts';
+import type { SandboxWorker } from '../harness/sandbox-worker.ts';
+
+const MiB = 2 ** 20;
+const LIMITS = { memoryBytes: 512 * MiB, processCount: 64, cpuCount: 1, tmpBytes: MiB };
+/** Of version 1: what is frozen by it is not let go on even to die. */
+const FREEZER = '/sys/fs/cgroup/freezer';
+
+async function run(sandbox: Sandbox, argv: SandboxCommand['argv'], more: Partial<SandboxCommand> = {}) {
+  const output = { stdout: '', stderr: '' };
+  const onOutput = (stream: 'stdout' | 'stderr', chunk: Buffer) => void (output[stream] += chunk.toString());
+  const exit = await sandbox.exec({ argv, timeoutMs: 60_000, outputBytesMax: MiB, onOutput, ...more });
+  return { ...output, exit };
+}
+
+const sh = (sandbox: Sandbox, script: string, more?: Partial<SandboxCommand>) => run(sandbox, ['sh', '-c', script], more);
+
+describe.each(people)('a command in a sandbox of $who', ({ who, possible }) => {
+  const home = sandboxFolder(who);
+  const made: Sandbox[] = [];
+  let worker: SandboxWorker;
+
+  beforeAll(async () => {
+    if (possible) worker = await startSandboxWorker({ who, folder: home.folder });
+  });
+  afterEach(async () => {
+    await Promise.all(made.splice(0).map(sandbox => sandbox.destroy()));
+  });
+  afterAll(async () => {
+    await worker?.kill();
+    home.remove();
+  });
+
+  async function create(): Promise<Sandbox> {
+    const sandbox = await worker.provider.create({ id: 'ending', limits: LIMITS, files: [], folders: [] });
+    made.push(sandbox);
+    return sandbox;
+  }
+
+  const check = it.skipIf(!possible);
+
+  check('is asked to end, and may do so in its own time', async () => {
+    const sandbox = await create();
+    const trap = "trap 'echo asked; exit 5' TERM; echo in; while :; do sleep 0.05; done";
+    for (const [script, exit] of [
+      [trap, { reason: 'exited', code: 5 }],
+      ['echo in; exec sleep 1000', { reason: 'signaled', signal: 'SIGTERM' }],
+    ] as const) {
+      const asking = new AbortController();
+      const ended = await sh(sandbox, script, { ask: asking.signal, onOutput: () => asking.abort() });
+      expect(ended.exit).toMatchObject(exit);
+    }
+  });
+
+  check('says how it is, also where all of it is stopped', async () => {
+    const sandbox = await create();
+    expect(await sandbox.health()).toEqual({ state: 'gone', processes: 0, memoryBytes: 0, cpuMs: 0 });
+    const mark = `4${process.pid}.${who.length}`;
+    const running = sh(
+      sandbox,
+      `sleep ${mark} & sleep ${mark}; kill %1; i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; sleep ${mark}0`,
+    );
+    await eventually(() => pidsOf(mark).length === 2);
+    const before = await sandbox.health();
+    expect(before).toMatchObject({ state: 'answering', processes: 3 });
+    expect(before.memoryBytes).toBeGreaterThan(100_000);
+    const [first = 0, second = 0] = pidsOf(mark);
+    for (const pid of [first, second]) process.kill(pid, 'SIGSTOP');
+    expect((await sandbox.health()).state).toBe('answering');
+    const shell = parentOf(first);
+    process.kill(shell, 'SIGSTOP');
+    await eventually(() => stateOf(shell) === 'T');
+    expect(await sandbox.health()).toMatchObject({ state: 'frozen', processes: 3 });
+    for (const pid of [shell, first, second]) process.kill(pid, 'SIGCONT');
+    for (const pid of [first, second]) process.kill(pid, 'SIGKILL');
+    await eventually(() => pidsOf(`${mark}0`).length === 1);
+    const after = await sandbox.health();
+    expect(after.state).toBe('answering');
+    expect(after.cpuMs).toBeGreaterThan(before.cpuMs);
+    await sandbox.destroy();
+    await running;
+  });
+
+  it.skipIf(!possible || who !== 'root' || !existsSync(FREEZER))('is given up where the system does not let it end', async () => {
+    const sandbox = await create();
+    const mark = `7${process.pid}`;
+    const abort = new AbortController();
+    const words = run(sandbox, ['sleep', mark], { signal: abort.signal }).then(JSON.stringify, String);
+    await eventually(() => pidsOf(mark).some(pid => processInfo(pid)?.argv[0] === 'sleep'));
+    const group = mkdtempSync(join(FREEZER, 'skep-'));
+    const pid = pidsOf(mark).find(each => processInfo(each)?.argv[0] === 'sleep') ?? 0;
+    writeFileSync(join(group, 'cgroup.procs'), String(pid));
+    writeFileSync(join(group, 'freezer.state'), 'FROZEN');
+    try {
+      await eventually(() => stateOf(pid) === 'D');
+      expect((await sandbox.health()).state).toBe('frozen');
+      abort.abort();
+      expect(await words).toContain('a process of a sandbox does not end');
+      expect((await sh(sandbox, 'echo still good')).stdout).toBe('still good\n');
+    } finally {
+      writeFileSync(join(group, 'freezer.state'), 'THAWED');
+    }
+    await eventually(() => pidsOf(mark).length === 0);
+    await eventually(() => readFileSync(join(group, 'cgroup.procs'), 'utf8') === '');
+    rmdirSync(group);
+  });
+});
+
+/** Of the programs themselves, not of what starts them. */
+function pidsOf(argument: string): number[] {
+  return allPids().filter(pid => processInfo(pid)?.argv.includes(argument));
+}
+
+function statOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+}
+
+const stateOf = (pid: number): string => statOf(pid)[0] ?? '';
+const parentOf = (pid: number): number => Number(statOf(pid)[1]);
+
+async function eventually(holds: () => boolean): Promise<void> {
+  const until = systemClock.mono() + 5000;
+  while (!holds()) {
+    if (systemClock.mono() > until) throw new Error('it did not come about in 5 s');
+    await systemClock.sleep(5);
+  }
+}
