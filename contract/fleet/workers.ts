@@ -6,7 +6,7 @@ import { workerName } from '../runs.ts';
 export const workerStates = ['active', 'draining', 'left', 'gone'] as const;
 
 /** What a worker offers: `agent:<kind>`, `checks`, `conflicts`, `plan`, and labels of its owner's as `label:<name>`. */
-export const capability = z.string().min(1).max(100);
+const capability = z.string().min(1).max(100);
 
 export const workerBeat = z.strictObject({
   incarnation: id.meta({ description: 'Made anew by each process: a worker of the same name that comes later is another' }),
@@ -16,6 +16,9 @@ export const workerBeat = z.strictObject({
   capabilities: z.array(capability).max(100).default([]),
   sandbox: z.record(z.string().max(50), z.string().max(200)).default({}),
   state: z.enum(['active', 'draining', 'left']).default('active'),
+  is_first: z.boolean().default(false).meta({
+    description: 'Until the first answer: takes the name over from a process that has it, which is refused from then on',
+  }),
 });
 
 export const workerBeatAnswer = z.object({
@@ -41,11 +44,6 @@ export const worker = z
   .meta({ id: 'Worker' });
 export const workerList = z.object({ workers: z.array(worker) });
 export const byName = z.object({ name: workerName });
-
-/** The processes that hold this machine's runs are dead: their leases need not run out. */
-export const runBury = z.strictObject({
-  fence: z.number().int().positive().meta({ description: 'lease.fence of the claim whose holder is dead' }),
-});
 
 export type WorkerBeat = z.infer<typeof workerBeat>;
 export type WireWorker = z.infer<typeof worker>;

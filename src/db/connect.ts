@@ -5,7 +5,8 @@
  */
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
-import { startEmbedded, stopEmbedded } from './embedded/index.ts';
+import type { Lifecycle } from '../kernel/loop.ts';
+import { createWatch, startEmbedded, stopEmbedded } from './embedded/index.ts';
 import { ensureRoles, provisionEmbedded, type Roles } from './roles.ts';
 import { inspectServer, refuseUnfit } from './server/fitness.ts';
 import { withClient } from './server/session.ts';
@@ -14,6 +15,8 @@ export interface Database extends Roles {
   readonly kind: 'embedded' | 'server';
   /** Of the server, like `18.4`. */
   readonly version: string;
+  /** While it is started, an embedded server that dies is started again, at the same port. A server of your own is yours to watch. */
+  readonly watch: Lifecycle;
   /** Stops the embedded server, whoever started it; does nothing for a server of your own. */
   stop(): Promise<void>;
 }
@@ -45,6 +48,7 @@ async function embedded({ home, clock, log, port }: DatabaseOptions): Promise<Da
       kind: 'embedded',
       version,
       ...roles,
+      watch: createWatch({ home, port: server.port, clock, log }),
       async stop() {
         await stopEmbedded(home, clock);
       },
@@ -80,5 +84,7 @@ export async function othersAreConnected(engineUrl: string, clock: Clock): Promi
 async function ownServer(databaseUrl: string): Promise<Database> {
   const found = await inspectServer(databaseUrl);
   refuseUnfit(found);
-  return { kind: 'server', version: found.version, ...(await ensureRoles(databaseUrl)), async stop() {} };
+  return { kind: 'server', version: found.version, ...(await ensureRoles(databaseUrl)), watch: noWatch, async stop() {} };
 }
+
+const noWatch: Lifecycle = { start() {}, async stop() {} };

@@ -3,8 +3,10 @@ import { statement } from './statement.ts';
 /** The row of a live server, with the ids of its job slots. */
 export const beatServer = statement<object>(
   'beat_server',
-  `insert into servers (id, job_slots) values ($1, $2)
-   on conflict (id) do update set beat_at = now(), job_slots = excluded.job_slots`,
+  `insert into servers (id, job_slots, name, version, url, state) values ($1, $2, $3, $4, $5, $6)
+   on conflict (id) do update
+      set beat_at = now(), job_slots = excluded.job_slots, name = excluded.name, version = excluded.version, url = excluded.url,
+          state = excluded.state`,
 );
 
 export const leaveServers = statement<object>('leave_servers', 'delete from servers where id = $1');

@@ -23,10 +23,12 @@ afterEach(async () => {
   await place.close();
 });
 
+const facts = { name: 'test:1', version: '1.2.3', url: 'http://127.0.0.1:1', state: 'active' } as const;
+
 const sql = <Row extends object>(text: string, values: readonly unknown[] = []) => query<Row>(place.superuserUrl, text, values);
 
 function start(work: Task): Lifecycle {
-  const jobs = createJobs({ database, tasks: { work }, clock: systemClock, log: silentLog });
+  const jobs = createJobs({ database, tasks: { work }, server: () => facts, clock: systemClock, log: silentLog });
   servers.push(jobs);
   jobs.start();
   return jobs;
@@ -98,6 +100,13 @@ describe('a job', () => {
     expect(await jobsLeft()).toEqual([]);
     expect(await sql('select from servers')).toEqual([]);
   });
+});
+
+test('a server says of itself what people ask for', async () => {
+  start(async () => {});
+  let rows: object[] = [];
+  while (rows.length === 0) rows = await sql('select name, version, url, state from servers');
+  expect(rows).toEqual([facts]);
 });
 
 describe('a dead server', () => {

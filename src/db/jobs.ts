@@ -10,9 +10,21 @@ import { beatServer, buryServers, freeForeignLocks, leaveServers } from './jobs.
 /** Does the work of one job. Must be safe to run twice: guarded by the state that it changes. */
 export type Task = (job: FlowJob) => Promise<void>;
 
+interface ServerFacts {
+  /** Host and process, such as build-7:4711. */
+  readonly name: string;
+  readonly version: string;
+  /** Where it listens; empty until it does. */
+  readonly url: string;
+  /** `draining`: it takes nothing new and is about to leave. */
+  readonly state: 'active' | 'draining';
+}
+
 interface JobsOptions {
   readonly database: Database;
   readonly tasks: Readonly<Record<string, Task>>;
+  /** What people are told of this server; asked with each beat. */
+  readonly server: () => ServerFacts;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -28,7 +40,7 @@ const silentMs = 5_000;
  * Background jobs of this server: graphile-worker, with a heartbeat row so that other servers can free the jobs of a dead one
  * (its own locks last four hours), and started again when it gives up because the database was away.
  */
-export function createJobs({ database, tasks, clock, log }: JobsOptions): Lifecycle {
+export function createJobs({ database, tasks, server, clock, log }: JobsOptions): Lifecycle {
   const serverId = randomUUID();
   const slots = new Set<string>();
   let runner: Runner | undefined;
@@ -63,7 +75,8 @@ export function createJobs({ database, tasks, clock, log }: JobsOptions): Lifecy
     idleMs: beatMs,
     async turn() {
       // The beat first: a server that cannot start its slots is alive all the same.
-      await database.enginePool.query(beatServer, [serverId, [...slots]]);
+      const { name, version, url, state } = server();
+      await database.enginePool.query(beatServer, [serverId, [...slots], name, version, url, state]);
       if (runner === undefined) await startRunner();
       const dead = await database.enginePool.query(buryServers, [silentMs]);
       const freed = await database.enginePool.query(freeForeignLocks, [silentMs]);

@@ -33,7 +33,7 @@ alter table blobs force row level security;
 create policy all_tenants on blobs to {engine} using (true) with check (true);
 create policy one_tenant on blobs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant select on blobs to {app};
-grant insert, select on blobs to {engine};
+grant delete, insert, select on blobs to {engine};
 
 create table brakes (
   tenant_id uuid not null,
@@ -53,7 +53,7 @@ alter table brakes enable row level security;
 alter table brakes force row level security;
 create policy all_tenants on brakes to {engine} using (true) with check (true);
 create policy one_tenant on brakes to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
-grant select on brakes to {app};
+grant insert, select, update on brakes to {app};
 grant insert, select, update on brakes to {engine};
 
 create table breakers (
@@ -530,8 +530,10 @@ create table runs (
   constraint runs_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets(tenant_id, id)
 );
 CREATE UNIQUE INDEX one_live_run_a_subject ON runs USING btree (tenant_id, subject_type, subject_id) WHERE (state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'parked'::text]));
+CREATE INDEX runs_ageing ON runs USING btree (due_at) WHERE ((state = 'queued'::text) AND (aged_at IS NULL));
 CREATE INDEX runs_ended ON runs USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
+CREATE INDEX runs_lanes ON runs USING btree (tenant_id, project_id, requires, priority DESC, chain DESC, created_at, id) WHERE ((state = 'queued'::text) AND (ticket_id IS NOT NULL));
 CREATE INDEX runs_live ON runs USING btree (tenant_id, project_id) WHERE (lease_expires_at IS NOT NULL);
 CREATE INDEX runs_of_question ON runs USING btree (tenant_id, ((halt ->> 'questionId'::text))) WHERE (halt IS NOT NULL);
 CREATE UNIQUE INDEX runs_of_run_token ON runs USING btree (run_token_hash) WHERE ((lease_expires_at IS NOT NULL) AND (run_token_hash IS NOT NULL));
@@ -919,6 +921,48 @@ end $function$;
 grant execute on hold_budgets() to {app};
 grant execute on hold_budgets() to {engine};
 
+CREATE OR REPLACE FUNCTION skep.lane_offers(for_tenant uuid, abilities text[], barred_projects uuid[], barred_agents text[], busy_runs uuid[], busy_projects uuid[], busy_files text[])
+ RETURNS TABLE(id uuid, priority integer, chain integer, created_at timestamp with time zone)
+ LANGUAGE plpgsql
+ ROWS 100
+ SET search_path TO 'skep', 'pg_temp'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  lane_project uuid := '00000000-0000-0000-0000-000000000000';
+  lane_requires text[] := '{}';
+begin
+  for lane_number in 1 .. 10000 loop
+    select r.project_id, r.requires into lane_project, lane_requires from runs r
+     where r.tenant_id = for_tenant and r.state = 'queued' and r.ticket_id is not null
+       and (r.project_id, r.requires) > (lane_project, lane_requires)
+     order by r.project_id, r.requires limit 1;
+    exit when not found;
+    continue when not lane_requires <@ abilities or lane_project = any (barred_projects)
+      or exists (select from unnest(barred_agents) as a (kind) where 'agent:' || a.kind = any (lane_requires));
+
+    return query
+    select w.id, w.priority, w.chain, w.created_at::timestamptz from (
+      select r.* from runs r
+       where r.tenant_id = for_tenant and r.state = 'queued' and r.ticket_id is not null and r.due_at <= clock_timestamp()
+         and (r.project_id, r.requires) >= (lane_project, lane_requires) and (r.project_id, r.requires) <= (lane_project, lane_requires)
+       order by r.project_id, r.requires, r.priority desc, r.chain desc, r.created_at, r.id limit 200) w
+      join tickets t on t.tenant_id = w.tenant_id and t.id = w.ticket_id
+     where t.status = w.ticket_status
+       and (w.subject_type <> 'ticket' or not exists (
+         select from unnest(busy_runs, busy_projects, busy_files) as b (run, project, file), unnest(t.files || t.observed) as f (file)
+          where b.project = t.project_id and b.run <> w.id
+            and (b.file = f.file or starts_with(b.file, f.file || '/') or starts_with(f.file, b.file || '/'))))
+     limit 20;
+  end loop;
+end $function$;
+grant execute on lane_offers(uuid,text[],uuid[],text[],uuid[],uuid[],text[]) to public;
+grant execute on lane_offers(uuid,text[],uuid[],text[],uuid[],uuid[],text[]) to {engine};
+
 CREATE OR REPLACE PROCEDURE skep.raise_wall(IN walled regclass, IN tenant_column name DEFAULT 'tenant_id'::name)
  LANGUAGE plpgsql
 AS $procedure$
@@ -954,3 +998,19 @@ begin
   return given;
 end $function$;
 grant execute on sequence_events(integer) to {engine};
+
+CREATE OR REPLACE FUNCTION skep.wake_claims()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'skep', 'pg_temp'
+AS $function$
+begin
+  if exists (select from run_limits l where l.tenant_id = new.tenant_id)
+     or exists (select from brakes b where b.tenant_id = new.tenant_id and b.state <> 'off')
+     or exists (select from tickets t where t.tenant_id = new.tenant_id and t.status = 'ready' and (t.files <> '{}' or t.observed <> '{}'))
+  then
+    perform pg_notify('skep_runs', new.tenant_id::text);
+  end if;
+  return null;
+end $function$;
+grant execute on wake_claims() to public;

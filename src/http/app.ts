@@ -16,6 +16,7 @@ import type { ReviewParts } from '../stages/reviews/index.ts';
 import { reviewRoutes } from '../stages/reviews/routes.ts';
 import { progressRoutes } from '../observers/progress/routes.ts';
 import { reportRoutes } from '../observers/report-back/routes.ts';
+import { topRoutes } from '../observers/top/routes.ts';
 import { decisionRoutes } from '../stages/runs/parking/routes.ts';
 import { protocolRoutes } from '../stages/runs/protocol/routes.ts';
 import { runRoutes } from '../stages/runs/routes.ts';
@@ -23,10 +24,13 @@ import { hitlRoutes } from '../stages/tickets/hitl/routes.ts';
 import { ticketRoutes } from '../stages/tickets/routes.ts';
 import { tokenRoutes } from '../support/access/routes.ts';
 import { budgetRoutes } from '../support/budgets/routes.ts';
+import { fleetRoutes } from '../support/fleet/routes.ts';
+import { workerRoutes } from '../support/fleet/workers/routes.ts';
 import { memoryRoutes } from '../support/memory/routes.ts';
 import { questionRoutes } from '../support/questions/routes.ts';
 import { projectRoutes } from '../support/projects/routes.ts';
 import { guard } from './auth.ts';
+import { drainable } from './drain.ts';
 import { eventRoutes } from './events.ts';
 import { answerFaults } from './faults.ts';
 import { acceptJson } from './json.ts';
@@ -76,6 +80,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   });
   acceptJson(app, jsonBytesMax);
   acceptBytes(app);
+  drainable(app, parts.clock);
   await app.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } });
   await acceptSockets(app);
   guard(app, parts.database);
@@ -96,6 +101,7 @@ function registerApi(api: Api, parts: AppParts): void {
   budgetRoutes(api, parts.database);
   hitlRoutes(api, parts.database);
   progressRoutes(api, parts.database);
+  topRoutes(api, parts.database);
   ticketRoutes(api, parts.database);
   runRoutes(api, parts);
   reviewRoutes(api, parts.database);
@@ -104,6 +110,8 @@ function registerApi(api: Api, parts: AppParts): void {
   repositoryRoutes(api, parts);
   resultRoutes(api, parts.database);
   questionRoutes(api, parts.database);
+  fleetRoutes(api, parts.database);
+  workerRoutes(api, parts.database);
   modelApi(api, parts.gateway);
   decisionRoutes(api, parts.database);
   memoryRoutes(api, parts.database);
@@ -118,8 +126,9 @@ function healthRoutes(app: FastifyInstance, checkReady: () => Promise<void>): vo
   api.get('/health', { config, schema: { response: { 200: z.object({ status: z.literal('ok') }) } } }, async () => ({
     status: 'ok' as const,
   }));
-  /** It can do its work: the database answers. */
+  /** It can do its work, and goes on doing it: the database answers, and nobody has told the server to end. */
   api.get('/ready', { config, schema: { response: { 200: z.object({ status: z.literal('ready') }) } } }, async () => {
+    if (app.drain.hasBegun) throw new Fault('shutting_down');
     await checkReady();
     return { status: 'ready' as const };
   });

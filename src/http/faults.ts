@@ -17,7 +17,7 @@ const issuesMax = 50;
 /** The one place where a refusal becomes an answer: `{error, hint?, …facts}`, the status of the table, the code in a header. */
 export function answerFaults(log: Log): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
   return (error, request, reply) => {
-    const fault = toFault(error);
+    const fault = toFault(error, request);
     const where = { request: request.id, method: request.method, route: request.routeOptions.url };
     if (fault === undefined) {
       log.error({ ...where, error: stackOf(error) }, 'a request failed');
@@ -39,10 +39,14 @@ function send(reply: FastifyReply, fault: Fault): void {
     .send({ error: fault.message, ...(fault.hint === undefined ? {} : { hint: fault.hint }), ...fault.facts });
 }
 
-function toFault(error: unknown): Fault | undefined {
+function toFault(error: unknown, { routeOptions }: FastifyRequest): Fault | undefined {
   if (error instanceof Fault) return error;
   if (hasZodFastifySchemaValidationErrors(error)) return validationFault(error);
   const code = error instanceof Error && 'code' in error ? frameworkFaults[String(error.code)] : undefined;
+  if (code === 'too_large')
+    return new Fault(code, {
+      message: `The body is too large: this route takes at most ${routeOptions.bodyLimit} bytes at once`,
+    });
   if (code !== undefined) return new Fault(code, { message: (error as FastifyError).message });
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
   return status >= 400 && status < 500 ? new Fault('invalid_request', { message: (error as Error).message }) : undefined;

@@ -1,20 +1,32 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { Fault } from '../kernel/fault.ts';
 import { locateJsonFault } from '../kernel/json.ts';
 
-/** JSON bodies: an empty one is no body, and what is not JSON is refused with its line and column. */
+/** JSON bodies: an empty one is no body; what is not JSON is refused with its line and column, and what is not UTF-8 with its byte. */
 export function acceptJson(app: FastifyInstance, bytesMax: number): void {
   app.removeAllContentTypeParsers();
   // The framework's own parser refuses __proto__ and constructor.prototype.
   const parseSafely = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: bytesMax }, (request, body, done) => {
-    const text = String(body);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: bytesMax }, (request, body, done) => {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const text = bytes.toString('utf8');
+    if (!isUtf8(bytes)) {
+      done(notUtf8(bytes, Buffer.from(text)));
+      return;
+    }
     if (text.trim() === '') {
       done(null, undefined);
       return;
     }
     void parseSafely(request, text, (error, value) => done(error === null ? null : explain(text, error), value));
   });
+}
+
+/** Node puts a character of its own in the place of what is none: there the two begin to differ. */
+function notUtf8(bytes: Buffer, decoded: Buffer): Fault {
+  const at = bytes.findIndex((byte, index) => byte !== decoded[index]);
+  return new Fault('invalid_json', { message: `The body is not valid UTF-8: byte ${at + 1}`, hint: 'JSON is sent as UTF-8' });
 }
 
 function explain(text: string, error: unknown): Fault {

@@ -22,6 +22,8 @@ export interface Launched extends Pick<Server, 'url' | 'adminToken' | 'database'
   /** A token of role member, for commands of this process. */
   readonly mintToken: () => Promise<string>;
   readonly mintWorkerToken: () => Promise<string>;
+  /** Hands out no work from here on, and is not ready. */
+  readonly drain: () => void;
   /** Hands back what the companion still runs, takes the note away and stops the server, the database last. */
   stop(): Promise<void>;
 }
@@ -56,6 +58,7 @@ export async function launch(settings: Settings, { clock, log, startCompanion }:
       companion,
       mintToken,
       mintWorkerToken,
+      drain: () => server.drain(),
       stop,
     };
   } catch (error) {

@@ -39,6 +39,7 @@ export async function serve(
   let signal: StopSignal;
   try {
     announce(world, server, options.json === true);
+    void stopRequested.then(() => server.drain());
     signal = await untilAsked(world, { companion: server.companion, stopRequested, json: options.json === true });
   } finally {
     await server.stop();

@@ -11,6 +11,7 @@ import { createInstalls } from '../../providers/agents/install/installs.ts';
 import { createPiAgent } from '../../providers/agents/pi/index.ts';
 import { createBubblewrap } from '../../providers/sandboxes/bubblewrap/index.ts';
 import type { WorkerOptions } from '../../worker/index.ts';
+import { version } from '../command.ts';
 
 type Places = Pick<Settings, 'SKEP_HOME' | 'SKEP_AGENTS'>;
 
@@ -39,6 +40,7 @@ export function workerParts({
     agents: [createExecAgent(), createCodexAgent(installs), createPiAgent(installs)],
     folder: join(home, 'worker'),
     random: () => randomInt(0, 2 ** 32) / 2 ** 32,
+    version: version(),
     clock,
     log,
   };

@@ -102,7 +102,7 @@ describe('skep worker', () => {
     worker.child.kill('SIGINT');
     worker.child.kill('SIGTERM');
     expect(await worker.code).toBe(0);
-    expect(run.failure).toEqual({ class: 'sandbox', message: 'The worker was stopped' });
+    expect(run.failure).toEqual({ class: 'stopped', message: 'The worker was stopped' });
     expect(processesWith('11235')).toEqual([]);
   });
 });

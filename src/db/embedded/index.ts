@@ -4,6 +4,8 @@
  *
  *   startEmbedded({ home, clock, log, port? }): Promise<EmbeddedServer>   starts it, or adopts the one that runs
  *   stopEmbedded(home, clock?): Promise<boolean>                          stops it; false when none ran
+ *   createWatch({ home, port, clock, log }): Lifecycle                     starts it again when it has died
  */
 export { type EmbeddedServer, startEmbedded } from './start.ts';
 export { stopEmbedded } from './stop.ts';
+export { createWatch } from './watch.ts';
