@@ -62,6 +62,7 @@ const stateStyles: Readonly<Partial<Record<string, Style>>> = {
 
 /** Terminal columns that a text takes; East Asian letters and emoji take two. */
 export function width(text: string): number {
+  if (plain.test(text)) return text.length;
   let columns = 0;
   for (const { segment } of graphemes.segment(text)) columns += wide.test(segment) ? 2 : 1;
   return columns;
@@ -70,12 +71,17 @@ export function width(text: string): number {
 export function cut(text: string, columns: number): string {
   if (width(text) <= columns) return text;
   let kept = '';
+  let used = 0;
   for (const { segment } of graphemes.segment(text)) {
-    if (width(kept + segment) > columns - 1) break;
+    used += width(segment);
+    if (used > columns - 1) break;
     kept += segment;
   }
   return `${kept}…`;
 }
+
+/** Nearly all there is, and quickly measured. */
+const plain = /^[ -~]*$/;
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const wide =

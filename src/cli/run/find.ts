@@ -1,14 +1,16 @@
-import { run, runList, runStates } from '../../../contract/runs.ts';
-import type { WireRun } from '../../../contract/runs.ts';
+import { artifactList, run, runDetail, runHealths, runList, runStates } from '../../../contract/runs.ts';
+import type { WireRun, WireRunDetail } from '../../../contract/runs.ts';
 import type { Context } from '../context.ts';
-import { wholeId } from '../input/id.ts';
+import { shortId, wholeId } from '../input/id.ts';
 import { allPages, gathered } from '../output/list.ts';
 import { fields } from '../output/table.ts';
-import { painted } from '../output/text.ts';
+import { painted, styled } from '../output/text.ts';
 
-export { runStates };
+export { runHealths, runStates };
 
-export function runs({ client }: Context, query: { state?: string | undefined; ticket_id?: string | undefined }, max?: number) {
+type Filter = Readonly<Partial<Record<'state' | 'ticket_id' | 'worker' | 'project_id' | 'health', string | undefined>>>;
+
+export function runs({ client }: Context, query: Filter, max?: number) {
   return allPages<WireRun>(async (after, limit) => {
     const page = await client.request('GET', '/api/runs', { query: { ...query, after, limit }, schema: runList });
     return { rows: page.runs, next: page.next };
@@ -28,18 +30,50 @@ export function runById({ client }: Context, id: string): Promise<WireRun> {
   return client.request('GET', `/api/runs/${id}`, { schema: run });
 }
 
+export interface Shown {
+  readonly run: WireRunDetail;
+  /** The names of what it has kept. */
+  readonly artifacts: readonly string[];
+}
+
+/** With all that is shown of one run. */
+export async function runShown({ client }: Context, id: string): Promise<Shown> {
+  const found = await client.request('GET', `/api/runs/${id}`, { schema: runDetail });
+  const { artifacts } = await client.request('GET', `/api/runs/${id}/artifacts`, { schema: artifactList });
+  return { run: found, artifacts: artifacts.map(({ name }) => name) };
+}
+
 /** Whether nothing more will be written to its log. */
 export function hasEnded({ ended_at, state }: WireRun): boolean {
   return ended_at !== null || state === 'submitted' || state === 'parked';
 }
 
 export function runText({ out }: Context, it: WireRun): string {
+  return fields(runFields(out, it));
+}
+
+export function shownText({ out, clock }: Context, { run: it, artifacts }: Shown): string {
+  const isQueued = it.state === 'queued';
   return fields([
+    ...runFields(out, it),
+    ['waits until', isQueued && Date.parse(it.due_at) > clock.now() ? it.due_at : null],
+    ['goes first', isQueued && it.aged_at !== null ? `it has waited so long, since ${it.aged_at}` : null],
+    ['continues', it.continues === null ? null : `the work of run ${shortId(it.continues)}, which broke off`],
+    ['kept', artifacts.join(', ')],
+  ]);
+}
+
+function runFields(out: Context['out'], it: WireRun): Parameters<typeof fields>[0] {
+  const isHeld = it.lease_expires_at !== null;
+  return [
     ['id', it.id],
     ['subject', `${it.subject_type} ${it.subject_id}`],
     ['attempt', it.attempt],
-    ['state', it.state, text => painted(out, text)],
+    ['state', it.state, text => painted(out, it.state, text)],
+    ['phase', isHeld ? it.phase : null],
+    ['health', isHeld ? healthText(it) : null, text => (it.health === 'ok' ? text : styled(out, healthStyles[it.health], text))],
     ['worker', it.worker],
+    ['lease until', it.lease_expires_at],
     ['failure', it.failure_class === null ? null : `${it.failure_class}: ${it.failure_message ?? ''}`],
     ['summary', it.result?.summary],
     ['branch', it.result?.branch],
@@ -47,5 +81,11 @@ export function runText({ out }: Context, it: WireRun): string {
     ['created', it.created_at],
     ['started', it.started_at],
     ['ended', it.ended_at],
-  ]);
+  ];
+}
+
+const healthStyles = { late: 'yellow', degraded: 'red' } as const;
+
+function healthText({ health }: WireRun): string {
+  return { ok: 'ok', late: 'late: a heartbeat is missing', degraded: 'degraded: two heartbeats are missing' }[health];
 }

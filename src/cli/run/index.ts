@@ -1,10 +1,17 @@
 import type { Command } from 'commander';
 import { noun } from '../command.ts';
 import type { World } from '../context.ts';
+import { runFollow } from './follow.ts';
 import { runList } from './list.ts';
 import { runLog } from './log.ts';
-import { runCancel, runShow } from './show.ts';
+import { runRescue } from './rescue.ts';
+import { runCancel, runRetry, runShow } from './show.ts';
 
 export function runCommands(world: World): Command {
-  return noun('run', 'Attempts of agents at tickets', [runList(world), runShow(world), runLog(world), runCancel(world)]);
+  const verbs = [runList, runShow, runFollow, runLog, runCancel, runRetry, runRescue];
+  return noun(
+    'run',
+    'Attempts of agents at tickets',
+    verbs.map(verb => verb(world)),
+  );
 }

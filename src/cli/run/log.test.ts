@@ -99,7 +99,7 @@ describe('skep run', () => {
   it('lists', async () => {
     server = await growing([Buffer.from('x')]);
     const { out } = await skep(['run', 'list', '--ticket', '1'], { env: { SKEP_SERVER: server.url } });
-    expect(out).toContain('eeee1111  TKT-001        2  working  w       2026-01-02T03:04:05  -\n');
+    expect(out).toContain('eeee1111  TKT-001        2  working  -       -      w       2026-01-02T03:04:05  -\n');
     expect(server.calls[0]?.path).toBe('/api/runs?ticket_id=TKT-001&limit=500');
   });
 });

@@ -53,8 +53,12 @@ export async function printLog(context: Context, id: string, follow: boolean): P
 const pollMs = 700;
 const patienceMs = 60_000;
 
-/** Copies while it arrives, and not by the client, which answers text: offsets count bytes, and logs can be large. */
-async function copyLog({ server, token }: Context, path: string, print: (chunk: Uint8Array) => void): Promise<void> {
+/** Of a path of the API. Copies while it arrives, and not by the client, which answers text: offsets count bytes, and logs can be large. */
+export async function copyLog(
+  { server, token }: Pick<Context, 'server' | 'token'>,
+  path: string,
+  print: (chunk: Uint8Array) => void,
+): Promise<void> {
   try {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const answer = await fetch(`${server}${path}`, { headers, redirect: 'error' });

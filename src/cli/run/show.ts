@@ -1,17 +1,19 @@
 import type { Command } from 'commander';
 import { run } from '../../../contract/runs.ts';
+import { ticket } from '../../../contract/tickets.ts';
 import { remoteCommand } from '../command.ts';
 import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';
-import { runById, runId, runText } from './find.ts';
+import { ticketText } from '../ticket/find.ts';
+import { runId, runShown, runText, shownText } from './find.ts';
 
 export function runShow(world: World): Command {
   return remoteCommand({ name: 'show', description: 'Show a run', examples: ['skep run show 3f2a'] })
     .argument('<id>', 'the run; may be shortened')
     .action(async (id: string, options: RemoteOptions) => {
       const context = await connect(world, options);
-      const found = await runById(context, await runId(context, id));
-      context.show(found, () => runText(context, found));
+      const shown = await runShown(context, await runId(context, id));
+      context.show({ ...shown.run, artifacts: shown.artifacts }, () => shownText(context, shown));
     });
 }
 
@@ -23,5 +25,20 @@ export function runCancel(world: World): Command {
       const path = `/api/runs/${await runId(context, id)}/cancel`;
       const now = await context.client.request('POST', path, { body: {}, schema: run });
       context.show(now, () => runText(context, now));
+    });
+}
+
+export function runRetry(world: World): Command {
+  return remoteCommand({
+    name: 'retry',
+    description: 'Give the ticket of a failed run, or of one that waits for an answer, a new set of attempts',
+    examples: ['skep run retry 3f2a'],
+  })
+    .argument('<id>', 'the last run of its ticket; may be shortened')
+    .action(async (id: string, options: RemoteOptions) => {
+      const context = await connect(world, options);
+      const path = `/api/runs/${await runId(context, id)}/retry`;
+      const now = await context.client.request('POST', path, { body: {}, schema: ticket });
+      context.show(now, () => ticketText(context, now));
     });
 }
