@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { show } from './checks/finding.ts';
-import { checkLinks } from './checks/links.ts';
+import { checkLinks } from './checks/docs/links.ts';
 import { paths, sources } from './repo.ts';
 
 describe('links', () => {

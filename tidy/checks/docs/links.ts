@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Finding, Source } from './finding.ts';
+import type { Finding, Source } from '../finding.ts';
 
 const LINK = /\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)|^\[[^\]]+\]:\s+(\S+)/g;
 
