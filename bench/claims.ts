@@ -188,6 +188,7 @@ async function claimOn(
   const taken = new Set<string>();
   const settings = {
     ...{ leaseMs: 15_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 2_000, roundsMax: 10, reviewTimeoutMs: 1, questionMs: 1 },
+    ...{ restartCooldownMs: 60_000, restartsMax: 3, stormFailures: 10, queueAgeMs: 7_200_000 },
     limits: {
       ...{
         timeout_ms: 0,

@@ -8,6 +8,7 @@ import { gateway } from './gateway/gateway.ts';
 import { http } from './http.ts';
 import { readyToAgent } from './ready-to-agent.ts';
 import { keepAsBaseline, machine, publish, type Result } from './report.ts';
+import { recovery } from './recovery/recovery.ts';
 import { reservations } from './reservations.ts';
 import { start } from './start.ts';
 
@@ -20,6 +21,7 @@ const benches: readonly Bench[] = [
   http,
   buildBench,
   graphBench,
+  recovery,
   reservations,
   gateway,
   demo,

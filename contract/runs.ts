@@ -153,6 +153,9 @@ export const task = z
       })
       .nullable()
       .meta({ description: 'The run that broke off, from whose work this one goes on' }),
+    has_work: z.boolean().optional().meta({
+      description: 'The commit holds work of an attempt that broke off: whoever finds nothing to add hands it in as it is',
+    }),
     plan: z
       .object({ phase: z.enum(planningPhases), input: z.record(z.string(), anyJson), model: modelName })
       .nullable()
@@ -199,12 +202,10 @@ export const fail = z.strictObject({
   result: runResult.optional().meta({ description: 'What there is of the work: the next attempt goes on from its bundle' }),
 });
 /** Of a run: whatever its holder wants kept, by name. `conversation` is what an agent needs to go on with its own. */
-export const artifactName = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'an artifact is named like conversation or report.xml');
+const artifactName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'an artifact is named like conversation or report.xml');
 export const conversationArtifact = 'conversation';
 export const artifactsMax = 50;
-export const artifact = z
+const artifact = z
   .object({ name: artifactName, blob: sha256, size: z.number().int(), created_at: time })
   .meta({ id: 'Artifact' });
 export const artifactList = z.object({ artifacts: z.array(artifact) });
@@ -212,9 +213,21 @@ export const artifactPlace = z.object({ id, name: artifactName });
 
 export const runAnswer = z.object({ run });
 
+/** One run as GET /api/runs/:id shows it. */
+export const runDetail = run
+  .extend({
+    due_at: time.meta({ description: 'Until then a run that is queued waits' }),
+    aged_at: time.nullable().meta({ description: 'Since then it goes first, as it has waited so long' }),
+    continues: id.nullable().meta({ description: 'The run that broke off, from whose work this one goes on' }),
+  })
+  .meta({ id: 'RunDetail' });
+
 export const runFilter = z.object({
   state: z.enum(runStates).optional(),
   ticket_id: z.string().max(20).optional(),
+  worker: workerName.optional(),
+  project_id: id.optional(),
+  health: z.enum(runHealths).optional().meta({ description: 'Only runs that are held, and of them those' }),
   after: cursor.optional(),
   limit: pageLimit,
 });
@@ -232,7 +245,12 @@ export const runReport = z.strictObject({
 });
 export const blobStored = z.object({ blob: sha256, size: z.number().int() });
 /** Work that a dead worker left on its machine; it is kept, and changes nothing. */
-export const rescuePlace = z.object({ fence: z.coerce.number().int().positive() });
+export const rescuePlace = z.object({
+  fence: z.coerce.number().int().positive(),
+  artifact: z.literal(conversationArtifact).optional().meta({ description: 'Not the work, but this artifact' }),
+});
+/** The holder with this fence is known to be dead. */
+export const bury = z.strictObject({ fence: z.number().int().positive() });
 
 export type Halt = z.infer<typeof halt>;
 export type RunTask = z.infer<typeof task>;
@@ -241,4 +259,5 @@ export type RunResult = z.infer<typeof runResult>;
 export type RunLimits = z.infer<typeof runLimits>;
 export type FailureClass = (typeof failureClasses)[number];
 export type WireRun = z.infer<typeof run>;
+export type WireRunDetail = z.infer<typeof runDetail>;
 export type Claimed = z.infer<typeof claimed>;

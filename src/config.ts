@@ -22,6 +22,8 @@ const environment = z.object({
   DATABASE_URL: z.string().min(1).optional(),
   /** Port of the embedded PostgreSQL; by default any free one. */
   SKEP_DB_PORT: whole(1, 65_535).optional(),
+  /** Where what runs hand in is kept; by default in the database where DATABASE_URL names one, else in SKEP_HOME. */
+  SKEP_BLOBS: z.enum(['folder', 'database']).optional(),
   SKEP_HOST: z.string().min(1).default('127.0.0.1'),
   SKEP_PORT: whole(0, 65_535).default(8080),
   SKEP_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
@@ -38,6 +40,13 @@ const environment = z.object({
   SKEP_ATTEMPTS_MAX: whole(1, 100).default(3),
   /** First wait before a failed ticket is tried again; doubles with each attempt. */
   SKEP_RETRY_MS: whole(0, 3_600_000).default(2_000),
+  /** Between restarts of what broke off, from the second within an hour on; and how many an hour before a person is asked (PRODUCT 3.4). */
+  SKEP_RESTART_COOLDOWN_S: whole(0, 3_600).default(60),
+  SKEP_RESTARTS_MAX: whole(0, 1_000).default(3),
+  /** How many runs must break off within a minute for the brake to be pulled. */
+  SKEP_STORM_FAILURES: whole(1, 100_000).default(10),
+  /** How long a run may be due before it goes before all that is not, in seconds. */
+  SKEP_QUEUE_AGE_S: whole(1, 604_800).default(7_200),
   /** Rounds of review of one ticket before it is failed, and the wall clock of each check in a round (PRODUCT 3.8: 10 and 30 min). */
   SKEP_REVIEW_ROUNDS_MAX: whole(1, 50).default(10),
   SKEP_REVIEW_TIMEOUT_MS: whole(100, 86_400_000).default(1_800_000),

@@ -17,6 +17,7 @@ import {
   questionsInVain,
   queueRun,
   queueRunsOfTrunk,
+  refitRuns,
   reorderRuns,
   type RunSettings,
   withdrawRuns,
@@ -66,6 +67,7 @@ export const flow = {
   'ticket.ready': ['queueRun'],
   'trunk.opened': ['prepareTrunk'],
   'trunk.ready': ['queueRunsOfTrunk'],
+  'project.changed': ['refitRuns'],
   'ticket.changed': ['reorderRuns'],
   'ticket.blocked': ['withdrawRuns', 'publishTrunkOfTicket'],
   'ticket.completed': ['publishTrunkOfTicket'],
@@ -91,6 +93,7 @@ export const flow = {
   'run.parked': ['resumeRun'],
   'run.failed': ['resumeRun'],
   'run.lost': ['resumeRun'],
+  'run.rescued': ['resumeRun'],
 } as const satisfies Routes;
 
 type TaskName = (typeof flow)[keyof typeof flow][number];
@@ -107,6 +110,7 @@ export function tasks(parts: FlowParts): Readonly<Record<TaskName, Task>> {
     planSession: job => planSession(parts, job.tenantId, job.subject.id),
     queueRun: onSubject(engine, (tx, ticketId) => queueRun(tx, ticketId, settings)),
     queueRunsOfTrunk: onSubject(engine, (tx, trunkId) => queueRunsOfTrunk(tx, trunkId, settings)),
+    refitRuns: onSubject(engine, refitRuns),
     reorderRuns: onSubject(engine, reorderRuns),
     withdrawRuns: onSubject(engine, withdrawRuns),
     prepareTrunk: job => prepareTrunk(parts, job.tenantId, job.subject.id),
@@ -182,7 +186,6 @@ function said({ type, payload }: FlowJob, field: string): string {
 /** Events that start nothing: they are there to be seen. A test checks that every type is here or above. */
 export const endings: readonly EventType[] = [
   'project.created',
-  'project.changed',
   'token.created',
   'token.revoked',
   'session.answered',
@@ -215,7 +218,6 @@ export const endings: readonly EventType[] = [
   'run.health',
   'run.aged',
   'run.carried',
-  'run.rescued',
   'worker.joined',
   'worker.draining',
   'worker.left',

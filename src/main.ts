@@ -1,8 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { keyNamed, secretsOf, type Settings } from './config.ts';
 import { othersAreConnected, resolveDatabase } from './db/connect.ts';
+import { type Chunks, openChunks } from './db/chunks.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { lastPosition } from './db/events.sql.ts';
 import { createJobs } from './db/jobs.ts';
@@ -16,20 +18,28 @@ import { listen } from './http/listen.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import { armFailpoints } from './kernel/failpoint.ts';
 import { Fault } from './kernel/fault.ts';
+import { createLoop, type Lifecycle } from './kernel/loop.ts';
 import type { Log } from './kernel/log.ts';
+import { createDatabaseBlobs } from './providers/blobs/database.ts';
 import { createFolderBlobs } from './providers/blobs/folder.ts';
+import { removeAbandoned } from './providers/blobs/incoming.ts';
 import { createGitUpstream } from './providers/forges/git/index.ts';
 import { createHttpUpstream } from './providers/models/http/index.ts';
 import { createRecordedUpstream, createRecordingFolder, loadRecording, recording } from './providers/models/recorded/index.ts';
-import { createDepot, type Depot, type Upstream } from './support/repositories/index.ts';
+import { createDepot, type Depot, tidyDepot, type Upstream } from './support/repositories/index.ts';
 import {
   askAboutBudget,
   type BlobStore,
+  type ClaimDesk,
+  createAgeing,
   createClaimDesk,
   createNets,
+  createStormWatch,
   createSweep,
+  runsAmong,
   type RunSettings,
 } from './stages/runs/index.ts';
+import { createWorkerSweep } from './support/fleet/index.ts';
 import { createLedger } from './support/budgets/index.ts';
 import { bootstrapAccess, createToken, revokeToken } from './support/access/index.ts';
 
@@ -42,9 +52,17 @@ export interface RunningServer {
   mintWorkerToken(): Promise<string>;
   /** A token with which the commands of this machine find this server, for a day too. */
   mintLocalToken(): Promise<string>;
-  /** Answers no new request, ends the loops, and stops the embedded database unless another server uses it. */
+  /** Is not ready from here on and hands out no work, but answers all the same: before what works beside it is stopped. */
+  drain(): void;
+  /** Lets what is being asked be answered, for 10 s; then answers no request, ends the loops, and stops the embedded database unless another server uses it. */
   stop(): Promise<void>;
 }
+
+/** As other servers and people see it. */
+type Standing = 'active' | 'draining';
+
+/** What is being asked when a server ends is answered within this time, or cut. */
+const answerMsMax = 10_000;
 
 /** The composition root: database, loops and HTTP, in the order in which they depend on each other. */
 export async function startServer(settings: Settings, log: Log): Promise<RunningServer> {
@@ -60,24 +78,26 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
   });
   const database = openDatabase({ appUrl: place.appUrl, engineUrl: place.engineUrl, routes: flow, clock, log });
   const runs = runSettings(settings);
-  const { blobs, depot, upstream } = await openStores(settings, clock);
+  const chunks = openChunks(place.engineUrl, log);
+  const { blobs, depot, upstream } = await openStores(settings, { clock, chunks });
   const parts = { database, depot, upstream, blobs, settings: runs };
   const listener = createListener(place.engineUrl, clock, log);
   const desk = createClaimDesk({ database, listener, settings: runs, clock, log });
   const gateway = serveModels(models, { database, clock, log });
+  const about = { name: `${hostname()}:${process.pid}`, version: await version(), url: '', state: 'active' as Standing };
   const loops = [
+    place.watch,
     gateway,
     listener,
-    createSequencer(database, clock, log),
-    createJobs({ database, tasks: tasks(parts), clock, log }),
-    createSweep({ database, settings: runs, clock, log }),
+    createJobs({ database, tasks: tasks(parts), server: () => about, clock, log }),
     createNets({ database, nets: nets(parts), settings: runs, clock, log }),
+    ...sweeps(settings.SKEP_HOME, { database, settings: runs, clock, log }),
     desk,
   ];
   async function close(): Promise<void> {
     // Each step is taken whatever became of the one before: a database that is away must not keep the process alive.
     await Promise.allSettled(loops.map(loop => loop.stop()));
-    await database.close();
+    await Promise.all([database.close(), chunks.close()]);
     if (!(await othersAreConnected(place.engineUrl, clock))) await place.stop();
   }
 
@@ -94,11 +114,12 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
       gateway,
       clock,
       log,
-      version: await version(),
+      version: about.version,
       checkReady,
     });
     const tokens = mintTokens(database, tenantId);
     const url = await listen(app, { host: settings.SKEP_HOST, port: settings.SKEP_PORT });
+    about.url = url;
     for (const loop of loops) loop.start();
     return {
       url,
@@ -106,19 +127,55 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
       database: { kind: place.kind, version: place.version },
       mintWorkerToken: () => tokens.mint({ name: 'worker of skep start', role: 'worker' }),
       mintLocalToken: () => tokens.mint({ name: 'commands of this machine', role: 'member' }),
-      async stop() {
-        try {
-          await app.close();
-          await tokens.revoke();
-        } finally {
-          await close();
-        }
-      },
+      ...endOf({ app, desk, about, tokens, close }),
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** What looks through the tables by itself; any number of servers may at once. */
+function sweeps(home: string, parts: Parameters<typeof createSweep>[0]): Lifecycle[] {
+  const { database, clock, log } = parts;
+  return [
+    createSequencer(database, clock, log),
+    createSweep(parts),
+    createAgeing(parts),
+    createStormWatch(parts),
+    createWorkerSweep(parts),
+    removeLeftovers(home, parts),
+  ];
+}
+
+interface Ending {
+  readonly app: Awaited<ReturnType<typeof createApp>>;
+  readonly desk: ClaimDesk;
+  readonly about: { state: Standing };
+  readonly tokens: MintedTokens;
+  readonly close: () => Promise<void>;
+}
+
+/** How it goes: no new work, then no new question, then everything else in turn. */
+function endOf({ app, desk, about, tokens, close }: Ending): Pick<RunningServer, 'drain' | 'stop'> {
+  const drain = (): void => {
+    about.state = 'draining';
+    app.drain.begin();
+    desk.drain();
+  };
+  return {
+    drain,
+    async stop() {
+      try {
+        drain();
+        await app.drain.finish(answerMsMax);
+        await app.close();
+        await tokens.revoke();
+      } finally {
+        await close();
+      }
+    },
+  };
 }
 
 /** Who answers for models: the providers of the settings, and the recorded one where there is a recording. */
@@ -173,15 +230,38 @@ function random(): number {
 const chanceSteps = 2 ** 32;
 
 /** What lies beside the database: bundles, Skep's copies of repositories, and the way to the users' own. */
-async function openStores(settings: Settings, clock: Clock): Promise<{ blobs: BlobStore; depot: Depot; upstream: Upstream }> {
+async function openStores(
+  settings: Settings,
+  { clock, chunks }: { clock: Clock; chunks: Chunks },
+): Promise<{ blobs: BlobStore; depot: Depot; upstream: Upstream }> {
   const home = settings.SKEP_HOME;
   const folder = join(home, 'depot');
+  // Who brings a database of his own may start more servers on it, which share nothing else.
+  const isShared = (settings.SKEP_BLOBS ?? (settings.DATABASE_URL === undefined ? 'folder' : 'database')) === 'database';
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return {
-    blobs: await createFolderBlobs(join(home, 'blobs'), clock),
+    blobs: isShared
+      ? await createDatabaseBlobs({ chunks, folder: join(home, 'blobs'), clock })
+      : await createFolderBlobs(join(home, 'blobs'), clock),
     depot: await createDepot({ folder, clock }),
     upstream: await createGitUpstream({ folder, home, clock }),
   };
+}
+
+const leftoversEveryMs = 600_000;
+
+/** What servers that were killed have left on the disk; looked for at the start and from then on. */
+function removeLeftovers(home: string, { database, clock, log }: Pick<GatewayParts, 'database' | 'clock' | 'log'>): Lifecycle {
+  return createLoop({
+    name: 'leftovers',
+    ...{ clock, log, idleMs: leftoversEveryMs },
+    async turn() {
+      const uploads = await removeAbandoned(join(home, 'blobs', 'incoming'), clock);
+      const ofDepot = await tidyDepot({ folder: join(home, 'depot'), clock, runsAmong: ids => runsAmong(database, ids) });
+      if (uploads + ofDepot > 0) log.warn({ uploads, depot: ofDepot }, 'what a killed server had left on the disk was removed');
+      return false;
+    },
+  });
 }
 
 interface MintedToken {
@@ -189,13 +269,15 @@ interface MintedToken {
   readonly role: 'worker' | 'member';
 }
 
+interface MintedTokens {
+  mint(wanted: MintedToken): Promise<string>;
+  revoke(): Promise<void>;
+}
+
 const mintedTokenS = 86_400;
 
 /** What a start makes for itself does not outlive it; after a crash it ends by its own time. */
-function mintTokens(
-  database: Database,
-  tenantId: string,
-): { mint(wanted: MintedToken): Promise<string>; revoke(): Promise<void> } {
+function mintTokens(database: Database, tenantId: string): MintedTokens {
   const scope = { tenantId, actor: 'start' };
   const minted: string[] = [];
   return {
@@ -221,6 +303,10 @@ function runSettings(settings: Settings): RunSettings {
     heartbeatMs: settings.SKEP_HEARTBEAT_MS,
     attemptsMax: settings.SKEP_ATTEMPTS_MAX,
     retryMs: settings.SKEP_RETRY_MS,
+    restartCooldownMs: settings.SKEP_RESTART_COOLDOWN_S * 1_000,
+    restartsMax: settings.SKEP_RESTARTS_MAX,
+    stormFailures: settings.SKEP_STORM_FAILURES,
+    queueAgeMs: settings.SKEP_QUEUE_AGE_S * 1_000,
     roundsMax: settings.SKEP_REVIEW_ROUNDS_MAX,
     reviewTimeoutMs: settings.SKEP_REVIEW_TIMEOUT_MS,
     questionMs: settings.SKEP_QUESTION_S * 1_000,

@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { approvals, changeStates } from '../contract/changes.ts';
 import { planningStates } from '../contract/talk/planning.ts';
-import { redBase, testChanges } from '../contract/projects.ts';
+import { brakeStates } from '../contract/fleet/brake.ts';
+import { limitScopes } from '../contract/fleet/limits.ts';
+import { workerStates } from '../contract/fleet/workers.ts';
+import { collisions, redBase, testChanges } from '../contract/projects.ts';
 import { memoryKinds } from '../contract/talk/memories.ts';
 import { questionKinds, questionStates } from '../contract/talk/questions.ts';
 import { onResultFound, proofs, resultStates } from '../contract/results.ts';
 import { reviewKinds, reviewStates } from '../contract/reviews.ts';
-import { planningPhases, runStates, subjectTypes } from '../contract/runs.ts';
+import { planningPhases, runHealths, runStates, subjectTypes } from '../contract/runs.ts';
 import { sessionStates, specPhases, specStatuses } from '../contract/sessions.ts';
 import { ticketStatuses, ticketTypes } from '../contract/tickets.ts';
 import { trunkStates } from '../contract/trunks.ts';
@@ -81,6 +84,11 @@ describe.each(names)('the states of a %s', name => {
 
 test.each([
   ['runs', 'runs_subject_type', subjectTypes],
+  ['runs', 'runs_health', runHealths],
+  ['projects', 'projects_collisions', collisions.options],
+  ['workers', 'workers_state', workerStates],
+  ['run_limits', 'run_limits_scope', limitScopes],
+  ['brakes', 'brakes_state', brakeStates],
   ['specs', 'specs_phase', specPhases],
   ['plannings', 'plannings_state', planningStates],
   ['plannings', 'plannings_phase', planningPhases],

@@ -35,6 +35,10 @@ function output(stream: WriteStream): Output {
     // Node asks NO_COLOR, FORCE_COLOR and TERM itself.
     hasColour: isTerminal && stream.hasColors(16),
     size: () => (isTerminal && stream.columns > 0 ? { columns: stream.columns, rows: stream.rows } : undefined),
+    onResize(changed) {
+      stream.on('resize', changed);
+      return () => void stream.off('resize', changed);
+    },
   };
 }
 
@@ -61,6 +65,12 @@ function input(): Input {
       } finally {
         lines.close();
       }
+    },
+    keys(pressed) {
+      const { stdin } = process;
+      const onData = (data: Buffer): void => pressed(data.toString('utf8'));
+      stdin.setRawMode(true).on('data', onData).resume();
+      return () => void stdin.off('data', onData).setRawMode(false).pause();
     },
   };
 }

@@ -28,11 +28,16 @@ const nouns: readonly Noun[] = [
     load: async w => (await import('./start/run.ts')).startCommand(w),
   },
   { name: 'server', summary: 'the server without a worker', load: async w => (await import('./server/run.ts')).serverCommand(w) },
-  { name: 'worker', summary: 'a worker for a server', load: async () => (await import('./worker/run.ts')).workerCommand() },
+  { name: 'worker', summary: 'a worker for a server', load: async w => (await import('./worker/run.ts')).workerCommand(w) },
   {
     name: 'status',
     summary: 'one look: health and tickets',
     load: async w => (await import('./status/run.ts')).statusCommand(w),
+  },
+  {
+    name: 'top',
+    summary: 'what runs, waits and is held back, live',
+    load: async w => (await import('./top/run.ts')).topCommand(w),
   },
   {
     name: 'project',
@@ -73,6 +78,16 @@ const nouns: readonly Noun[] = [
     name: 'budget',
     summary: 'what models may cost',
     load: async w => (await import('./budget/index.ts')).budgetCommands(w),
+  },
+  {
+    name: 'limit',
+    summary: 'how many runs at once',
+    load: async w => (await import('./limit/index.ts')).limitCommands(w),
+  },
+  {
+    name: 'brake',
+    summary: 'hold all claims back, and let them go',
+    load: async w => (await import('./brake/index.ts')).brakeCommands(w),
   },
   { name: 'cost', summary: 'what models have cost', load: async w => (await import('./cost/run.ts')).costCommand(w) },
   { name: 'run', summary: 'attempts of agents at tickets', load: async w => (await import('./run/index.ts')).runCommands(w) },
@@ -132,6 +147,8 @@ async function build(world: World): Promise<Command> {
     .description('Houses a swarm of coding agents. Begin with: skep build --help')
     .version(version(), '-V, --version')
     .helpCommand('help [command]', 'help on a command')
+    // What follows a verb is the verb's: `skep worker` has options of its own, and verbs.
+    .enablePositionalOptions()
     .addHelpText(
       'after',
       '\nExample:\n  skep build --repo . --spec card.json --command "node agent.js"\n\nExit codes and all commands: docs/cli.md',

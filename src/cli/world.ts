@@ -27,6 +27,8 @@ export interface Output {
   readonly hasColour: boolean;
   /** Of the terminal as it is now; undefined where it does not tell. */
   size?(): Size | undefined;
+  /** Calls back when the terminal has another size, until what it answers is called. */
+  onResize?(changed: () => void): () => void;
 }
 
 export interface Size {
@@ -39,6 +41,8 @@ export interface Input {
   /** All of stdin; throws Fault `too_large` beyond `bytesMax`. */
   read(bytesMax: number): Promise<Buffer>;
   ask(question: string): Promise<string>;
+  /** Calls back with each key, which is not shown, until what it answers is called. Only of a terminal; Ctrl-C is a key then. */
+  keys?(pressed: (key: string) => void): () => void;
 }
 
 /** What a command works with. */

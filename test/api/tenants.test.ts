@@ -83,7 +83,9 @@ describe("what is another tenant's", () => {
   async function asked(tenantId: string, projectId: string): Promise<{ questions: string; memories: string }> {
     const scope = { tenantId, actor: 'test' };
     const subject = { type: 'run', id: nobody };
-    const { id } = await api.database.engine(scope, tx => openQuestion(tx, { kind: 'blocker', subject, text: 'x', projectId }));
+    const { id } = await api.database.engine(scope, tx =>
+      openQuestion(tx, { kind: 'blocker', subject, text: 'x', projectId, defaultAnswer: 'x', dueMs: 3_600_000 }),
+    );
     const [memory] = await query<{ id: string }>(
       api.superuserUrl,
       `insert into skep.memories (tenant_id, project_id, kind, text, sha256) values ($1, $2, 'warning', 'x', 'x') returning id`,
@@ -108,11 +110,12 @@ describe("what is another tenant's", () => {
     '/inspect': {},
     '/answer': { answer: 'x' },
     '/cancel': undefined,
+    '/bury': { fence: 1 },
   };
 
   async function attempt(route: GuardedRoute, id: string): Promise<unknown> {
     const { method, url } = route;
-    const path = url.replace(':id', id) + (url.endsWith('/log') ? '?offset=0' : '');
+    const path = url.replace(':id', id).replace(':name', 'x') + (url.endsWith('/log') ? '?offset=0' : '');
     const upload = { 'skep-lease': theirs.lease };
     const authorization = `Bearer ${api.adminToken}`;
     if (url.endsWith('/log') && method === 'POST')
@@ -120,9 +123,9 @@ describe("what is another tenant's", () => {
         await ask(api.url, { method, path, headers: { ...upload, authorization, 'content-type': 'text/plain' }, body: 'x' }),
         id,
       );
-    if (url.endsWith('/bundle') && method === 'PUT') {
+    if (/\/(bundle|rescue|artifacts\/:name)$/.test(url) && method === 'PUT') {
       const headers = { ...upload, authorization, 'content-type': 'application/octet-stream' };
-      return shape(await ask(api.url, { method, path, headers, body: '# v2 git bundle\n' }), id);
+      return shape(await ask(api.url, { method, path: `${path}?fence=1`, headers, body: '# v2 git bundle\n' }), id);
     }
     if (url.includes('/repository/')) {
       const headers = { ...upload, authorization, 'content-type': 'application/x-git-upload-pack-request' };
@@ -200,6 +203,7 @@ describe("what is another tenant's", () => {
       ...filters.map(filter => `/api/tickets?${filter}`),
       `/api/tickets?parent_id=${ids['tickets']}`,
       `/api/runs?ticket_id=${ids['tickets']}`,
+      `/api/runs?project_id=${ids['projects']}`,
       ...['reviews', 'changes'].flatMap(kind => [
         `/api/${kind}?ticket_id=${ids['tickets']}`,
         `/api/${kind}?trunk_id=${ids['trunks']}`,

@@ -1,6 +1,16 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { allCompleted, allEvents, build, type Farm, heldTwice, leftAlone, startFarm, tickets } from '../harness/farm.ts';
+import {
+  allCompleted,
+  allEvents,
+  build,
+  type Farm,
+  heldTwice,
+  leftAlone,
+  startFarm,
+  tickets,
+  untiring,
+} from '../harness/farm.ts';
 import { buildSkep, endAll, processesWith, type SkepProcess, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
 
@@ -26,7 +36,7 @@ test(`${kills} kills of servers and workers under load: every ticket is complete
   const seed = Number(process.env['SEED'] ?? 20_261_121);
   const roll = dice(seed);
   const mark = `0.2${process.pid}`;
-  let farm = await startFarm({ SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_ATTEMPTS_MAX: '100', SKEP_RETRY_MS: '50' });
+  let farm = await startFarm({ SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_RETRY_MS: '50', ...untiring });
   const hive: SkepProcess[] = Array.from({ length: workers }, (_, index) => farm.worker(`w${index}`, { slots: 2 }));
   const features = Array.from({ length: ticketCount }, (_, index) => ({
     title: `part ${index}`,

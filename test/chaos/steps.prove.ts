@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { allEvents, startFarm } from '../harness/farm.ts';
+import { allEvents, startFarm, untiring } from '../harness/farm.ts';
 import { buildSkep, endAll, type SkepProcess, until } from '../harness/process.ts';
 import { makeRepository } from '../harness/worker.ts';
 import { stamper } from '../samples/agents.ts';
@@ -16,7 +16,7 @@ beforeAll(buildSkep);
 afterEach(endAll);
 
 /** A short lease, so that a death is noticed within a test's patience; what is lost is an attempt, so there are many. */
-const quick = { SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_RETRY_MS: '0', SKEP_ATTEMPTS_MAX: '100' };
+const quick = { SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_RETRY_MS: '0', ...untiring };
 const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
 
 /** In an order in which one build can come by them all. */

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Output, World } from '../../src/cli/context.ts';
+import type { Output, Size, World } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/program.ts';
 import { readSettings } from '../../src/config.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -13,6 +13,10 @@ interface Surroundings {
   /** Whether stdin and stderr are a terminal; stdout too, then. */
   readonly isTerminal?: boolean;
   readonly hasColour?: boolean;
+  /** Of the terminal. */
+  readonly size?: () => Size;
+  /** Called when the program listens for keys, with what presses one. */
+  readonly onKeys?: (press: (key: string) => void) => void;
   /** What the person at the terminal answers to any question. */
   readonly answer?: string | ((question: string) => string | Promise<string>);
   readonly stopRequested?: World['stopRequested'];
@@ -35,6 +39,7 @@ export async function skep(argv: readonly string[], around: Surroundings = {}): 
   const output = (name: 'out' | 'err'): Output => ({
     isTerminal,
     hasColour,
+    ...(around.size === undefined ? {} : { size: around.size }),
     write(text) {
       written[name] += typeof text === 'string' ? text : Buffer.from(text).toString('utf8');
       if (name === 'out') around.onOut?.(written.out);
@@ -54,6 +59,10 @@ export async function skep(argv: readonly string[], around: Surroundings = {}): 
       ask(question) {
         questions.push(question);
         return Promise.resolve(typeof answer === 'string' ? answer : answer(question));
+      },
+      keys(pressed) {
+        around.onKeys?.(pressed);
+        return () => {};
       },
     },
   });

@@ -6,8 +6,8 @@ import { startEmbedded } from '../../src/db/embedded/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { withDatabase } from './database.ts';
-import { type Ownerless, ownerless } from './ownerless.ts';
-import { type SkepProcess, skep, tempFolder } from './process.ts';
+import { type Ownerless, ownerless, refuseOwnerless } from './ownerless.ts';
+import { lookAtEnd, type SkepProcess, skep, tempFolder } from './process.ts';
 import { type Call, callWith } from './server.ts';
 import { approvedSession } from './story.ts';
 
@@ -23,8 +23,19 @@ export interface Farm {
   worker(name: string, more?: { slots?: number; url?: string; env?: Record<string, string> }): SkepProcess;
 }
 
-export async function startFarm(env: Readonly<Record<string, string>> = {}): Promise<Farm> {
-  return farmIn(tempFolder(), env, { port: '0', token: undefined });
+/** For tests that kill more than anybody would have healed: each is run again at once, and nobody is asked. */
+export const untiring = {
+  SKEP_ATTEMPTS_MAX: '100',
+  SKEP_RESTART_COOLDOWN_S: '0',
+  SKEP_RESTARTS_MAX: '1000',
+  SKEP_STORM_FAILURES: '100000',
+} as const;
+
+/** In a home of its own, which ends (`endAll`) with no row that nothing will ever move. */
+export async function startFarm(env: Readonly<Record<string, string>> = {}, home = tempFolder()): Promise<Farm> {
+  const farm = await farmIn(home, env, { port: '0', token: undefined });
+  lookAtEnd(async () => refuseOwnerless(await databaseOf(farm)));
+  return farm;
 }
 
 async function farmIn(
@@ -117,9 +128,14 @@ export async function allEvents(farm: Pick<Farm, 'call'>): Promise<EventView[]> 
 }
 
 /** Rows of the farm's database that are not over and that nothing will ever move. */
-export async function leftAlone({ home }: Pick<Farm, 'home'>): Promise<Ownerless[]> {
+export async function leftAlone(farm: Pick<Farm, 'home'>): Promise<Ownerless[]> {
+  return ownerless(await databaseOf(farm));
+}
+
+/** The farm's database as its superuser; started where it does not run. */
+export async function databaseOf({ home }: Pick<Farm, 'home'>): Promise<string> {
   const { superuserUrl } = await startEmbedded({ home, clock: systemClock, log: silentLog });
-  return ownerless(withDatabase(superuserUrl, 'skep'));
+  return withDatabase(superuserUrl, 'skep');
 }
 
 /** How often transactions waited for each other until the database had to end one: each costs all of them a second. */

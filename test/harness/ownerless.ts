@@ -16,6 +16,12 @@ export function ownerless(superuserUrl: string): Promise<Ownerless[]> {
   return query<Ownerless>(superuserUrl, text);
 }
 
+/** For the end of a test: throws, with the rows, where there are any. */
+export async function refuseOwnerless(superuserUrl: string): Promise<void> {
+  const left = await ownerless(superuserUrl);
+  if (left.length > 0) throw new Error(`Nothing will ever move these rows: ${JSON.stringify(left)}`);
+}
+
 const live = `('queued', 'leased', 'starting', 'working', 'submitted', 'parked')`;
 
 /** A job of this task for this subject that will still be tried. */
@@ -26,6 +32,11 @@ const job = (tasks: string, tenant: string, subject: string) => `exists (
 
 const hasRun = (states: string) => `exists (
   select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id and r.state in ${states})`;
+
+/** A run of the ticket broke off: a job takes in what it left before the next attempt. */
+const leavesWork = `exists (
+  select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id and r.state in ('failed', 'lost')
+     and not r.carried and ${job(`'resumeRun'`, 'r.tenant_id', 'r.id')})`;
 
 const needs = (which: string) => `exists (
   select from ticket_dependencies d join tickets n on n.tenant_id = d.tenant_id and n.id = d.needs_id
@@ -126,8 +137,8 @@ const text = `
          or exists (select from trunks k where k.tenant_id = t.tenant_id and k.project_id = t.project_id
                and k.spec_id is not distinct from t.spec_id
                and (k.state <> 'ready' or ${jobOfTrunk(`'queueRunsOfTrunk'`, 'k.tenant_id', 'k.id')}))
-       when 'claimed' then ${hasRun(`('leased', 'starting')`)}
-       when 'running' then ${hasRun(`('working')`)}
+       when 'claimed' then ${hasRun(`('leased', 'starting')`)} or ${leavesWork}
+       when 'running' then ${hasRun(`('working')`)} or ${leavesWork}
        when 'verifying' then ${hasRun(`('submitted')`)}
        when 'merging' then ${changeOf('t.tenant_id', 't.id', `c.state in ('queued', 'merging', 'conflict')`)} and ${hasRun(`('submitted')`)}
        when 'waiting' then exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket'

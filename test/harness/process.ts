@@ -21,6 +21,7 @@ export interface SkepProcess {
 
 const running = new Set<ChildProcess>();
 const folders: string[] = [];
+const looks: (() => Promise<void>)[] = [];
 
 /** Builds once a run: what is tested is what is shipped. */
 export function buildSkep(): void {
@@ -83,8 +84,14 @@ export function tempFolder(): string {
   return folder;
 }
 
-/** For afterEach: ends what is left of a test, by pid, and removes its folders. */
+/** What is looked at when the test is over, before its processes are ended; it throws where something is wrong. */
+export function lookAtEnd(look: () => Promise<void>): void {
+  looks.push(look);
+}
+
+/** For afterEach: looks at what is to be looked at, ends what is left of a test, by pid, and removes its folders. */
 export async function endAll(): Promise<void> {
+  const looked = await Promise.allSettled(looks.splice(0).map(look => look()));
   for (const child of [...running]) {
     const closed = new Promise(resolve => child.once('close', resolve));
     child.kill('SIGCONT');
@@ -92,6 +99,7 @@ export async function endAll(): Promise<void> {
     await closed;
   }
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  for (const outcome of looked) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 /** Asks until it is so. What a test waits for in another process announces itself by no signal, so it is asked often. */

@@ -8,7 +8,7 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-interface RawRequest {
+export interface RawRequest {
   readonly method?: string;
   /** Sent as it stands: nothing is normalised. */
   readonly path: string;

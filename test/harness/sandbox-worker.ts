@@ -8,15 +8,17 @@ import type {
   Sandbox,
   SandboxCommand,
   SandboxExit,
+  SandboxHealth,
   SandboxProbe,
   SandboxProvider,
   SandboxSpec,
 } from '../../src/worker/sandbox.ts';
 
-type PlainCommand = Omit<SandboxCommand, 'onOutput' | 'onStart' | 'signal'>;
+type PlainCommand = Omit<SandboxCommand, 'onOutput' | 'onStart' | 'signal' | 'ask'>;
 
 export type Call = { readonly id: number } & (
-  | { readonly verb: 'probe' | 'reap' }
+  | { readonly verb: 'probe' }
+  | { readonly verb: 'reap'; readonly look?: Look }
   | { readonly verb: 'create'; readonly spec: SandboxSpec }
   | {
       readonly verb: 'exec';
@@ -24,8 +26,19 @@ export type Call = { readonly id: number } & (
       readonly command: { readonly plain: PlainCommand; readonly aborted: boolean };
     }
   | { readonly verb: 'destroy'; readonly sandbox: number }
+  | { readonly verb: 'health'; readonly sandbox: number }
   | { readonly verb: 'abort'; readonly exec: number }
+  | { readonly verb: 'ask'; readonly exec: number }
 );
+
+/** Runs a command in the workspace of each orphan, which stays unless it ends well. */
+export type Look = readonly [string, ...string[]];
+
+/** What a look has seen. */
+export interface Seen {
+  readonly count: number;
+  readonly orphans: readonly { readonly id: string; readonly text: string }[];
+}
 
 export interface Answer {
   readonly id: number;
@@ -49,6 +62,7 @@ export interface SandboxWorker {
   /** Where it keeps its sandboxes. */
   readonly folder: string;
   readonly pid: number;
+  reap(look: Look): Promise<Seen>;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
 }
@@ -134,6 +148,7 @@ export async function startSandboxWorker({
     provider: providerOver(ask),
     folder,
     pid: child.pid ?? 0,
+    reap: async look => (await ask(id => ({ id, verb: 'reap', look }))) as Seen,
     async kill() {
       child.kill('SIGKILL');
       await gone;
@@ -155,6 +170,7 @@ function providerOver(ask: Ask): SandboxProvider {
       return {
         id: spec.id,
         exec: command => execOver(ask, sandbox, command),
+        health: async () => (await ask(id => ({ id, verb: 'health', sandbox }))) as SandboxHealth,
         destroy: async () => void (await ask(id => ({ id, verb: 'destroy', sandbox }))),
       } satisfies Sandbox;
     },
@@ -162,10 +178,12 @@ function providerOver(ask: Ask): SandboxProvider {
 }
 
 async function execOver(ask: Ask, sandbox: number, command: SandboxCommand): Promise<SandboxExit> {
-  const { onOutput, onStart, signal, ...plain } = command;
+  const { onOutput, onStart, signal, ask: asking, ...plain } = command;
   let exec = 0;
   const abort = () => void ask(id => ({ id, verb: 'abort', exec }));
+  const askToEnd = () => void ask(id => ({ id, verb: 'ask', exec }));
   signal?.addEventListener('abort', abort);
+  asking?.addEventListener('abort', askToEnd);
   const exit = await ask(
     id => {
       exec = id;
@@ -175,7 +193,10 @@ async function execOver(ask: Ask, sandbox: number, command: SandboxCommand): Pro
       if (started) onStart?.();
       if (stream && chunk) onOutput(stream, Buffer.from(chunk));
     },
-  ).finally(() => signal?.removeEventListener('abort', abort));
+  ).finally(() => {
+    signal?.removeEventListener('abort', abort);
+    asking?.removeEventListener('abort', askToEnd);
+  });
   return exit as SandboxExit;
 }
 

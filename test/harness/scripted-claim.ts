@@ -17,6 +17,9 @@ export interface QueuedTask {
   readonly leaseMs?: number;
   readonly ticketId?: string;
   readonly title?: string;
+  /** The run that broke off, from whose work this one goes on. */
+  readonly hasWork?: boolean;
+  readonly continues?: { readonly run_id: string; readonly conversation: boolean };
   /** Of a spec phase. */
   readonly plan?: RunPlan;
 }
@@ -86,7 +89,13 @@ export function claimOf(run: ClaimedTask) {
     limits: { ...limits, ...task.limits },
     task: {
       ...{ commit, object_format: commit.length === 64 ? 'sha256' : 'sha1', merge: task.merge ?? null },
-      ...{ checks: task.checks ?? [], feedback: task.feedback ?? null, plan: task.plan ?? null, continues: null },
+      ...{
+        checks: task.checks ?? [],
+        feedback: task.feedback ?? null,
+        plan: task.plan ?? null,
+        has_work: task.hasWork ?? false,
+        continues: task.continues ?? null,
+      },
     },
     gateway: { token: `skeprun_${run.token ?? ''}` },
   };

@@ -55,6 +55,8 @@ export interface QueuedRun {
   state: 'queued' | 'leased' | 'starting' | 'working' | 'submitted' | 'parked' | 'failed' | 'cancelled' | 'lost';
   readonly log: Buffer;
   readonly bundle: Buffer | undefined;
+  /** What was kept of it, by name. */
+  readonly artifacts: ReadonlyMap<string, Buffer>;
   readonly result: z.infer<typeof complete>['result'] | undefined;
   readonly failure: { readonly class: string; readonly message: string } | undefined;
   readonly events: readonly { readonly type: string; readonly payload: Record<string, unknown> }[];
@@ -75,6 +77,7 @@ interface Held extends Mutable<QueuedRun> {
   halted: Halt | null;
   fence: number;
   expires: number;
+  artifacts: Map<string, Buffer>;
   events: { type: string; payload: Record<string, unknown> }[];
   refused: string[];
 }
@@ -152,6 +155,8 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     const lease = request.headers['skep-lease'];
     const [, served] = /^\/api\/runs\/([^/]+)\/repository\//.exec(url.pathname) ?? [];
     if (served !== undefined) return onRepository(held(served, lease, 'repository'), { headers: request.headers, url, bytes });
+    const [, keeping, name = ''] = /^\/api\/runs\/([^/]+)\/artifacts\/([^/]+)$/.exec(url.pathname) ?? [];
+    if (keeping !== undefined) return onArtifact(held(keeping, lease, 'artifact'), name, bytes);
     const [, id = '', part] = /^\/api\/runs\/([^/]+)\/(\w+)$/.exec(url.pathname) ?? [];
     const call = `${request.method ?? ''} ${part ?? url.pathname}`;
     switch (call) {
@@ -169,6 +174,11 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
         return onLog(held(id, lease, call), Number(url.searchParams.get('offset')), bytes);
       case 'PUT bundle':
         return onBundle(held(id, lease, call), bytes);
+      case 'GET conversation': {
+        const kept = runs.get(id)?.artifacts.get('conversation');
+        if (kept === undefined) return { status: 404, fault: 'run_not_found', body: { error: 'No such conversation' } };
+        return { status: 200, raw: { type: 'application/octet-stream', bytes: kept } };
+      }
       case 'POST events': {
         const { token, type, payload } = runReport.parse(json(bytes));
         const run = held(id, token, call);
@@ -231,11 +241,12 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     return { status: 200, body: { run: claimOf(run).run } };
   }
 
-  function onFail({ run_id, token, class: name, message }: z.infer<typeof fail>): Reply {
+  function onFail({ run_id, token, class: name, message, result }: z.infer<typeof fail>): Reply {
     const run = held(run_id, token, 'fail');
     if (run === undefined) return lost;
     run.state = 'failed';
     run.failure = { class: name, message };
+    run.result = result;
     return { status: 200, body: { run: claimOf(run).run } };
   }
 
@@ -259,7 +270,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
           result: undefined,
           failure: undefined,
         },
-        ...{ token: undefined, halted: null, fence: 0, expires: 0, events: [], refused: [] },
+        ...{ token: undefined, halted: null, fence: 0, expires: 0, events: [], refused: [], artifacts: new Map() },
         halt(halt) {
           run.halted = halt;
         },
@@ -315,6 +326,12 @@ function onBundle(run: Held | undefined, bytes: Buffer): Reply {
     return { status: 422, fault: 'invalid_bundle', body: { error: 'The upload is not a git bundle' } };
   }
   run.bundle = bytes;
+  return { status: 200, body: { blob: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } };
+}
+
+function onArtifact(run: Held | undefined, name: string, bytes: Buffer): Reply {
+  if (run === undefined) return lost;
+  run.artifacts.set(name, bytes);
   return { status: 200, body: { blob: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } };
 }
 

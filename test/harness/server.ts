@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestDatabase, testDatabase } from './database.ts';
+import { refuseOwnerless } from './ownerless.ts';
 
 export interface Answer {
   readonly status: number;
@@ -25,6 +26,7 @@ export interface TestApi extends TestDatabase {
   callAs(token: string): Call;
   /** The server stops, and starts again at the same address, on the same database. */
   restart(): Promise<void>;
+  /** Throws where a row is left that nothing will ever move. */
   stop(): Promise<void>;
 }
 
@@ -48,9 +50,13 @@ export async function testApi(settings: Partial<Record<keyof Settings, string>> 
       server = await start(new URL(server.url).port);
     },
     async stop() {
-      await server.stop();
-      await place.close();
-      rmSync(home, { recursive: true, force: true });
+      try {
+        await refuseOwnerless(place.superuserUrl);
+      } finally {
+        await server.stop();
+        await place.close();
+        rmSync(home, { recursive: true, force: true });
+      }
     },
   };
 }

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { Logger, runOnce } from 'graphile-worker';
-import { afterEach, beforeEach, expect } from 'vitest';
+import { afterEach, beforeEach } from 'vitest';
 import type { SpecCardInput } from '../../contract/spec-card.ts';
 import { specCard } from '../../contract/spec-card.ts';
 import type { FlowJob, Tx } from '../../src/db/database.ts';
@@ -14,7 +14,7 @@ import type { RunSettings } from '../../src/stages/runs/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createProject } from '../../src/support/projects/verbs.ts';
 import { query, type TestDatabase, testDatabase } from './database.ts';
-import { ownerless, type Ownerless } from './ownerless.ts';
+import { ownerless, type Ownerless, refuseOwnerless } from './ownerless.ts';
 import { tempFolder } from './process.ts';
 import { testSettings, testStores } from './stores.ts';
 
@@ -23,6 +23,8 @@ export interface Stages extends TestDatabase {
   readonly tenantId: string;
   readonly projectId: string;
   readonly settings: RunSettings;
+  /** Of the test's own: depot and blobs. */
+  readonly folder: string;
   /** What the flow works with: a real depot, real blobs and the real git, in a folder of the test's own. */
   readonly parts: FlowParts;
   /** A transaction as a request makes it; of another tenant where one is given. */
@@ -43,6 +45,8 @@ export interface Stages extends TestDatabase {
   expire(runId: string): Promise<void>;
   statusOf(ticketId: string): Promise<string>;
   ownerless(): Promise<Ownerless[]>;
+  /** Throws where a row is left that nothing will ever move, unless a test has made by hand what the product would not leave. */
+  close(how?: { isByHand?: boolean }): Promise<void>;
 }
 
 export { testSettings };
@@ -66,6 +70,7 @@ export async function stagesForTests(settings: RunSettings = testSettings): Prom
     tenantId,
     projectId,
     settings,
+    folder,
     parts,
     app,
     engine: body => database.engine(scope, body),
@@ -92,25 +97,25 @@ export async function stagesForTests(settings: RunSettings = testSettings): Prom
       return row?.status ?? 'none';
     },
     ownerless: () => ownerless(place.superuserUrl),
-    async close() {
-      await place.close();
-      rmSync(folder, { recursive: true, force: true });
+    async close({ isByHand = false } = {}) {
+      try {
+        if (!isByHand) await refuseOwnerless(place.superuserUrl);
+      } finally {
+        await place.close();
+        rmSync(folder, { recursive: true, force: true });
+      }
     },
   };
 }
 
-/** The same for each test of a file, which ends with no row that nothing will ever move. */
+/** The same for each test of a file. */
 export function useStages(take: (stages: Stages) => void): void {
   let stages: Stages;
   beforeEach(async () => {
     stages = await stagesForTests();
     take(stages);
   });
-  afterEach(async () => {
-    const left = await stages.ownerless();
-    await stages.close();
-    expect(left).toEqual([]);
-  });
+  afterEach(() => stages.close());
 }
 
 export function newTicket(projectId: string): NewTicket {

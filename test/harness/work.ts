@@ -81,8 +81,10 @@ export interface Attempt {
   readonly task: RunTask;
   /** Commits on what was checked out, or merges what the task says; the new head. */
   commit(files: Files): string;
-  /** Uploads a bundle of the head and hands it in; `claims` is what the worker says of it. */
-  handIn(claims?: Partial<RunResult>): Promise<void>;
+  /** A bundle of the head, and what a worker says of it. */
+  work(): { readonly bytes: Buffer; readonly result: RunResult };
+  /** Uploads a bundle of the head and hands it in, or says with it what `verb` is; `claims` is what the worker says of it. */
+  handIn(claims?: Partial<RunResult>, verb?: typeof submitRun): Promise<void>;
   /** The same, but a budget is spent, and the run is parked until the question is decided; the question's id. */
   park(claims?: Partial<RunResult>): Promise<string>;
 }
@@ -187,7 +189,8 @@ async function attemptOf(
       git(folder, 'commit', '--quiet', '--message=work');
       return git(folder, 'rev-parse', 'HEAD');
     },
-    handIn: claims => handIn(stages, claimed, work(claims)),
+    work: () => work(),
+    handIn: (claims, verb = submitRun) => handIn(stages, claimed, { ...work(claims), verb }),
     async park(claims) {
       const questionId = await spendBudget(stages, claimed);
       await handIn(stages, claimed, { ...work(claims), verb: parkRun });

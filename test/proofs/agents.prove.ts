@@ -1,7 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { allPids, processInfo } from '../../src/kernel/process-info.ts';
 import { createCodexAgent } from '../../src/providers/agents/codex/index.ts';
 import { installAgent } from '../../src/providers/agents/install/install.ts';
 import { createInstalls } from '../../src/providers/agents/install/installs.ts';
@@ -157,6 +159,46 @@ describe.each(agents)('$kind with $model', agent => {
     await expect.poll(() => processesWith(mark).length, { timeout: 15_000 }).toBe(0);
   });
 
+  it('goes on with its conversation in another sandbox when it was killed in the middle of a command', async () => {
+    const mark = '16449';
+    const first = await killed(agent, mark);
+    expect(first.run.failure?.class).toBe('agent_died');
+    expect(git(landed(first), 'show', 'result:half.txt')).toBe('half');
+    expect(first.run.artifacts.get('conversation')?.length).toBeGreaterThan(100);
+
+    const second = await goingOn(first, agent);
+    expect(second.run.failure).toBeUndefined();
+    const [asked] = second.gateway.asked;
+    expect(asked?.text).toContain('echo half > half.txt');
+    expect(asked?.text).toContain(`sleep ${mark}`);
+    expect(asked?.text).toContain('You were broken off in the middle of your work');
+    expect(asked?.text).toContain(`Ticket ${first.run.ticketId}: Add a file`);
+    expect(second.run.log.toString()).toContain('$ cat half.txt; echo done > done.txt\n  half\n');
+    expect(git(landed(second), 'show', 'result:done.txt')).toBe('done');
+  });
+
+  it('begins anew where the model does not take the conversation any more', async () => {
+    const first = begin(agent, [{ shell: 'echo half > half.txt; kill -KILL $PPID' }]);
+    await server.until(() => first.run.state === 'failed');
+    const second = await goingOn(first, agent, [{ status: 400, message: 'The conversation is too long' }]);
+    expect(second.run.failure).toBeUndefined();
+    expect(second.run.log.toString()).toContain('could not be gone on with; a new one begins');
+    const [before, after] = second.gateway.asked;
+    expect(before?.text).toContain('You were broken off');
+    expect(after?.text).not.toContain('You were broken off');
+    expect(after?.text).toContain('How to end');
+  });
+
+  it('begins anew where the conversation cannot be gone on with', async () => {
+    const first = await killed(agent, '26457');
+    spoil(first.run);
+    const second = await goingOn(first, agent);
+    expect(second.run.failure).toBeUndefined();
+    expect(second.gateway.asked[0]?.text).not.toContain('echo half > half.txt');
+    expect(second.gateway.asked[0]?.text).toContain('Add a file');
+    expect(second.run.log.includes('could not be gone on with; a new one begins')).toBe(agent.kind === 'codex');
+  });
+
   it('is changed by nothing that the repository says', async () => {
     const repository = makeRepository(hostile);
     const told = await story(agent, [{ shell: 'ls -A; echo x > x; ls -A $HOME /tmp' }, { say: 'Done.' }], { repository });
@@ -171,6 +213,51 @@ describe.each(agents)('$kind with $model', agent => {
     expect(told.run.log.toString()).not.toMatch(/evil-ran/);
   });
 });
+
+/** A run whose agent was killed in the middle of a command, after one that left a file. */
+async function killed(agent: Subject, mark: string): Promise<Story> {
+  const begun = begin(agent, [{ shell: 'echo half > half.txt' }, { shell: `echo begun; sleep ${mark}` }]);
+  await expect.poll(() => processesWith(mark).length, { timeout: 15_000 }).toBeGreaterThan(0);
+  killAgent(mark);
+  await server.until(() => begun.run.state === 'failed');
+  return begun;
+}
+
+/** The next attempt at the ticket, from the work and the conversation of one that broke off. */
+async function goingOn(first: Story, agent: Subject, before: readonly Step[] = []): Promise<Story> {
+  const { run, repository } = first;
+  const bundle = join(temporaryFolder(), 'half.bundle');
+  writeFileSync(bundle, run.bundle ?? '');
+  git(repository, 'fetch', '--quiet', bundle, `skep/${run.ticketId}:half`);
+  return story(agent, [...before, { shell: 'cat half.txt; echo done > done.txt' }, { say: 'Done.' }], {
+    repository,
+    commit: run.result?.head ?? '',
+    ticketId: run.ticketId,
+    feedback: { round: 1, text: 'The agent was ended', checks: [] },
+    continues: { run_id: run.id, conversation: true },
+  });
+}
+
+/** Kills the agent that has started the program with this argument, as the system does when it has no memory left. */
+function killAgent(argument: string): void {
+  const isHost = (pid: number): boolean => processInfo(pid)?.argv.includes('/skep/inside/host.mjs') === true;
+  let pid = allPids().find(each => processInfo(each)?.argv.includes(argument)) ?? 0;
+  while (pid > 1 && !isHost(parentOf(pid))) pid = parentOf(pid);
+  if (pid > 1) process.kill(pid, 'SIGKILL');
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+/** Leaves a conversation that no agent can read. */
+function spoil(run: QueuedRun): void {
+  const at = temporaryFolder();
+  const file = 'rollout-2026-01-01T00-00-00-01980000-0000-7000-8000-000000000000.jsonl';
+  writeFileSync(join(at, file), 'no line of a thread\n');
+  const packed = execFileSync('tar', ['--create', '--gzip', '--file=-', file], { cwd: at });
+  (run.artifacts as Map<string, Buffer>).set('conversation', packed);
+}
 
 /** The workspace, as the agent sees it. */
 const inside = '/work';

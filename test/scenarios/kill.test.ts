@@ -63,7 +63,7 @@ test('kill -9 of the sandboxed command: noticed at once, said why, and run again
     async () => (await allEvents(farm)).find(event => event.type === 'run.failed'),
     5_000,
   );
-  expect(failed.payload).toMatchObject({ class: 'agent_failed', message: expect.stringContaining('SIGKILL') });
+  expect(failed.payload).toMatchObject({ class: 'agent_died', message: expect.stringContaining('SIGKILL') });
   const [ticket] = await until('all tickets completed', () => allCompleted(farm));
   expect(ticket?.attempts).toBe(2);
 });

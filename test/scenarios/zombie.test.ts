@@ -1,7 +1,7 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { allCompleted, allEvents, build, type Farm, heldTwice, leftAlone, startFarm } from '../harness/farm.ts';
+import { allCompleted, allEvents, build, type Farm, heldTwice, leftAlone, startFarm, untiring } from '../harness/farm.ts';
 import { buildSkep, endAll, processState, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
 
@@ -14,7 +14,7 @@ const zombies = 4;
 test(`a worker that is stopped past its lease and goes on: its completion is refused ${rounds} of ${rounds}`, {
   timeout: 180_000,
 }, async () => {
-  const farm = await startFarm({ SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_ATTEMPTS_MAX: '100' });
+  const farm = await startFarm({ SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', ...untiring });
   const watch = await watchCompletions(farm.url);
   const features = Array.from({ length: zombies }, (_, index) => ({ title: `part ${index}` }));
   await build(farm, 'date > "$SKEP_TICKET_ID.txt"', card('zombies', features));

@@ -187,6 +187,7 @@ describe('a call that nobody settles', () => {
     expect(await unsettled()).toEqual([]);
     await accounts.sql(over, ['61 seconds']);
     expect(await unsettled()).toHaveLength(1);
+    await accounts.sql(`update runs set state = 'leased', lease_expires_at = now() + interval '1 minute', ended_at = null`);
   });
 
   test('and is settled after all is charged what it cost', async () => {

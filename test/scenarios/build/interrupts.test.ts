@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { leftAlone, startFarm } from '../../harness/farm.ts';
+import { leftAlone, startFarm, untiring } from '../../harness/farm.ts';
 import { buildSkep, endAll, until } from '../../harness/process.ts';
 import { makeRepository } from '../../harness/worker.ts';
 import { stamper } from '../../samples/agents.ts';
@@ -16,7 +16,7 @@ beforeAll(buildSkep, 120_000);
 afterEach(endAll);
 
 /** A short lease, so that a death is noticed within a test's patience; what is lost is no attempt, so there are many. */
-const quick = { SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_RETRY_MS: '0', SKEP_ATTEMPTS_MAX: '20' };
+const quick = { SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_RETRY_MS: '0', ...untiring };
 const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
 
 test("Skep's copy of the repository is lost in the middle: it is made again, and the work goes on", async () => {
