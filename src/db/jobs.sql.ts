@@ -19,12 +19,12 @@ export const buryServers = statement<{ id: string }>(
    select id from dead where (select count(*) from freed) >= 0`,
 );
 
-/** Frees locks whose slot belongs to no server in the table: left by one that died before its first beat. */
+/** Frees locks whose slot belongs to no server in the table, and is none of $2: left by one that died before its first beat. */
 export const freeForeignLocks = statement<{ slot: string }>(
   'free_foreign_locks',
   `with foreign_slots as (
      select distinct locked_by as slot from graphile_worker._private_jobs
       where locked_by is not null and locked_at < now() - make_interval(secs => $1::int / 1000.0)
-        and not exists (select from servers where locked_by = any (job_slots)))
+        and locked_by <> all ($2::text[]) and not exists (select from servers where locked_by = any (job_slots)))
    select slot, graphile_worker.force_unlock_workers(array[slot]) from foreign_slots`,
 );

@@ -68,6 +68,11 @@ export function createJobs({ database, tasks, server, clock, log }: JobsOptions)
     );
   }
 
+  async function beat(): Promise<void> {
+    const { name, version, url, state } = server();
+    await database.enginePool.query(beatServer, [serverId, [...slots], name, version, url, state]);
+  }
+
   const heart = createLoop({
     name: 'server heartbeat',
     clock,
@@ -75,11 +80,14 @@ export function createJobs({ database, tasks, server, clock, log }: JobsOptions)
     idleMs: beatMs,
     async turn() {
       // The beat first: a server that cannot start its slots is alive all the same.
-      const { name, version, url, state } = server();
-      await database.enginePool.query(beatServer, [serverId, [...slots], name, version, url, state]);
-      if (runner === undefined) await startRunner();
+      await beat();
+      if (runner === undefined) {
+        await startRunner();
+        // Before one of the new slots can be taken for a dead server's.
+        await beat();
+      }
       const dead = await database.enginePool.query(buryServers, [silentMs]);
-      const freed = await database.enginePool.query(freeForeignLocks, [silentMs]);
+      const freed = await database.enginePool.query(freeForeignLocks, [silentMs, [...slots]]);
       if (dead.length + freed.length > 0)
         log.warn({ dead: dead.map(server => server.id), freed: freed.length }, 'freed the jobs of a dead server');
       return false;
