@@ -31,7 +31,7 @@ async function claimed(plan: PlannedSession): Promise<ClaimedRun> {
 
 const holderOf = ({ run, token }: ClaimedRun) => ({ runId: run.id, token });
 
-async function fail(plan: PlannedSession, failureClass: 'provider' | 'model'): Promise<void> {
+async function fail(plan: PlannedSession, failureClass: 'agent_failed' | 'model'): Promise<void> {
   const holder = holderOf(await claimed(plan));
   await stages.engine(tx => failRun(tx, holder, { failureClass, message: 'no answer', settings: stages.settings }));
   await stages.drain();
@@ -48,7 +48,7 @@ test('a phase that is tried again by a person has all its attempts again', async
   for (const round of [1, 2]) {
     for (let attempt = 1; attempt <= stages.settings.attemptsMax; attempt++) {
       expect([round, attempt, (await plan.view()).state]).toEqual([round, attempt, 'working']);
-      await fail(plan, 'provider');
+      await fail(plan, 'agent_failed');
     }
     expect(await plan.view()).toMatchObject({ state: 'stopped', phase: 'REQUIREMENTS' });
     await generate(plan);
