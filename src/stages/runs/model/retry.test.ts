@@ -54,6 +54,15 @@ test.each([...failureClasses, 'lost' as const])('%s: waits and ends as the table
   expect(wholeWay(kind)).toEqual(table[kind]);
 });
 
+test('what a person waits for is given up as soon as an agent would be', () => {
+  const awaited = { ...policy, isAwaited: true };
+  for (const kind of ['network', 'provider', 'quota'] as const) {
+    const waits = [1, 2].map(count => waitBeforeAttempt(times(count, ended(kind)), awaited));
+    expect([kind, ...waits]).toEqual([kind, 2_000, 4_000]);
+    expect(afterAttempt({ message: 'm', ended: times(3, ended(kind)) }, awaited)).toMatchObject({ next: 'fail' });
+  }
+});
+
 test('the longest waits: an agent 10 minutes, the machine 5 minutes, a provider and a quota an hour', () => {
   const patient = { ...policy, attemptsMax: 100, retryMs: 3_600_000 };
   const waits = (['agent_failed', 'sandbox', 'provider', 'quota'] as const).map(kind =>

@@ -36,6 +36,8 @@ export interface AttemptPolicy {
   readonly restartCooldownMs: number;
   /** Restarts within an hour before a person is asked. */
   readonly restartsMax: number;
+  /** A person sits and waits for it, as for a phase of planning: then nothing is waited for longer than for an agent. */
+  readonly isAwaited?: boolean;
 }
 
 /** One ended attempt at a subject. */
@@ -102,7 +104,7 @@ export function afterAttempt(
   const { name, count } = lastOf(ended);
   const what = whatEnded(ended[0], message);
   if (name === 'never') return { next: 'fail', reason: what };
-  const { triesMax, atLast } = rules[name];
+  const { triesMax, atLast } = ruleFor(name, policy);
   if (count <= triesMax(policy)) return { next: 'again', reason: `attempt ${count}: ${what}` };
   if (atLast === 'fail') return { next: 'fail', reason: `gave up after ${count} attempts; the last: ${what}` };
   const within = name === 'restart' ? ' within an hour' : ' in a row';
@@ -114,8 +116,14 @@ export function waitBeforeAttempt(ended: readonly Ended[], policy: AttemptPolicy
   const [last] = ended;
   if (last === undefined || !isFailure(last)) return 0;
   const { name, count } = lastOf(ended);
-  return Math.max(0, Math.round(rules[name].waitMs(count, policy) - last.ageMs));
+  return Math.max(0, Math.round(ruleFor(name, policy).waitMs(count, policy) - last.ageMs));
 }
+
+function ruleFor(name: RuleName, { isAwaited = false }: AttemptPolicy): Rule {
+  return isAwaited && patient.has(name) ? rules.agent : rules[name];
+}
+
+const patient: ReadonlySet<RuleName> = new Set(['machine', 'provider', 'quota']);
 
 /** By which rule the last attempt goes, and how many count there. */
 function lastOf(ended: readonly Ended[]): { name: RuleName; count: number } {

@@ -25,9 +25,10 @@ export async function settle(
     return;
   }
   const ended = await endedBefore(tx, run);
-  const { next, reason } = afterAttempt({ message, ended }, settings);
+  const policy = { ...settings, isAwaited: run.subjectType === 'spec_phase' };
+  const { next, reason } = afterAttempt({ message, ended }, policy);
   if (isOfTicket) await settleTicket(tx, run, { next, reason });
-  else if (next === 'again') await requeueRun(tx, run, waitBeforeAttempt(ended, settings));
+  else if (next === 'again') await requeueRun(tx, run, waitBeforeAttempt(ended, policy));
   else announceRun(tx, run, { type: 'run.exhausted', reason });
 }
 
