@@ -169,12 +169,17 @@ export const requeueRunRow = statement<RunRow>(
    select queued.* from queued left join told on true`,
 );
 
+/** What was begun goes before what was not: more than the longest chain of tickets can have. */
+export const begunChain = 100_000;
+
+const chainNow = `t.chain + case when t.attempts > 0 then ${begunChain} else 0 end`;
+
 /** Brings waiting runs to the places that their tickets now give them. */
 export const reorderRunRows = statement<object>(
   'reorder_runs',
-  `update runs r set priority = t.priority, chain = t.chain from tickets t
+  `update runs r set priority = t.priority, chain = ${chainNow} from tickets t
     where r.tenant_id = $1 and r.state = 'queued' and r.subject_type = 'ticket' and t.tenant_id = r.tenant_id and t.id = r.subject_id
-      and r.aged_at is null and (r.priority, r.chain) <> (t.priority, t.chain)`,
+      and r.aged_at is null and (r.priority, r.chain) <> (t.priority, ${chainNow})`,
 );
 
 /** What a trunk that has become ready lets go on, in the order in which it was made. */

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Stages, stagesForTests } from '../../../../test/harness/stages.ts';
 import { cancelTicket, editTicket } from '../../tickets/index.ts';
+import { failRun } from '../verbs.ts';
 import { claimNext } from './claim.ts';
 
 describe('the order of the queue', () => {
@@ -31,6 +32,19 @@ describe('the order of the queue', () => {
     }
     await stages.sql(`update runs set created_at = now() + make_interval(secs => substr(subject_id, 5)::int)`);
     expect(await claimAll()).toEqual([urgent, chained, old, young]);
+  });
+
+  test('gives what was begun and broke off its place back, also when tickets are edited', async () => {
+    const [begun, chained] = [await stages.open(), await stages.open()];
+    await stages.drain();
+    const first = await stages.claim({ ticketId: begun });
+    await stages.open({ dependsOn: [chained] });
+    const ended = { failureClass: 'stopped', message: 'm', settings: stages.settings } as const;
+    await stages.engine(tx => failRun(tx, { runId: first?.run.id ?? '', token: first?.token ?? '' }, ended));
+    await stages.drain();
+    await stages.app(tx => editTicket(tx, chained, { title: 'Another' }));
+    await stages.drain();
+    expect(await claimAll()).toEqual([begun, chained]);
   });
 
   test('passes over what is not due, what the worker cannot do, what is another ticket, and what is another tenant', async () => {

@@ -10,6 +10,7 @@ import { endedCountMax, waitBeforeAttempt } from '../model/retry.ts';
 import { closeQuestions, endParked } from '../parking/close.ts';
 import { refitRunRows } from './place.sql.ts';
 import {
+  begunChain,
   cancelRunsOfTicket,
   insertRun,
   lastRunsOf,
@@ -40,7 +41,7 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
     ticketId,
     ticketStatus: 'ready',
     priority: ticket.priority,
-    chain: ticket.chain,
+    chain: ticket.chain + (ticket.attempts > 0 ? begunChain : 0),
     requires: project.agent === null ? [] : [`agent:${project.agent.kind}`],
     waitMs: waitBeforeAttempt(last, settings),
   });
@@ -66,7 +67,7 @@ export interface QueuedSubject {
   readonly waitMs: number;
 }
 
-/** What is nearly done goes before what has not begun: more than the longest chain of tickets can have. */
+/** What is nearly done goes before what was begun, and that before what was not. */
 export const finishingChain = 1_000_000;
 
 /** Puts a run of any subject in the queue. One that has a live run is left as it is. */
