@@ -9,6 +9,8 @@ const ON_POSTGRES_15 = [
   'src/stages/**/*.test.ts',
   'src/support/**/*.test.ts',
   'src/observers/**/*.test.ts',
+  'test/scenarios/fencing/**/*.test.ts',
+  'test/conformance/blobs.test.ts',
 ];
 
 const harness = join(import.meta.dirname, 'test/harness/global.ts');
