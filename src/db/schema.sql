@@ -530,6 +530,7 @@ create table runs (
   constraint runs_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets(tenant_id, id)
 );
 CREATE UNIQUE INDEX one_live_run_a_subject ON runs USING btree (tenant_id, subject_type, subject_id) WHERE (state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'parked'::text]));
+CREATE INDEX runs_aged ON runs USING btree (tenant_id, project_id, priority DESC, chain DESC, created_at, id) WHERE ((state = 'queued'::text) AND (aged_at IS NOT NULL) AND (subject_type = 'ticket'::text));
 CREATE INDEX runs_ageing ON runs USING btree (due_at) WHERE ((state = 'queued'::text) AND (aged_at IS NULL));
 CREATE INDEX runs_ended ON runs USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
@@ -825,18 +826,20 @@ grant update (is_told_to_drain) on workers to {app};
 create sequence run_fences;
 grant usage on sequence run_fences to {engine};
 
-CREATE OR REPLACE FUNCTION skep.claim_bars(for_tenant uuid, for_worker text, OUT is_shut boolean, OUT projects uuid[], OUT agents text[], OUT busy_runs uuid[], OUT busy_projects uuid[], OUT busy_files text[])
+CREATE OR REPLACE FUNCTION skep.claim_bars(for_tenant uuid, for_worker text, OUT is_shut boolean, OUT projects uuid[], OUT agents text[], OUT busy jsonb, OUT aged uuid[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'skep', 'pg_temp'
 AS $function$
+declare
+  first record;
+  reserved text[] := '{}';
 begin
   is_shut := false;
   projects := '{}';
   agents := '{}';
-  busy_runs := '{}';
-  busy_projects := '{}';
-  busy_files := '{}';
+  busy := '{}';
+  aged := '{}';
   if not exists (select from brakes b where b.tenant_id = for_tenant and b.state <> 'off')
      and not exists (select from run_limits l where l.tenant_id = for_tenant)
      and not exists (select from tickets t where t.tenant_id = for_tenant and t.status = 'ready' and (t.files <> '{}' or t.observed <> '{}'))
@@ -868,22 +871,35 @@ begin
      and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.agent = l.scope_id);
 
   with held as (
-    select r.id, r.subject_id from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.subject_type = 'ticket'
+    select r.subject_id from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.subject_type = 'ticket'
     union all
-    select r.id, r.subject_id from runs r where r.tenant_id = for_tenant and r.state = 'submitted' and r.subject_type = 'ticket'
-    union all
-    (select r.id, r.subject_id from runs r
-      where r.tenant_id = for_tenant and r.state = 'queued' and r.priority >= 1000000 and r.aged_at is not null and r.subject_type = 'ticket'
-      order by r.priority desc, r.chain desc, r.created_at, r.id limit 1)
-  ), busy as (
-    select h.id, t.project_id, t.files || t.observed as files
-      from held h join tickets t on t.tenant_id = for_tenant and t.id = h.subject_id
-      join projects p on p.tenant_id = t.tenant_id and p.id = t.project_id
-     where p.collisions = 'hold'
+    select r.subject_id from runs r where r.tenant_id = for_tenant and r.state = 'submitted' and r.subject_type = 'ticket'
   )
-  select coalesce(array_agg(b.id), '{}'), coalesce(array_agg(b.project_id), '{}'), coalesce(array_agg(f.file), '{}')
-    into busy_runs, busy_projects, busy_files
-    from busy b, unnest(b.files) as f (file);
+  select coalesce(jsonb_object_agg(key, null), '{}') into busy from (
+    select distinct unnest(k.held) as key
+      from held h join tickets t on t.tenant_id = for_tenant and t.id = h.subject_id
+      join projects p on p.tenant_id = t.tenant_id and p.id = t.project_id, keys_of_files(t.project_id, t.files || t.observed) k
+     where p.collisions = 'hold' and t.status <> 'waiting') keys;
+
+  if exists (select from runs r where r.tenant_id = for_tenant and r.state = 'queued' and r.aged_at is not null and r.subject_type = 'ticket') then
+    for first in
+      select r.id, k.held, k.wanted from projects p
+       cross join lateral (
+         select a.id, a.ticket_id from runs a
+          where a.tenant_id = for_tenant and a.project_id = p.id and a.state = 'queued' and a.aged_at is not null and a.subject_type = 'ticket'
+          order by a.priority desc, a.chain desc, a.created_at, a.id limit 1) r
+        join tickets t on t.tenant_id = for_tenant and t.id = r.ticket_id
+       cross join lateral keys_of_files(p.id, t.files || t.observed) k
+       where p.tenant_id = for_tenant and p.collisions = 'hold'
+    loop
+      reserved := reserved || first.held;
+      -- What is kept free is so for itself, unless it is held by another still.
+      if not busy ?| first.wanted then
+        aged := aged || first.id;
+      end if;
+    end loop;
+    busy := busy || coalesce((select jsonb_object_agg(key, null) from unnest(reserved) as k (key)), '{}');
+  end if;
 end $function$;
 grant execute on claim_bars(uuid,text) to public;
 grant execute on claim_bars(uuid,text) to {engine};
@@ -910,6 +926,24 @@ end $function$;
 grant execute on enqueue(text,json,timestamp with time zone,text) to {app};
 grant execute on enqueue(text,json,timestamp with time zone,text) to {engine};
 
+CREATE OR REPLACE FUNCTION skep.files_are_free(busy jsonb, project uuid, files text[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'skep', 'pg_temp'
+AS $function$
+begin
+  if files = '{}' then
+    return true;
+  end if;
+  if busy ?| array(select project::text || '=' || file from unnest(files) as f (file)) then
+    return false;
+  end if;
+  return not busy ?| (select k.wanted from keys_of_files(project, files) k);
+end $function$;
+grant execute on files_are_free(jsonb,uuid,text[]) to public;
+grant execute on files_are_free(jsonb,uuid,text[]) to {engine};
+
 CREATE OR REPLACE FUNCTION skep.hold_budgets()
  RETURNS void
  LANGUAGE plpgsql
@@ -921,7 +955,23 @@ end $function$;
 grant execute on hold_budgets() to {app};
 grant execute on hold_budgets() to {engine};
 
-CREATE OR REPLACE FUNCTION skep.lane_offers(for_tenant uuid, abilities text[], barred_projects uuid[], barred_agents text[], busy_runs uuid[], busy_projects uuid[], busy_files text[])
+CREATE OR REPLACE FUNCTION skep.keys_of_files(project uuid, files text[], OUT held text[], OUT wanted text[])
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  with recursive up as (
+    select file as place from unnest(files) as f (file)
+    union
+    select left(place, -strpos(reverse(place), '/')) from up where strpos(place, '/') > 0
+  )
+  select array(select project::text || '=' || file from unnest(files) as f (file)) || array(select project::text || '<' || place from up),
+         array(select project::text || '<' || file from unnest(files) as f (file)) || array(select project::text || '=' || place from up)
+$function$;
+grant execute on keys_of_files(uuid,text[]) to public;
+grant execute on keys_of_files(uuid,text[]) to {engine};
+
+CREATE OR REPLACE FUNCTION skep.lane_offers(for_tenant uuid, abilities text[], barred_projects uuid[], barred_agents text[], busy jsonb, aged uuid[])
  RETURNS TABLE(id uuid, priority integer, chain integer, created_at timestamp with time zone)
  LANGUAGE plpgsql
  ROWS 100
@@ -950,18 +1000,15 @@ begin
       select r.* from runs r
        where r.tenant_id = for_tenant and r.state = 'queued' and r.ticket_id is not null and r.due_at <= clock_timestamp()
          and (r.project_id, r.requires) >= (lane_project, lane_requires) and (r.project_id, r.requires) <= (lane_project, lane_requires)
-       order by r.project_id, r.requires, r.priority desc, r.chain desc, r.created_at, r.id limit 200) w
+       order by r.project_id, r.requires, r.priority desc, r.chain desc, r.created_at, r.id limit 1000) w
       join tickets t on t.tenant_id = w.tenant_id and t.id = w.ticket_id
      where t.status = w.ticket_status
-       and (w.subject_type <> 'ticket' or not exists (
-         select from unnest(busy_runs, busy_projects, busy_files) as b (run, project, file), unnest(t.files || t.observed) as f (file)
-          where b.project = t.project_id and b.run <> w.id
-            and (b.file = f.file or starts_with(b.file, f.file || '/') or starts_with(f.file, b.file || '/'))))
+       and (w.subject_type <> 'ticket' or w.id = any (aged) or files_are_free(busy, t.project_id, t.files || t.observed))
      limit 20;
   end loop;
 end $function$;
-grant execute on lane_offers(uuid,text[],uuid[],text[],uuid[],uuid[],text[]) to public;
-grant execute on lane_offers(uuid,text[],uuid[],text[],uuid[],uuid[],text[]) to {engine};
+grant execute on lane_offers(uuid,text[],uuid[],text[],jsonb,uuid[]) to public;
+grant execute on lane_offers(uuid,text[],uuid[],text[],jsonb,uuid[]) to {engine};
 
 CREATE OR REPLACE PROCEDURE skep.raise_wall(IN walled regclass, IN tenant_column name DEFAULT 'tenant_id'::name)
  LANGUAGE plpgsql

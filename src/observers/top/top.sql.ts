@@ -56,20 +56,20 @@ const upTo = (path: string) =>
 export const dueGroups = statement<DueGroup>(
   'due_groups',
   `with aged as (
-     select r.id from runs r
-      where r.tenant_id = $1 and r.state = 'queued' and r.priority >= 1000000 and r.aged_at is not null and r.subject_type = 'ticket'
-      order by r.priority desc, r.chain desc, r.created_at, r.id limit 1
+     select distinct on (r.project_id) r.id from runs r
+      where r.tenant_id = $1 and r.state = 'queued' and r.aged_at is not null and r.subject_type = 'ticket'
+      order by r.project_id, r.priority desc, r.chain desc, r.created_at, r.id
    ), busy as materialized (
      select t.project_id, f.file from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.subject_id
        join projects p on p.tenant_id = t.tenant_id and p.id = t.project_id and p.collisions = 'hold', unnest(t.files || t.observed) as f (file)
-      where r.tenant_id = $1 and r.subject_type = 'ticket'
-        and (r.lease_expires_at is not null or r.state = 'submitted' or r.id = (select id from aged))
+      where r.tenant_id = $1 and r.subject_type = 'ticket' and t.status <> 'waiting'
+        and (r.lease_expires_at is not null or r.state = 'submitted' or r.id in (select id from aged))
    ), first as materialized (
      select r.id, r.subject_id from runs r where ${isDue} and r.subject_type = 'ticket' and exists (select from busy)
       order by r.priority desc, r.chain desc, r.created_at, r.id limit $3
    ), wanted as materialized (
      select d.id, t.project_id, f.file from first d join tickets t on t.tenant_id = $1 and t.id = d.subject_id, unnest(t.files || t.observed) as f (file)
-      where d.id is distinct from (select id from aged)
+      where d.id not in (select id from aged)
    ), colliding as materialized (
      select w.id from wanted w join (select distinct b.project_id, place from busy b, ${upTo('b.file')} as place) o
          on o.project_id = w.project_id and o.place = w.file

@@ -277,7 +277,7 @@ export const unclaimRunRow = statement<RunRow>(
     where ${heldBy} and r.state = 'leased' returning ${runColumns}`,
 );
 
-const olderThan = (time: string) => `${time} < now() - make_interval(secs => $1::int / 1000.0)`;
+const olderThan = (time: string, times = 1) => `${time} < now() - make_interval(secs => ${times} * $1::int / 1000.0)`;
 
 /** Nets under the jobs: what an event should have started and, for longer than $1 ms, has not. */
 export const readyWithoutRun = statement<{ tenantId: string; id: string }>(
@@ -291,12 +291,17 @@ export const readyWithoutRun = statement<{ tenantId: string; id: string }>(
     order by t.updated_at limit 100`,
 );
 
+/** What a run has left is taken in before its ticket is sent back: on a server that must fetch the repository first that takes a while. */
+const isTakenIn = `r.state in ('failed', 'lost') and not r.carried and not ${olderThan('r.ended_at', 8)}
+  and (r.result ->> 'bundle' is not null
+    or exists (select from blobs b where b.tenant_id = r.tenant_id and b.run_id = r.id and b.kind in ('rescue', 'artifact')))`;
+
 export const inWorkWithoutRun = statement<{ tenantId: string; id: string }>(
   'in_work_without_run',
   `select t.tenant_id, t.id from tickets t
     where t.status in ('claimed', 'running', 'verifying') and t.type <> 'epic' and ${olderThan('t.updated_at')}
       and not exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id
-                       and (r.state in ('leased', 'starting', 'working', 'submitted', 'parked') or not ${olderThan('r.ended_at')}))
+                       and (r.state in ('leased', 'starting', 'working', 'submitted', 'parked') or not ${olderThan('r.ended_at')} or (${isTakenIn})))
     order by t.updated_at limit 100`,
 );
 

@@ -27,10 +27,12 @@ export const limitOfScope = statement<LimitRow>(
   `select ${columns} from run_limits l where l.tenant_id = $1 and l.scope = $2 and l.scope_id = $3`,
 );
 
-export const putLimitRow = statement<object>(
+/** No row where $5 others are there already. */
+export const putLimitRow = statement<{ scope: string }>(
   'put_limit',
-  `insert into run_limits (tenant_id, scope, scope_id, runs_max) values ($1, $2, $3, $4)
-   on conflict (tenant_id, scope, scope_id) do update set runs_max = excluded.runs_max, updated_at = clock_timestamp()`,
+  `insert into run_limits (tenant_id, scope, scope_id, runs_max)
+   select $1, $2, $3, $4 where (select count(*) from run_limits where tenant_id = $1 and (scope, scope_id) <> ($2, $3)) < $5::int
+   on conflict (tenant_id, scope, scope_id) do update set runs_max = excluded.runs_max, updated_at = clock_timestamp() returning scope`,
 );
 
 export const deleteLimitRow = statement<object>(

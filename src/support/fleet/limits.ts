@@ -16,14 +16,19 @@ export function listLimits(tx: Tx): Promise<LimitRow[]> {
   return tx.query(limitsOfTenant, [tx.tenantId]);
 }
 
+/** Each claim looks at all of a tenant. */
+const limitsMax = 1_000;
+
 /**
  * At most `runsMax` runs of that scope are held at once from here on; what runs already goes on. A worker or a kind of agent need not
- * be there yet. Throws Fault `project_not_found`.
+ * be there yet. Throws Fault `project_not_found`, `too_large` where there are too many limits.
  */
 export async function setLimit(tx: Tx, { runsMax, ...wanted }: LimitScope & { readonly runsMax: number }): Promise<LimitRow> {
   const { scope, scopeId } = named(wanted);
   if (scope === 'project') await getProject(tx, scopeId);
-  await tx.query(putLimitRow, [tx.tenantId, scope, scopeId, runsMax]);
+  const [put] = await tx.query(putLimitRow, [tx.tenantId, scope, scopeId, runsMax, limitsMax]);
+  if (put === undefined)
+    throw new Fault('too_large', { message: `There are at most ${limitsMax} limits`, hint: 'Remove some: skep limit list' });
   const limit = await getLimit(tx, { scope, scopeId });
   await tell(tx, 'limit.changed', limit);
   return limit;

@@ -139,6 +139,15 @@ describe('limits', () => {
     expect(await claim()).toBeDefined();
   });
 
+  test('are not more than each claim can look at', async () => {
+    await stages.sql(
+      `insert into run_limits (tenant_id, scope, scope_id, runs_max) select $1, 'worker', 'w' || n, 1 from generate_series(1, 1000) n`,
+      [stages.tenantId],
+    );
+    await expect(limit('worker', 'one-more', 1)).rejects.toMatchObject({ code: 'too_large' });
+    expect(await limit('worker', 'w7', 3)).toMatchObject({ scopeId: 'w7', runsMax: 3 });
+  });
+
   test('a project at its limit is passed over however much of it waits first', async () => {
     const other = await anotherProject('other');
     const [behind] = await open({ projectId: other });
@@ -167,6 +176,16 @@ describe('files', () => {
     expect(subjects([await claim()])).toEqual([second]);
   });
 
+  test('are held no longer once what was handed in waits for a person', async () => {
+    const [first, second] = await open({ files: ['a'] }, { files: ['a'] });
+    const held = await claim();
+    if (held !== undefined) await stages.engine(tx => submitRun(tx, holder(held), { summary: 's' }));
+    expect(subjects([held, await claim()])).toEqual([first, undefined]);
+    await stages.sql(`update tickets set status = 'waiting' where id = $1`, [first]);
+    expect(subjects([await claim()])).toEqual([second]);
+    await stages.sql(`update tickets set status = 'verifying' where id = $1`, [first]);
+  });
+
   test('of another project are other files; a project may let its tickets collide', async () => {
     const other = await anotherProject('other');
     const [a, b, c] = await open({ files: ['a'] }, { files: ['a'], projectId: other }, { files: ['a'] });
@@ -182,11 +201,41 @@ describe('files', () => {
     expect(subjects([await claim()])).toEqual([second]);
   });
 
+  test('that many wait for hold up none that does not', async () => {
+    await open({ files: ['lock.json'] }, ...Array.from({ length: 260 }, () => ({ files: ['src/a.ts', 'lock.json'] })), {
+      files: ['src/b.ts'],
+    });
+    const [first, second, third] = [await claim(), await claim(), await claim()];
+    const files = await stages.sql<{ files: string[] }>('select files from tickets where id = any ($1)', [
+      subjects([first, second]),
+    ]);
+    expect(files.map(row => row.files)).toEqual([['lock.json'], ['src/b.ts']]);
+    expect(third).toBeUndefined();
+  });
+
   test('of the first that has aged are kept free for it', async () => {
     const [held, small, aged] = await open({ files: ['b'] }, { files: ['a'] }, { files: ['a', 'b'] });
     const first = await claim();
     expect(subjects([first])).toEqual([held]);
     await stages.sql(`update runs set aged_at = now(), priority = 1000000 where subject_id = $1`, [aged]);
+    expect(await claim()).toBeUndefined();
+    if (first !== undefined) await end(first);
+    expect(subjects([await claim(), await claim()])).toEqual([aged, undefined]);
+    expect(await stages.statusOf(small ?? '')).toBe('ready');
+  });
+
+  test('of the first that has aged of each project: one that nobody may take up stands in the way of no other', async () => {
+    const other = await anotherProject('other');
+    const [stuck, held, aged, small] = await open(
+      { files: ['z'] },
+      { projectId: other, files: ['src/a'] },
+      { projectId: other, files: ['src'] },
+      { projectId: other, files: ['src/b'] },
+    );
+    await limit('project', stages.projectId, 0);
+    const first = await claim();
+    expect(subjects([first])).toEqual([held]);
+    await stages.sql(`update runs set aged_at = now(), priority = 1000000 where subject_id in ($1, $2)`, [stuck, aged]);
     expect(await claim()).toBeUndefined();
     if (first !== undefined) await end(first);
     expect(subjects([await claim(), await claim()])).toEqual([aged, undefined]);

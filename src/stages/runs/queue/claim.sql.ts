@@ -7,17 +7,12 @@ const nearCountMax = 20;
 /** Of what the lanes offer, so many are looked at. */
 const offerCountMax = 1_000;
 
-/** That a ticket's files are touched by nobody else's run: the same file, or one in a folder that the other names. */
-const collidesNowhere = `not exists (
-  select from unnest((select busy_runs from bars), (select busy_projects from bars), (select busy_files from bars)) as b (run, project, file),
-              unnest(t.files || t.observed) as f (file)
-   where b.project = t.project_id and b.run <> r.id
-     and (b.file = f.file or starts_with(b.file, f.file || '/') or starts_with(f.file, b.file || '/')))`;
-
 const hasRoom = `(r.project_id is null or r.project_id <> all ((select projects from bars)::uuid[]))
   and (r.agent is null or r.agent <> all ((select agents from bars)::text[]))`;
 
-const isFree = `(r.subject_type <> 'ticket' or ${collidesNowhere})`;
+/** That a ticket's files are touched by nobody else's run: the same file, or one in a folder that the other names. */
+const isFree = `(r.subject_type <> 'ticket' or r.id = any ((select aged from bars)::uuid[])
+  or files_are_free((select busy from bars), t.project_id, t.files || t.observed))`;
 
 const order = (of: string) => `${of}.priority desc, ${of}.chain desc, ${of}.created_at, ${of}.id`;
 const queued = `r.tenant_id = $1 and r.state = 'queued'`;
@@ -54,7 +49,7 @@ export const claimRun = statement<RunRow>(
         order by ${order('r')} limit ${nearCountMax}) o`)}
    ), offered as materialized (
      select o.* from bars b
-       cross join lateral lane_offers($1, $4, b.projects, b.agents, b.busy_runs, b.busy_projects, b.busy_files) o
+       cross join lateral lane_offers($1, $4, b.projects, b.agents, b.busy, b.aged) o
       where not b.is_shut and $6::text is null and not exists (select from of_no_ticket) and not exists (select from near)
    ), far as materialized (${firstOf(`(
        select o.* from offered o order by ${order('o')} limit ${offerCountMax}) o`)}

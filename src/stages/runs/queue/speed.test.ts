@@ -92,3 +92,27 @@ test('and where the tenant is at its limit, or nobody can do anything', async ()
   await limit('tenant', '', 0);
   expect(await look(all)).toEqual({ taken: 0, pages: expect.toSatisfy((pages: number) => pages < 1_000) as number });
 });
+
+/*
+ * Compared each with each, the files of these would be 220 million comparisons: more than a minute, in which no other claim of the tenant
+ * can be made.
+ */
+test('and where much is held, and nothing that waits may touch it', { timeout: 60_000 }, async () => {
+  const filesOf = (n: string) =>
+    `array(select 'packages/module-' || ${n} || '/src/feature/file-number-' || i || '.ts' from generate_series(1, 100) i)`;
+  const last = `'packages/module-100/src/feature/file-number-100.ts'`;
+  await stages.sql(`update tickets set observed = ${filesOf('number')} || array[${last}] where number <= 1000`);
+  const held = `select t.id from tickets t where t.number <= 100`;
+  await stages.sql(
+    `update runs set state = 'working', worker = 'w', lease_token_hash = '\\x00', fence = 1, leased_at = now(), started_at = now(),
+            lease_expires_at = now() + interval '1 hour' where subject_id in (${held})`,
+  );
+  await stages.sql(`update tickets set status = 'running' where number <= 100`);
+  await stages.sql(`update tickets set files = '{src/others.ts}' where number > 1000`);
+  await stages.sql(
+    `update runs set priority = 20 where subject_id in (select id from tickets where number between 101 and 1000)`,
+  );
+  const since = performance.now();
+  expect((await look(all)).taken).toBe(1);
+  expect(performance.now() - since).toBeLessThan(5_000);
+});
