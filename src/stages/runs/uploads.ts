@@ -70,11 +70,11 @@ export async function storeBundle(
     if (!isBundle(blob.head)) {
       throw new Fault('invalid_bundle', { hint: 'Make one with: git bundle create FILE BRANCH ^BASE' });
     }
+    // Before its row, which would be a lie without it; and before the run is locked, or its heartbeats would wait for what is large.
+    await blob.keep();
     await database.engine(scope, async tx => {
       await hold(tx, scope);
       await tx.query(insertBlob, [tx.tenantId, scope.holder.runId, blob.sha256, blob.size, 'bundle']);
-      // Before the commit: a row without its content would be a lie, content without a row is only swept.
-      await blob.keep();
     });
     return { sha256: blob.sha256, size: blob.size };
   } finally {

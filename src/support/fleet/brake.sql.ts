@@ -11,6 +11,12 @@ const dueIn = `$4::bigint * interval '1 millisecond'`;
 
 export const brakeOfTenant = statement<BrakeRow>('brake_of_tenant', `select ${columns} from brakes b where b.tenant_id = $1`);
 
+/** The same for who decides by what it is: it stays so until then. */
+export const holdBrakeRow = statement<BrakeRow>(
+  'hold_brake',
+  `select ${columns} from brakes b where b.tenant_id = $1 for no key update`,
+);
+
 /**
  * One that is on already stays as it is, whoever pulls again, unless it would end by itself and is now to hold until a person lifts it.
  * Of two who pull at once the second finds it on.

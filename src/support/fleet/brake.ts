@@ -1,6 +1,6 @@
 import type { EventType } from '../../../contract/events.ts';
 import type { Tx } from '../../db/database.ts';
-import { brakeOfTenant, type BrakeRow, easeBrakeRow, liftBrakeRow, pullBrakeRow } from './brake.sql.ts';
+import { brakeOfTenant, type BrakeRow, easeBrakeRow, holdBrakeRow, liftBrakeRow, pullBrakeRow } from './brake.sql.ts';
 import { wakeClaims } from './wake.ts';
 
 interface BrakePull {
@@ -49,6 +49,12 @@ export async function liftBrake(tx: Tx, from: readonly BrakeRow['state'][] = pul
 /** Undefined where it was never pulled. */
 export async function getBrake(tx: Tx): Promise<BrakeRow | undefined> {
   const [brake] = await tx.query(brakeOfTenant, [tx.tenantId]);
+  return brake;
+}
+
+/** The same, and nobody changes it until the transaction ends: a person's word is not undone by what was seen before it. */
+export async function holdBrake(tx: Tx): Promise<BrakeRow | undefined> {
+  const [brake] = await tx.query(holdBrakeRow, [tx.tenantId]);
   return brake;
 }
 

@@ -1,5 +1,5 @@
 import type { Tx } from '../../../db/database.ts';
-import { Fault } from '../../../kernel/fault.ts';
+import { Fault, isFault } from '../../../kernel/fault.ts';
 import { getProject, type ProjectRow } from '../../../support/projects/index.ts';
 import { type BareRepository, findTrunk, type TrunkRow } from '../../../support/repositories/index.ts';
 import {
@@ -102,10 +102,26 @@ async function rebuild(parts: ReviewParts, repo: BareRepository, { project, trun
   }
   for (const { runId, ticketId, bundle, candidate } of handedIn) {
     if (runId === null || ticketId === null || bundle === undefined) continue;
-    const source = await parts.blobs.read(bundle);
-    await repo.transfer.receive({ source, branch: `skep/${ticketId}`, ref: `refs/skep/runs/${runId}` });
-    if (candidate !== undefined) await mergeCandidate(repo, { base: candidate.baseSha, head: candidate.headSha });
+    const work = { branch: `skep/${ticketId}`, ref: `refs/skep/runs/${runId}`, bundle };
+    // An attempt that broke off and whose work is lost holds up only what builds on it.
+    if (candidate === undefined) await receive(parts, repo, work).catch(unlessGone);
+    else {
+      await receive(parts, repo, work);
+      await mergeCandidate(repo, { base: candidate.baseSha, head: candidate.headSha });
+    }
   }
+}
+
+async function receive(
+  { blobs }: ReviewParts,
+  repo: BareRepository,
+  { bundle, ...to }: { readonly branch: string; readonly ref: string; readonly bundle: string },
+): Promise<void> {
+  await repo.transfer.receive({ source: await blobs.read(bundle), ...to });
+}
+
+function unlessGone(error: unknown): void {
+  if (!isFault(error, 'blob_not_found') && !isFault(error, 'invalid_bundle')) throw error;
 }
 
 async function fetchBase(

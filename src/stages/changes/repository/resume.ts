@@ -37,9 +37,16 @@ async function takeInWork(parts: ReviewParts, { run, remains }: Resumable): Prom
   if (trunk === undefined) return null;
   const repo = await ensureCommits(parts, trunk, [task.commit]);
   try {
-    return { bundle, head: await takeIn(parts, repo, { runId, ticketId, head, bundle }) };
+    const taken = { bundle, head: await takeIn(parts, repo, { runId, ticketId, head, bundle }) };
+    // What has nothing in common with where it began could never land, nor could what builds on it.
+    return (await repo.history.mergeBase(task.commit, taken.head)) === undefined ? null : taken;
   } catch (error) {
-    if (!isFault(error, 'invalid_bundle')) throw error;
+    if (!isUseless(error)) throw error;
     return null;
   }
+}
+
+/** What is lost or broken stays so: whoever waited for it would wait for ever. */
+function isUseless(error: unknown): boolean {
+  return isFault(error, 'invalid_bundle') || isFault(error, 'blob_not_found');
 }

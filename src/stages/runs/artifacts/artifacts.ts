@@ -26,6 +26,9 @@ export async function storeArtifact(
   await holdRunLease(database, scope);
   const blob = await blobs.receive(source, bytesMax);
   try {
+    await database.engine(scope, tx => refuseMore(tx, scope.holder.runId, name));
+    // Before its row, which would be a lie without it; and before the run is locked, or its heartbeats would wait for what is large.
+    await blob.keep();
     await database.engine(scope, async tx => {
       const [run] = await tx.query(holdLease, fence(tx.tenantId, scope.holder));
       if (run === undefined) throw await lostLease(tx, scope.holder);
@@ -56,11 +59,13 @@ async function keep(
   runId: string,
   { name, blob }: { readonly name: string; readonly blob: ReceivedBlob },
 ): Promise<void> {
+  await refuseMore(tx, runId, name);
+  await tx.query(dropArtifact, [tx.tenantId, runId, name, blob.sha256]);
+  await tx.query(insertArtifact, [tx.tenantId, runId, name, blob.sha256, blob.size]);
+}
+
+async function refuseMore(tx: Tx, runId: string, name: string): Promise<void> {
   const kept = await tx.query(artifactsOfRun, [tx.tenantId, runId, null]);
   if (kept.length >= artifactsMax && !kept.some(artifact => artifact.name === name))
     throw new Fault('too_large', { message: `A run keeps at most ${artifactsMax} artifacts` });
-  await tx.query(dropArtifact, [tx.tenantId, runId, name, blob.sha256]);
-  await tx.query(insertArtifact, [tx.tenantId, runId, name, blob.sha256, blob.size]);
-  // Before the commit: a row without its content would be a lie, content without a row is only swept.
-  await blob.keep();
 }

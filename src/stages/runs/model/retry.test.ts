@@ -87,6 +87,16 @@ describe('restarts', () => {
     expect(waitBeforeAttempt([ended('lost', 61_000), ended('lost', 62_000)], policy)).toBe(0);
   });
 
+  test('end after twenty in a row, however far apart', () => {
+    const apart = (count: number) => Array.from({ length: count }, (_, i) => ended('lost', i * 1_800_000));
+    expect(afterAttempt({ message: '', ended: apart(20) }, policy).next).toBe('again');
+    expect(afterAttempt({ message: '', ended: apart(21) }, policy)).toEqual({
+      next: 'ask',
+      reason: 'broke off 21 times in a row; the last: the worker fell silent',
+    });
+    expect(afterAttempt({ message: '', ended: [...apart(10), ended('resumed'), ...apart(20)] }, policy).next).toBe('again');
+  });
+
   test('none where the operator wants none', () => {
     expect(afterAttempt({ message: '', ended: [ended('lost')] }, { ...policy, restartsMax: 0 }).next).toBe('ask');
   });

@@ -66,6 +66,8 @@ interface Rule {
 }
 
 const hourMs = 3_600_000;
+/** Also of those that are far enough apart: a ticket that takes its machine down every half hour would do so for ever. */
+const restartsInRowMax = 20;
 const handedBackAtOnceMax = 9;
 const handedBackMax = 100;
 
@@ -101,9 +103,11 @@ export function afterAttempt(
   { message, ended }: { readonly message: string; readonly ended: readonly Ended[] },
   policy: AttemptPolicy,
 ): Decision {
-  const { name, count } = lastOf(ended);
+  const { name, count, countInRow } = lastOf(ended);
   const what = whatEnded(ended[0], message);
   if (name === 'never') return { next: 'fail', reason: what };
+  if (name === 'restart' && countInRow > restartsInRowMax)
+    return { next: 'ask', reason: `broke off ${countInRow} times in a row; the last: ${what}` };
   const { triesMax, atLast } = ruleFor(name, policy);
   if (count <= triesMax(policy)) return { next: 'again', reason: `attempt ${count}: ${what}` };
   if (atLast === 'fail') return { next: 'fail', reason: `gave up after ${count} attempts; the last: ${what}` };
@@ -125,13 +129,14 @@ function ruleFor(name: RuleName, { isAwaited = false }: AttemptPolicy): Rule {
 
 const patient: ReadonlySet<RuleName> = new Set(['machine', 'provider', 'quota']);
 
-/** By which rule the last attempt goes, and how many count there. */
-function lastOf(ended: readonly Ended[]): { name: RuleName; count: number } {
+/** By which rule the last attempt goes, how many count there, and how many there are however long ago. */
+function lastOf(ended: readonly Ended[]): { name: RuleName; count: number; countInRow: number } {
   const name = ruleOfEnded(ended[0]);
   const beginning = ended.findIndex(each => !isFailure(each));
   const recent = beginning === -1 ? ended : ended.slice(0, beginning);
-  const count = recent.filter(each => ruleOfEnded(each) === name && each.ageMs < rules[name].withinMs).length;
-  return { name, count: Math.max(1, count) };
+  const alike = recent.filter(each => ruleOfEnded(each) === name);
+  const count = alike.filter(each => each.ageMs < rules[name].withinMs).length;
+  return { name, count: Math.max(1, count), countInRow: alike.length };
 }
 
 function ruleOfEnded(ended: Ended | undefined): RuleName {

@@ -163,14 +163,16 @@ describe('the work of a run that broke off', () => {
     expect((await rowOf(attempt)).state).toBe('leased');
   });
 
-  test('the net sends a ticket back whose job was lost, and leaves one whose run has only just ended', async () => {
+  test('the net sends a ticket back whose job was lost, and gives it a minute to fetch the repository before', async () => {
     const { site, attempt } = await begun();
     await breakOff(attempt);
     await stages.sql('delete from graphile_worker._private_jobs');
     await stages.sql(`update tickets set updated_at = updated_at - interval '1 hour'`);
     const found = () => stages.database.enginePool.query(inWorkWithoutRun, [8_000]);
     expect(await found()).toEqual([]);
-    await stages.sql(`update runs set ended_at = ended_at - interval '9 seconds'`);
+    await stages.sql(`update runs set ended_at = ended_at - interval '60 seconds'`);
+    expect(await found()).toEqual([]);
+    await stages.sql(`update runs set ended_at = ended_at - interval '5 seconds'`);
     expect(await found()).toEqual([{ tenantId: stages.tenantId, id: ticketOf(site) }]);
     await resumeRun(stages.parts, stages.tenantId, attempt.claimed.run.id);
     await stages.drain();

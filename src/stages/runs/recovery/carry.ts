@@ -4,7 +4,7 @@ import { keepTicket, sendTicketBack } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { tellAnswer } from '../model/told.ts';
 import { lastReturnedRun, type RunRow } from '../runs.sql.ts';
-import { carryRunRow, remainsOfRun, runToCarry } from './recovery.sql.ts';
+import { carryRunRow, holdNextAttempt, remainsOfRun, runToCarry } from './recovery.sql.ts';
 
 /** What a run that broke off has left for the next attempt. */
 export interface Remains {
@@ -42,6 +42,8 @@ export async function runToCarryOn(tx: Tx, runId: string): Promise<{ run: RunRow
  * not be taken in; then the next attempt begins where this one did. Safe to run twice.
  */
 export async function carryOn(tx: Tx, runId: string, taken: TakenIn | null): Promise<void> {
+  // Claimed in between, the next attempt would be told of work that is not in what it began from.
+  await tx.query(holdNextAttempt, [tx.tenantId, runId]);
   const before = await runToCarryOn(tx, runId);
   if (before === undefined) return;
   const { run } = before;

@@ -44,6 +44,14 @@ export const runToCarry = statement<RunRow>(
   `select ${runColumns} from runs r where r.tenant_id = $1 and r.id = $2 and ${canCarry}`,
 );
 
+/** The next attempt at the subject of run $2, while nobody has taken it up; nobody does until the transaction ends. */
+export const holdNextAttempt = statement<{ id: string }>(
+  'hold_next_attempt',
+  `select later.id from runs r join runs later on later.tenant_id = r.tenant_id and later.subject_type = r.subject_type
+      and later.subject_id = r.subject_id and later.attempt > r.attempt
+    where r.tenant_id = $1 and r.id = $2 and later.state = 'queued' for no key update of later`,
+);
+
 /** $4: where the next attempt goes on; $5: what was handed in, where it was a dead worker's rest. */
 export const carryRunRow = statement<RunRow>(
   'carry_run',

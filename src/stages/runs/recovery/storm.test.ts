@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { type Stages, useStages } from '../../../../test/harness/stages.ts';
 import type { FailureClass } from '../../../../contract/runs.ts';
 import { getBrake, liftBrake, pullBrake } from '../../../support/fleet/index.ts';
+import { createProject } from '../../../support/projects/verbs.ts';
 import { systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
 import { failRun, submitRun } from '../verbs.ts';
+import { buryRun } from './lose.ts';
 import { createStormWatch, watchStorms } from './storm.ts';
 
 let stages: Stages;
@@ -80,6 +82,38 @@ describe('a storm', () => {
     await stages.sql(`update tickets set status = 'cancelled' where id = $1`, [other.run.subjectId]);
     await watch(5);
     expect(await brake()).toBe('on 1');
+  });
+
+  test('of one project is none while another has work, and one when it fails there too', async () => {
+    const agent = { kind: 'exec' as const, command: ['true'] };
+    const { id: projectId } = await stages.app(tx => createProject(tx, { name: 'other', agent }));
+    const other = await stages.open({ projectId });
+    await endings(3, times(10, 'repository' as const));
+    await watch();
+    expect(await brake()).toBe('none');
+    const claimed = await stages.claim({ ticketId: other });
+    if (claimed !== undefined) await fail(claimed, 'repository');
+    await stages.drain();
+    await watch();
+    expect(await brake()).toBe('on 1');
+  });
+
+  test.each([
+    ['is none where one worker with many slots has died', () => 'w', 'none'],
+    ['is one where many workers have', (slot: number) => `w${slot}`, 'on 1'],
+  ])('%s', async (_, workerOf, expected) => {
+    const held: ClaimedRun[] = [];
+    for (let slot = 0; slot < 12; slot++) {
+      const ticketId = await stages.open();
+      await stages.drain();
+      const claimed = await stages.claim({ ticketId, worker: workerOf(slot) });
+      if (claimed !== undefined) held.push(claimed);
+    }
+    for (const { run } of held)
+      await stages.engine(tx => buryRun(tx, run.id, { fence: run.fence ?? 0, settings: stages.settings }));
+    await stages.drain();
+    await watch();
+    expect([held.length, await brake()]).toEqual([12, expected]);
   });
 
   test('that is over for a minute is none', async () => {
@@ -166,6 +200,28 @@ describe('a brake that a storm has pulled', () => {
     expect(await brake()).toBe('off 0');
     await stages.drain();
   });
+});
+
+test('a person who lifts the brake while a failure is judged has the last word', async () => {
+  await endings(3, times(5, 'network' as const));
+  await watch(5);
+  await due();
+  await watch();
+  await stages.sql(`update runs set due_at = clock_timestamp() where state = 'queued'`);
+  const claimed = await stages.claim();
+  if (claimed === undefined) throw new Error('nothing may be claimed');
+  await fail(claimed, 'network');
+  await stages.drain();
+  let isDone = false;
+  let judging: Promise<void> | undefined;
+  await stages.app(async tx => {
+    await liftBrake(tx);
+    judging = watch().finally(() => (isDone = true));
+    const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    while (!isDone && (await stages.sql(waiting)).length === 0);
+  });
+  await judging;
+  expect([await brake(), (await told()).at(-1)]).toEqual(['off 0', 'brake.lifted']);
 });
 
 test('a brake that a person has pulled stays until a person lifts it', async () => {

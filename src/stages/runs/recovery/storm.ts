@@ -2,7 +2,7 @@ import type { Database, Tx } from '../../../db/database.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
-import { brakesDue, easeBrake, getBrake, liftBrake, pullBrake } from '../../../support/fleet/index.ts';
+import { brakesDue, easeBrake, holdBrake, liftBrake, pullBrake } from '../../../support/fleet/index.ts';
 import type { RunSettings } from '../settings.ts';
 import { brakesTried, type StormRow, stormsBrewing } from './storm.sql.ts';
 
@@ -45,26 +45,26 @@ export async function watchStorms(database: Database, { stormFailures }: StormOp
     for (const { tenantId } of rows) await database.engine({ tenantId, actor: 'storm' }, verb);
   };
   await each(await database.enginePool.query(brakesDue, [brakesMax]), easeBrake);
-  const tried = await database.enginePool.query(brakesTried, [null]);
-  await each(
-    tried.filter(({ brokeOff, wentWell }) => brokeOff || wentWell),
-    judgeTrial,
-  );
-  for (const storm of await database.enginePool.query(stormsBrewing, [windowMs, stormFailures]))
-    await each([storm], tx => brake(tx, stormText(storm), ['off']));
+  await each(await database.enginePool.query(brakesTried, [null]), judgeTrial);
+  const wanted = [windowMs, stormFailures] as const;
+  await each(await database.enginePool.query(stormsBrewing, wanted), async tx => {
+    const present = await holdBrake(tx);
+    const storm = (await tx.query(stormsBrewing, wanted)).find(({ tenantId }) => tenantId === tx.tenantId);
+    if (storm !== undefined && (present?.state ?? 'off') === 'off') await brake(tx, present?.pulls ?? 0, stormText(storm));
+  });
 }
 
 /** What is known outside may have changed meanwhile: another server has judged it, or a person has lifted it. */
 async function judgeTrial(tx: Tx): Promise<void> {
+  const present = await holdBrake(tx);
   const [trial] = await tx.query(brakesTried, [tx.tenantId]);
-  if (trial?.brokeOff === true) await brake(tx, 'A run that was to show whether things work again broke off too', ['trying']);
-  else if (trial?.wentWell === true) await liftBrake(tx, ['trying']);
+  if (present === undefined || trial === undefined) return;
+  if (trial.brokeOff) await brake(tx, present.pulls, 'A run that was to show whether things work again broke off too');
+  else if (trial.wentWell) await liftBrake(tx, ['trying']);
 }
 
-async function brake(tx: Tx, reason: string, from: readonly string[]): Promise<void> {
-  const present = await getBrake(tx);
-  if (!from.includes(present?.state ?? 'off')) return;
-  await pullBrake(tx, { reason, by: 'storm', dueMs: Math.min(holdMs * 2 ** (present?.pulls ?? 0), holdMsMax) });
+async function brake(tx: Tx, pullsBefore: number, reason: string): Promise<void> {
+  await pullBrake(tx, { reason, by: 'storm', dueMs: Math.min(holdMs * 2 ** pullsBefore, holdMsMax) });
 }
 
 function stormText({ failed, ended, mostly }: StormRow): string {

@@ -7,7 +7,7 @@ import { announceRun } from '../holder.ts';
 import { isBundle } from '../uploads.ts';
 import { getRun } from '../verbs.ts';
 import type { RunRow } from '../runs.sql.ts';
-import { holdRunRow, insertRescue, rescueIsThere, rescueOfRun, runsAmongIds } from './remains.sql.ts';
+import { holdRunRow, insertRescue, rescuesOfRun, runsAmongIds } from './remains.sql.ts';
 
 /** A claim that is over, or whose holder is dead: what names it is no secret, and opens nothing else. */
 interface Claim {
@@ -40,6 +40,9 @@ export async function storeRescue(
   try {
     if (artifact === undefined && !isBundle(blob.head))
       throw new Fault('invalid_bundle', { hint: 'Make one with: git bundle create FILE BRANCH ^BASE' });
+    if (artifact === undefined) await database.engine(scope, tx => refuseMore(tx, claim.runId, blob.sha256));
+    // Before its row, which would be a lie without it; and before the run is locked, since it may be large.
+    await blob.keep();
     await database.engine(scope, async tx => {
       const run = await holdClaim(tx, claim);
       await (artifact === undefined ? keepWork(tx, run, blob) : keepArtifact(tx, run, { artifact, blob }));
@@ -53,7 +56,7 @@ export async function storeRescue(
 /** Throws Fault `run_not_found`, `blob_not_found`. */
 export async function getRescue(tx: Tx, runId: string): Promise<{ sha256: string; size: number }> {
   const { id } = await getRun(tx, runId);
-  const [rescue] = await tx.query(rescueOfRun, [tx.tenantId, id]);
+  const [rescue] = await tx.query(rescuesOfRun, [tx.tenantId, id]);
   if (rescue === undefined) throw new Fault('blob_not_found', { message: 'No work of this run was rescued' });
   return rescue;
 }
@@ -64,22 +67,21 @@ export async function runsAmong(database: Database, ids: readonly string[]): Pro
 }
 
 async function keepWork(tx: Tx, run: RunRow, blob: ReceivedBlob): Promise<void> {
-  const values = [tx.tenantId, run.id, blob.sha256, blob.size, rescuesMax] as const;
-  const [kept] = await tx.query(insertRescue, values);
-  if (kept === undefined) {
-    if ((await tx.query(rescueIsThere, [tx.tenantId, run.id, blob.sha256])).length > 0) return;
+  await refuseMore(tx, run.id, blob.sha256);
+  const kept = await tx.query(insertRescue, [tx.tenantId, run.id, blob.sha256, blob.size]);
+  if (kept.length > 0) announceRun(tx, run, { type: 'run.rescued', bundle: blob.sha256, size: blob.size });
+}
+
+async function refuseMore(tx: Tx, runId: string, sha256: string): Promise<void> {
+  const kept = await tx.query(rescuesOfRun, [tx.tenantId, runId]);
+  if (kept.length >= rescuesMax && !kept.some(rescue => rescue.sha256 === sha256))
     throw new Fault('too_large', { message: `Of a run at most ${rescuesMax} rescues are kept` });
-  }
-  // Before the commit: a row without its content would be a lie, content without a row is only swept.
-  await blob.keep();
-  announceRun(tx, run, { type: 'run.rescued', bundle: blob.sha256, size: blob.size });
 }
 
 /** As its holder would have: what it kept itself under this name is older. */
 async function keepArtifact(tx: Tx, { id }: RunRow, { artifact, blob }: { artifact: string; blob: ReceivedBlob }): Promise<void> {
   await tx.query(dropArtifact, [tx.tenantId, id, artifact, blob.sha256]);
   await tx.query(insertArtifact, [tx.tenantId, id, artifact, blob.sha256, blob.size]);
-  await blob.keep();
 }
 
 async function holdClaim(tx: Tx, { runId, fence }: Claim): Promise<RunRow> {
