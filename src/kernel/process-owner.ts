@@ -1,5 +1,5 @@
-import { readFileSync, readlinkSync } from 'node:fs';
-import { isSameProcess, processInfo } from './process-info.ts';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { processInfo } from './process-info.ts';
 
 /**
  * Who made something that stays on the host after a crash, written so that it fits in a file name:
@@ -16,7 +16,14 @@ export function isDead(owner: Owner): boolean {
   const [pid, start = '', namespace, bootThen] = owner.split('.');
   if (bootThen === undefined) return false;
   if (bootThen !== boot()) return true;
-  return namespace === pidNamespace() && !isSameProcess(Number(pid), start);
+  return namespace === pidNamespace() && isGone(Number(pid), start);
+}
+
+/** Of a process that is there and cannot be read, as where no descriptor is free, nothing is known. */
+function isGone(pid: number, start: string): boolean {
+  const info = processInfo(pid);
+  if (info === undefined) return !existsSync(`/proc/${pid}`);
+  return info.zombie || info.start !== start;
 }
 
 function pidNamespace(): string {

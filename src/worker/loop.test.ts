@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { Fault } from '../kernel/fault.ts';
 import { silentLog } from '../kernel/log.ts';
 import { createExecAgent } from '../providers/agents/exec.ts';
 import { createBubblewrap } from '../providers/sandboxes/bubblewrap/index.ts';
-import { runOnce } from './index.ts';
+import { createWorker, runOnce } from './index.ts';
 import type { SandboxProvider } from './sandbox.ts';
 
 let server: ScriptedServer;
@@ -80,6 +80,17 @@ describe('a worker', () => {
     expect(run.failure?.message).toMatch(/could not be handed over within .* of its agent's end; .*no space left.*507/);
   });
 
+  it('blames the agent for a repository that never answers', async () => {
+    const hasty: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 300_000 ? 500 : ms, signal) };
+    worker = await startWorker(server, { clock: hasty });
+    const run = server.queue({ repository: makeRepository({ 'agent.sh': script('rm .git/index; mkfifo .git/index') }) });
+    await server.until(() => run.state === 'failed');
+    expect([run.failure?.class, run.failure?.message]).toEqual([
+      'agent_failed',
+      "What the agent left can't be collected: timeout",
+    ]);
+  });
+
   it('stops at once also where the server does not take what a run has made', async () => {
     const hasty: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 15_000 ? 500 : ms, signal) };
     worker = await startWorker(server, { clock: hasty });
@@ -124,6 +135,18 @@ describe('a worker', () => {
       () => server.requests.some(({ path, status }) => path === '/api/claim' && status === 204) || changes('server_back') > 0,
     );
     expect(run.refused).toEqual([]);
+  });
+
+  it('goes on where somebody has removed its notes', async () => {
+    worker = await startWorker(server);
+    const run = server.queue({ repository: sleeper('27183'), leaseMs: 900 });
+    await server.until(() => run.log.length > 0);
+    rmSync(join(worker.folder, 'notes'), { recursive: true });
+    writeFileSync(join(worker.folder, 'notes'), '');
+    run.takeBack();
+    await expect.poll(() => changes('ended'), patient).toBe(1);
+    const next = server.queue({ repository: quick() });
+    await server.until(() => next.state === 'submitted');
   });
 
   it('takes no more runs than it has slots', async () => {
@@ -171,6 +194,21 @@ describe('a worker', () => {
     await drained;
     expect(run.failure).toEqual({ class: 'stopped', message: 'The worker was stopped' });
     expect(processesWith('14142')).toEqual([]);
+  });
+
+  it('begins nothing when it is told to stop while it starts', async () => {
+    const [clock, log, folder] = [systemClock, silentLog, temporaryFolder()];
+    const early = createWorker({
+      ...{ name: 'early', slots: 1, agents: [createExecAgent()], random: () => 0.5, clock, log, folder },
+      client: createClient({ server: server.url, token: 'secret', clock }),
+      sandboxes: createBubblewrap({ folder: join(folder, 'sandboxes'), clock, log }),
+    });
+    const starting = early.start();
+    await early.stop({ graceMs: 0 });
+    await starting;
+    // What would go on asks at once, and would go on for ever.
+    await systemClock.sleep(300);
+    expect(server.requests).toEqual([]);
   });
 
   it('refuses to start where no sandbox can be made', async () => {

@@ -121,7 +121,10 @@ export function createWorker(options: WorkerOptions): Worker {
         if (change.kind === 'started') sandbox = change.sandbox;
         options.onChange?.(change);
       };
-      tools = await prepare({ ...options, onChange });
+      const prepared = await prepare({ ...options, onChange });
+      // Told to stop meanwhile: it has ended, and nobody would stop what begins now.
+      if (draining.signal.aborted) return;
+      tools = prepared;
       orphans.start();
       beat = startBeat({ ...options, sandbox, capabilities: () => offersOf(options), draining: draining.signal });
       begin();

@@ -6,6 +6,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Sandbox, SandboxProvider } from '../sandbox.ts';
 import { createNaps } from './naps.ts';
+import type { Naps } from './naps.ts';
 import { createNotes, noteOf } from './notes.ts';
 import type { LeftNote, Note } from './notes.ts';
 import { createOutbox } from './outbox.ts';
@@ -46,27 +47,31 @@ const keepMsMax = 20_000;
 export function createOrphans(options: OrphansOptions): Orphans {
   const { folder, client, clock, random, log } = options;
   const notes = createNotes(join(folder, 'notes'));
-  const outbox = createOutbox({ ...options, folder: join(folder, 'rescued') });
-  const reaper = createReaper({ ...options, notes, outbox });
   const stopping = new AbortController();
-  const naps = createNaps(clock, stopping.signal);
+  const { signal } = stopping;
+  const [looking, telling] = [createNaps(clock, signal), createNaps(clock, signal)];
+  const outbox = waking(createOutbox({ ...options, folder: join(folder, 'rescued') }), telling.wake);
+  const reaper = createReaper({ ...options, notes, outbox });
   let failures = 0;
-  let running: Promise<void> | undefined;
+  let running: Promise<unknown> | undefined;
 
-  async function look(): Promise<void> {
-    const { signal } = stopping;
+  async function look(): Promise<number> {
     await alone(join(folder, 'reaping'), clock, () => reaper.reap(signal));
-    const isTold = await alone(join(folder, 'telling'), clock, () => outbox.tell(signal));
-    failures = isTold === false ? failures + 1 : 0;
+    return usualMs(random);
   }
 
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      await look().catch((error: unknown) =>
-        log.error({ error: String(error) }, 'what dead workers have left could not be looked at'),
-      );
-      await naps.rest(failures === 0 ? lookEveryMs * (0.75 + random() / 2) : backoffMs(failures - 1, random, tellAgain));
-    }
+  async function tell(): Promise<number> {
+    const isTold = await alone(join(folder, 'telling'), clock, () => outbox.tell(signal));
+    failures = isTold === false ? failures + 1 : 0;
+    return failures === 0 ? usualMs(random) : backoffMs(failures - 1, random, tellAgain);
+  }
+
+  /** Side by side: what is hard to rescue, and a server that is away, hold up nothing but themselves. */
+  function run(): Promise<unknown> {
+    return Promise.all([
+      repeat(look, { ...options, naps: looking, signal }),
+      repeat(tell, { ...options, naps: telling, signal }),
+    ]);
   }
 
   /** A run is not refused for want of a note: without one its lease runs out as ever. */
@@ -82,6 +87,16 @@ export function createOrphans(options: OrphansOptions): Orphans {
     }
   }
 
+  /** A note that stays is found when this worker is dead, and then there is nothing left to bring home. */
+  function settle(written: LeftNote, isKept: boolean): void {
+    try {
+      if (isKept) outbox.add(written);
+      else notes.remove(written);
+    } catch (error) {
+      log.warn({ run: written.note.runId, error: String(error) }, 'the note of a run that is over could not be moved');
+    }
+  }
+
   return {
     async noted(claimed, work) {
       const written = await note(claimed);
@@ -92,9 +107,7 @@ export function createOrphans(options: OrphansOptions): Orphans {
           isKept = await keepLost(written.note, sandbox, { outbox, clock, log });
         });
       } finally {
-        if (isKept) outbox.add(written);
-        else notes.remove(written);
-        if (isKept) naps.wake();
+        settle(written, isKept);
       }
     },
     start() {
@@ -103,6 +116,37 @@ export function createOrphans(options: OrphansOptions): Orphans {
     async stop() {
       stopping.abort();
       await running;
+    },
+  };
+}
+
+interface Repeating extends Pick<OrphansOptions, 'random' | 'log'> {
+  readonly naps: Naps;
+  readonly signal: AbortSignal;
+}
+
+/** `work` returns how long to rest after it, in milliseconds. */
+async function repeat(work: () => Promise<number>, { naps, signal, random, log }: Repeating): Promise<void> {
+  while (!signal.aborted) {
+    const restMs = await work().catch((error: unknown) => {
+      log.error({ error: String(error) }, 'what dead workers have left could not be looked at');
+      return usualMs(random);
+    });
+    await naps.rest(restMs);
+  }
+}
+
+function usualMs(random: () => number): number {
+  return lookEveryMs * (0.75 + random() / 2);
+}
+
+/** What is added is told of at once. */
+function waking(outbox: Outbox, wake: () => void): Outbox {
+  return {
+    ...outbox,
+    add(left) {
+      outbox.add(left);
+      wake();
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 
 /** Waits that can be cut short. */
-interface Naps {
+export interface Naps {
   /** Resolves after `ms`, or at once where there was a wake since the last rest. */
   rest(ms: number): Promise<void>;
   wake(): void;

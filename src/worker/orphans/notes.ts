@@ -102,7 +102,7 @@ export function readNote(path: string): Note | undefined {
 }
 
 /** Whole under its name or not there. */
-function writeWhole(path: string, text: string): void {
+export function writeWhole(path: string, text: string): void {
   const draft = `${path}.draft`;
   writeFileSync(draft, text, { mode: 0o600 });
   renameSync(draft, path);

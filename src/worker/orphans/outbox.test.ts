@@ -54,8 +54,8 @@ afterEach(async () => {
 });
 
 /** A run that is to be told of, with what was rescued of it. */
-function add(kinds: readonly ('bundle' | 'conversation')[], of = url): Note {
-  const note: Note = { runId: randomUUID(), fence: 7, server: of };
+function add(kinds: readonly ('bundle' | 'conversation')[], of = url, runId: string = randomUUID()): Note {
+  const note: Note = { runId, fence: 7, server: of };
   for (const kind of kinds) writeFileSync(outbox.filesOf(note)[kind], 'x');
   outbox.add(createNotes(join(folder, 'notes')).write(note));
   return note;
@@ -93,6 +93,27 @@ it('keeps what this server does not know for another worker, and does not ask at
   for (let i = 0; i < 3; i += 1) expect(await outbox.tell(never)).toBe(true);
   expect(asked).toEqual(['PUT /api/runs/ID/rescue?fence=7']);
   expect(left()).toEqual([`${nameOf(note)}.bundle`, `${nameOf(note)}.json`]);
+});
+
+it('tells of a run behind a hundred that the server does not know', async () => {
+  for (let i = 0; i < 100; i += 1) add(['bundle']);
+  answer = { status: 404, fault: 'run_not_found' };
+  await outbox.tell(never);
+  add([], url, 'ffffffff-ffff-4fff-bfff-ffffffffffff');
+  await outbox.tell(never);
+  expect(asked.filter(each => each.startsWith('POST'))).toEqual(['POST /api/runs/ID/bury']);
+});
+
+it('sends work also where somebody has told of the run before it was rescued', async () => {
+  const note: Note = { runId: randomUUID(), fence: 7, server: url };
+  const left = createNotes(join(folder, 'notes')).write(note);
+  outbox.add(left);
+  await outbox.tell(never);
+  writeFileSync(outbox.filesOf(note).bundle, 'x');
+  outbox.add(left);
+  await outbox.tell(never);
+  expect(asked.filter(each => each.startsWith('PUT'))).toEqual(['PUT /api/runs/ID/rescue?fence=7']);
+  expect(readdirSync(join(folder, 'rescued'))).toEqual([]);
 });
 
 it('tells no other server than that of the run; one of this machine may have moved', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { conversationArtifact } from '../../../contract/runs.ts';
@@ -8,7 +8,7 @@ import { isFault } from '../../kernel/fault.ts';
 import type { Fault, FaultCode } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import { homeCalls } from './calls.ts';
-import { nameOf, readNote } from './notes.ts';
+import { nameOf, readNote, writeWhole } from './notes.ts';
 import type { LeftNote, Note } from './notes.ts';
 
 /** What the server is still to be told of the runs of dead workers; the bundles lie beside. */
@@ -54,15 +54,18 @@ export function createOutbox({ folder, client, clock, log }: Options): Outbox {
       .map(name => join(folder, name))
       .flatMap(path => {
         const note = readNote(path);
-        return note !== undefined && isSameServer(note.server, server) ? [{ note, path }] : [];
+        return note !== undefined && isSameServer(note.server, server) && !isRefused(note) ? [{ note, path }] : [];
       })
       .slice(0, entriesMax);
+  }
+
+  function isRefused(note: Note): boolean {
+    return (refused.get(filesOf(note).bundle) ?? 0) > clock.mono();
   }
 
   /** False where the server does not know the run: it may be one of another worker's tenant. */
   async function upload(note: Note, signal: AbortSignal): Promise<boolean> {
     const { bundle, conversation } = filesOf(note);
-    if ((refused.get(bundle) ?? 0) > clock.mono()) return false;
     try {
       if (await calls.put(note, { file: bundle, signal }))
         log.warn({ run: note.runId }, 'the work of a run that broke off was rescued');
@@ -82,7 +85,16 @@ export function createOutbox({ folder, client, clock, log }: Options): Outbox {
 
   return {
     filesOf,
-    add: ({ path, id }) => renameSync(path, join(folder, `${id}.json`)),
+    add({ note, path, id }) {
+      const place = join(folder, `${id}.json`);
+      try {
+        renameSync(path, place);
+      } catch (error) {
+        if (existsSync(path)) throw error;
+        // Somebody else has told of it already, perhaps before there was anything to send.
+        writeWhole(place, JSON.stringify(note));
+      }
+    },
     async tell(signal) {
       const { server } = await client.access();
       let isTold = true;

@@ -90,7 +90,11 @@ it('keeps what was not committed too, also where git was killed at its work, and
 });
 
 it('keeps nothing where nothing was done: not checked out, no change, or no work of an agent', async () => {
-  const left = [await leave('git init --quiet && echo half > half'), await leave(checkedOut), await leave(checkedOut, undefined)];
+  const left = [
+    await leave('git init --quiet && echo half > half && touch .git/index.lock'),
+    await leave(checkedOut),
+    await leave(checkedOut, undefined),
+  ];
   await doomed.kill();
   await parts().reaper.reap(never);
   expect(folders()).toEqual([]);
@@ -139,6 +143,67 @@ it('keeps the conversation of the agent beside its work', async () => {
   const packed = join(folder, 'rescued', `${nameOf(note)}.conversation`);
   expect(execFileSync('tar', ['--list', '--gzip', '--file', packed], { encoding: 'utf8' })).toContain('session.jsonl');
 });
+
+it('rescues also while a worker of another home clears the user ids of the dead', async () => {
+  const other = sandboxFolder(who);
+  const sandboxes = createBubblewrap({ folder: other.folder, clock: systemClock, log: silentLog });
+  for (let i = 0; i < 5; i += 1) await leave(`${checkedOut}; echo two > two`);
+  await doomed.kill();
+  let isOver = false;
+  const clearing = (async () => {
+    while (!isOver) await sandboxes.reapOrphans();
+  })();
+  await parts().reaper.reap(never);
+  isOver = true;
+  await clearing;
+  other.remove();
+  expect(folders()).toEqual([]);
+  expect(inOutbox().filter(name => name.endsWith('.bundle'))).toHaveLength(5);
+}, 20_000);
+
+it.each(['rm -rf .git', 'rm -rf .git && git init --quiet'])(
+  'leaves a workspace whose repository the agent has broken: %s',
+  async breaking => {
+    await leave(`${checkedOut}; echo two > two; ${breaking}`);
+    await doomed.kill();
+    const before = folders();
+    await parts().reaper.reap(never);
+    expect(folders()).toEqual(before);
+  },
+);
+
+it('rescues what a worker has left that dies while the notes are read', async () => {
+  const note = await leave(`${checkedOut}; echo two > two`);
+  await doomed.kill();
+  const { notes, outbox } = parts();
+  const [clock, log] = [systemClock, silentLog];
+  const sandboxes = createBubblewrap({ folder: home.folder, clock, log });
+  let looks = 0;
+  const late = { ...notes, left: () => (looks++ === 0 ? [] : notes.left()) };
+  await createReaper({ sandboxes, notes: late, outbox, clock, log }).reap(never);
+  expect(folders()).toEqual([]);
+  expect(inOutbox()).toEqual([`${nameOf(note)}.bundle`, `${nameOf(note)}.json`]);
+});
+
+it('does not wait for ever for a repository that answers nothing, nor at once again', async () => {
+  await leave(`${checkedOut}; echo two > two; rm .git/index; mkfifo .git/index`);
+  await doomed.kill();
+  const [clock, log] = [{ ...systemClock, sleep: hurried }, silentLog];
+  const { notes, outbox } = parts();
+  const sandboxes = createBubblewrap({ folder: home.folder, clock: systemClock, log });
+  const { reap } = createReaper({ sandboxes, notes, outbox, clock, log });
+  const before = folders();
+  await reap(never);
+  await reap(never);
+  expect([folders(), asleep.filter(ms => ms === 60_000)]).toEqual([before, [60_000]]);
+}, 15_000);
+
+/** How long somebody wanted to sleep. */
+const asleep: number[] = [];
+function hurried(ms: number, signal?: AbortSignal): Promise<void> {
+  asleep.push(ms);
+  return systemClock.sleep(ms === 60_000 ? 500 : ms, signal);
+}
 
 it('gives up at once when it is told to stop, and leaves all to the next', async () => {
   await leave(`${checkedOut}; echo two > two`);

@@ -21,6 +21,8 @@ interface Options {
 /** Workspaces whose work could not be rescued are kept so long and no longer, and so many, the newest. */
 const keptMsMax = 7 * 86_400_000;
 const keptMax = 20;
+/** For the first try at one, and twice as long for each further: a repository that never answers must not hold up the others. */
+const rescueMs = { first: 60_000, longest: 600_000 };
 /** Between two tries at the same one: most of what stands in the way, such as a full disk, is not gone in a moment. */
 const tryAgain = { firstMs: 30_000, longestMs: 600_000 };
 
@@ -32,9 +34,10 @@ export function createReaper({ sandboxes, notes, outbox, clock, log }: Options):
     const before = failed.get(orphan.id);
     if (note.work === undefined) return true;
     if (before !== undefined && clock.mono() < before.nextMs) return false;
+    const limit = limited(signal, { clock, ms: Math.min(rescueMs.longest, rescueMs.first * 2 ** (before?.times ?? 0)) });
     try {
       const sandbox = await orphan.open(note.work.limits);
-      await rescue(sandbox, note.work, { files: outbox.filesOf(note), signal });
+      await rescue(sandbox, note.work, { files: outbox.filesOf(note), signal: limit.signal });
       failed.delete(orphan.id);
       return true;
     } catch (error) {
@@ -46,25 +49,61 @@ export function createReaper({ sandboxes, notes, outbox, clock, log }: Options):
         'the work of a run whose worker died could not be rescued; its workspace stays',
       );
       return false;
+    } finally {
+      limit.unlink();
     }
   }
 
   return {
     async reap(signal) {
       const left = new Map(notes.left().map(each => [each.id, each]));
-      const kept = new Set<string>();
-      const count = await sandboxes.reapOrphans(async orphan => {
-        const note = left.get(orphan.id);
-        if (note === undefined || (await bringHome(orphan, note, signal))) return 'remove';
-        if (!signal.aborted && (orphan.ageMs > keptMsMax || kept.size >= keptMax)) {
+      let settled: LeftNote | undefined;
+      let keptCount = 0;
+
+      /** The folder of the one before is removed by now: its server need not wait for the others. */
+      function tellOfSettled(): void {
+        if (settled !== undefined) outbox.add(settled);
+        settled = undefined;
+      }
+
+      async function settle(orphan: Orphan): Promise<'remove' | 'keep'> {
+        tellOfSettled();
+        // A worker may have died since: its note is there before its sandbox.
+        const note = left.get(orphan.id) ?? notes.left().find(({ id }) => id === orphan.id);
+        if (note === undefined) return 'remove';
+        left.delete(orphan.id);
+        if (!(await bringHome(orphan, note, signal))) {
+          if (signal.aborted || (orphan.ageMs <= keptMsMax && keptCount < keptMax)) {
+            keptCount += 1;
+            return 'keep';
+          }
           log.error({ sandbox: orphan.id }, 'a workspace that could not be rescued is removed: it is too old, or one too many');
-          return 'remove';
         }
-        kept.add(orphan.id);
-        return 'keep';
-      });
+        settled = note;
+        return 'remove';
+      }
+
+      const count = await sandboxes.reapOrphans(settle);
+      tellOfSettled();
       if (count > 0) log.warn({ orphans: count }, 'sandboxes that another worker had left were removed');
-      for (const [id, note] of left) if (!kept.has(id)) outbox.add(note);
+      for (const note of left.values()) outbox.add(note);
+    },
+  };
+}
+
+/** Aborted with `signal`, and after `ms`. */
+function limited(signal: AbortSignal, { clock, ms }: { clock: Clock; ms: number }): { signal: AbortSignal; unlink(): void } {
+  const limit = new AbortController();
+  const over = new AbortController();
+  const onAbort = (): void => limit.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  void clock.sleep(ms, over.signal).then(() => limit.abort(new Error(`it took more than ${ms} ms`)));
+  return {
+    signal: limit.signal,
+    unlink() {
+      signal.removeEventListener('abort', onAbort);
+      over.abort();
     },
   };
 }

@@ -46,10 +46,12 @@ async function rescueWork(
 /** What git itself never ends with. */
 const notCheckedOut = 93;
 
-// The index is written when every file is there: before, what is missing would look as if somebody had deleted it. What git was
-// doing when it was killed left locks.
+// The index is written when every file is there, and locked until then: before, what is missing would look as if somebody had deleted
+// it. Files with neither are those of an agent that has broken its repository. What git was doing when it was killed left locks.
 const script = `
-[ -e .git/index ] || [ -e .git/ORIG_HEAD ] || exit ${notCheckedOut}
+[ -e .git/index ] || [ -e .git/ORIG_HEAD ] || {
+  [ ! -e .git/index.lock ] && [ -n "$(find . -mindepth 1 -maxdepth 1 ! -name .git | head -n 1)" ]
+} || exit ${notCheckedOut}
 find .git -path .git/objects -prune -o -name '*.lock' -type f -exec rm -f -- {} +`;
 
 /** Without it the next attempt begins a new one: whatever stands in the way is none of its business. */

@@ -188,6 +188,7 @@ const failures: readonly Case[] = [
     says: /too large.*100000 bytes/,
   },
   { by: 'a broken repository', lines: ['rm -rf .git; echo x > x'], name: 'agent_failed', says: /not a git repository/ },
+  { by: 'a folder without rights', lines: ['echo x > x; chmod 0 .'], name: 'agent_failed', says: /cannot be entered/ },
   { by: 'a lock left', lines: ['touch .git/index.lock; echo x > x'], name: 'agent_failed', says: /index.lock/ },
   { by: 'a missing program', task: { agent: exec('no-such-agent') }, name: 'agent_missing', says: /'no-such-agent'.*\/usr only/ },
   { by: 'no agent', task: { agent: null }, name: 'invalid_task', says: /'demo' has no agent/ },

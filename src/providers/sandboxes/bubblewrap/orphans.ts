@@ -42,7 +42,7 @@ async function take(host: Host, name: string, settle: Settle): Promise<boolean> 
   if (!renamed(join(folder, name), path)) return false;
 
   const uid = uidOf(path);
-  const giveBack = uid === undefined ? undefined : userIds?.adopt(uid);
+  const giveBack = uid === undefined ? undefined : await adopted(host, uid);
   if (uid !== undefined && giveBack !== undefined) await clear(host, uid);
   const isOurs = userIds === undefined || giveBack !== undefined;
   const wish = isWhole(path) ? await ask(settle, { host, id, path, uid, isOurs }) : 'remove';
@@ -55,6 +55,17 @@ async function take(host: Host, name: string, settle: Settle): Promise<boolean> 
   await removeFolder(path, tools);
   if (uid !== undefined && giveBack !== undefined) userIds?.release(uid);
   return true;
+}
+
+/** A worker of another home may be clearing what runs as this id: that takes it 2 s at most. */
+const adoptMsMax = 3_000;
+const adoptAgainMs = 50;
+
+async function adopted({ userIds, clock }: Host, uid: number): Promise<(() => void) | undefined> {
+  for (const until = clock.mono() + adoptMsMax; ; await clock.sleep(adoptAgainMs)) {
+    const giveBack = userIds?.adopt(uid);
+    if (giveBack !== undefined || userIds === undefined || clock.mono() >= until) return giveBack;
+  }
 }
 
 interface Taken {

@@ -82,6 +82,21 @@ describe.skipIf(process.geteuid?.() !== 0)('a sandbox that is removed', () => {
     expect([[...groups], userIds.take()]).toEqual([[], firstUid]);
   });
 
+  it('gives its user id back when its group is gone: the next to have the id makes one of the same name', async () => {
+    const sandbox = await makeSandbox(host(), spec);
+    const { release } = userIds;
+    let left: string[] | undefined;
+    userIds = { ...userIds, release: released };
+    function released(uid: number): void {
+      left = [...groups];
+      release(uid);
+    }
+
+    await (await makeSandbox(host(), { ...spec, id: 'two' })).destroy();
+    expect(left).toEqual([String(firstUid)]);
+    await sandbox.destroy();
+  });
+
   it('keeps its user id while its files are there', async () => {
     const sandbox = await makeSandbox(host({ rm: broken }), spec);
     await expect(sandbox.destroy()).rejects.toThrow('could not be removed');

@@ -72,14 +72,17 @@ interface Traces {
   readonly cgroup: Cgroup | undefined;
 }
 
-/** A user id whose files could not be removed stays taken: they would be the next sandbox's. */
+/**
+ * A user id whose files could not be removed stays taken: they would be the next sandbox's. It is given back last: the group of whoever
+ * has it next is of the same name.
+ */
 async function removeTraces({ host, path, uid, cgroup }: Traces): Promise<void> {
   try {
     if (path !== undefined) await removeFolder(path, host.tools);
-    if (uid !== undefined) host.userIds?.release(uid);
   } finally {
     await cgroup?.remove();
   }
+  if (uid !== undefined) host.userIds?.release(uid);
 }
 
 export interface Made {

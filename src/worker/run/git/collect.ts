@@ -41,6 +41,7 @@ export async function collect(work: Work): Promise<Collected> {
     stdin: (conflict?.files ?? []).map(file => `${file}\0`).join(''),
     signal,
     outputBytesMax: bundleBytesMax + 65_536,
+    timeoutMs: collectMsMax,
     onStdout(chunk) {
       const rest = lines.read(chunk);
       bytes += rest.length;
@@ -55,6 +56,8 @@ export async function collect(work: Work): Promise<Collected> {
   return { head, summary: summary.trim().slice(0, 200) };
 }
 
+/** Shorter than what a run has for all that comes after its agent: a repository that never answers is the agent's doing, not the machine's. */
+const collectMsMax = 300_000;
 const noChanges = 93;
 const undone = 94;
 const markersLeft = 95;

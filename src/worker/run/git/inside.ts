@@ -1,5 +1,7 @@
+import { isFault } from '../../../kernel/fault.ts';
 import { lastWords, runFailure } from '../../failure.ts';
-import type { Sandbox, SandboxExit } from '../../sandbox.ts';
+import type { Sandbox, SandboxCommand, SandboxExit } from '../../sandbox.ts';
+import { createTail } from '../tail.ts';
 
 export interface InsideOptions {
   /** $1 and up of the script; data never stands in the script itself. */
@@ -7,6 +9,7 @@ export interface InsideOptions {
   readonly signal: AbortSignal;
   readonly stdin?: string;
   readonly outputBytesMax?: number;
+  readonly timeoutMs?: number;
   /** Where stdout goes instead of into the answer. */
   readonly onStdout?: (chunk: Buffer) => void;
 }
@@ -20,6 +23,8 @@ export interface Answer {
 }
 
 const outputBytesMax = 262_144;
+/** Of what git says, the end; a filter of the agent's may say as much as a bundle is large. */
+const wordsBytesMax = 4_096;
 const timeoutMs = 600_000;
 
 /**
@@ -28,20 +33,24 @@ const timeoutMs = 600_000;
  */
 export async function gitInside(sandbox: Sandbox, script: string, options: InsideOptions): Promise<Answer> {
   const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
+  const stderr = createTail(wordsBytesMax);
   const keep = options.onStdout ?? ((chunk: Buffer) => void stdout.push(chunk));
-  const exit = await sandbox.exec({
+  const command: SandboxCommand = {
     // shell: each command in the sandbox costs as much as ten git commands; the text is ours and data comes as arguments.
     argv: ['sh', '-ec', script, 'skep', ...options.args],
     env: { ...withoutPrograms, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: configPath, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
-    timeoutMs,
+    timeoutMs: options.timeoutMs ?? timeoutMs,
     outputBytesMax: options.outputBytesMax ?? outputBytesMax,
-    onOutput: (stream, chunk) => (stream === 'stdout' ? keep(chunk) : void stderr.push(chunk)),
+    onOutput: (stream, chunk) => (stream === 'stdout' ? keep(chunk) : stderr.add(chunk)),
     signal: options.signal,
     ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+  };
+  const exit = await sandbox.exec(command).catch((error: unknown) => {
+    // Whose workspace it is took the right to enter it away: that is not for the worker to mend.
+    throw isFault(error, 'invalid_request') ? runFailure('agent_failed', 'The workspace cannot be entered any more') : error;
   });
   options.signal.throwIfAborted();
-  const words = lastWords(Buffer.concat(stderr));
+  const words = lastWords(stderr.bytes());
   if (exit.reason === 'not_found' || (exit.reason === 'exited' && exit.code === 127)) {
     throw runFailure(
       'sandbox',
@@ -49,7 +58,12 @@ export async function gitInside(sandbox: Sandbox, script: string, options: Insid
     );
   }
   const ok = exit.reason === 'exited' && exit.code === 0;
-  return { ok, stdout: Buffer.concat(stdout).toString('utf8'), words: words || ended(exit), exit };
+  return {
+    ok,
+    stdout: Buffer.concat(stdout).toString('utf8'),
+    words: exit.reason === 'timeout' ? ended(exit) : words || ended(exit),
+    exit,
+  };
 }
 
 /** Not for safety, the sandbox sees to that: an agent's own hooks and monitors must not change what is collected. */

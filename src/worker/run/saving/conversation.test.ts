@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startScriptedServer } from '../../../../test/harness/scripted-server.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../../../../test/harness/scripted-server.ts';
-import { makeRepository, startWorker } from '../../../../test/harness/worker.ts';
+import { makeRepository, startWorker, temporaryFolder } from '../../../../test/harness/worker.ts';
 import type { TestWorker } from '../../../../test/harness/worker.ts';
 import { outcomeOf } from '../../../providers/agents/outcome.ts';
 import type { Agent } from '../../agent.ts';
@@ -74,6 +76,36 @@ describe('the conversation of an agent that was broken off', () => {
     const first = server.queue({ repository, agent: { kind: 'exec', command: ['kill -KILL $$'] } });
     await server.until(() => first.state === 'failed');
     if (artifact !== undefined) (first.artifacts as Map<string, Buffer>).set('conversation', artifact);
+    const next = await ended('ls -A /kept; echo x > x', after(first));
+    expect([next.state, next.log.toString()]).toEqual(['submitted', '']);
+  });
+
+  it('hides neither the failure nor the work where there is no place for it', async () => {
+    const folder = temporaryFolder();
+    const full: Agent = {
+      ...keeping,
+      run: context => keeping.run(context).finally(() => rmSync(join(folder, 'runs'), { recursive: true })),
+    };
+    const own = await startScriptedServer();
+    const unlucky = await startWorker(own, { folder, agents: [full] });
+    const run = own.queue({ repository, agent: { kind: 'exec', command: [`echo half > half; ${dying}`] } });
+    await own.until(() => run.state === 'failed');
+    expect([run.failure?.class, run.result?.summary, run.artifacts.size]).toEqual([
+      'agent_died',
+      '1 file changed, 1 insertion(+)',
+      0,
+    ]);
+    await unlucky.stop({ graceMs: 0 });
+    await own.close();
+  });
+
+  it('that breaks off in the middle leaves nothing of it to the agent that begins anew', async () => {
+    const packed = execFileSync('sh', [
+      '-c',
+      'cd "$(mktemp -d)" && echo said > session-1.jsonl && head -c 200000 /dev/urandom > z && tar -czf - session-1.jsonl z | head -c 100000',
+    ]);
+    const first = await ended('kill -KILL $$');
+    (first.artifacts as Map<string, Buffer>).set('conversation', packed);
     const next = await ended('ls -A /kept; echo x > x', after(first));
     expect([next.state, next.log.toString()]).toEqual(['submitted', '']);
   });

@@ -17,9 +17,10 @@ cd ${keptPath}
 [ -n "$(find . -type f | head -n 1)" ] || exit 93
 exec tar --create --gzip --file=- .`;
 
+// Half of a conversation is none: an agent that begins anew must not find it.
 const unpackScript = `
 cd ${keptPath}
-tar --extract --gzip --file=- --no-same-owner --no-same-permissions
+tar --extract --gzip --file=- --no-same-owner --no-same-permissions || { find . -mindepth 1 -delete; exit 1; }
 exec find . -type f`;
 
 /**
@@ -28,15 +29,16 @@ exec find . -type f`;
  */
 export async function saveConversation(run: Run, sandbox: Sandbox): Promise<void> {
   const { lease, tools } = run;
-  const file = openNameless(tools.folder);
+  let file: NamelessFile | undefined;
   try {
+    file = openNameless(tools.folder);
     await packConversation(sandbox, file, lease.ending);
     const artifact = { name: conversationArtifact, descriptor: file.descriptor };
     await lease.send((key, call) => tools.protocol.putArtifact(key, artifact, call));
   } catch (error) {
     tools.log.debug({ error: String(error) }, 'the conversation of an agent could not be kept');
   } finally {
-    file.close();
+    file?.close();
   }
 }
 

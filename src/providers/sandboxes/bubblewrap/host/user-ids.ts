@@ -56,6 +56,11 @@ export function createUserIds({ folder, base = firstId(), count = COUNT }: Place
     return false;
   }
 
+  /** Of those who try at once, one succeeds. */
+  function handedOver(uid: number, from: string, to: string): boolean {
+    return quietly(() => renameSync(join(folder, String(uid), from), join(folder, String(uid), to)));
+  }
+
   return {
     take() {
       const taken = new Set(quietRead(folder).map(Number));
@@ -68,12 +73,10 @@ export function createUserIds({ folder, base = firstId(), count = COUNT }: Place
     release: uid => free(uid, owner),
     adopt(uid) {
       if (uid < base || uid >= base + count || named.has(uid)) return undefined;
-      const place = join(folder, String(uid));
-      const from = quietRead(place).find(isDead);
-      const taken = from === undefined ? claim(uid) : quietly(() => renameSync(join(place, from), join(place, owner)));
+      const from = quietRead(join(folder, String(uid))).find(isDead);
+      const taken = from === undefined ? claim(uid) : handedOver(uid, from, owner);
       if (!taken) return undefined;
-      return () =>
-        from === undefined ? free(uid, owner) : void quietly(() => renameSync(join(place, owner), join(place, from)));
+      return () => (from === undefined ? free(uid, owner) : void handedOver(uid, owner, from));
     },
     async reap(clear, isKept = () => false) {
       for (const name of quietRead(folder)) {
@@ -81,9 +84,13 @@ export function createUserIds({ folder, base = firstId(), count = COUNT }: Place
           if (isDead(name.split('-')[1] ?? '')) rmSync(join(folder, name), { recursive: true, force: true });
           continue;
         }
+        const uid = Number(name);
         for (const holder of quietRead(join(folder, name)).filter(isDead)) {
-          await clear(Number(name));
-          if (!isKept(Number(name))) free(Number(name), holder);
+          // Taken over first: of two that clear at once, the slower would clear what is a third's by then.
+          if (!handedOver(uid, holder, owner)) continue;
+          await clear(uid);
+          if (isKept(uid)) handedOver(uid, owner, holder);
+          else free(uid, owner);
         }
       }
     },
