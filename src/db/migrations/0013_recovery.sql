@@ -32,6 +32,8 @@ alter table blobs
   add constraint an_artifact_has_a_name check ((kind = 'artifact') = (name <> '')),
   drop constraint blobs_pkey,
   add primary key (tenant_id, run_id, kind, name, sha256);
+-- An artifact that is said again replaces the one of its name.
+grant delete on blobs to {engine};
 
 -- The content of blobs, where servers share no folder. Named by its hash, so of no tenant; the rows of blobs say whose it is.
 create table blob_chunks (
@@ -104,74 +106,9 @@ create table brakes (
 );
 call raise_wall('brakes');
 create index brakes_due on brakes (due_at) where state = 'on' and due_at is not null;
-grant select on brakes to {app};
+-- A person pulls and lifts it too, behind the wall of the tenant.
+grant select, insert, update on brakes to {app};
 grant select, insert, update on brakes to {engine};
 
 alter table questions drop constraint questions_kind;
 alter table questions add constraint questions_kind check (kind in ('budget', 'blocker', 'ask', 'recovery'));
-
-/*
- * What may not be claimed at this moment, for one claim. Where anything has to be counted, claims of the tenant take turns from here to
- * their commit, and every query in here sees what is committed when it begins: of two claims at once the second counts the first.
- * The first of those
- * that have waited too long counts as busy already: nothing else may take the files that it waits for.
- */
-create function claim_bars(for_tenant uuid, for_worker text,
-    out is_shut boolean, out projects uuid[], out agents text[], out busy_runs uuid[], out busy_projects uuid[], out busy_files text[])
-language plpgsql volatile set search_path = skep, pg_temp as $$
-begin
-  is_shut := false;
-  projects := '{}';
-  agents := '{}';
-  busy_runs := '{}';
-  busy_projects := '{}';
-  busy_files := '{}';
-  if not exists (select from brakes b where b.tenant_id = for_tenant and b.state <> 'off')
-     and not exists (select from run_limits l where l.tenant_id = for_tenant)
-     and not exists (select from tickets t where t.tenant_id = for_tenant and t.status = 'ready' and (t.files <> '{}' or t.observed <> '{}'))
-  then
-    return;
-  end if;
-
-  perform pg_advisory_xact_lock(hashtextextended('skep claims ' || for_tenant, 0));
-
-  select exists (
-    select from brakes b where b.tenant_id = for_tenant
-       and (b.state = 'on' or (b.state = 'trying'
-            and exists (select from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.leased_at >= b.changed_at))))
-    or exists (
-    select from run_limits l where l.tenant_id = for_tenant and l.scope in ('tenant', 'worker') and (l.scope = 'tenant' or l.scope_id = for_worker)
-       and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null
-                             and (l.scope = 'tenant' or r.worker = for_worker)))
-    into is_shut;
-  if is_shut then
-    return;
-  end if;
-
-  select coalesce(array_agg(l.scope_id::uuid), '{}') into projects from run_limits l
-   where l.tenant_id = for_tenant and l.scope = 'project'
-     and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null
-                           and r.project_id = l.scope_id::uuid);
-  select coalesce(array_agg(l.scope_id), '{}') into agents from run_limits l
-   where l.tenant_id = for_tenant and l.scope = 'agent'
-     and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.agent = l.scope_id);
-
-  with held as (
-    select r.id, r.subject_id from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.subject_type = 'ticket'
-    union all
-    select r.id, r.subject_id from runs r where r.tenant_id = for_tenant and r.state = 'submitted' and r.subject_type = 'ticket'
-    union all
-    (select r.id, r.subject_id from runs r
-      where r.tenant_id = for_tenant and r.state = 'queued' and r.priority >= 1000000 and r.aged_at is not null and r.subject_type = 'ticket'
-      order by r.priority desc, r.chain desc, r.created_at, r.id limit 1)
-  ), busy as (
-    select h.id, t.project_id, t.files || t.observed as files
-      from held h join tickets t on t.tenant_id = for_tenant and t.id = h.subject_id
-      join projects p on p.tenant_id = t.tenant_id and p.id = t.project_id
-     where p.collisions = 'hold'
-  )
-  select coalesce(array_agg(b.id), '{}'), coalesce(array_agg(b.project_id), '{}'), coalesce(array_agg(f.file), '{}')
-    into busy_runs, busy_projects, busy_files
-    from busy b, unnest(b.files) as f (file);
-end $$;
-grant execute on function claim_bars(uuid, text) to {engine};
