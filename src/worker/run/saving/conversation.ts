@@ -20,7 +20,7 @@ exec tar --create --gzip --file=- .`;
 // Half of a conversation is none: an agent that begins anew must not find it.
 const unpackScript = `
 cd ${keptPath}
-tar --extract --gzip --file=- --no-same-owner --no-same-permissions || { find . -mindepth 1 -delete; exit 1; }
+tar --extract --gzip --file=- --no-same-owner --no-same-permissions 2>/dev/null || { find . -mindepth 1 -delete; exit 1; }
 exec find . -type f`;
 
 /**
