@@ -1,7 +1,7 @@
-import type { limitScopes } from '../../../contract/fleet/limits.ts';
 import type { WireTop } from '../../../contract/fleet/top.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';
+import type { Due, Held, Limit } from './model/held-back.ts';
 
 /** All ages are counted from the begin of the transaction, so that one picture is of one moment. */
 const msSince = (time: string) => `greatest(0, floor(extract(epoch from now() - ${time}) * 1000))::bigint`;
@@ -31,20 +31,6 @@ export const queueTotals = statement<{
              from runs r where r.tenant_id = $1 and r.state = 'queued') q`,
 );
 
-export interface DueGroup {
-  readonly projectId: string | null;
-  readonly project: string | null;
-  readonly agent: string | null;
-  readonly requires: readonly string[];
-  readonly runs: number;
-  /** Of those, how many would touch what another run touches. */
-  readonly colliding: number;
-  /** Workers that could claim them. */
-  readonly workers: readonly string[];
-  /** What they require and no worker offers. */
-  readonly missing: readonly string[];
-}
-
 /** A path and the folders that it lies in. */
 const upTo = (path: string) =>
   `unnest(array(select array_to_string((string_to_array(${path}, '/'))[1:n], '/') from generate_series(1, cardinality(string_to_array(${path}, '/'))) n))`;
@@ -53,7 +39,7 @@ const upTo = (path: string) =>
  * The runs that are due by what their claim depends on, at most $2 kinds. Collisions of files are what claim_bars sees, as joins of
  * hashes instead of comparisons of each with each, and only of the $3 runs that would be claimed first.
  */
-export const dueGroups = statement<DueGroup>(
+export const dueGroups = statement<Due>(
   'due_groups',
   `with aged as (
      select distinct on (r.project_id) r.id from runs r
@@ -88,25 +74,12 @@ export const dueGroups = statement<DueGroup>(
      from kinds k left join projects p on p.tenant_id = $1 and p.id = k.project_id`,
 );
 
-export interface HeldGroup {
-  readonly projectId: string | null;
-  readonly agent: string | null;
-  readonly worker: string | null;
-  readonly runs: number;
-}
-
-export const heldGroups = statement<HeldGroup>(
+export const heldGroups = statement<Held>(
   'held_groups',
   `select r.project_id, r.agent, r.worker, count(*) as runs from runs r where ${isHeld} group by r.project_id, r.agent, r.worker limit $2`,
 );
 
-export interface LimitRow {
-  readonly scope: (typeof limitScopes)[number];
-  readonly scopeId: string;
-  readonly runsMax: number;
-}
-
-export const limitsInForce = statement<LimitRow>(
+export const limitsInForce = statement<Limit>(
   'limits_in_force',
   'select scope, scope_id, runs_max from run_limits where tenant_id = $1 order by scope, scope_id limit $2',
 );

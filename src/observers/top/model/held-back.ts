@@ -3,25 +3,28 @@ import type { WireTop } from '../../../../contract/fleet/top.ts';
 type HeldBack = WireTop['queue']['held_back'][number];
 
 /** Runs that are due and alike in what their claim depends on. */
-interface Due {
+export interface Due {
   readonly projectId: string | null;
   readonly project: string | null;
   readonly agent: string | null;
   readonly requires: readonly string[];
   readonly runs: number;
+  /** Of those, how many would touch what another run touches. */
   readonly colliding: number;
+  /** Workers that could claim them. */
   readonly workers: readonly string[];
+  /** What they require and no worker offers. */
   readonly missing: readonly string[];
 }
 
-interface Held {
+export interface Held {
   readonly projectId: string | null;
   readonly agent: string | null;
   readonly worker: string | null;
   readonly runs: number;
 }
 
-interface Limit {
+export interface Limit {
   readonly scope: 'tenant' | 'project' | 'agent' | 'worker';
   readonly scopeId: string;
   readonly runsMax: number;

@@ -24,7 +24,7 @@ const holdMsMax = 900_000;
 
 /**
  * Runs that break off all over a tenant are not tried again and again: its brake is pulled, and after a while one run at a time shows
- * whether things work again. All of it stands in rows: any number of servers may watch at once.
+ * whether things work again. All of it stands in rows, so that several servers may watch at once.
  */
 export function createStormWatch({ database, settings, clock, log }: StormOptions): Lifecycle {
   return createLoop({
