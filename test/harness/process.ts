@@ -84,6 +84,19 @@ export function tempFolder(): string {
   return folder;
 }
 
+/** Again until it is gone: the git that a killed server had begun may write a last file into it. */
+async function removeFolder(folder: string): Promise<void> {
+  await until(`${folder} to be gone`, () => {
+    try {
+      rmSync(folder, { recursive: true, force: true });
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY') return undefined;
+      throw error;
+    }
+  });
+}
+
 /** What is looked at when the test is over, before its processes are ended; it throws where something is wrong. */
 export function lookAtEnd(look: () => Promise<void>): void {
   looks.push(look);
@@ -98,7 +111,7 @@ export async function endAll(): Promise<void> {
     child.kill('SIGKILL');
     await closed;
   }
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  for (const folder of folders.splice(0)) await removeFolder(folder);
   for (const outcome of looked) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
