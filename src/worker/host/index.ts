@@ -90,12 +90,15 @@ function createTalk({ argv, env = {}, stdin = '', home = [], path = [], onStart,
         bytes += chunk.length;
         if (bytes > eventBytesMax) opened.destroy();
       });
-      createInterface({ input: opened, crlfDelay: Infinity }).on('line', line => {
+      const lines = createInterface({ input: opened, crlfDelay: Infinity });
+      lines.on('line', line => {
         // The first word is the parent's; what an agent that took its place may say later changes nothing.
         if (heard !== undefined) return;
         heard = eventOf(line);
         if (heard?.event === 'started') onStart?.();
       });
+      // A parent that is killed may leave an order unread, which resets the connection: how it ended, its exit says.
+      lines.on('error', () => {});
       say(job);
       if (signal.aborted) say({ order: 'interrupt' });
     },
