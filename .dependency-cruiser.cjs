@@ -65,7 +65,7 @@ const slices = [
   never('only-routes-and-main-know-http', code('^src/', ['^src/http/', '/routes[.]ts$', '^src/main[.]ts$']), {
     path: '^src/http/',
   }),
-  never('only-db-knows-the-driver', code('^(src|contract|bench)/', '^src/db/'), { path: DATABASE }),
+  never('only-db-knows-the-driver', code('^(src|contract|bench)/', ['^src/db/', '^bench/(peers|cost)/']), { path: DATABASE }),
   never('nobody-calls-an-observer', code('^src/', ['^src/observers/', '^src/(main|flow)[.]ts$', '^src/http/']), {
     path: '^src/observers/',
   }),

@@ -4,7 +4,7 @@ import { createSequencer } from '../src/db/sequencer.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { silentLog } from '../src/kernel/log.ts';
 import { hashSecret, randomSecret } from '../src/kernel/secret.ts';
-import { claimNext } from '../src/stages/runs/queue/claim.ts';
+import { createClaims } from '../src/stages/runs/queue/claim.ts';
 import { type Bench, type Figure, figure, rate, type Stage } from './harness/bench.ts';
 import {
   bareClaim,
@@ -17,7 +17,8 @@ import {
   makeBareTables,
   settle,
 } from './harness/fill.sql.ts';
-import { openPlace, type Place } from './harness/place.ts';
+import { openPlace, type Place, servers } from './harness/place.ts';
+import { benchSettings } from './harness/settings.ts';
 import { coreUs } from './harness/processes.ts';
 
 const rounds = 5;
@@ -32,12 +33,14 @@ export const claims: Bench = {
   name: 'claims',
   about: 'Claims from a deep queue, beside the bare statement on the same server, in turns.',
   async run(stage) {
-    const place = await openPlace(stage);
-    for (const statement of makeBareTables) await place.superuser.query(statement);
     const all: Figure[] = [];
-    for (const depth of depths) {
-      const queue = createQueue(place, depth);
-      for (const { claimers, count } of crowds) all.push(...(await compare(stage, { place, queue, claimers, count })));
+    for (const { server, on } of servers) {
+      const place = await openPlace(stage, server);
+      for (const statement of makeBareTables) await place.superuser.query(statement);
+      for (const depth of depths) {
+        const queue = createQueue(place, depth);
+        for (const { claimers, count } of crowds) all.push(...(await compare(stage, { place, queue, claimers, count, on })));
+      }
     }
     return all;
   },
@@ -56,8 +59,8 @@ function createQueue({ superuser, tenantId, projectId }: Place, depth: number) {
     async topUp() {
       if (filled.ours === 0) for (const statement of emptyQueues) await superuser.query(statement);
       await superuser.query(fillTickets, [tenantId, projectId, wanting.ours, filled.ours + 1]);
-      await superuser.query(fillRuns, [tenantId, wanting.ours, filled.ours + 1]);
-      await superuser.query(fillBareRuns, [tenantId, wanting.bare, filled.bare + 1]);
+      await superuser.query(fillRuns, [tenantId, wanting.ours, filled.ours + 1, projectId]);
+      await superuser.query(fillBareRuns, [tenantId, wanting.bare, filled.bare + 1, projectId]);
       for (const each of ['ours', 'bare'] as const) {
         filled[each] += wanting[each];
         wanting[each] = 0;
@@ -72,9 +75,10 @@ interface Comparison {
   readonly queue: ReturnType<typeof createQueue>;
   readonly claimers: number;
   readonly count: number;
+  readonly on: string;
 }
 
-async function compare(stage: Stage, { place, queue, claimers, count }: Comparison): Promise<Figure[]> {
+async function compare(stage: Stage, { place, queue, claimers, count, on }: Comparison): Promise<Figure[]> {
   const given: Record<Variant, Measured[]> = { bare: [], ours: [], sequenced: [] };
   for (let round = 0; round < rounds; round++) {
     await queue.topUp();
@@ -88,7 +92,7 @@ async function compare(stage: Stage, { place, queue, claimers, count }: Comparis
     const shown = order.map(variant => `${variant} ${Math.round(given[variant][round]?.perSecond ?? 0)}/s`);
     stage.say(`${queue.depth} queued, ${claimers} claimers, round ${round + 1}: ${shown.join(', ')}`);
   }
-  return figures(given, `${queue.depth} queued, ${claimers} ${claimers === 1 ? 'claimer' : 'claimers'}`);
+  return figures(given, `${queue.depth} queued, ${claimers} ${claimers === 1 ? 'claimer' : 'claimers'}${on}`);
 }
 
 type Variant = 'bare' | 'ours' | 'sequenced';
@@ -186,28 +190,11 @@ async function claimOn(
   { claimers, count }: { claimers: number; count: number },
 ): Promise<number> {
   const taken = new Set<string>();
-  const settings = {
-    ...{ leaseMs: 15_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 2_000, roundsMax: 10, reviewTimeoutMs: 1, questionMs: 1 },
-    ...{ restartCooldownMs: 60_000, restartsMax: 3, stormFailures: 10, queueAgeMs: 7_200_000 },
-    limits: {
-      ...{
-        timeout_ms: 0,
-        output_bytes_max: 0,
-        bundle_bytes_max: 0,
-        memory_bytes: 0,
-        process_count: 0,
-        cpu_count: 0,
-        tmp_bytes: 0,
-      },
-    },
-  };
+  // As the desk does it for all who wait on a server.
+  const claim = createClaims(database, benchSettings);
   const perSecond = await rate(count, claimers, async lane => {
     const worker = `bench-${lane}`;
-    const claimed = await claimNext(
-      database,
-      { tenantId, actor: `worker:${worker}`, worker, capabilities: ['agent:exec'] },
-      settings,
-    );
+    const claimed = await claim({ tenantId, actor: `worker:${worker}`, worker, capabilities: ['agent:exec'] });
     if (claimed !== undefined) taken.add(claimed.run.id);
   });
   checkAll(taken, count);

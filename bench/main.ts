@@ -1,12 +1,16 @@
-import { buildBench, graphBench } from './build/build.ts';
+import { buildBench, graphBench, mergeToClaim } from './build/build.ts';
 import { claims } from './claims.ts';
 import { completeToClaim } from './complete-to-claim.ts';
+import { decision } from './cost/decision.ts';
+import { memory } from './cost/memory.ts';
+import { ticketCost } from './cost/ticket.ts';
 import { demo } from './demo.ts';
 import { events } from './events.ts';
 import type { Bench, Stage } from './harness/bench.ts';
 import { gateway } from './gateway/gateway.ts';
 import { http } from './http.ts';
 import { readyToAgent } from './ready-to-agent.ts';
+import { claimComplete } from './peers/claim-complete.ts';
 import { keepAsBaseline, machine, publish, type Result } from './report.ts';
 import { recovery } from './recovery/recovery.ts';
 import { reservations } from './reservations.ts';
@@ -14,6 +18,10 @@ import { start } from './start.ts';
 
 const benches: readonly Bench[] = [
   claims,
+  claimComplete,
+  ticketCost,
+  decision,
+  memory,
   events,
   start,
   readyToAgent,
@@ -21,6 +29,7 @@ const benches: readonly Bench[] = [
   http,
   buildBench,
   graphBench,
+  mergeToClaim,
   recovery,
   reservations,
   gateway,
@@ -43,11 +52,11 @@ if (words.some(word => (word.startsWith('-') ? word !== '--keep' : !isKnown(word
 
 async function perform(bench: Bench): Promise<void> {
   const stops: (() => Promise<unknown>)[] = [];
-  let postgres: string | null = null;
+  const versions = new Set<string>();
   const stage: Stage = {
     atEnd: stop => void stops.push(stop),
     say: line => console.error(`  ${line}`),
-    measuredOn: version => void (postgres = version),
+    measuredOn: version => void versions.add(version),
   };
   const clear = async () => {
     for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
@@ -60,6 +69,7 @@ async function perform(bench: Bench): Promise<void> {
     const figures = await bench.run(stage);
     const { name } = bench;
     const date = new Date().toISOString();
+    const postgres = versions.size === 0 ? null : [...versions].join(' and ');
     const result: Result = { name, date, node: process.versions.node, postgres, machine: before, figures };
     publish(result);
     if (isKept) keepAsBaseline(result);

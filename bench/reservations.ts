@@ -87,7 +87,7 @@ async function commits(stage: Stage, { superuser, tenantId }: Place): Promise<Fi
 
 async function runsOf({ superuser, tenantId, projectId }: Place): Promise<Spender[]> {
   await superuser.query(fillTickets, [tenantId, projectId, lanes, 1]);
-  await superuser.query(fillRuns, [tenantId, lanes, 1]);
+  await superuser.query(fillRuns, [tenantId, lanes, 1, projectId]);
   const rows = await superuser.query(runsOfTenant, [tenantId]);
   return rows.map(({ id, ticketId }) => ({ tenantId, runId: id, projectId, specId: null, ticketId, agent: 'exec' }));
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { eventTypes } from '../contract/events.ts';
 import { stagesForTests } from '../test/harness/stages.ts';
 import { endings, flow, tasks } from './flow.ts';
-import { claimEvents } from './stages/runs/index.ts';
+import { beginEvents, claimEvents, submitEvents } from './stages/runs/index.ts';
 import { settleEvents } from './support/budgets/index.ts';
 
 const started = Object.keys(flow);
@@ -29,4 +29,8 @@ test('what the claim writes past the flow starts nothing', async () => {
 
 test('what a settlement writes past the flow starts nothing', () => {
   expect(started.filter(type => (settleEvents as readonly string[]).includes(type))).toEqual([]);
+});
+
+test('what a start and a hand-in write past the flow starts nothing', () => {
+  expect(started.filter(type => ([...beginEvents, ...submitEvents] as readonly string[]).includes(type))).toEqual([]);
 });

@@ -1,7 +1,7 @@
-import { type Bench, type Figure, figure, latency, type Stage } from '../harness/bench.ts';
+import { type Bench, type Figure, figure, latency, quantile, type Stage } from '../harness/bench.ts';
 import { freshServer, startWorker } from '../harness/processes.ts';
 import { type Built, build, cardOf, repositoryOf } from './builds.ts';
-import { phases, phasesOf } from './log.ts';
+import { mergedToClaimed, phases, phasesOf } from './log.ts';
 
 const endMs = 600_000;
 const rounds = 3;
@@ -87,6 +87,25 @@ export const graphBench: Bench = {
       figure('500 tickets, 8 at once', 's', { values: [built.totalMs / 1_000] }),
       figure('500 tickets, 8 at once: tickets a minute', 'tickets/min', { values: [(500 / built.totalMs) * 60_000] }),
       ...phaseFigures('of 500 tickets', [built]),
+    ];
+  },
+};
+
+/** Links of the chain whose change is merged before the next is claimed. */
+const links = 25;
+
+export const mergeToClaim: Bench = {
+  name: 'merge-to-claim',
+  about:
+    'From the merge of a change to the claim of the ticket that waited for it; a chain of tickets, and a worker with a free slot.',
+  async run(stage) {
+    const all = measured(await builds(stage, { slots: 2, files: 20, cards: repeated([links, 1]) }));
+    const rounds = all.map(({ log }) => mergedToClaimed(log));
+    if (rounds.some(each => each.length < links - 1)) throw new Error('a link of the chain was not found in the log');
+    const of = (share: number) => rounds.map(values => quantile(values, share));
+    return [
+      figure('change merged → dependant claimed, p50', 'ms', { values: of(0.5) }),
+      figure('change merged → dependant claimed, p99', 'ms', { values: of(0.99), goal: { is: 'at most', value: 50 } }),
     ];
   },
 };

@@ -57,3 +57,16 @@ function phasesOfTicket(events: readonly WireEvent[]): Phases | undefined {
   const at = marks.map(([time = 0]) => time);
   return Object.fromEntries(phases.map((phase, index) => [phase, (at[index + 1] ?? 0) - (at[index] ?? 0)])) as Phases;
 }
+
+/** From the merge of a ticket's change to the claim of each ticket that it made ready, in milliseconds, as the database tells the time. */
+export function mergedToClaimed(log: Log): number[] {
+  const first = (type: string, key: string, value: unknown) =>
+    log.find(event => event.type === type && event.payload[key] === value && event.payload['subjectType'] !== 'review');
+  return log
+    .filter(event => event.type === 'ticket.ready' && typeof event.payload['after'] === 'string')
+    .flatMap(ready => {
+      const merged = first('change.merged', 'ticketId', ready.payload['after']);
+      const leased = first('run.leased', 'subject', ready.subject.id);
+      return merged === undefined || leased === undefined ? [] : [Date.parse(leased.at) - Date.parse(merged.at)];
+    });
+}

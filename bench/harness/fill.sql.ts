@@ -20,15 +20,19 @@ export const fillTickets = statement<object>(
 
 /** Their runs, as old as if one had been queued each millisecond of the hour before. */
 const runsFor = (table: string) => `
-  insert into ${table} (tenant_id, subject_type, subject_id, attempt, state, chain, requires, created_at, due_at)
-  select $1, 'ticket', 'TKT-' || lpad(n::text, greatest(3, length(n::text)), '0'), 1, 'queued', n % 10, '{agent:exec}',
+  insert into ${table} (tenant_id, subject_type, subject_id, ticket_id, ticket_status, attempt, state, chain, requires, project_id, agent,
+                        created_at, due_at)
+  select $1, 'ticket', ticket, ticket, 'ready', 1, 'queued', n % 10, '{agent:exec}', $4, 'exec',
          now() - interval '1 hour' + n * interval '1 ms', now() - interval '1 hour'
-    from generate_series($3::int, $3::int + $2::int - 1) as n`;
+    from (select n, 'TKT-' || lpad(n::text, greatest(3, length(n::text)), '0') as ticket
+            from generate_series($3::int, $3::int + $2::int - 1) as n) as numbered`;
 export const fillRuns = statement<object>('fill_runs', runsFor('runs'));
 export const fillBareRuns = statement<object>('fill_bare_runs', runsFor('bare.runs'));
 
+/** With all that refers to them. */
 export const emptyQueues = [
-  'truncate tickets, runs, events, ticket_dependencies, run_logs, blobs, bare.runs, bare.events',
+  'truncate tickets, runs, events cascade',
+  'truncate bare.runs, bare.events',
   'delete from graphile_worker._private_jobs',
   'vacuum analyze',
 ].map((text, i) => statement<object>(`empty_queues_${i}`, text));

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveDatabase } from '../../src/db/connect.ts';
@@ -6,11 +6,13 @@ import { type Database, openDatabase, type Routes } from '../../src/db/database.
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/index.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { openPool, type Pool } from '../../src/db/pool.ts';
+import { ensureRoles, provisionEmbedded, type Roles } from '../../src/db/roles.ts';
 import { flow } from '../../src/flow.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { bootstrapAccess } from '../../src/support/access/index.ts';
 import { createProject } from '../../src/support/projects/index.ts';
+import { debianPostgres } from '../../test/harness/postgres.ts';
 import type { Stage } from './bench.ts';
 
 export interface Place {
@@ -19,11 +21,16 @@ export interface Place {
   open(routes: Routes): Database;
   readonly tenantId: string;
   readonly projectId: string;
+  /** Of the server's own database, not Skep's. */
+  readonly superuserUrl: string;
+  readonly engineUrl: string;
   /** Past every wall, to fill tables. */
   readonly superuser: Pool;
   /** The engine role's, with as many connections as there are claimers; the product's own has 12. */
   readonly enginePool: Pool;
 }
+
+const debianIsThere = existsSync('/usr/lib/postgresql/15/bin/postgres');
 
 /** A home of its own below the system's folder for temporary files; removed at the end with the database in it. */
 export function temporaryHome(stage: Stage): string {
@@ -35,13 +42,18 @@ export function temporaryHome(stage: Stage): string {
   return home;
 }
 
-/** A migrated embedded database with a tenant and a project, and no server on it. */
-export async function openPlace(stage: Stage): Promise<Place> {
-  const home = temporaryHome(stage);
-  const options = { home, clock: systemClock, log: silentLog };
-  const { superuserUrl } = await startEmbedded(options);
-  const { ownerUrl, appUrl, engineUrl, names, version } = await resolveDatabase(options);
-  stage.measuredOn(version);
+/** The embedded server, or Debian's PostgreSQL 15, the oldest that Skep supports. */
+export type Server = 'embedded' | 'debian';
+
+/** Those that this machine has; of a figure its name says on which. */
+export const servers: readonly { readonly server: Server; readonly on: string }[] = [
+  { server: 'embedded', on: '' },
+  ...(debianIsThere ? [{ server: 'debian' as const, on: ', Debian 15' }] : []),
+];
+
+/** A migrated database with a tenant and a project, and no server of Skep on it. */
+export async function openPlace(stage: Stage, server: Server = 'embedded'): Promise<Place> {
+  const { superuserUrl, ownerUrl, appUrl, engineUrl, names } = await started(stage, server);
   await migrate(ownerUrl, names, silentLog);
   const open = (routes: Routes) => {
     const opened = openDatabase({ appUrl, engineUrl, routes, clock: systemClock, log: silentLog });
@@ -55,8 +67,25 @@ export async function openPlace(stage: Stage): Promise<Place> {
     await Promise.all([superuser.close(), enginePool.close()]);
   });
   const { tenantId } = await bootstrapAccess(database);
-  const project = await database.request({ tenantId, actor: 'bench' }, tx => createProject(tx, { name: 'bench' }));
-  return { database, open, tenantId, projectId: project.id, superuser, enginePool };
+  const agent = { kind: 'exec' as const, command: ['true'] };
+  const project = await database.request({ tenantId, actor: 'bench' }, tx => createProject(tx, { name: 'bench', agent }));
+  return { database, open, tenantId, projectId: project.id, superuserUrl, engineUrl, superuser, enginePool };
+}
+
+async function started(stage: Stage, server: Server): Promise<Roles & { superuserUrl: string }> {
+  if (server === 'debian') {
+    const debian = await debianPostgres();
+    if (debian === undefined) throw new Error('needs the Debian package postgresql-15');
+    stage.atEnd(() => debian.stop());
+    stage.measuredOn(String(debian.version));
+    return { ...(await ensureRoles(await provisionEmbedded(debian))), superuserUrl: debian.superuserUrl };
+  }
+  const home = temporaryHome(stage);
+  const options = { home, clock: systemClock, log: silentLog };
+  const { superuserUrl } = await startEmbedded(options);
+  const { version, ...roles } = await resolveDatabase(options);
+  stage.measuredOn(version);
+  return { ...roles, superuserUrl };
 }
 
 function inSkep(url: string): string {

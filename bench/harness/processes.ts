@@ -49,11 +49,11 @@ export async function freshServer(stage: Stage): Promise<{ server: RunningServer
   return { server, client: createClient({ server: server.url, token: server.token, clock: systemClock }) };
 }
 
-/** `bin/skep worker` with one slot or more, a token of its own role, and a home of its own. */
+/** `bin/skep worker` with one slot or more, a token of its own role, and a home of its own; its process. */
 export async function startWorker(
   stage: Stage,
   { server, client, slots = 1 }: { server: RunningServer; client: Client; slots?: number },
-): Promise<void> {
+): Promise<number> {
   const { secret } = await client.request('POST', '/api/tokens', {
     body: { name: 'bench', role: 'worker' },
     schema: tokenCreated,
@@ -64,6 +64,7 @@ export async function startWorker(
   const child = skep(['worker', '--server', server.url, '--token-file', tokenFile, '--home', home, '--slots', String(slots)]);
   stage.atEnd(() => stopProcess(child));
   await firstLine(child);
+  return child.pid ?? 0;
 }
 
 /** Proportional memory of these processes and all below them, in MB: pages that several share are divided among them. */

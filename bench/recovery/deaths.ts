@@ -47,6 +47,20 @@ export async function workerDies(stage: Stage): Promise<Timings> {
   return { done: await allDone(hive, from) };
 }
 
+/** A worker is killed for good, with its machine; another waits for work. Nobody but its lease says that it is dead. */
+export async function workerDiesForGood(stage: Stage): Promise<Timings> {
+  const { hive } = await openHive(stage, 'server');
+  const first = await hive.start('worker');
+  await hive.open(`if [ "$SKEP_ATTEMPT" = 1 ]; then exec sleep 300; fi; ${work}`, 1);
+  await someRun(hive);
+  await hive.start('worker', 'v');
+  const from = performance.now();
+  await first.kill();
+  const isHeldAgain = async () => (await runsOf(hive)).some(({ attempt, state }) => attempt === 2 && state !== 'queued');
+  const again = await hive.untilSo('another holds it', isHeldAgain, { from });
+  return { again, done: await allDone(hive, from) };
+}
+
 /** The postmaster of the embedded database is killed while runs work; nobody is there to type anything. */
 export async function databaseDies(stage: Stage): Promise<Timings> {
   const { hive } = await openHive(stage, 'start');

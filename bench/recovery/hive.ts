@@ -21,7 +21,8 @@ export interface Part {
 export interface Hive {
   readonly home: string;
   readonly url: string;
-  start(verb: 'start' | 'server' | 'worker'): Promise<Part>;
+  /** A worker that is called otherwise than `w` is on another machine: its home is another. */
+  start(verb: 'start' | 'server' | 'worker', name?: string): Promise<Part>;
   /** Tickets of one project, which an agent works on that runs this script. */
   open(script: string, count: number): Promise<void>;
   get<T>(path: string): Promise<T>;
@@ -39,9 +40,10 @@ const waitMsMax = 120_000;
 export async function openHive(stage: Stage, first: 'start' | 'server'): Promise<{ hive: Hive; part: Part }> {
   const home = temporaryHome(stage);
   let place = { url: '', token: '', port: '0' };
-  async function start(verb: 'start' | 'server' | 'worker'): Promise<Part> {
-    const at = verb === 'worker' ? ['--server', place.url, '--name', 'w'] : ['--port', place.port];
-    const child = spawn(process.execPath, [program, verb, '--json', '--home', home, ...at], {
+  async function start(verb: 'start' | 'server' | 'worker', name = 'w'): Promise<Part> {
+    const at = verb === 'worker' ? ['--server', place.url, '--name', name] : ['--port', place.port];
+    const ownHome = name === 'w' ? home : temporaryHome(stage);
+    const child = spawn(process.execPath, [program, verb, '--json', '--home', ownHome, ...at], {
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], SKEP_TOKEN: place.token, ...quiet },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -1,6 +1,6 @@
 import { type Bench, type Figure, figure, type Goal, type Stage } from '../harness/bench.ts';
 import { build } from '../harness/processes.ts';
-import { agentDies, databaseDies, serverDies, startDies, type Timings, workerDies } from './deaths.ts';
+import { agentDies, databaseDies, serverDies, startDies, type Timings, workerDies, workerDiesForGood } from './deaths.ts';
 
 const rounds = 3;
 
@@ -15,6 +15,12 @@ const deaths: readonly {
   { what: 'skep start', die: startDies, figures: { ready: ['ready again'], done: ['all work done', 20_000] } },
   { what: 'server', die: serverDies, figures: { ready: ['ready again'], done: ['all work done', 20_000] } },
   { what: 'worker', die: workerDies, figures: { done: ['all work done'] } },
+  // The lease is 15 s.
+  {
+    what: 'worker for good',
+    die: workerDiesForGood,
+    figures: { again: ['claimed by another', 17_000], done: ['all work done'] },
+  },
   { what: 'database', die: databaseDies, figures: { back: ['ready again', 15_000], done: ['all work done'] } },
   {
     ...{ what: 'agent', die: agentDies },

@@ -174,12 +174,11 @@ create table events (
   actor text not null,
   payload jsonb not null default '{}'::jsonb,
   at timestamp with time zone not null default clock_timestamp(),
-  constraint events_pkey PRIMARY KEY (id),
-  constraint events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+  constraint events_pkey PRIMARY KEY (id)
 );
-CREATE UNIQUE INDEX events_by_position ON events USING btree ("position");
-CREATE INDEX events_of_subject ON events USING btree (tenant_id, subject_id, "position");
-CREATE INDEX events_of_tenant ON events USING btree (tenant_id, "position");
+CREATE UNIQUE INDEX events_by_position ON events USING btree ("position") WHERE ("position" IS NOT NULL);
+CREATE INDEX events_of_subject ON events USING btree (tenant_id, subject_id, "position") WHERE ("position" IS NOT NULL);
+CREATE INDEX events_of_tenant ON events USING btree (tenant_id, "position") WHERE ("position" IS NOT NULL);
 CREATE INDEX events_without_position ON events USING btree (id) WHERE ("position" IS NULL);
 alter table events enable row level security;
 alter table events force row level security;
@@ -544,6 +543,7 @@ CREATE INDEX runs_of_ticket ON runs USING btree (tenant_id, ticket_id, created_a
 CREATE INDEX runs_queue ON runs USING btree (tenant_id, priority DESC, chain DESC, created_at, id) WHERE (state = 'queued'::text);
 CREATE INDEX runs_queue_of_no_ticket ON runs USING btree (tenant_id, priority DESC, created_at, id) WHERE ((state = 'queued'::text) AND (ticket_id IS NULL));
 CREATE INDEX runs_submitted ON runs USING btree (leased_at) WHERE (state = 'submitted'::text);
+CREATE TRIGGER wake_claims AFTER UPDATE OF lease_expires_at, state ON runs FOR EACH ROW WHEN ((((old.lease_expires_at IS NOT NULL) AND (new.lease_expires_at IS NULL)) OR ((old.state = 'submitted'::text) AND (new.state <> 'submitted'::text)))) EXECUTE FUNCTION wake_claims();
 alter table runs set (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
 alter table runs enable row level security;
 alter table runs force row level security;
@@ -718,9 +718,11 @@ CREATE UNIQUE INDEX one_epic_a_session ON tickets USING btree (tenant_id, sessio
 CREATE INDEX tickets_by_number ON tickets USING btree (tenant_id, number);
 CREATE INDEX tickets_forecast ON tickets USING btree (tenant_id) WHERE ((status = 'ready'::text) AND ((files <> '{}'::text[]) OR (observed <> '{}'::text[])));
 CREATE INDEX tickets_in_work ON tickets USING btree (updated_at) WHERE ((status = ANY (ARRAY['claimed'::text, 'running'::text, 'verifying'::text])) AND (type <> 'epic'::text));
-CREATE INDEX tickets_of_parent ON tickets USING btree (tenant_id, parent_id);
-CREATE INDEX tickets_of_spec ON tickets USING btree (tenant_id, spec_id, number);
+CREATE INDEX tickets_of_parent ON tickets USING btree (tenant_id, parent_id, status) WHERE (parent_id IS NOT NULL);
+CREATE INDEX tickets_of_spec ON tickets USING btree (tenant_id, spec_id, number) WHERE (spec_id IS NOT NULL);
 CREATE INDEX tickets_ready ON tickets USING btree (tenant_id, id) WHERE (status = 'ready'::text);
+CREATE INDEX tickets_waiting ON tickets USING btree (tenant_id) WHERE (status = 'waiting'::text);
+alter table tickets set (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
 alter table tickets enable row level security;
 alter table tickets force row level security;
 create policy all_tenants on tickets to {engine} using (true) with check (true);

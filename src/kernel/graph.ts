@@ -44,32 +44,23 @@ function walkFrom(start: string, needs: ReadonlyMap<string, readonly string[]>, 
  * The graph must have no cycle.
  */
 export function chainLengths(nodes: readonly GraphNode[]): Map<string, number> {
-  const dependants = new Map<string, string[]>(nodes.map(node => [node.id, []]));
-  const open = new Map<string, number>(nodes.map(node => [node.id, 0]));
-  for (const node of nodes) {
-    for (const need of new Set(node.needs)) {
-      dependants.get(need)?.push(node.id);
-      if (open.has(need)) open.set(need, (open.get(need) ?? 0) + 1);
-    }
-  }
-  const needs = new Map(nodes.map(node => [node.id, [...new Set(node.needs)]]));
-  const length = new Map<string, number>();
-  const settled = [...open].filter(([, count]) => count === 0).map(([id]) => id);
+  const placeOf = new Map(nodes.map(({ id }, place) => [id, place]));
+  const needs = nodes.map(node => node.needs.map(need => placeOf.get(need)).filter(place => place !== undefined));
+  const length = nodes.map(() => 0);
+  /** How many that wait for it are not settled. */
+  const open = nodes.map(() => 0);
+  for (const places of needs) for (const need of places) open[need] = (open[need] ?? 0) + 1;
+  const settled = [...open.keys()].filter(place => open[place] === 0);
   // From the last nodes backwards: a node is settled when all that wait for it are.
-  for (let id = settled.pop(); id !== undefined; id = settled.pop()) {
-    const waiting = dependants.get(id) ?? [];
-    length.set(
-      id,
-      waiting.reduce((longest, dependant) => Math.max(longest, 1 + (length.get(dependant) ?? 0)), 0),
-    );
-    for (const need of needs.get(id) ?? []) {
-      const left = open.get(need);
-      if (left === undefined) continue;
-      open.set(need, left - 1);
-      if (left === 1) settled.push(need);
+  for (let place = settled.pop(); place !== undefined; place = settled.pop()) {
+    for (const need of needs[place] ?? []) {
+      length[need] = Math.max(length[need] ?? 0, 1 + (length[place] ?? 0));
+      const left = (open[need] ?? 0) - 1;
+      open[need] = left;
+      if (left === 0) settled.push(need);
     }
   }
-  return length;
+  return new Map(nodes.map(({ id }, place) => [id, length[place] ?? 0]));
 }
 
 /** The longest chain, first to last: each needs the one before it. Of equal ones the first by id. */

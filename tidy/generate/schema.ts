@@ -4,7 +4,7 @@ import { withClient } from '../../src/db/server/session.ts';
 
 /**
  * The migrated schema as it is, for reading and for the diff of a change: every table with its columns, constraints, indexes,
- * policies and grants, then functions and sequences. The same text on every PostgreSQL that Skep runs on.
+ * triggers, policies and grants, then functions and sequences. The same text on every PostgreSQL that Skep runs on.
  */
 export async function schemaText(url: string, names: RoleNames): Promise<string> {
   return withClient(url, async client => {
@@ -69,6 +69,10 @@ const indexLines = `
          where i.indrelid = c.oid and not exists (select from pg_constraint where conindid = i.indexrelid)
          order by i.indexrelid::regclass::text)`;
 
+const triggerLines = `
+  array(select replace(pg_get_triggerdef(t.oid), 'skep.', '') || ';' from pg_trigger t
+         where t.tgrelid = c.oid and not t.tgisinternal order by t.tgname)`;
+
 const wallLines = `
   array_remove(array[
     case when reloptions is not null then format('alter table %s set (%s);', relname, array_to_string(reloptions, ', ')) end,
@@ -87,7 +91,7 @@ const columnGrantLines = `
 
 const tablesSql = `
   select relname as name, ${columnLines} || ${constraintLines} as lines,
-         ${indexLines} || ${wallLines} || ${policyLines} || ${grantsOf('relacl', 'relowner', 'relname')} || ${columnGrantLines} as after
+         ${indexLines} || ${triggerLines} || ${wallLines} || ${policyLines} || ${grantsOf('relacl', 'relowner', 'relname')} || ${columnGrantLines} as after
     from pg_class c where relnamespace = 'skep'::regnamespace and relkind in ('r', 'p') order by relname`;
 
 const sequencesSql = `

@@ -5,7 +5,7 @@ import { getProject } from '../../support/projects/index.ts';
 import { findTrunk, getTrunk, markPublished, markUnpublished, type TrunkRow } from '../../support/repositories/index.ts';
 import { flowScope, type ReviewParts } from '../reviews/index.ts';
 import { getTicket } from '../tickets/index.ts';
-import { trunkInWork } from './changes.sql.ts';
+import { mergedChanges, trunkInWork } from './changes.sql.ts';
 import { ensureCommits } from './repository/ensure.ts';
 
 const publishTimeoutMs = 600_000;
@@ -16,15 +16,28 @@ const retry = { firstMs: 5_000, longestMs: 600_000 };
  * branch, and a build of 500 tickets pushes once. What somebody else has put there is never overwritten. Safe to run twice.
  */
 export async function publishTrunk(parts: ReviewParts, tenantId: string, trunkId: string): Promise<void> {
+  await publishDue(parts, tenantId, async tx => readDue(tx, await getTrunk(tx, trunkId)));
+}
+
+/** A ticket has ended or waits: perhaps it was the last in work. */
+export async function publishTrunkOfTicket(parts: ReviewParts, tenantId: string, ticketId: string): Promise<void> {
+  await publishDue(parts, tenantId, async tx => {
+    const trunk = await findTrunk(tx, await getTicket(tx, ticketId));
+    return trunk === undefined ? undefined : readDue(tx, trunk);
+  });
+}
+
+async function publishDue(parts: ReviewParts, tenantId: string, find: (tx: Tx) => ReturnType<typeof readDue>): Promise<void> {
   const { database, upstream } = parts;
   const scope = flowScope(tenantId);
-  const due = await database.engine(scope, tx => readDue(tx, trunkId));
+  const due = await database.engine(scope, find);
   if (due === undefined) return;
   const { trunk, repository, head } = due;
+  const trunkId = trunk.id;
   try {
     const { gitDir } = await ensureCommits(parts, trunk, [head]);
     const signal = AbortSignal.timeout(publishTimeoutMs);
-    const expected = await expectedAt(parts, { repository, trunk, signal });
+    const expected = await expectedAt(parts, { repository, trunk, head, signal });
     failpoint('before-publish');
     await upstream.publish(repository, { gitDir, commit: head, branch: trunk.branch, expected, signal });
     failpoint('after-publish');
@@ -37,14 +50,21 @@ export async function publishTrunk(parts: ReviewParts, tenantId: string, trunkId
   await database.engine(scope, tx => markPublished(tx, trunkId, { commit: head, from: trunk.publishedSha }));
 }
 
-/** Where the branch must be for the push: where the last one left it, or gone, since its work was merged and it was deleted. */
+/**
+ * Where the branch must be for the push: where the last one left it, or gone, since its work was merged and it was deleted. A push that
+ * arrived and of which nobody heard before more has landed left it at an earlier head of this trunk, which is nobody else's.
+ */
 async function expectedAt(
-  { upstream }: ReviewParts,
-  { repository, trunk: { branch, publishedSha }, signal }: { repository: string; trunk: TrunkRow; signal: AbortSignal },
+  { database, upstream }: ReviewParts,
+  { repository, trunk, head, signal }: { repository: string; trunk: TrunkRow; head: string; signal: AbortSignal },
 ): Promise<string | undefined> {
-  if (publishedSha === null) return undefined;
+  const { branch, tenantId, id, publishedSha } = trunk;
   const { branchAt } = await upstream.look(repository, { branch, signal });
-  return branchAt === undefined ? undefined : publishedSha;
+  if (branchAt === undefined || branchAt === publishedSha) return branchAt;
+  const landed = await database.engine(flowScope(tenantId), tx => tx.query(mergedChanges, [tenantId, id]));
+  const place = (commit: string): number => landed.findIndex(({ mergeSha }) => mergeSha === commit);
+  const isOurs = place(branchAt) >= 0 && place(branchAt) <= place(head);
+  return isOurs ? branchAt : (publishedSha ?? undefined);
 }
 
 function wordsOf(error: unknown): string {
@@ -52,17 +72,10 @@ function wordsOf(error: unknown): string {
   return error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
 }
 
-/** A ticket has ended or waits: perhaps it was the last in work. */
-export async function publishTrunkOfTicket(parts: ReviewParts, tenantId: string, ticketId: string): Promise<void> {
-  const trunk = await parts.database.engine(flowScope(tenantId), async tx => findTrunk(tx, await getTicket(tx, ticketId)));
-  if (trunk !== undefined) await publishTrunk(parts, tenantId, trunk.id);
-}
-
-async function readDue(tx: Tx, trunkId: string): Promise<{ trunk: TrunkRow; repository: string; head: string } | undefined> {
-  const trunk = await getTrunk(tx, trunkId);
+async function readDue(tx: Tx, trunk: TrunkRow): Promise<{ trunk: TrunkRow; repository: string; head: string } | undefined> {
   const { headSha, baseSha, publishedSha } = trunk;
   if (trunk.state !== 'ready' || headSha === null || headSha === baseSha || headSha === publishedSha) return undefined;
-  const [work] = await tx.query(trunkInWork, [tx.tenantId, trunkId]);
+  const [work] = await tx.query(trunkInWork, [tx.tenantId, trunk.id]);
   const { repository } = await getProject(tx, trunk.projectId);
   return work?.busy === true || repository === null ? undefined : { trunk, repository, head: headSha };
 }

@@ -89,9 +89,12 @@ export const reviewsWithoutRun = statement<{ tenantId: string; id: string }>(
     order by v.created_at limit 100`,
 );
 
+/** By the event's time; one that has no position yet is looked for where those few are. */
+const saidLately = (which: string) => `exists (select from events e where e.tenant_id = r.tenant_id and e.subject_id = r.id::text
+        and e.type = 'run.submitted' and e.position is ${which} and not e.at < now() - make_interval(secs => $1::int / 1000.0))`;
+
 const submittedLongAgo = `r.state = 'submitted' and r.leased_at < now() - make_interval(secs => $1::int / 1000.0)
-      and not exists (select from events e where e.tenant_id = r.tenant_id and e.subject_id = r.id::text and e.type = 'run.submitted'
-                       and not e.at < now() - make_interval(secs => $1::int / 1000.0))`;
+      and not ${saidLately('not null')} and not ${saidLately('null')}`;
 
 /** Work that was handed in and that no review is about, for longer than $1 ms. */
 export const submissionsWithoutReview = statement<{ tenantId: string; id: string }>(

@@ -30,6 +30,8 @@ export { createNets, createSweep, type Net } from './queue/sweep.ts';
 export type { TakenIn } from './recovery/carry.ts';
 
 export { createStormWatch } from './recovery/storm.ts';
+export { beginEvents } from './protocol/advance.sql.ts';
+export { submitEvents } from './protocol/submit.sql.ts';
 export { claimEvents } from './queue/claim.sql.ts';
 export type { RunRow, StoredHalt } from './runs.sql.ts';
 export { keepReport } from './report.ts';

@@ -61,7 +61,9 @@ export const runColumns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.ti
  * The fence: every write of a holder is an update of a row of which this is true. The token is of one claim, so it cannot be
  * that of an earlier holder; an expired lease is not held even before the sweep has taken it back; time is the database's.
  */
-const heldBy = 'r.tenant_id = $1 and r.id = $2 and r.lease_token_hash = $3 and r.lease_expires_at > clock_timestamp()';
+export const heldByEach = (id: string, tokenHash: string) =>
+  `r.tenant_id = $1 and r.id = ${id} and r.lease_token_hash = ${tokenHash} and r.lease_expires_at > clock_timestamp()`;
+const heldBy = heldByEach('$2', '$3');
 
 export const leaseUntil = (ms: string) => `clock_timestamp() + make_interval(secs => ${ms}::int / 1000.0)`;
 

@@ -1,4 +1,5 @@
 import type { Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { beginBuilding, holdSession, type SessionRow } from '../sessions/index.ts';
 import { beginExecution, cardOf, getSpecOfSession, type SpecRow } from '../specs/index.ts';
@@ -26,6 +27,7 @@ export async function startBuild(tx: Tx, sessionId: string): Promise<Build> {
   await beginBuilding(tx, sessionId);
   await beginExecution(tx, spec);
   const { epicId, count } = await generateTickets(tx, session, spec);
+  failpoint('build-started');
   return { epicId, ticketCount: count };
 }
 

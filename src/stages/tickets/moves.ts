@@ -3,13 +3,13 @@ import type { Proof } from '../../../contract/results.ts';
 import type { Tx } from '../../db/database.ts';
 import { move } from '../../kernel/machine.ts';
 import { abandonSession } from '../sessions/index.ts';
-import { epicStatus, ticketMachine, type TicketStatus, type TicketVerb } from './model/ticket.ts';
+import { epicStatus, leavesEpicRunning, ticketMachine, type TicketStatus, type TicketVerb } from './model/ticket.ts';
 import {
-  childrenByStatus,
   holdDependants,
   moveTicketRow,
   releaseTickets,
   setEpicStatus,
+  statusesOfChildren,
   type TicketRow,
   ticketForUpdate,
 } from './tickets.sql.ts';
@@ -53,7 +53,7 @@ export async function moveTicket(tx: Tx, { id, verb, reason, proof, payload }: T
   if (ticket === undefined) return undefined;
   announceTicket(tx, ticket, { ...payload, ...(reason === undefined ? {} : { reason }) });
   const released = to === 'completed' ? await releaseDependants(tx, id) : [];
-  await followTickets(tx, [ticket, ...released]);
+  if (!leavesEpicRunning({ from, to })) await followTickets(tx, [ticket, ...released]);
   return ticket;
 }
 
@@ -82,8 +82,8 @@ async function followChildren(tx: Tx, parentId: string): Promise<void> {
   // The lock comes first: of two children that end at once, the second then counts the first.
   const [epic] = await tx.query(ticketForUpdate, [tx.tenantId, parentId]);
   if (epic?.type !== 'epic') return;
-  const counts = await tx.query(childrenByStatus, [tx.tenantId, parentId]);
-  const status = epicStatus(new Map(counts.map(row => [row.status, row.count])));
+  const found = await tx.query(statusesOfChildren, [tx.tenantId, parentId, Object.keys(ticketMachine)]);
+  const status = epicStatus(new Set(found.map(row => row.status)));
   if (status === epic.status) return;
   await tx.query(setEpicStatus, [tx.tenantId, parentId, status]);
   announceTicket(tx, { ...epic, status });

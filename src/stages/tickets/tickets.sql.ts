@@ -163,9 +163,11 @@ export const ticketsOnSession = statement<{ id: string; ofSession: boolean }>(
       order by t.id`,
 );
 
-export const childrenByStatus = statement<{ status: TicketStatus; count: number }>(
-  'children_by_status',
-  'select status, count(*) as count from tickets where tenant_id = $1 and parent_id = $2 group by status',
+/** Of the statuses $3, those in which children of an epic are: one look at an index for each, however many there are. */
+export const statusesOfChildren = statement<{ status: TicketStatus }>(
+  'statuses_of_children',
+  `select status from unnest($3::text[]) as status
+    where exists (select from tickets c where c.tenant_id = $1 and c.parent_id = $2 and c.status = status.status)`,
 );
 
 export const setEpicStatus = statement<object>(
@@ -210,3 +212,17 @@ export const ticketFollowsClaim = `
   update tickets t set status = 'claimed', attempts = t.attempts + 1, updated_at = now()
     from claimed c where c.subject_type = 'ticket' and t.tenant_id = c.tenant_id and t.id = c.subject_id
     returning t.id, t.tenant_id, t.attempts`;
+
+/** The same for what was handed in: the statement has locked the ticket of each run in `submitted` and seen it claimed or running. */
+export const ticketFollowsSubmission = `
+  update tickets t set status = 'verifying', status_reason = null, proof = null, updated_at = now(),
+         branch_name = coalesce(s.result ->> 'branch', t.branch_name)
+    from submitted s where t.tenant_id = s.tenant_id and t.id = s.subject_id
+    returning t.id, t.tenant_id, s.turn`;
+
+/** The same for a run whose agent is at work: the statement has locked the ticket of the run in `started` and seen it claimed. */
+export const ticketFollowsStart = `
+  update tickets t set status = 'running', status_reason = null, proof = null, updated_at = now(),
+         assigned_vm = coalesce(s.sandbox, t.assigned_vm)
+    from started s where t.tenant_id = s.tenant_id and t.id = s.subject_id
+    returning t.id, t.tenant_id, s.sandbox`;

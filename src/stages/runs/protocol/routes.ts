@@ -20,6 +20,7 @@ import {
 } from '../../../../contract/runs.ts';
 import type { Database } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Caller } from '../../../support/access/index.ts';
 import { getProject } from '../../../support/projects/index.ts';
@@ -33,9 +34,11 @@ import { reportRun } from '../report.ts';
 import type { RunRow } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 import { appendLog, storeBundle } from '../uploads.ts';
-import { failRun, parkRun, progress, renew, returnClaim, submitRun } from '../verbs.ts';
+import { failRun, parkRun, renew, returnClaim } from '../verbs.ts';
 import { remainsRoutes } from '../remains/routes.ts';
 import { wireRun } from '../wire.ts';
+import { advance } from './advance.ts';
+import { createSubmit } from './submit.ts';
 import { keepTask, taskOf } from './task.ts';
 
 interface ProtocolParts {
@@ -68,36 +71,46 @@ function claimRoute(app: Api, { database, desk, settings }: ProtocolParts): void
     reply.raw.once('close', () => gone.abort(new Fault('server_unavailable', { message: 'Whoever asked is gone' })));
     const got = await desk.claim({ ...caller, worker, capabilities, ticketId: ticket_id }, wait_ms, gone.signal);
     if (got === undefined) return reply.code(204).send(null);
-    return reply.code(200).send(await handOver({ database, settings }, { caller, got, gone: gone.signal }));
+    failpoint('claim-committed');
+    const answer = await handOver({ database, settings }, { caller, got, gone: gone.signal });
+    failpoint('claim-described');
+    return reply.code(200).send(answer);
   });
 }
 
 function leaseRoutes(app: Api, { database, settings }: ProtocolParts): void {
+  const submit = createSubmit(database);
   app.post('/heartbeat', { config, schema: { body: heartbeat, response: { 200: heartbeatAnswer } } }, async request => {
     const { state, sandbox } = request.body;
     const scope = scopeOf(callerOf(request), request.body.run_id, request.body.token);
     const row =
       state === undefined
         ? await renew(database, scope, settings)
-        : await database.engine(scope, tx => progress(tx, scope.holder, { state, sandbox, leaseMs: settings.leaseMs }));
+        : await advance(database, scope, { state, sandbox, leaseMs: settings.leaseMs });
     return { run: wireRun(row), lease: leaseOf(row, settings), halt: row.halt === null ? null : toWire(row.halt) };
   });
 
   app.post('/complete', { config, schema: { body: complete, response: { 200: runAnswer } } }, async request => {
     const scope = scopeOf(callerOf(request), request.body.run_id, request.body.token);
-    return { run: wireRun(await database.engine(scope, tx => submitRun(tx, scope.holder, request.body.result))) };
+    const run = await submit(scope, request.body.result);
+    failpoint('complete-committed');
+    return { run: wireRun(run) };
   });
 
   app.post('/park', { config, schema: { body: park, response: { 200: runAnswer } } }, async request => {
     const scope = scopeOf(callerOf(request), request.body.run_id, request.body.token);
-    return { run: wireRun(await database.engine(scope, tx => parkRun(tx, scope.holder, request.body.result))) };
+    const run = await database.engine(scope, tx => parkRun(tx, scope.holder, request.body.result));
+    failpoint('park-committed');
+    return { run: wireRun(run) };
   });
 
   app.post('/fail', { config, schema: { body: fail, response: { 200: runAnswer } } }, async request => {
     const { run_id, token, message, result } = request.body;
     const scope = scopeOf(callerOf(request), run_id, token);
     const ended = { failureClass: request.body.class, message, result, settings };
-    return { run: wireRun(await database.engine(scope, tx => failRun(tx, scope.holder, ended))) };
+    const run = await database.engine(scope, tx => failRun(tx, scope.holder, ended));
+    failpoint('fail-committed');
+    return { run: wireRun(run) };
   });
 
   app.post(
@@ -121,7 +134,9 @@ function uploadRoutes(app: Api, { database, blobs, settings }: ProtocolParts): v
       const scope = scopeOf(callerOf(request), request.params.id, request.headers[leaseHeader]);
       if (!Buffer.isBuffer(request.body)) throw new Fault('unsupported_media_type', { hint: 'Send the bytes as text/plain' });
       const chunk = { offset: request.query.offset, bytes: request.body, sizeMax: settings.limits.output_bytes_max };
-      return { size: await appendLog(database, scope, chunk) };
+      const size = await appendLog(database, scope, chunk);
+      failpoint('log-appended');
+      return { size };
     },
   );
 

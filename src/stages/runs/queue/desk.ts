@@ -4,7 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
-import { type ClaimedRun, type ClaimWish, claimNext } from './claim.ts';
+import { type ClaimedRun, type ClaimWish, createClaims } from './claim.ts';
 import { anythingDue } from '../runs.sql.ts';
 import { createSeats } from './seats.ts';
 import type { RunSettings } from '../settings.ts';
@@ -35,6 +35,7 @@ const tickMs = 500;
  */
 export function createClaimDesk({ database, listener, settings, clock, log }: DeskOptions): ClaimDesk {
   const seats = createSeats(clock);
+  const claim = createClaims(database, settings);
   let isDraining = false;
   const wakeEach = () => {
     for (const tenantId of seats.tenants()) seats.wakeOne(tenantId);
@@ -71,7 +72,7 @@ export function createClaimDesk({ database, listener, settings, clock, log }: De
       try {
         for (let woken = false; ; ) {
           seat.look();
-          const claimed = isDraining ? undefined : await claimNext(database, wish, settings);
+          const claimed = isDraining ? undefined : await claim(wish);
           if (claimed !== undefined) {
             seats.wakeOne(wish.tenantId);
             return claimed;

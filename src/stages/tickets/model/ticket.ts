@@ -23,18 +23,25 @@ export const ticketMachine: Machine<TicketStatus, TicketVerb> = {
 /** What may still be edited: nothing that an agent may be working from right now, and nothing that is over. */
 export const editableStatuses: readonly TicketStatus[] = ['pending', 'blocked', 'ready', 'waiting', 'failed'];
 
+/** What cannot move by itself any more. While any child of an epic is in another status than these, the epic runs. */
+const still: readonly TicketStatus[] = ['completed', 'cancelled', 'failed', 'blocked'];
+
+/** Whether the epic of a ticket that moves so runs before and after it, whatever its other children do. */
+export function leavesEpicRunning({ from, to }: { from: readonly TicketStatus[]; to: TicketStatus }): boolean {
+  return ![...from, to].some(status => still.includes(status));
+}
+
 /**
- * The status of an epic, from those of its children: completed when the work that was not cancelled is, failed when a failure is
- * all that is left to look at, running while anything can still move.
+ * The status of an epic, from those in which its children are: completed when the work that was not cancelled is, failed when a
+ * failure is all that is left to look at, running while anything can still move.
  */
-export function epicStatus(children: ReadonlyMap<TicketStatus, number>): TicketStatus {
-  const count = (status: TicketStatus) => children.get(status) ?? 0;
-  const total = [...children.values()].reduce((sum, n) => sum + n, 0);
-  if (total === 0 || count('cancelled') === total) return total === 0 ? 'running' : 'cancelled';
-  if (count('completed') + count('cancelled') === total) return 'completed';
+export function epicStatus(children: ReadonlySet<TicketStatus>): TicketStatus {
+  const areAll = (...statuses: readonly TicketStatus[]) => [...children].every(status => statuses.includes(status));
+  if (children.size === 0) return 'running';
+  if (areAll('cancelled')) return 'cancelled';
+  if (areAll('completed', 'cancelled')) return 'completed';
   // Blocked children behind a failed one cannot move either.
-  if (count('failed') > 0 && count('completed') + count('cancelled') + count('failed') + count('blocked') === total)
-    return 'failed';
+  if (children.has('failed') && areAll(...still)) return 'failed';
   return 'running';
 }
 
