@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { freePort } from '../../src/db/embedded/place/port.ts';
 import { query, withDatabase } from '../harness/database.ts';
 import { refuseOwnerless } from '../harness/ownerless.ts';
+import { refuseDrift } from '../replay/drift.ts';
 import { buildSkep } from '../harness/process.ts';
 
 const guide = readFileSync(new URL('../../docs/guides/many-machines.md', import.meta.url), 'utf8');
@@ -54,4 +55,5 @@ test('the commands of the guide take a story over two servers and two workers, o
   });
   expect([exitCode, all]).toEqual([0, expect.stringMatching(/big +left/)]);
   await refuseOwnerless(withDatabase(superuserUrl, 'skep_many'));
+  await refuseDrift(withDatabase(superuserUrl, 'skep_many'));
 }, 320_000);

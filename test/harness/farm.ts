@@ -9,6 +9,7 @@ import { withDatabase } from './database.ts';
 import { type Ownerless, ownerless, refuseOwnerless } from './ownerless.ts';
 import { lookAtEnd, type SkepProcess, skep, tempFolder } from './process.ts';
 import { type Call, callWith } from './server.ts';
+import { refuseDrift } from '../replay/drift.ts';
 import { approvedSession } from './story.ts';
 
 /** A server process with its own database, and what a story needs to drive it. */
@@ -31,10 +32,14 @@ export const untiring = {
   SKEP_STORM_FAILURES: '100000',
 } as const;
 
-/** In a home of its own, which ends (`endAll`) with no row that nothing will ever move. */
+/** In a home of its own, which ends (`endAll`) with no row that nothing will ever move, and with rows that are what its events say. */
 export async function startFarm(env: Readonly<Record<string, string>> = {}, home = tempFolder()): Promise<Farm> {
   const farm = await farmIn(home, env, { port: '0', token: undefined });
-  lookAtEnd(async () => refuseOwnerless(await databaseOf(farm)));
+  lookAtEnd(async () => {
+    const superuserUrl = await databaseOf(farm);
+    await refuseOwnerless(superuserUrl);
+    await refuseDrift(superuserUrl);
+  });
   return farm;
 }
 

@@ -38,32 +38,63 @@ export async function embeddedForTests(): Promise<TestServer> {
   };
 }
 
+/** One that a test may kill and start again, at the same port. */
+export interface MortalServer extends TestServer {
+  /** SIGKILL, or SIGQUIT for what PostgreSQL calls an immediate stop. Resolves when it has ended. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Resolves when it is ready. */
+  start(): Promise<void>;
+}
+
 /** Dies with the tests that started it: it is their child, and a lost one would stay for ever. */
-export async function debianPostgres(settings: readonly string[] = []): Promise<TestServer | undefined> {
+export async function debianPostgres(
+  settings: readonly string[] = [],
+  folder = mkdtempSync(join(tmpdir(), 'skep-pg15-')),
+): Promise<MortalServer | undefined> {
   if (!existsSync(join(debianFolder, 'postgres'))) return undefined;
-  const folder = mkdtempSync(join(tmpdir(), 'skep-pg15-'));
   const data = join(folder, 'data');
   const port = await freePort();
   const user = process.getuid?.() === 0 ? { uid: unprivileged, gid: unprivileged } : {};
   makeCluster(folder, data, user);
-  const log = openSync(join(folder, 'log'), 'a');
+  const log = join(folder, 'log');
   const options = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', 'shared_buffers=32MB', ...settings];
   const argv = ['-D', data, ...options.flatMap(option => ['-c', option])];
-  const child = spawn(join(debianFolder, 'postgres'), argv, { ...user, cwd: '/', stdio: ['ignore', log, log] });
-  closeSync(log);
-  while (readPidFile(data)?.status !== 'ready') {
-    if (child.exitCode !== null) throw new Error(readFileSync(join(folder, 'log'), 'utf8'));
-    await systemClock.sleep(5);
+  let child: ChildProcess | undefined;
+
+  /** False where it ended at once: what a killed one has left in memory may still be there. */
+  async function isUp(): Promise<boolean> {
+    const output = openSync(log, 'a');
+    child = spawn(join(debianFolder, 'postgres'), argv, { ...user, cwd: '/', stdio: ['ignore', output, output] });
+    closeSync(output);
+    // A pid file of the one before says that it was ready.
+    for (let file = readPidFile(data); file?.pid !== child.pid || file?.status !== 'ready'; file = readPidFile(data)) {
+      if (child.exitCode !== null || child.signalCode !== null) return false;
+      await systemClock.sleep(5);
+    }
+    return true;
   }
+
+  async function start(): Promise<void> {
+    for (let tries = 1; !(await isUp()); tries++) {
+      if (tries === startsMax) throw new Error(readFileSync(log, 'utf8').slice(-4_000));
+      await systemClock.sleep(100);
+    }
+  }
+
+  await start();
   return {
     superuserUrl: `postgres://postgres:test@127.0.0.1:${port}/postgres`,
     version: 15,
+    start,
+    kill: signal => (child === undefined ? Promise.resolve() : ended(child, signal)),
     async stop() {
-      await ended(child, 'SIGINT');
+      if (child !== undefined) await ended(child, 'SIGINT');
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
+
+const startsMax = 100;
 
 function makeCluster(folder: string, data: string, user: { uid?: number; gid?: number }): void {
   mkdirSync(data, { mode: 0o700 });

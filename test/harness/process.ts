@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { withLock } from '../../src/db/embedded/place/lock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -12,6 +13,8 @@ export interface SkepProcess {
   readonly pid: number;
   /** The JSON lines printed so far. */
   readonly lines: readonly Record<string, unknown>[];
+  /** What it has said beside them so far. */
+  stderr(): string;
   /** The first line, printed already or not, for which `wanted` holds. */
   line(wanted: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; stderr: string }>;
@@ -26,6 +29,12 @@ const looks: (() => Promise<void>)[] = [];
 /** Builds once a run: what is tested is what is shipped. */
 export function buildSkep(): void {
   execFileSync(join(root, 'bin/build'), { stdio: 'pipe' });
+}
+
+/** The same where several suites at once may want it: one builds, and the others wait for that. */
+export async function buildSkepOnce(): Promise<void> {
+  mkdirSync(join(root, '.cache'), { recursive: true });
+  await withLock({ file: join(root, '.cache/build.lock'), clock: systemClock, waitMs: 110_000 }, async () => buildSkep());
 }
 
 /** `before`: a command that runs another, such as `unshare --net`. */
@@ -58,6 +67,7 @@ export function skep(
   return {
     pid: child.pid ?? 0,
     lines,
+    stderr: () => stderr,
     ended,
     line: wanted =>
       new Promise((resolve, reject) => {

@@ -1,21 +1,19 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stopEmbedded } from '../../src/db/embedded/index.ts';
 import { spokenLines } from '../harness/json-lines.ts';
 import type { JsonLine as Line } from '../harness/json-lines.ts';
+import { buildSkep } from '../harness/process.ts';
 
 /** From an idea to merged work, with a recorded planner and agents that are a command: the path of the demo in a small shape. */
 const folder = mkdtempSync(join(tmpdir(), 'skep-idea-'));
 const home = join(folder, 'home');
 const recording = join(folder, 'recording.json');
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
+const program = join(import.meta.dirname, '../../bin/skep');
 const timeout = 120_000;
 const children: ChildProcess[] = [];
 
@@ -63,7 +61,7 @@ function record(designs: object): void {
 
 function build(words: readonly string[]) {
   const env = { PATH: process.env['PATH'], SKEP_HOME: home, SKEP_RECORDING: recording, SKEP_RETRY_MS: '0' };
-  const child = spawn(process.execPath, ['--import', tsx, main, 'build', '--json', ...words], {
+  const child = spawn(process.execPath, [program, 'build', '--json', ...words], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -89,7 +87,10 @@ const given = (repo: string) => [
 ];
 const events = (lines: readonly Line[]) => [...new Set(lines.map(({ event }) => event))];
 
-beforeAll(() => mkdirSync(home));
+beforeAll(() => {
+  buildSkep();
+  mkdirSync(home);
+}, timeout);
 afterAll(async () => {
   for (const child of children) if (child.exitCode === null) child.kill('SIGKILL');
   await stopEmbedded(home);

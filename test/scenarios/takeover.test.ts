@@ -7,6 +7,7 @@ import { refuseOwnerless } from '../harness/ownerless.ts';
 import { buildSkep, endAll, type SkepProcess, skep, tempFolder, until } from '../harness/process.ts';
 import { callWith } from '../harness/server.ts';
 import { card } from '../harness/story.ts';
+import { refuseDrift } from '../replay/drift.ts';
 
 beforeAll(buildSkep);
 let place: TestDatabase;
@@ -16,6 +17,7 @@ beforeEach(async () => {
 afterEach(async () => {
   try {
     await refuseOwnerless(place.superuserUrl);
+    await refuseDrift(place.superuserUrl);
   } finally {
     await endAll();
     await place.close();

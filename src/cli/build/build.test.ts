@@ -1,19 +1,18 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { skep } from '../../../test/harness/cli.ts';
 import { spokenLines } from '../../../test/harness/json-lines.ts';
 import type { JsonLine as Line } from '../../../test/harness/json-lines.ts';
+import { buildSkepOnce } from '../../../test/harness/process.ts';
 import { stopEmbedded } from '../../db/embedded/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skep-build-'));
 const home = join(folder, 'home');
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const program = join(import.meta.dirname, '../../../bin/skep');
 const timeout = 90_000;
 
 interface Running {
@@ -28,9 +27,8 @@ const children: ChildProcess[] = [];
 
 /** `skep build --json` as a process of its own. */
 function build(words: readonly string[]): Running {
-  const main = join(import.meta.dirname, '../main.ts');
   const env = { PATH: process.env['PATH'], SKEP_HOME: home, SKEP_RETRY_MS: '0', SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500' };
-  const child = spawn(process.execPath, ['--import', tsx, main, 'build', '--json', ...words], {
+  const child = spawn(process.execPath, [program, 'build', '--json', ...words], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -78,7 +76,11 @@ const treeOf = (path: string, branch: string) => [
   git(path, 'for-each-ref').replace(new RegExp(`^.*refs/heads/${branch}\\n`, 'm'), ''),
 ];
 
-beforeAll(() => mkdirSync(home));
+// As it is shipped: from its sources each of these processes would be compiled anew.
+beforeAll(async () => {
+  await buildSkepOnce();
+  mkdirSync(home);
+}, 120_000);
 afterAll(async () => {
   for (const child of children) if (child.exitCode === null) child.kill('SIGKILL');
   await stopEmbedded(home);

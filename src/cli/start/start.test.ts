@@ -2,12 +2,11 @@ import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { skep } from '../../../test/harness/cli.ts';
+import { buildSkepOnce } from '../../../test/harness/process.ts';
 import { stopEmbedded } from '../../db/embedded/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skep-start-'));
@@ -15,7 +14,7 @@ const home = join(folder, 'home');
 const repository = join(folder, 'repository');
 /** An agent that says that it runs and then waits until it is told to end. */
 const agent = ['/bin/sh', '-c', 'echo begun; sleep 600'];
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const shipped = join(import.meta.dirname, '../../../bin/skep');
 
 interface Ready {
   readonly event: string;
@@ -23,10 +22,12 @@ interface Ready {
   readonly admin_token?: string;
 }
 
+// As it is shipped: from its sources each of these processes would be compiled anew.
+beforeAll(buildSkepOnce, 120_000);
+
 /** `skep start --json` as a process of its own. */
 function start({ before = [], port = '0' }: { before?: readonly string[]; port?: string } = {}) {
-  const main = join(import.meta.dirname, '../main.ts');
-  const skepStart = [process.execPath, '--import', tsx, main, 'start', '--json', '--port', port, '--home', home];
+  const skepStart = [process.execPath, shipped, 'start', '--json', '--port', port, '--home', home];
   const [program = '', ...args] = [...before, ...skepStart];
   const child = spawn(program, args, {
     env: { PATH: process.env['PATH'], SKEP_RETRY_MS: '0' },

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { buildSkepOnce } from '../../../test/harness/process.ts';
 import { startScriptedServer } from '../../../test/harness/scripted-server.ts';
 import type { QueuedRun, ScriptedServer } from '../../../test/harness/scripted-server.ts';
 import { makeRepository, processesWith, script, temporaryFolder } from '../../../test/harness/worker.ts';
@@ -12,6 +13,8 @@ let server: ScriptedServer;
 let home: string;
 const started: ChildProcess[] = [];
 
+// As it is shipped: from its sources each of these processes would be compiled anew.
+beforeAll(buildSkepOnce, 120_000);
 beforeEach(async () => {
   server = await startScriptedServer();
   home = temporaryFolder();
@@ -30,8 +33,8 @@ interface Skep {
 
 /** A real `skep` process. */
 function skep(args: string[], env: Record<string, string> = {}): Skep {
-  const main = resolve(import.meta.dirname, '../main.ts');
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+  const program = join(import.meta.dirname, '../../../bin/skep');
+  const child = spawn(process.execPath, [program, ...args], {
     env: { PATH: process.env['PATH'], SKEP_SERVER: server.url, SKEP_HOME: home, SKEP_TOKEN: 'secret', ...env },
   });
   started.push(child);

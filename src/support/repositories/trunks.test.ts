@@ -100,6 +100,7 @@ describe('a trunk', () => {
 
 describe('its head', () => {
   test('moves by compare-and-swap: of 20 at once one does, and the reservation ends', async () => {
+    stages.doesParts();
     const id = await ready();
     await stages.engine(tx => reserve(tx, id, id));
     const moved = await Promise.all(
@@ -124,6 +125,7 @@ describe('its head', () => {
   });
 
   test('was pushed from where the branch was: what is told late changes nothing', async () => {
+    stages.doesParts();
     const id = await ready();
     const publish = (commit: string, from: string | null) => stages.engine(tx => markPublished(tx, id, { commit, from }));
     await stages.engine(tx => advance(tx, id, { from: sha(1), to: sha(2) }));

@@ -60,6 +60,16 @@ export const zombies: readonly Zombie[] = [
     },
   },
   {
+    name: 'whose work another has taken over and handed in',
+    refusals: late,
+    async rise(ground) {
+      const hand = await lost(ground);
+      const { run, lease } = await claimed(ground, hand.ticketId);
+      await said(ground, 'complete', { run_id: run.id, token: lease.token });
+      return hand;
+    },
+  },
+  {
     name: 'whose run was cancelled',
     refusals: { ...late, 'worker token': 204 },
     async rise(ground) {
@@ -177,10 +187,12 @@ async function lost(ground: Ground): Promise<Hand> {
 
 async function over(ground: Ground, verb: 'complete' | 'fail'): Promise<Hand> {
   const hand = await claim(ground);
-  const { status } = await callWith(ground.url, ground.worker)('POST', `/api/${verb}`, {
-    ...{ run_id: hand.runId, token: hand.leaseToken },
-    ...(verb === 'fail' ? { class: 'invalid_task' } : {}),
-  });
-  if (status !== 200) throw new Error(`${verb} answered ${status}`);
+  const more = verb === 'fail' ? { class: 'invalid_task' } : {};
+  await said(ground, verb, { run_id: hand.runId, token: hand.leaseToken, ...more });
   return hand;
+}
+
+async function said({ url, worker }: Ground, verb: 'complete' | 'fail', body: object): Promise<void> {
+  const { status } = await callWith(url, worker)('POST', `/api/${verb}`, body);
+  if (status !== 200) throw new Error(`${verb} answered ${status}`);
 }
