@@ -1,9 +1,9 @@
-import type { PoolClient } from 'pg';
 import type { EventType } from '../../contract/events.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { failpoint } from '../kernel/failpoint.ts';
 import type { Log } from '../kernel/log.ts';
 import { appendEvents } from './events.sql.ts';
-import { openPool, type Pool, runStatement, type SqlValue } from './pool.ts';
+import { type Connection, openPool, type Pool, runStatement, type SqlValue } from './pool.ts';
 import { asFault, isRetryable } from './refusal.ts';
 import type { Statement } from './statement.ts';
 
@@ -40,8 +40,13 @@ export interface Database {
   request<T>(scope: Scope, body: (tx: Tx) => Promise<T>): Promise<T>;
   /** A transaction of the engine role: not behind the wall, for the claims, sweeps and jobs of named modules. */
   engine<T>(scope: Scope, body: (tx: Tx) => Promise<T>): Promise<T>;
-  /** One statement of the engine role, one round trip. Its events must start no job: a test compares them with the flow. */
+  /**
+   * One statement of the engine role, one round trip. Its events must start no job, which a test compares with the flow, or it writes the
+   * jobs itself (tasksOf).
+   */
   readonly enginePool: Pool;
+  /** The tasks that an event of this type starts, for a statement that writes its events and jobs by itself. */
+  tasksOf(type: EventType): readonly string[];
   /** Calls back after each commit that wrote an event on this server. */
   onCommit(callback: () => void): void;
   committed(): void;
@@ -61,9 +66,19 @@ interface DatabaseOptions {
 /** A transaction that lost a race is run again this often before the error is passed on. */
 const attemptsMax = 5;
 
-export function openDatabase({ appUrl, engineUrl, routes, clock, log, connectionCountMax = 12 }: DatabaseOptions): Database {
+export function openDatabase({ appUrl, engineUrl, log, connectionCountMax = 12, ...rest }: DatabaseOptions): Database {
   const appPool = openPool(appUrl, log, connectionCountMax);
   const enginePool = openPool(engineUrl, log, connectionCountMax);
+  return createDatabase({ appPool, enginePool, ...rest });
+}
+
+interface DatabaseParts extends Pick<DatabaseOptions, 'routes' | 'clock'> {
+  readonly appPool: Pool;
+  readonly enginePool: Pool;
+}
+
+/** Transactions over pools that are open: what a transaction is does not depend on where its connection comes from. */
+export function createDatabase({ appPool, enginePool, routes, clock }: DatabaseParts): Database {
   const listeners: (() => void)[] = [];
   const committed = () => {
     for (const listener of listeners) listener();
@@ -92,7 +107,9 @@ export function openDatabase({ appUrl, engineUrl, routes, clock, log, connection
         announce: event => announced.push(event),
       });
       if (announced.length > 0) await writeEvents(client, scope, announced);
+      if (announced.length > 0) failpoint('event-written');
       await client.query('commit');
+      if (announced.length > 0) failpoint('event-committed');
       if (announced.length > 0) committed();
       return result;
     } catch (error) {
@@ -106,7 +123,7 @@ export function openDatabase({ appUrl, engineUrl, routes, clock, log, connection
     }
   }
 
-  async function writeEvents(client: PoolClient, scope: Scope, announced: readonly Announcement[]): Promise<void> {
+  async function writeEvents(client: Connection, scope: Scope, announced: readonly Announcement[]): Promise<void> {
     const jobs = announced.flatMap(event =>
       (routes[event.type] ?? []).map(task => ({ task, payload: { ...event, tenantId: scope.tenantId } satisfies FlowJob })),
     );
@@ -117,6 +134,7 @@ export function openDatabase({ appUrl, engineUrl, routes, clock, log, connection
     request: (scope, body) => transact(appPool, scope, body),
     engine: (scope, body) => transact(enginePool, scope, body),
     enginePool,
+    tasksOf: type => routes[type] ?? [],
     onCommit: callback => void listeners.push(callback),
     committed,
     async close() {

@@ -25,6 +25,11 @@ test.each([
   ],
   ['a column that may be null', 'alter table tickets alter title drop not null', '  title text,'],
   ['an index', 'create index more on runs (state)', 'CREATE INDEX more ON runs USING btree (state);'],
+  [
+    'a trigger',
+    'create trigger more after delete on runs for each statement execute function wake_claims()',
+    'CREATE TRIGGER more AFTER DELETE ON runs FOR EACH STATEMENT EXECUTE FUNCTION wake_claims();',
+  ],
   ['a grant', `grant delete on runs to ${names.app}`, 'grant delete, select on runs to {app};'],
   ['a wall of no rows', 'alter table migrations enable row level security', 'alter table migrations enable row level security;'],
   ['a policy', `create policy p on runs to ${names.app} using (true)`, 'create policy p on runs to {app} using (true);'],

@@ -28,3 +28,11 @@ export const freeForeignLocks = statement<{ slot: string }>(
         and locked_by <> all ($2::text[]) and not exists (select from servers where locked_by = any (job_slots)))
    select slot, graphile_worker.force_unlock_workers(array[slot]) from foreign_slots`,
 );
+
+/** Frees what is locked by $2 for longer than $1 milliseconds and is none of the jobs $3 that they are doing: its taker never heard of it. */
+export const freeUnheardLocks = statement<{ id: string }>(
+  'free_unheard_locks',
+  `update graphile_worker._private_jobs set locked_at = null, locked_by = null, run_at = greatest(run_at, now())
+    where locked_by = any ($2::text[]) and locked_at < now() - make_interval(secs => $1::int / 1000.0) and id <> all ($3::bigint[])
+    returning id::text`,
+);

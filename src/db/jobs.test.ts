@@ -83,6 +83,36 @@ describe('a job', () => {
     expect([...one.done, ...two.done].toSorted()).toEqual(Array.from({ length: 100 }, (_, i) => `${i}`).toSorted());
   });
 
+  test('that takes longer than a server may be silent is done once', async () => {
+    const begun: string[] = [];
+    const ended = createGate();
+    start(async ({ subject }) => {
+      begun.push(subject.id);
+      await systemClock.sleep(8_000);
+      ended.open();
+    });
+    await enqueue('long');
+    await ended.passed;
+    while ((await jobsLeft()).length > 0);
+    expect(begun).toEqual(['long']);
+  });
+
+  test('that its server never heard of having taken is done soon all the same', async () => {
+    const worker = createWorker();
+    start(worker.work);
+    await enqueue('first');
+    await worker.has('first');
+    // As a connection leaves it that is cut between the commit and the answer.
+    await sql(
+      `insert into graphile_worker._private_jobs (task_id, payload, locked_by, locked_at, attempts)
+       select t.id, $1::json, s.slot, now() - interval '11 seconds', 1
+         from graphile_worker._private_tasks t, (select unnest(job_slots) as slot from servers limit 1) s where t.identifier = 'work'`,
+      [JSON.stringify({ type: 'project.created', subject: { type: 'project', id: 'taken' }, tenantId })],
+    );
+    await worker.has('taken');
+    expect(worker.done).toEqual(['first', 'taken']);
+  });
+
   test('that is being done is finished before its server leaves', async () => {
     const [began, gate] = [createGate(), createGate()];
     let finished = false;

@@ -2,10 +2,11 @@ import { EventEmitter } from 'node:events';
 import { Logger, run, type Runner, type WorkerEvents } from 'graphile-worker';
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
+import { failpoint } from '../kernel/failpoint.ts';
 import type { Log } from '../kernel/log.ts';
 import { createLoop, type Lifecycle } from '../kernel/loop.ts';
 import type { Database, FlowJob } from './database.ts';
-import { beatServer, buryServers, freeForeignLocks, leaveServers } from './jobs.sql.ts';
+import { beatServer, buryServers, freeForeignLocks, freeUnheardLocks, leaveServers } from './jobs.sql.ts';
 
 /** Does the work of one job. Must be safe to run twice: guarded by the state that it changes. */
 export type Task = (job: FlowJob) => Promise<void>;
@@ -25,9 +26,22 @@ interface JobsOptions {
   readonly tasks: Readonly<Record<string, Task>>;
   /** What people are told of this server; asked with each beat. */
   readonly server: () => ServerFacts;
+  /** graphile-worker, unless something stands for it. */
+  readonly take?: TakeJobs;
   readonly clock: Clock;
   readonly log: Log;
 }
+
+/** What this server has in its hands; whoever takes jobs keeps both up to date. */
+export interface InHand {
+  /** The names under which jobs are locked. */
+  readonly slots: Set<string>;
+  /** The ids of the jobs that are being done. */
+  readonly jobs: Set<string>;
+}
+
+/** Takes jobs as they fall due, some at once, until it is stopped or gives up; which is its promise. */
+export type TakeJobs = (inHand: InHand) => Promise<Pick<Runner, 'stop' | 'promise'>>;
 
 const slotCount = 4;
 /** A job that was due in the future, or whose notification was missed, waits at most this long. */
@@ -40,28 +54,15 @@ const silentMs = 5_000;
  * Background jobs of this server: graphile-worker, with a heartbeat row so that other servers can free the jobs of a dead one
  * (its own locks last four hours), and started again when it gives up because the database was away.
  */
-export function createJobs({ database, tasks, server, clock, log }: JobsOptions): Lifecycle {
+export function createJobs(options: JobsOptions): Lifecycle {
+  const { database, server, clock, log, take = graphile(options) } = options;
   const serverId = randomUUID();
-  const slots = new Set<string>();
-  let runner: Runner | undefined;
+  const inHand: InHand = { slots: new Set(), jobs: new Set() };
+  const { slots, jobs } = inHand;
+  let runner: Awaited<ReturnType<TakeJobs>> | undefined;
 
   async function startRunner(): Promise<void> {
-    const events: WorkerEvents = new EventEmitter();
-    events.on('worker:create', ({ worker }) => slots.add(worker.workerId));
-    events.on('worker:release', ({ worker }) => slots.delete(worker.workerId));
-    runner = await run({
-      pgPool: database.enginePool.raw,
-      concurrency: slotCount,
-      pollInterval: pollMs,
-      noHandleSignals: true,
-      events,
-      logger: new Logger(
-        () => (level, message) => log[level === 'warning' ? 'warn' : level === 'info' ? 'debug' : level]({}, message),
-      ),
-      taskList: Object.fromEntries(
-        Object.entries(tasks).map(([name, task]) => [name, (payload: unknown) => task(payload as FlowJob)]),
-      ),
-    });
+    runner = await take(inHand);
     runner.promise.then(
       () => (runner = undefined),
       () => (runner = undefined),
@@ -90,6 +91,12 @@ export function createJobs({ database, tasks, server, clock, log }: JobsOptions)
       const freed = await database.enginePool.query(freeForeignLocks, [silentMs, [...slots]]);
       if (dead.length + freed.length > 0)
         log.warn({ dead: dead.map(server => server.id), freed: freed.length }, 'freed the jobs of a dead server');
+      const unheard = await database.enginePool.query(freeUnheardLocks, [silentMs, [...slots], [...jobs]]);
+      if (unheard.length > 0)
+        log.warn(
+          { jobs: unheard.map(({ id }) => id) },
+          'freed jobs that this server took and never heard of: the answer was lost',
+        );
       return false;
     },
   });
@@ -105,4 +112,36 @@ export function createJobs({ database, tasks, server, clock, log }: JobsOptions)
         .catch((error: unknown) => log.warn({ error: String(error) }, 'left without a word'));
     },
   };
+}
+
+function graphile({ database, tasks, log }: JobsOptions): TakeJobs {
+  return ({ slots, jobs }) => {
+    const events: WorkerEvents = new EventEmitter();
+    // Since 0.17 a job is locked in the name of the pool, and not of the one of its workers that does it.
+    events.on('pool:create', ({ workerPool }) => slots.add(workerPool.id));
+    events.on('pool:release', ({ workerPool }) => slots.delete(workerPool.id));
+    events.on('job:start', ({ job }) => jobs.add(job.id));
+    events.on('job:complete', ({ job }) => jobs.delete(job.id));
+    return run({
+      pgPool: database.enginePool.raw,
+      concurrency: slotCount,
+      pollInterval: pollMs,
+      noHandleSignals: true,
+      // One by one they are struck off the list with nobody listening: one whose connection was cut would end the whole process.
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+      events,
+      logger: new Logger(
+        () => (level, message) => log[level === 'warning' ? 'warn' : level === 'info' ? 'debug' : level]({}, message),
+      ),
+      taskList: Object.fromEntries(
+        Object.entries(tasks).map(([name, task]) => [name, (payload: unknown) => perform(task, payload as FlowJob)]),
+      ),
+    });
+  };
+}
+
+async function perform(task: Task, job: FlowJob): Promise<void> {
+  failpoint('job-taken');
+  await task(job);
+  failpoint('job-done');
 }

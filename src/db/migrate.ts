@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { runMigrations } from 'graphile-worker';
 import pg from 'pg';
+import { failpoint } from '../kernel/failpoint.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
 
@@ -69,6 +70,7 @@ async function apply(client: pg.Client, { name, sha256, text }: Migration, roles
     // The row first: a second migrator that got past the lock stops here instead of in the middle of the file.
     await client.query('insert into skep.migrations (name, sha256) values ($1, $2)', [name, sha256]);
     await client.query(named(text, roles));
+    failpoint('migration-applied');
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => {});
@@ -124,6 +126,7 @@ function refuseForeignHistory(applied: ReadonlyMap<string, string>, known: reado
 /** The queue's own schema, and the engine's right to work on it: its tables have row-level security without a policy. */
 async function installJobs(ownerUrl: string, client: pg.Client, roles: RoleNames): Promise<void> {
   await runMigrations({ connectionString: ownerUrl });
+  failpoint('jobs-installed');
   const engine = pg.escapeIdentifier(roles.engine);
   const { rows } = await client.query<{ name: string; walled: boolean; open: boolean }>(
     `select c.oid::regclass::text as name, c.relrowsecurity as walled,

@@ -4,13 +4,29 @@ import type { Log } from '../kernel/log.ts';
 import { asFault } from './refusal.ts';
 import type { Statement } from './statement.ts';
 
-export type SqlValue = string | number | boolean | Date | Buffer | null | readonly string[] | readonly number[];
+export type SqlValue =
+  | string
+  | number
+  | boolean
+  | Date
+  | Buffer
+  | null
+  | readonly string[]
+  | readonly number[]
+  | readonly Buffer[];
+
+/** One connection of a pool, in the words of the driver. */
+export interface Connection {
+  query(asked: string | { name: string; text: string; values: unknown[] }): Promise<{ readonly rows: Record<string, unknown>[] }>;
+  /** With an error it is not used again. */
+  release(broken?: Error): void;
+}
 
 /** A pool of one role's connections. */
 export interface Pool {
   /** One statement in its own transaction: one round trip. */
   query<Row>(statement: Statement<Row>, values?: readonly SqlValue[]): Promise<Row[]>;
-  connect(): Promise<pg.PoolClient>;
+  connect(): Promise<Connection>;
   readonly raw: pg.Pool;
   close(): Promise<void>;
 }
@@ -53,12 +69,12 @@ export function openPool(url: string, log: Log, connectionCountMax: number): Poo
 }
 
 export async function runStatement<Row>(
-  target: pg.Pool | pg.PoolClient,
+  target: Pick<Connection, 'query'>,
   { name, text }: Statement<Row>,
   values: readonly SqlValue[] = [],
 ): Promise<Row[]> {
   try {
-    const result = await target.query<Record<string, unknown>>({ name, text, values: [...values] });
+    const result = await target.query({ name, text, values: [...values] });
     return result.rows.map(row => camelRow(row)) as Row[];
   } catch (error) {
     throw asFault(error);

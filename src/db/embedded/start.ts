@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import { listenerText, whoListens } from '../../kernel/port-owner.ts';
@@ -60,6 +61,7 @@ async function bringUp(site: Site, { clock, log, port, packageFolder }: StartOpt
   if (state.is === 'absent') await initialise(site, binaries, identity);
   else await clearLeftovers({ site, clock, log });
   const found = await launchSomewhere({ site, binaries, identity, clock }, port);
+  failpoint('embedded-launched');
   rememberPort(site, found.port);
   log.info(
     { pid: found.pid, port: found.port, first: state.is === 'absent', ms: Math.round(clock.mono() - start) },

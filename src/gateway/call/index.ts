@@ -1,3 +1,4 @@
+import { failpoint } from '../../kernel/failpoint.ts';
 import { isFault } from '../../kernel/fault.ts';
 import type { StoredHalt } from '../../stages/runs/index.ts';
 import type { Reservation, Reserved } from '../ledger.ts';
@@ -19,6 +20,7 @@ export async function answerCall(parts: CallParts, asked: Asked, { client, signa
   const reserved = await reserve(parts, plan, signal);
   if (reserved instanceof Cut) return tellCut(reserved, plan, client);
   if (reserved.kind !== 'granted') return refuse(parts, plan, { client, reserved });
+  failpoint('call-reserved');
   const { clock } = parts;
   const tally = createTally(plan, { first: reservedTarget(plan), outputTokens: reserved.outputTokens, clock });
   const startedAt = clock.mono();
@@ -33,7 +35,9 @@ export async function answerCall(parts: CallParts, asked: Asked, { client, signa
       parts.log.error({ error: stackOf(error), run: asked.run.runId }, 'a call of a model failed inside the gateway');
     else end = { state: 'failed', status: null, errorClass: error.kind, finish: () => tellCut(error, plan, client) };
   }
+  failpoint('call-sent');
   await settle(parts, plan, { callId: reserved.callId, end, tally, firstByteMs });
+  failpoint('call-settled');
   end.finish();
 }
 

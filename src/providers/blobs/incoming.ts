@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { isDead, thisOwner } from '../../kernel/process-owner.ts';
 import type { ReceivedBlob } from '../../stages/runs/blobs.ts';
 
 /** A blob that lies in a file and is named by nobody yet. */
@@ -13,7 +14,7 @@ export interface ReceivedFile extends Omit<ReceivedBlob, 'keep'> {
 
 const headBytes = 64;
 
-/** What nobody has written to for so long belongs to nobody any more: an upload on which nothing moves is cut after two minutes. */
+/** Of a process of which nothing is known: what it has not written to for so long is over, since an upload on which nothing moves is cut after two minutes. */
 const abandonedMs = 3_600_000;
 
 /** Where uploads wait until they are whole, whatever becomes of them then: a slow one must not hold a transaction open. */
@@ -24,7 +25,7 @@ export async function createIncoming(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await removeAbandoned(folder, clock);
   return async (source, bytesMax) => {
-    const path = join(folder, randomUUID());
+    const path = join(folder, `${randomUUID()}~${thisOwner()}`);
     // One that breaks off before the file is open would have no listener, and end the process; the reading throws it.
     source.on('error', () => {});
     try {
@@ -37,13 +38,14 @@ export async function createIncoming(
   };
 }
 
-/** What a killed server was receiving. Returns how many there were. */
+/** What a killed server was receiving; that of a dead process of this machine at once. Returns how many there were. */
 export async function removeAbandoned(incoming: string, clock: Clock): Promise<number> {
   let count = 0;
   for (const name of await readdir(incoming).catch(() => [])) {
     const path = join(incoming, name);
     const found = await stat(path).catch(() => undefined);
-    if (found === undefined || found.mtimeMs >= clock.now() - abandonedMs) continue;
+    const isOver = isDead(name.split('~')[1] ?? '') || (found?.mtimeMs ?? 0) < clock.now() - abandonedMs;
+    if (found === undefined || !isOver) continue;
     await rm(path, { force: true });
     count += 1;
   }

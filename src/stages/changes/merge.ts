@@ -117,6 +117,7 @@ async function land(parts: ReviewParts, repo: BareRepository, turn: Approved): P
   } finally {
     await blob.discard();
   }
+  failpoint('after-land');
   await repo.refs.set(`refs/skep/trunks/${trunk.id}`, commit);
 }
 

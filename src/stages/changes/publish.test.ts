@@ -67,9 +67,10 @@ describe('what has landed is pushed', () => {
   });
 
   test.each([
-    ['on top of what was there', false],
-    ['anew where it was merged by a person and deleted', true],
-  ])('again when more lands later, %s', async (_, isDeleted) => {
+    ['on top of what was there', 'told'],
+    ['on top of what was there, where a push had arrived of which nobody heard', 'unheard'],
+    ['anew where it was merged by a person and deleted', 'deleted'],
+  ])('again when more lands later, %s', async (_, was) => {
     const site = await siteForTests(stages, two);
     await stages.sql(`update tickets set status = 'failed' where id = $1`, [site.ticketIds[1]]);
     await stages.sql(`update runs set state = 'cancelled', ended_at = now() where state = 'queued' and ticket_id = $1`, [
@@ -77,7 +78,8 @@ describe('what has landed is pushed', () => {
     ]);
     await site.submit(site.ticketIds[0], { 'b.txt': 'b\n' });
     const first = (await site.trunk()).published;
-    if (isDeleted) git(site.repository, 'branch', '-D', 'skep/work');
+    if (was === 'deleted') git(site.repository, 'branch', '-D', 'skep/work');
+    if (was === 'unheard') await stages.sql('update trunks set published_sha = null');
     await stages.app(tx => retryTicket(tx, site.ticketIds[1] ?? ''));
     await stages.drain();
     await site.submit(site.ticketIds[1], { 'c.txt': 'c\n' });

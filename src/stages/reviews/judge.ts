@@ -1,6 +1,7 @@
 import type { Check } from '../../../contract/projects.ts';
 import type { CheckEvidence, Flag } from '../../../contract/reviews.ts';
 import type { Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { getTrunk, keepChecks, readyTrunk, refuseTrunk } from '../../support/repositories/index.ts';
 import { acceptRun, failWork, getRun, holdSubmitted, submittedRunOf } from '../runs/index.ts';
 import { flagChanges } from './model/flags.ts';
@@ -122,6 +123,7 @@ async function end(
   const values = [state, JSON.stringify(evidence), JSON.stringify(flags), reason];
   const [ended] = await tx.query(endReviewRow, [tx.tenantId, review.id, ...values]);
   if (ended === undefined) throw new Error(`review ${review.id} was held and has ended all the same`);
+  failpoint('review-judged');
   return ended;
 }
 

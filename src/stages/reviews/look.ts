@@ -1,3 +1,4 @@
+import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { ProjectRow } from '../../support/projects/index.ts';
 import type { BareRepository, Look, TrunkStart } from '../../support/repositories/index.ts';
@@ -51,6 +52,7 @@ async function fetchBase({ depot, upstream }: LookParts, { id, repository }: Pro
   }
   const { gitDir, lock } = repo;
   const commit = await upstream.fetch(repository, { gitDir, lock, ref: 'refs/skep/upstream', signal });
+  failpoint('upstream-fetched');
   await refuseCommands(repo, commit, repository);
   return { repo, commit, notes: [...look.notes, ...(await repo.objects.notes(commit))] };
 }

@@ -1,4 +1,5 @@
 import type { Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { type Fault, isFault } from '../../kernel/fault.ts';
 import { getProject } from '../../support/projects/index.ts';
 import {
@@ -31,6 +32,7 @@ export async function prepareTrunk(parts: ReviewParts, tenantId: string, trunkId
       const { updatedAt } = await getProject(tx, trunk.projectId);
       if (updatedAt.getTime() !== project.updatedAt.getTime()) return true;
       await beginFrom(tx, trunkId, found);
+      failpoint('trunk-based');
       return false;
     });
     // Another repository was set meanwhile, or other checks: this was a look at the wrong one.

@@ -37,6 +37,7 @@ export async function reviewSubmission(parts: ReviewParts, tenantId: string, run
     await takeIn(parts, repo, { runId, ticketId: submission.ticket.id, head, bundle: submission.bundle });
     failpoint('after-receive');
     const candidate = await reviewCandidate(repo, { base: trunk.headSha, head });
+    failpoint('candidate-made');
     if (candidate === undefined) throw new Fault('invalid_bundle', { message: unrelated });
     if (await repo.history.isAncestor(head, trunk.headSha)) throw new Fault('invalid_bundle', { message: nothingNew });
     const changes = await repo.history.changes(candidate.base, candidate.commit);

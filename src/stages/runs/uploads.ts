@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Database, Scope, Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { BlobStore, ReceivedBlob } from './blobs.ts';
 import { fence, type HolderScope, lostLease, single } from './holder.ts';
@@ -72,6 +73,7 @@ export async function storeBundle(
     }
     // Before its row, which would be a lie without it; and before the run is locked, or its heartbeats would wait for what is large.
     await blob.keep();
+    failpoint('bundle-stored');
     await database.engine(scope, async tx => {
       await hold(tx, scope);
       await tx.query(insertBlob, [tx.tenantId, scope.holder.runId, blob.sha256, blob.size, 'bundle']);
@@ -86,6 +88,7 @@ export async function storeBundle(
 export async function keepMergeBundle(tx: Tx, runId: string, blob: ReceivedBlob): Promise<void> {
   await tx.query(insertBlob, [tx.tenantId, runId, blob.sha256, blob.size, 'merge']);
   await blob.keep();
+  failpoint('merge-stored');
 }
 
 async function hold(tx: Tx, { holder }: HolderScope): Promise<void> {

@@ -1,6 +1,7 @@
 import type { EventType, News } from '../../../contract/events.ts';
 import type { Question } from '../../../contract/talk/planning.ts';
 import type { Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { isFinal, move } from '../../kernel/machine.ts';
 import { getProject, projectNamed } from '../../support/projects/index.ts';
@@ -61,8 +62,10 @@ export function presentSpec(tx: Tx, id: string): Promise<SessionRow> {
   return moveSession(tx, id, { verb: 'present', type: 'session.reviewing', done: 'given a spec' });
 }
 
-export function approveSession(tx: Tx, id: string): Promise<SessionRow> {
-  return moveSession(tx, id, { verb: 'approve', type: 'session.approved', done: 'approved' });
+export async function approveSession(tx: Tx, id: string): Promise<SessionRow> {
+  const session = await moveSession(tx, id, { verb: 'approve', type: 'session.approved', done: 'approved' });
+  failpoint('session-approved');
+  return session;
 }
 
 export async function rejectSession(tx: Tx, id: string, reason: string): Promise<SessionRow> {

@@ -1,6 +1,7 @@
 import { toWire } from '../../../contract/case.ts';
 import { token, tokenCreate, tokenCreated, tokenList } from '../../../contract/tokens.ts';
 import type { Database } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { type Api, byId, callerOf } from '../../http/route.ts';
 import { createToken, listTokens, revokeToken } from './verbs.ts';
 
@@ -15,6 +16,7 @@ export function tokenRoutes(app: Api, database: Database): void {
   app.post('/tokens', { config, schema: { body: tokenCreate, response: { 201: tokenCreated } } }, async (request, reply) => {
     const { name, role, expires_in_s } = request.body;
     const made = await database.request(callerOf(request), tx => createToken(tx, { name, role, expiresInS: expires_in_s }));
+    failpoint('token-minted');
     return reply.code(201).send({ token: toWire(made.token), secret: made.secret });
   });
 

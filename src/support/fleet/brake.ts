@@ -1,5 +1,6 @@
 import type { EventType } from '../../../contract/events.ts';
 import type { Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { brakeOfTenant, type BrakeRow, easeBrakeRow, holdBrakeRow, liftBrakeRow, pullBrakeRow } from './brake.sql.ts';
 import { wakeClaims } from './wake.ts';
 
@@ -20,6 +21,7 @@ export async function pullBrake(tx: Tx, { reason, by, dueMs }: BrakePull): Promi
   const [pulled] = await tx.query(pullBrakeRow, [tx.tenantId, reason, by, dueMs]);
   if (pulled === undefined) return present(await getBrake(tx));
   announceBrake(tx, 'brake.pulled', pulled);
+  failpoint('brake-pulled');
   return pulled;
 }
 

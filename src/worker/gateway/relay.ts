@@ -2,6 +2,7 @@ import { createServer, Agent as HttpAgent, request as httpRequest } from 'node:h
 import type { ClientRequest, IncomingMessage, RequestOptions, ServerResponse } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { failpoint } from '../../kernel/failpoint.ts';
 import type { Log } from '../../kernel/log.ts';
 import { linkConnectionsMax } from '../sandbox.ts';
 import { answerHeaders, isOfGateway, requestHeaders } from './head.ts';
@@ -71,6 +72,7 @@ function serve(message: IncomingMessage, answer: ServerResponse, { open, log }: 
   // Node frames no body of the others: what it would write raw on a kept connection, the server would read as a request.
   const hasBody = method === 'POST';
   const outgoing = open({ method, path: url, headers: requestHeaders(message, { hasBody }) });
+  outgoing.once('finish', () => failpoint('call-relayed'));
   answer.once('close', () => outgoing.destroy());
   message.on('error', () => outgoing.destroy());
   outgoing.on('error', error => {

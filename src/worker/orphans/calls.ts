@@ -2,6 +2,7 @@ import { createReadStream, existsSync, rmSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { blobStored, runAnswer } from '../../../contract/runs.ts';
 import type { Client } from '../../client/index.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { isFault } from '../../kernel/fault.ts';
 import type { Note } from './notes.ts';
 
@@ -27,6 +28,7 @@ export function homeCalls(client: Client): HomeCalls {
     async put({ runId, fence }, { file, artifact, signal }) {
       if (!existsSync(file)) return false;
       const content = (): ReadableStream<Uint8Array> => Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>;
+      failpoint('before-rescue-upload');
       await client.request('PUT', `/api/runs/${runId}/rescue`, {
         query: { fence, artifact },
         raw: { type: 'application/octet-stream', content },
@@ -34,6 +36,7 @@ export function homeCalls(client: Client): HomeCalls {
         timeoutMs: uploadTimeoutMs,
         signal,
       });
+      failpoint('after-rescue-upload');
       rmSync(file, { force: true });
       return true;
     },

@@ -3,6 +3,7 @@ import type { Claimed } from '../../../contract/runs.ts';
 import { backoffMs } from '../../client/index.ts';
 import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Sandbox, SandboxProvider } from '../sandbox.ts';
 import { createNaps } from './naps.ts';
@@ -101,6 +102,7 @@ export function createOrphans(options: OrphansOptions): Orphans {
     async noted(claimed, work) {
       const written = await note(claimed);
       if (written === undefined) return work(() => Promise.resolve());
+      failpoint('run-noted');
       let isKept = false;
       try {
         return await work(async sandbox => {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { conversationArtifact } from '../../../contract/runs.ts';
 import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { isFault } from '../../kernel/fault.ts';
 import type { Fault, FaultCode } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -102,6 +103,7 @@ export function createOutbox({ folder, client, clock, log }: Options): Outbox {
         try {
           if (!(await upload(note, signal))) continue;
           if (!(await calls.bury(note, signal))) log.debug({ run: note.runId }, 'a run of a dead worker is over already');
+          failpoint('after-bury');
           rmSync(path, { force: true });
         } catch (error) {
           log.debug({ run: note.runId, error: String(error) }, 'the server could not be told of a run of a dead worker');

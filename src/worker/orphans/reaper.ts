@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Orphan, SandboxProvider } from '../sandbox.ts';
 import type { LeftNote, Notes } from './notes.ts';
@@ -38,6 +39,7 @@ export function createReaper({ sandboxes, notes, outbox, clock, log }: Options):
     try {
       const sandbox = await orphan.open(note.work.limits);
       await rescue(sandbox, note.work, { files: outbox.filesOf(note), signal: limit.signal });
+      failpoint('orphan-rescued');
       failed.delete(orphan.id);
       return true;
     } catch (error) {

@@ -38,6 +38,7 @@ export async function runAgent(run: Run, given: Given): Promise<void> {
   const watch = watchSandbox(run, { sandbox: given.sandbox, isCalling, onStuck: halt.end });
   try {
     const outcome = await given.task.agent.run(contextOf(run, { ...given, output, watch, stop: halt.signal }));
+    failpoint('agent-ended');
     signal.throwIfAborted();
     if (outcome.kind === 'aborted') throw runFailure('sandbox', 'The agent was ended from outside');
     reports.add('agent.ended', { duration_ms: Math.round(outcome.durationMs), stop_reason: stopReasonOf(outcome) });

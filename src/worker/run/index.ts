@@ -1,4 +1,5 @@
 import type { Claimed, RunResult } from '../../../contract/runs.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Protocol } from '../client.ts';
@@ -66,6 +67,7 @@ async function endBadly(
   const failure: Failure = isStopped ? { class: 'stopped', message: 'The worker was stopped' } : failureOf(error);
   const ended = { ...failure, ...(result === undefined ? {} : { result }) };
   try {
+    failpoint('before-fail');
     await lease.handBack((key, call) => protocol.fail(key, ended, call));
   } catch (unsent) {
     return { kind: 'lost', reason: lostBy(unsent, lease) ?? new Fault('lease_lost', { message: String(unsent), cause: unsent }) };

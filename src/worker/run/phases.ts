@@ -148,6 +148,7 @@ async function submit({ tools, lease, reports }: Run, result: RunResult): Promis
     failpoint('before-complete');
     return tools.protocol.complete(key, result, call);
   });
+  failpoint('after-complete');
   return { kind: 'submitted', result };
 }
 

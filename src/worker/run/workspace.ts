@@ -5,6 +5,7 @@ import { checkOut, mirrorInside } from './git/checkout.ts';
 import type { CheckOut } from './git/checkout.ts';
 import { gitFiles } from './git/inside.ts';
 import type { Run } from './run.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 
 interface Given {
   readonly branch: string;
@@ -33,9 +34,11 @@ export async function inWorkspace<T>(
 
   run.phase('prepare_sandbox');
   const copy = await tools.repositories.open(wanted);
+  failpoint('before-sandbox');
   const sandbox = await tools.sandboxes.create(
     specOf(run, { files, keeps, folders: [...folders, ...nodeInside().folders, { from: copy.path, to: mirrorInside }], links }),
   );
+  failpoint('sandbox-made');
   try {
     lease.progress({ state: 'starting', sandbox: sandbox.id });
     const at: CheckOut = { branch, commit, objectFormat, merge, signal };
@@ -44,9 +47,11 @@ export async function inWorkspace<T>(
       await tools.repositories.replace(copy, wanted);
       await checkOutAgain(sandbox, at);
     }
+    failpoint('checked-out');
     return await work(sandbox, () => checkOutAgain(sandbox, at));
   } finally {
     await tearDown(run, sandbox);
+    failpoint('sandbox-removed');
   }
 }
 

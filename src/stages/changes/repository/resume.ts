@@ -1,3 +1,4 @@
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { isFault } from '../../../kernel/fault.ts';
 import { findTrunk } from '../../../support/repositories/index.ts';
 import { flowScope, type ReviewParts, takeIn } from '../../reviews/index.ts';
@@ -7,6 +8,7 @@ import { ensureCommits } from './ensure.ts';
 
 /** A question is decided: all that hung on it goes on, or ends. Safe to run twice; one that cannot go on now holds up no other. */
 export async function resumeRuns(parts: ReviewParts, tenantId: string, questionId: string): Promise<void> {
+  failpoint('question-answered');
   const held = await parts.database.engine(flowScope(tenantId), tx => runsHeldUpBy(tx, questionId));
   const failures: unknown[] = [];
   for (const runId of held) await resumeRun(parts, tenantId, runId).catch((error: unknown) => failures.push(error));
@@ -21,6 +23,7 @@ export async function resumeRun(parts: ReviewParts, tenantId: string, runId: str
   const scope = flowScope(tenantId);
   const resumable = await parts.database.engine(scope, tx => runToResume(tx, runId));
   const taken = resumable === undefined ? null : await takeInWork(parts, resumable);
+  failpoint('before-resume');
   await parts.database.engine(scope, async tx => {
     // It broke off since the look, and the job of that brings its work: without it nothing may go on.
     if (resumable === undefined && (await runToResume(tx, runId)) !== undefined) return;

@@ -2,16 +2,11 @@ import type { FastifyReply } from 'fastify';
 import { PassThrough, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
-import { leaseHeader, type RunTask } from '../../../../contract/runs.ts';
+import { leaseHeader } from '../../../../contract/runs.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import type { Caller } from '../../../support/access/index.ts';
-import type { BareRepository } from '../../../support/repositories/index.ts';
 import type { ReviewParts } from '../../reviews/index.ts';
-import { getProject } from '../../../support/projects/index.ts';
-import { ensurePlanBase, holdRunLease, taskOf } from '../../runs/index.ts';
-import { getTicket } from '../../tickets/index.ts';
-import { ensureCommits } from './ensure.ts';
+import { commitsOfHolder, type Wanted } from './holder.ts';
 
 const headers = z.looseObject({
   [leaseHeader]: z.string().min(1, 'the lease token of the claim').max(200),
@@ -36,7 +31,7 @@ export function repositoryRoutes(app: Api, parts: ReviewParts): void {
     { config: advertisement, schema: { params: byId, querystring: service, headers } },
     async (request, reply) => {
       const holder = { runId: request.params.id, token: request.headers[leaseHeader] };
-      const wanted = await open(parts, callerOf(request), { service: 'advertise', ...holder });
+      const wanted = await commitsOfHolder(parts, callerOf(request), { service: 'advertise', ...holder });
       return answer(reply, wanted, { service: 'advertise', protocol: request.headers['git-protocol'] });
     },
   );
@@ -47,50 +42,11 @@ export function repositoryRoutes(app: Api, parts: ReviewParts): void {
     { config: pack, bodyLimit: requestBytesMax, schema: { params: byId, headers } },
     async (request, reply) => {
       const holder = { runId: request.params.id, token: request.headers[leaseHeader] };
-      const wanted = await open(parts, callerOf(request), { service: 'rpc', ...holder });
+      const wanted = await commitsOfHolder(parts, callerOf(request), { service: 'rpc', ...holder });
       const input = uncompressed(request.body, request.headers['content-encoding']);
       return answer(reply, wanted, { service: 'rpc', protocol: request.headers['git-protocol'], input });
     },
   );
-}
-
-interface Wanted {
-  readonly repo: BareRepository;
-  readonly wants: readonly string[];
-}
-
-/** The lease is looked at with every request: who has lost it gets nothing more. */
-async function open(
-  parts: ReviewParts,
-  caller: Caller,
-  { service, ...holder }: { service: 'advertise' | 'rpc'; runId: string; token: string },
-): Promise<Wanted> {
-  const run = await holdRunLease(parts.database, { ...caller, holder });
-  const { owner, task } = await parts.database.request(caller, async tx => {
-    const ticket = run.ticketId === null ? null : await getTicket(tx, run.ticketId);
-    const { projectId, task } = await taskOf(tx, run);
-    const owner = { tenantId: caller.tenantId, projectId, specId: ticket?.specId ?? null };
-    return { owner, task };
-  });
-  if (run.subjectType === 'spec_phase')
-    return { repo: await openForPlan(parts, caller, { projectId: owner.projectId, task }), wants: [task.commit] };
-  const wants = [task.commit, ...(task.merge === null ? [] : [task.merge])];
-  // The first of two requests only says what this server can do. A base commit is there by the time its review is queued.
-  const repo =
-    run.ticketId === null || service === 'advertise'
-      ? await parts.depot.open(owner.projectId, task.object_format)
-      : await ensureCommits(parts, owner, wants);
-  return { repo, wants };
-}
-
-/** A plan is made before there is a trunk: on the user's own commit, which can be fetched again. */
-async function openForPlan(
-  parts: ReviewParts,
-  caller: Caller,
-  { projectId, task }: { projectId: string; task: RunTask },
-): Promise<BareRepository> {
-  const project = await parts.database.request(caller, tx => getProject(tx, projectId));
-  return ensurePlanBase(parts, project, { commit: task.commit, objectFormat: task.object_format });
 }
 
 function answer(

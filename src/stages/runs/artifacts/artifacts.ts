@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { artifactsMax } from '../../../../contract/runs.ts';
 import type { Database, Tx } from '../../../db/database.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { BlobStore, ReceivedBlob } from '../blobs.ts';
 import { fence, holdRunLease, type HolderScope, lostLease } from '../holder.ts';
@@ -29,6 +30,7 @@ export async function storeArtifact(
     await database.engine(scope, tx => refuseMore(tx, scope.holder.runId, name));
     // Before its row, which would be a lie without it; and before the run is locked, or its heartbeats would wait for what is large.
     await blob.keep();
+    failpoint('artifact-stored');
     await database.engine(scope, async tx => {
       const [run] = await tx.query(holdLease, fence(tx.tenantId, scope.holder));
       if (run === undefined) throw await lostLease(tx, scope.holder);

@@ -1,4 +1,5 @@
 import type { Tx } from '../../../db/database.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { announceRun } from '../holder.ts';
 import { type RunRow, runById } from '../runs.sql.ts';
@@ -11,6 +12,7 @@ export async function loseRun(tx: Tx, runId: string, settings: RunSettings): Pro
   const [run] = await tx.query(loseRunRow, [tx.tenantId, runId]);
   if (run === undefined) return false;
   await takeBack(tx, run, settings);
+  failpoint('sweep-took-lease');
   return true;
 }
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Database, Scope, Tx } from '../../../db/database.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { BlobStore, ReceivedBlob } from '../blobs.ts';
 import { dropArtifact, insertArtifact } from '../artifacts/artifacts.sql.ts';
@@ -43,6 +44,7 @@ export async function storeRescue(
     if (artifact === undefined) await database.engine(scope, tx => refuseMore(tx, claim.runId, blob.sha256));
     // Before its row, which would be a lie without it; and before the run is locked, since it may be large.
     await blob.keep();
+    failpoint('rescue-stored');
     await database.engine(scope, async tx => {
       const run = await holdClaim(tx, claim);
       await (artifact === undefined ? keepWork(tx, run, blob) : keepArtifact(tx, run, { artifact, blob }));

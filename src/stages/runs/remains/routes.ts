@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { blobStored, bury, rescuePlace, runAnswer } from '../../../../contract/runs.ts';
 import type { Database } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { BlobStore } from '../blobs.ts';
 import { buryRun } from '../recovery/lose.ts';
@@ -49,7 +50,9 @@ export function remainsRoutes(app: Api, { database, blobs, settings }: RemainsPa
     async request => {
       const { id } = request.params;
       const claim = { ...request.body, settings };
-      return { run: wireRun(await database.engine(callerOf(request), tx => buryRun(tx, id, claim))) };
+      const run = await database.engine(callerOf(request), tx => buryRun(tx, id, claim));
+      failpoint('run-buried');
+      return { run: wireRun(run) };
     },
   );
 }

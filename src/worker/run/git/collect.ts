@@ -4,6 +4,7 @@ import type { NamelessFile } from '../files.ts';
 import { gitInside } from './inside.ts';
 import type { Answer } from './inside.ts';
 import type { Conflict } from './merge.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 
 export interface Work {
   readonly sandbox: Sandbox;
@@ -43,6 +44,7 @@ export async function collect(work: Work): Promise<Collected> {
     outputBytesMax: bundleBytesMax + 65_536,
     timeoutMs: collectMsMax,
     onStdout(chunk) {
+      if (bytes === 0) failpoint('work-committed');
       const rest = lines.read(chunk);
       bytes += rest.length;
       if (bytes <= bundleBytesMax) bundle.append(rest);

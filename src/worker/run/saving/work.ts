@@ -1,4 +1,5 @@
 import type { RunResult } from '../../../../contract/runs.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { isFault } from '../../../kernel/fault.ts';
 import type { Sandbox } from '../../sandbox.ts';
 import type { NamelessFile } from '../files.ts';
@@ -32,8 +33,10 @@ export async function bringWork(run: Run, { sandbox, task, bundle, conflict }: W
   const what = { sandbox, branch, base, baseIsWork, conflict, message, bundle, bundleBytesMax, signal: lease.ending };
   const { head, summary } = await collect(what);
 
+  failpoint('work-collected');
   run.phase('submit');
   const blob = await lease.send((key, call) => tools.protocol.putBundle(key, bundle.descriptor, call));
+  failpoint('bundle-uploaded');
   return { summary, base, head, branch, bundle: blob };
 }
 

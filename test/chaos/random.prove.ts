@@ -13,6 +13,7 @@ import {
 } from '../harness/farm.ts';
 import { buildSkep, endAll, processesWith, type SkepProcess, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
+import { dice } from './dice.ts';
 
 beforeAll(buildSkep);
 afterEach(endAll);
@@ -20,17 +21,6 @@ afterEach(endAll);
 const kills = 30;
 const workers = 3;
 const ticketCount = 60;
-
-/** A small generator with a seed (mulberry32), so that the order of the deaths can be had again. */
-function dice(seed: number): (sides: number) => number {
-  let state = seed;
-  return sides => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % sides;
-  };
-}
 
 test(`${kills} kills of servers and workers under load: every ticket is completed once, nothing is left behind`, async () => {
   const seed = Number(process.env['SEED'] ?? 20_261_121);

@@ -11,6 +11,7 @@ import { expectClean } from '../scenarios/build/clean.ts';
 import { expectGraph } from '../scenarios/build/graph.ts';
 import { byTitle, settled, startStory, trunkOf } from '../scenarios/build/story.ts';
 import { fileOn, landedOn, ticketsLanded } from '../scenarios/build/published.ts';
+import { dice } from './dice.ts';
 
 beforeAll(buildSkep);
 afterEach(endAll);
@@ -18,34 +19,6 @@ afterEach(endAll);
 /** A short lease, so that a death is noticed within a test's patience; what is lost is an attempt, so there are many. */
 const quick = { SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_RETRY_MS: '0', ...untiring };
 const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
-
-/** In an order in which one build can come by them all. */
-const placesOfServer = ['after-receive', 'before-review-opened', 'before-land', 'before-publish', 'after-publish'];
-const placesOfWorker = ['claimed', 'agent-started', 'before-complete'];
-
-test('kill -9 at each step of the way: the build goes on where it was, and each ticket lands once', async () => {
-  let farm = await startFarm({ ...quick, SKEP_FAILPOINTS: `${placesOfServer[0]}:kill` });
-  const repository = makeRepository({ 'README.md': '# Stamps\n' });
-  const story = await startStory(farm, { repository, agent: stamper, checks, card: cardOf(7, 'diamonds') });
-
-  const killedAt = (place: string) => ({ signal: 'SIGKILL', stderr: expect.stringContaining(`failpoint ${place} kill`) });
-  for (const [index, place] of placesOfWorker.entries()) {
-    const doomed = farm.worker(`worker-${index}`, { env: { SKEP_FAILPOINTS: `${place}:kill` } });
-    expect(await doomed.ended).toMatchObject(killedAt(place));
-  }
-  // In the same places: what the dead have left there goes with the next start.
-  const heirs = placesOfWorker.map((_, index) => farm.worker(`worker-${index}`));
-  for (const [index, place] of placesOfServer.entries()) {
-    expect(await farm.server.ended).toMatchObject(killedAt(place));
-    const next = placesOfServer[index + 1];
-    farm = await farm.restart({ SKEP_FAILPOINTS: next === undefined ? '' : `${next}:kill` });
-  }
-
-  const outcome = await settled(farm, story);
-  expect(outcome.results.map(({ state, proof }) => [state, proof])).toEqual([['validated', 'proven']]);
-  await expectGraph(farm, outcome, repository);
-  await expectClean(farm, heirs);
-});
 
 test("Skep's copies of repositories vanish under a server that goes on: they are made again", async () => {
   const farm = await startFarm(quick);
@@ -67,17 +40,6 @@ test("Skep's copies of repositories vanish under a server that goes on: they are
   await expectGraph(farm, outcome, repository);
   await expectClean(farm, [worker]);
 });
-
-/** A small generator with a seed (mulberry32), so that the order of the deaths can be had again. */
-function dice(seed: number): (sides: number) => number {
-  let state = seed;
-  return sides => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % sides;
-  };
-}
 
 const kills = 25;
 

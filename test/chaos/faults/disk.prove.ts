@@ -1,0 +1,103 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../../../src/kernel/clock.ts';
+import { buildSkep, endAll, tempFolder } from '../../harness/process.ts';
+import { endLoads, type Load, ownDisk, ownEmbedded, ownPostgres, startLoad } from '../load.ts';
+import { comeClean, type Verdict } from '../oracle.ts';
+import { conclude, patienceMs } from '../report.ts';
+import { leaseMs } from '../world.ts';
+import { fill, free, refusals, uploadIsRefused } from './disk.ts';
+
+beforeAll(buildSkep);
+afterEach(async () => {
+  await endAll();
+  await endLoads();
+});
+
+const timeout = 900_000;
+const times = 10;
+/** Long enough for several things to fail. */
+const fullMs = 3_000;
+const warmMsMax = 120_000;
+
+interface Full {
+  readonly what: string;
+  readonly disk: string;
+  /** While it is full. */
+  readonly meanwhile: () => Promise<void>;
+  /** A worker that fails again and again for want of space claims less often, at last once in so long. */
+  readonly heldBackMs?: number;
+}
+
+/** Again and again: it is full, something is wanted of it, and there is space again; all has to be done then. */
+async function fillAgain(load: Load, { what, disk, meanwhile, heldBackMs = 0 }: Full): Promise<void> {
+  const verdicts: Verdict[] = [];
+  const cleanMs: number[] = [];
+  // What is made once, such as the copy of the repository, is there before.
+  await load.pour(1);
+  await comeClean(load.scene(), warmMsMax);
+  for (let time = 0; time < times; time++) {
+    await load.pour(2);
+    fill(disk);
+    await meanwhile();
+    free(disk);
+    const { verdict, ms } = await comeClean(load.scene(), heldBackMs + patienceMs(leaseMs));
+    verdicts.push(verdict);
+    cleanMs.push(ms);
+  }
+  conclude({ what: `the disk is full: ${what}`, count: times, verdicts, cleanMs });
+}
+
+function diskOf(mib: number): string {
+  const disk = ownDisk(mib);
+  if (disk === undefined) throw new Error('this proof mounts file systems, which this user may not');
+  return disk;
+}
+
+test('the home of the server is full', { timeout }, async () => {
+  const disk = diskOf(64);
+  const load = await startLoad(await ownEmbedded(), { home: join(disk, 'home') });
+  const at = tempFolder();
+  let worker = load.worker('one', { home: at });
+  const meanwhile = async (): Promise<void> => {
+    // So that the test gets the run by which it uploads.
+    await worker.kill('SIGTERM');
+    await uploadIsRefused(load);
+    worker = load.worker('one', { home: at });
+    await systemClock.sleep(fullMs);
+  };
+  await fillAgain(load, { what: "the server's home, with depot and uploads", disk, meanwhile });
+});
+
+test('the disk of the database is full', { timeout }, async () => {
+  const disk = diskOf(160);
+  const folder = join(disk, 'postgres');
+  mkdirSync(folder);
+  const postgres = await ownPostgres(['max_wal_size=48MB', 'min_wal_size=32MB'], folder);
+  if (postgres === undefined) throw new Error('the Debian package postgresql-15 is not installed');
+  const load = await startLoad(postgres);
+  load.worker('one');
+  const meanwhile = async (): Promise<void> => {
+    const seen = await refusals(load, 2_000);
+    expect([...seen].filter(each => !/^(507 disk_full|503 database_unavailable)$/.test(each))).toEqual([]);
+    expect(seen.size).toBeGreaterThan(0);
+  };
+  await fillAgain(load, { what: 'that of the database', disk, meanwhile });
+});
+
+test('the disk of sandboxes is full', { timeout }, async () => {
+  const disk = diskOf(64);
+  const load = await startLoad(await ownEmbedded());
+  load.worker('one', { home: join(disk, 'home') });
+  const meanwhile = (): Promise<void> => systemClock.sleep(fullMs);
+  await fillAgain(load, { what: "a worker's, with its sandboxes", disk, meanwhile, heldBackMs: 60_000 });
+});
+
+test('the disk of logs is full', { timeout }, async () => {
+  const disk = diskOf(1);
+  const before = ['sh', '-c', 'exec "$@" 2>>"$0"', join(disk, 'log')];
+  const load = await startLoad(await ownEmbedded(), { before, env: { SKEP_LOG_LEVEL: 'debug' } });
+  load.worker('one');
+  await fillAgain(load, { what: "that of the server's log", disk, meanwhile: () => systemClock.sleep(fullMs) });
+});

@@ -1,0 +1,48 @@
+import { systemClock } from '../../../src/kernel/clock.ts';
+import { query } from '../../harness/database.ts';
+import type { Load } from '../load.ts';
+import { comeClean } from '../oracle.ts';
+import { conclude, patienceMs } from '../report.ts';
+import { leaseMs } from '../world.ts';
+
+interface Disturbance {
+  readonly what: string;
+  readonly times: number;
+  /** Between two of them, for things to get going again. */
+  readonly betweenMs: number;
+  /** What is gone without a word is noticed after so long, and only then can it be mended. */
+  readonly noticedMs?: number;
+  act(index: number): Promise<void>;
+}
+
+/** At once: enough for two workers to be busy, and few enough to be done soon when nothing goes wrong any more. */
+const openMax = 6;
+
+/** Where tickets can be asked for, and looked at. */
+export type Busy = Pick<Load, 'pour' | 'database' | 'scene'>;
+
+/** Tickets come without end while it happens again and again; after the last time all of them have to be done soon. */
+export async function underLoad(load: Busy, { what, times, betweenMs, noticedMs = 0, act }: Disturbance): Promise<void> {
+  let isOver = false;
+  const pouring = (async () => {
+    while (!isOver) {
+      if ((await openTickets(load)) < openMax) await load.pour(1);
+      else await systemClock.sleep(50);
+    }
+  })();
+  for (let index = 0; index < times; index++) {
+    await systemClock.sleep(betweenMs);
+    await act(index);
+  }
+  isOver = true;
+  await pouring;
+  const { verdict, ms } = await comeClean(load.scene(), noticedMs + patienceMs(leaseMs));
+  conclude({ what, count: times, verdicts: [verdict], cleanMs: [ms] });
+}
+
+/** None is known while the database is away: then nothing is asked for. */
+async function openTickets({ database }: Busy): Promise<number> {
+  const text = `select count(*)::int as count from tickets where status not in ('completed', 'failed', 'cancelled')`;
+  const rows = await query<{ count: number }>(database, text).catch(() => []);
+  return rows[0]?.count ?? openMax;
+}

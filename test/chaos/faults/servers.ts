@@ -1,0 +1,61 @@
+import { expect } from 'vitest';
+import type { Claimed } from '../../../contract/runs.ts';
+import { quantile } from '../../../bench/harness/bench.ts';
+import { systemClock } from '../../../src/kernel/clock.ts';
+import { callWith } from '../../harness/server.ts';
+import { type Load } from '../load.ts';
+import { comeClean } from '../oracle.ts';
+import { conclude, patienceMs } from '../report.ts';
+import { leaseMs } from '../world.ts';
+
+interface Claim {
+  readonly ticketId: string;
+  readonly runId: string;
+  readonly claimer: number;
+  readonly isTaken: boolean;
+}
+
+/**
+ * Many servers hand out one queue to many claimers, each at a server of its own; one server dies in the middle. By the claimers' own
+ * books each ticket's work was taken once.
+ */
+export async function shareOut(load: Load, { tickets, claimers }: { tickets: number; claimers: number }): Promise<void> {
+  await load.pour(tickets);
+  const book: Claim[] = [];
+  const claimMs: number[] = [];
+  const isDone = (): boolean => new Set(book.filter(({ isTaken }) => isTaken).map(({ ticketId }) => ticketId)).size >= tickets;
+  const victim = load.processes.at(-1);
+  const end = systemClock.mono() + shareMsMax;
+
+  async function work(claimer: number): Promise<void> {
+    for (let turn = claimer; !isDone(); turn++) {
+      if (systemClock.mono() > end) throw new Error(`${book.length} claims of ${tickets} tickets in ${shareMsMax} ms`);
+      const call = callWith(load.urls[turn % load.urls.length] ?? '', load.token);
+      const since = systemClock.mono();
+      const answer = await call('POST', '/api/claim', { worker: `claimer-${claimer}`, wait_ms: 1_000 }).catch(() => undefined);
+      if (answer?.status !== 200) continue;
+      claimMs.push(systemClock.mono() - since);
+      const { run, lease } = answer.body as unknown as Claimed;
+      const result = { run_id: run.id, token: lease.token, result: { summary: '' } };
+      const said = await call('POST', '/api/complete', result).catch(() => undefined);
+      book.push({ ticketId: run.subject_id, runId: run.id, claimer, isTaken: said?.status === 200 });
+      if (book.length === Math.floor(tickets / 2)) await victim?.kill('SIGKILL');
+    }
+  }
+
+  await Promise.all(Array.from({ length: claimers }, (_, claimer) => work(claimer)));
+  const runs = book.map(({ runId }) => runId);
+  expect(runs.filter((id, index) => runs.indexOf(id) !== index)).toEqual([]);
+  const taken = book.filter(({ isTaken }) => isTaken).map(({ ticketId }) => ticketId);
+  expect(taken.filter((id, index) => taken.indexOf(id) !== index)).toEqual([]);
+  const { verdict, ms } = await comeClean(load.scene(), patienceMs(leaseMs));
+  process.stdout.write(
+    `claims of ${load.urls.length} servers: p50 ${quantile(claimMs, 0.5)} ms, p99 ${quantile(claimMs, 0.99)} ms\n`,
+  );
+  conclude({
+    ...{ what: `${load.urls.length} servers share out a queue of tickets, and one of them is killed`, count: tickets },
+    ...{ verdicts: [verdict], cleanMs: [ms] },
+  });
+}
+
+const shareMsMax = 1_200_000;

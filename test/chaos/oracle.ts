@@ -1,0 +1,258 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { query } from '../harness/database.ts';
+import { type EventView, heldTwice } from '../harness/farm.ts';
+import { ownerless } from '../harness/ownerless.ts';
+import { processesWith } from '../harness/process.ts';
+import { git } from '../samples/git.ts';
+import { fileOn, hasBranch, landedOn, ticketsLanded } from '../scenarios/build/published.ts';
+
+/** What is to be looked at, and what its server has said yes to: the test's own book, not the product's. */
+export interface Scene {
+  /** As the superuser: nothing is asked of the server whose word is on trial. */
+  readonly database: string;
+  /** Tickets whose making was answered with 201. */
+  readonly made: readonly Made[];
+  /** Homes of servers, and those of workers. */
+  readonly homes: readonly string[];
+  readonly workerHomes: readonly string[];
+  /** `completed` also where somebody has cancelled it, which the test then says here. */
+  readonly cancelled?: ReadonlySet<string>;
+}
+
+export interface Made {
+  readonly id: string;
+  /** Where its work is to be published: `work/<id>.txt` on the branch of its trunk. Undefined where there is no repository. */
+  readonly repository: string | undefined;
+}
+
+/** Nothing stands in any list of what came through whole. */
+export interface Verdict {
+  /** Was promised, and is not there. */
+  readonly lost: readonly string[];
+  /** Was done twice, or by two at once. */
+  readonly doubled: readonly string[];
+  /** Will never move, or has not moved. */
+  readonly stuck: readonly string[];
+  /** Is left behind: processes, mounts, cgroups, folders, locks, transactions. */
+  readonly leaked: readonly string[];
+}
+
+export type Fault = keyof Verdict;
+export const faults: readonly Fault[] = ['lost', 'doubled', 'stuck', 'leaked'];
+
+/** Looks until nothing is wrong or the time is over; what is wrong then is the verdict. */
+export async function comeClean(scene: Scene, msMax: number): Promise<{ readonly verdict: Verdict; readonly ms: number }> {
+  const since = systemClock.mono();
+  for (;;) {
+    const verdict = await judge(scene);
+    const ms = Math.round(systemClock.mono() - since);
+    if (isClean(verdict) || ms > msMax) return { verdict, ms };
+    await systemClock.sleep(150);
+  }
+}
+
+export function isClean(verdict: Verdict): boolean {
+  return faults.every(fault => verdict[fault].length === 0);
+}
+
+export async function judge(scene: Scene): Promise<Verdict> {
+  const [tickets, events] = [await ticketsOf(scene), await eventsOf(scene)];
+  return {
+    lost: [...lostTickets(scene, tickets), ...(await lostWork(scene)), ...lostEvents(events)],
+    doubled: [...(await doubledRows(scene)), ...doubledEvents(events), ...(await landedTwice(scene))],
+    stuck: [
+      ...(await stuckRows(scene)),
+      ...tickets.filter(isOpen).map(({ id, status, why }) => `ticket ${id} is ${status} (${why})`),
+    ],
+    leaked: [...leftProcesses(scene), ...leftFolders(scene), ...(await leftInKernel(scene)), ...(await leftInDatabase(scene))],
+  };
+}
+
+interface TicketRow {
+  readonly id: string;
+  readonly status: string;
+  /** What stands there for people, and how its last run ended. */
+  readonly why: string;
+}
+
+function ticketsOf({ database }: Scene): Promise<TicketRow[]> {
+  return query<TicketRow>(
+    database,
+    `select t.id, t.status, concat_ws('; ', t.status_reason, t.attempts || ' attempts', (
+       select concat_ws(' ', r.state, r.failure_class, r.failure_message, r.halt ->> 'message') from runs r
+        where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id order by r.created_at desc limit 1)) as why
+       from tickets t where t.type <> 'epic'`,
+  );
+}
+
+const isOpen = ({ status }: TicketRow): boolean => !['completed', 'failed', 'cancelled'].includes(status);
+
+function lostTickets({ made, cancelled = new Set() }: Scene, tickets: readonly TicketRow[]): string[] {
+  const known = new Map(tickets.map(ticket => [ticket.id, ticket]));
+  return made.flatMap(({ id }) => {
+    const ticket = known.get(id);
+    if (ticket === undefined) return [`ticket ${id} is gone`];
+    const isWrong = !isOpen(ticket) && ticket.status !== 'completed' && !cancelled.has(id);
+    return isWrong ? [`ticket ${id} is ${ticket.status}`] : [];
+  });
+}
+
+/** What is completed stands on the published branch, and each trunk is published as far as it has come. */
+async function lostWork({ database, made }: Scene): Promise<string[]> {
+  const trunks = await query<{ branch: string; head: string | null; repository: string; done: string[] }>(
+    database,
+    `select k.branch, k.head_sha as head, p.repository, array(
+       select t.id from tickets t where t.project_id = k.project_id and t.spec_id is not distinct from k.spec_id
+          and t.type <> 'epic' and t.status = 'completed') as done
+       from trunks k join projects p on p.id = k.project_id
+      where p.repository is not null and k.head_sha <> k.base_sha`,
+  );
+  const mine = new Map(made.flatMap(({ id, repository }) => (repository === undefined ? [] : [[id, repository] as const])));
+  return trunks.flatMap(({ branch, head, repository, done }) => {
+    const at = hasBranch(repository, branch) ? git(repository, 'rev-parse', `refs/heads/${branch}`) : 'nowhere';
+    if (at !== head) return [`${branch} is published at ${at} and not at ${head}`];
+    return done
+      .filter(id => mine.has(id) && fileOn(repository, branch, `work/${id}.txt`) === undefined)
+      .map(id => `work of ${id}`);
+  });
+}
+
+interface EventRow extends EventView {
+  readonly position: number | null;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+async function eventsOf({ database }: Scene): Promise<EventRow[]> {
+  const rows = await query<{ position: string | null; type: string; subject_type: string; subject_id: string; payload: object }>(
+    database,
+    'select position, type, subject_type, subject_id, payload from events order by position nulls last, id',
+  );
+  return rows.map(
+    ({ position, type, subject_type, subject_id, payload }) =>
+      ({
+        position: position === null ? null : Number(position),
+        type,
+        subject: { type: subject_type, id: subject_id },
+        payload,
+      }) as EventRow,
+  );
+}
+
+/** Positions are without a gap, from the first: whoever follows them misses nothing. */
+function lostEvents(events: readonly EventRow[]): string[] {
+  const placed = events.filter(({ position }) => position !== null);
+  const wrong = placed.findIndex(({ position }, index) => position !== index + 1);
+  const open = events.length - placed.length;
+  return [
+    ...(wrong < 0 ? [] : [`event ${wrong + 1} has position ${placed[wrong]?.position}`]),
+    ...(open === 0 ? [] : [`${open} events have no position yet`]),
+  ];
+}
+
+const onceEach = ['ticket.completed', 'change.merged', 'trunk.opened', 'session.building', 'run.submitted', 'run.accepted'];
+
+function doubledEvents(events: readonly EventRow[]): string[] {
+  const twice = onceEach.flatMap(type => {
+    const subjects = events.filter(event => event.type === type).map(({ subject }) => subject.id);
+    return subjects.filter((id, index) => subjects.indexOf(id) !== index).map(id => `${type} of ${id}`);
+  });
+  return [...twice, ...heldTwice(events).map(id => `${id} was held by two at once`)];
+}
+
+async function doubledRows({ database }: Scene): Promise<string[]> {
+  const rows = await query<{ what: string }>(
+    database,
+    `select 'ticket ' || subject_id || ' has two accepted runs' as what from runs
+      where subject_type = 'ticket' and state = 'accepted' group by subject_id having count(*) > 1
+     union all
+     select 'ticket ' || ticket_id || ' has two runs at work' from runs
+      where subject_type = 'ticket' and state in ('queued', 'leased', 'starting', 'working', 'submitted')
+      group by ticket_id having count(*) > 1
+     union all
+     select 'session ' || session_id || ' has two epics' from tickets
+      where type = 'epic' and session_id is not null group by session_id having count(*) > 1`,
+  );
+  return rows.map(({ what }) => what);
+}
+
+async function landedTwice({ database }: Scene): Promise<string[]> {
+  const trunks = await query<{ branch: string; base: string; repository: string }>(
+    database,
+    `select k.branch, k.base_sha as base, p.repository from trunks k join projects p on p.id = k.project_id
+      where p.repository is not null and k.published_sha is not null`,
+  );
+  return trunks.flatMap(({ branch, base, repository }) => {
+    const landed = hasBranch(repository, branch) ? ticketsLanded(landedOn(repository, branch, base)) : [];
+    return landed.filter((id, index) => landed.indexOf(id) !== index).map(id => `${id} landed twice on ${branch}`);
+  });
+}
+
+/** Rows without an owner, leases that ran out and that nobody has taken back, jobs in the hands of the dead or given up. */
+async function stuckRows({ database }: Scene): Promise<string[]> {
+  const rows = await query<{ what: string }>(
+    database,
+    `select 'run ' || id || ' is ' || state || ' since its lease ran out' as what from runs
+      where lease_expires_at < clock_timestamp() and state in ('leased', 'starting', 'working')
+     union all
+     select 'job ' || id || ' is held by ' || locked_by || ', which is gone' from graphile_worker._private_jobs j
+      where locked_by is not null and not exists (select from servers s where j.locked_by = any (s.job_slots))
+     union all
+     select 'job ' || id || ' was given up: ' || last_error from graphile_worker._private_jobs
+      where attempts >= max_attempts and locked_by is null`,
+  );
+  const alone = await ownerless(database);
+  return [
+    ...rows.map(({ what }) => what),
+    ...alone.map(({ kind, id, state }) => `${kind} ${id} is ${state}, and nothing moves it`),
+  ];
+}
+
+/** A server's own processes have no home on their command line; what runs in a sandbox has its worker's. */
+function leftProcesses({ workerHomes }: Scene): string[] {
+  return workerHomes.flatMap(home => processesWith(join(home, 'sandboxes')).map(pid => `process ${pid} of ${home}`));
+}
+
+function leftFolders({ homes, workerHomes }: Scene): string[] {
+  const all = [
+    ...workerHomes.flatMap(home => [join(home, 'sandboxes'), join(home, 'worker/notes'), join(home, 'worker/rescued')]),
+    ...homes.map(home => join(home, 'blobs/incoming')),
+  ];
+  return all.filter(path => existsSync(path)).flatMap(path => readdirSync(path).map(name => join(path, name)));
+}
+
+/** Mounts and cgroups carry the name of the sandbox, and that has the id of its run in it. */
+async function leftInKernel({ database, workerHomes }: Scene): Promise<string[]> {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const ids = (await query<{ id: string }>(database, 'select id from runs')).map(({ id }) => id);
+  const groups = cgroups().filter(name => ids.some(id => name.includes(id)));
+  return [
+    ...workerHomes.flatMap(home => mounts.filter(line => line.includes(home)).map(line => `mount ${line}`)),
+    ...groups.map(name => `cgroup ${name}`),
+  ];
+}
+
+function cgroups(): string[] {
+  const root = '/sys/fs/cgroup';
+  return ['skep', ...['memory', 'pids', 'cpu'].map(name => join(name, 'skep'))]
+    .map(name => join(root, name))
+    .filter(path => existsSync(path))
+    .flatMap(path => readdirSync(path, { withFileTypes: true }).filter(entry => entry.isDirectory()))
+    .map(({ name }) => name);
+}
+
+/** A transaction that nobody ends holds its locks, and what it has seen, for ever. */
+async function leftInDatabase({ database }: Scene): Promise<string[]> {
+  const rows = await query<{ what: string }>(
+    database,
+    `select 'transaction of ' || pid || ', idle: ' || query as what from pg_stat_activity
+      where datname = current_database() and state like 'idle in transaction%' and clock_timestamp() - state_change > '3 s'
+     union all
+     select 'prepared transaction ' || gid from pg_prepared_xacts where database = current_database()
+     union all
+     select 'session ' || l.pid || ' waits for a lock' from pg_locks l join pg_stat_activity a on a.pid = l.pid
+      where not l.granted and a.datname = current_database() and clock_timestamp() - a.query_start > '5 s'`,
+  );
+  return rows.map(({ what }) => what);
+}

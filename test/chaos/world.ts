@@ -1,0 +1,151 @@
+import { systemClock } from '../../src/kernel/clock.ts';
+import type { Failpoint } from '../../src/kernel/failpoint.ts';
+import { databaseOf, type Farm, untiring } from '../harness/farm.ts';
+import { modelAgent, startModelFarm } from '../harness/model-farm.ts';
+import { join } from 'node:path';
+import { processesWith, type SkepProcess } from '../harness/process.ts';
+import type { Answer } from '../harness/server.ts';
+import { makeRepository } from '../harness/worker.ts';
+import type { Made, Scene } from './oracle.ts';
+
+/** What a project's agent does. */
+export type Kind =
+  /** Says something, and writes a file. */
+  | 'plain'
+  /** Fails in its first attempt. */
+  | 'failing'
+  /** Sleeps in its first attempt, with work that is not committed. */
+  | 'sleeping'
+  /** Asks a model. */
+  | 'asking'
+  /** Is no agent: the test holds the run itself. */
+  | 'hand';
+
+/** One server with projects of each kind, which dies and is started again, and the test's own book of what it was asked. */
+export interface World {
+  farm(): Farm;
+  /** Kills the server where it lives, and starts it again with this point armed, or with none. False where it died of it at once. */
+  restart(point?: Failpoint): Promise<boolean>;
+  worker(name: string, point?: Failpoint, slots?: number): SkepProcess;
+  /** Asks until there is an answer that is not about the server's own trouble. */
+  ask(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** Processes of agents that sleep. */
+  sleepers(): number[];
+  project(kind: Kind): string;
+  /** A project of its own. */
+  newProject(kind: Kind): Promise<string>;
+  ticket(project: string): Promise<string>;
+  /** What was made by other ways than `ticket`. */
+  note(made: Made): void;
+  repositoryOf(project: string): string | undefined;
+  scene(): Scene;
+}
+
+/** Short, so that a silence is noticed within a test's patience; not so short that a busy machine is taken for a dead worker. */
+export const leaseMs = 4_000;
+export const quick = {
+  ...{ SKEP_LEASE_MS: `${leaseMs}`, SKEP_HEARTBEAT_MS: `${leaseMs / 4}`, SKEP_RETRY_MS: '0' },
+  ...untiring,
+} as const;
+export const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
+
+const stamp = 'mkdir -p work; echo "$SKEP_TICKET_ID" | tee "work/$SKEP_TICKET_ID.txt"';
+const scripts = {
+  plain: stamp,
+  failing: `[ "$SKEP_ATTEMPT" != 1 ] || exit 1; ${stamp}`,
+  sleeping: `${stamp}; [ "$SKEP_ATTEMPT" != 1 ] || exec sleep NAP`,
+  hand: stamp,
+} as const;
+
+let worlds = 0;
+
+export async function startWorld(kinds: readonly Kind[], env: Readonly<Record<string, string>> = {}): Promise<World> {
+  const { farm: first, provider, till } = await startModelFarm({ ...quick, ...env });
+  provider.answer(request => till.answer(request));
+  let farm = first;
+  let count = 0;
+  // Found among all processes of the machine.
+  const nap = `60.${process.pid}${++worlds}`;
+  const made: Made[] = [];
+  const homes = new Set<string>();
+  const projects = new Map<Kind, string>();
+  const repositories = new Map<string, string>();
+  const database = await databaseOf(farm);
+
+  const ask: World['ask'] = (method, path, body) => patiently(() => farm.call(method, path, body));
+
+  async function newProject(kind: Kind): Promise<string> {
+    const agent = kind === 'asking' ? modelAgent('ask', { calls: 1, isPatient: true }) : exec(scripts[kind].replace('NAP', nap));
+    const repository = kind === 'hand' || kind === 'asking' ? undefined : makeRepository({ 'README.md': '# Stamps\n' });
+    const body = {
+      ...{ agent, name: `${kind} ${++count} ${process.pid}` },
+      ...(repository === undefined ? { checks: [] } : { repository, checks }),
+      ...(kind === 'hand' ? { labels: ['hand'] } : {}),
+    };
+    const answer = await ask('POST', '/api/projects', body);
+    if (answer.status !== 201) throw new Error(`the project was refused: ${JSON.stringify(answer.body)}`);
+    const id = String(answer.body['id']);
+    if (repository !== undefined) repositories.set(id, repository);
+    return id;
+  }
+
+  for (const kind of kinds) projects.set(kind, await newProject(kind));
+  return {
+    farm: () => farm,
+    async restart(point) {
+      await farm.server.kill('SIGKILL');
+      const spec = point === undefined ? '' : `${point}:kill${later.has(point) ? ':3' : ''}`;
+      try {
+        farm = await farm.restart({ SKEP_FAILPOINTS: spec });
+        return true;
+      } catch (error) {
+        if (point !== undefined && String(error).includes(`failpoint ${point} kill`)) return false;
+        throw error;
+      }
+    },
+    worker(name, point, slots = 1) {
+      homes.add(join(farm.home, 'workers', name));
+      return farm.worker(name, { slots, env: point === undefined ? {} : { SKEP_FAILPOINTS: `${point}:kill` } });
+    },
+    ask,
+    sleepers: () => processesWith(`sleep ${nap}`),
+    project(kind) {
+      const id = projects.get(kind);
+      if (id === undefined) throw new Error(`this world has no project of the kind ${kind}`);
+      return id;
+    },
+    newProject,
+    async ticket(project) {
+      const answer = await ask('POST', '/api/tickets', { project_id: project, title: `part ${++count}` });
+      if (answer.status !== 201) throw new Error(`the ticket was refused: ${JSON.stringify(answer.body)}`);
+      const id = String(answer.body['id']);
+      made.push({ id, repository: repositories.get(project) });
+      return id;
+    },
+    note: each => void made.push(each),
+    repositoryOf: project => repositories.get(project),
+    scene: () => ({ database, made, homes: [farm.home], workerHomes: [...homes] }),
+  };
+}
+
+/** A start comes by these itself, once or twice before it serves anybody. */
+const later: ReadonlySet<Failpoint> = new Set(['event-written', 'event-committed'] as const);
+
+function exec(script: string): { kind: 'exec'; command: string[] } {
+  return { kind: 'exec', command: ['sh', '-c', script] };
+}
+
+/** For what comes at once on a machine that has nothing else to do. */
+export const patienceMs = 120_000;
+
+/** Through the death of whom it asks, and its absence. */
+export async function patiently(call: () => Promise<Answer>): Promise<Answer> {
+  const end = systemClock.mono() + patienceMs;
+  for (;;) {
+    const answer = await call().catch((error: unknown) => String(error));
+    if (typeof answer !== 'string' && answer.status !== 503 && answer.status !== 502) return answer;
+    if (systemClock.mono() > end)
+      throw new Error(`no answer in ${patienceMs} ms: ${typeof answer === 'string' ? answer : JSON.stringify(answer.body)}`);
+    await systemClock.sleep(50);
+  }
+}
