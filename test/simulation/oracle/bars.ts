@@ -1,0 +1,103 @@
+import { describe } from './claims.ts';
+import {
+  becomes,
+  changesOf,
+  type Commit,
+  type Rule,
+  type RunFacts,
+  type Snapshot,
+  type TicketFacts,
+  type Violate,
+} from './types.ts';
+
+/** What may be claimed at all: its time has come, its needs are done, and neither the brake nor a limit nor a file holds it back. */
+export function createBars(violate: Violate): Rule {
+  return {
+    look(commit, now) {
+      const claimed = changesOf(commit, 'runs').flatMap(change =>
+        becomes(change, 'leased') && change.after !== undefined ? [change.after] : [],
+      );
+      for (const run of claimed) {
+        refuseEarly(run, commit);
+        refuseBraked(run, now);
+        refuseBeyondLimits(run, now);
+        const ticket = now.all('tickets').find(({ id }) => id === run.ticket_id);
+        if (ticket === undefined) continue;
+        refuseNeedy(run, ticket, now);
+        if (run.subject_type === 'ticket') refuseCollision(run, ticket, now);
+      }
+    },
+  };
+
+  function refuseEarly(run: RunFacts, { at }: Commit): void {
+    if ((run.due_at?.getTime() ?? 0) > at) violate('nothing is claimed early', `${describe(run)} was claimed before it was due`);
+  }
+
+  function refuseBraked(run: RunFacts, now: Snapshot): void {
+    const [brake] = now.all('brakes');
+    if (brake?.state === 'on') violate('the brake holds', `${describe(run)} was claimed though the brake is on`);
+    if (brake?.state !== 'trying') return;
+    const others = held(now).filter(other => other.id !== run.id && isSince(other, brake.changed_at));
+    if (others.length > 0)
+      violate('the brake holds', `${describe(run)} was claimed while another shows whether things work again`);
+  }
+
+  function refuseBeyondLimits(run: RunFacts, now: Snapshot): void {
+    for (const { scope, scope_id: id, runs_max: most } of now.all('run_limits')) {
+      const isIn = (other: RunFacts): boolean =>
+        ({ tenant: true, project: other.project_id === id, agent: other.agent === id, worker: other.worker === id })[scope] ??
+        false;
+      const count = held(now).filter(isIn).length;
+      if (isIn(run) && count > most)
+        violate('limits hold', `${describe(run)} is one of ${count} of ${scope} ${id}, at most ${most}`);
+    }
+  }
+
+  function refuseNeedy(run: RunFacts, ticket: TicketFacts, now: Snapshot): void {
+    const tickets = now.all('tickets');
+    for (const { ticket_id, needs_id } of now.all('ticket_dependencies')) {
+      if (ticket_id !== ticket.id) continue;
+      const need = tickets.find(({ id }) => id === needs_id);
+      if (need?.status !== 'completed')
+        violate('needs come first', `${describe(run)} was claimed while ${needs_id} is ${need?.status ?? 'gone'}`);
+    }
+    const wanted = run.subject_type === 'ticket' ? ['claimed'] : ['verifying', 'merging'];
+    if (!wanted.includes(ticket.status))
+      violate('needs come first', `${describe(run)} was claimed for a ticket that is ${ticket.status}`);
+  }
+
+  function refuseCollision(run: RunFacts, ticket: TicketFacts, now: Snapshot): void {
+    const project = now.all('projects').find(({ id }) => id === ticket.project_id);
+    if (project?.collisions !== 'hold') return;
+    const files = filesOf(ticket);
+    const busy = new Set(
+      now.all('runs').flatMap(other => (other.subject_type === 'ticket' && isBusy(other) ? [other.subject_id] : [])),
+    );
+    for (const other of now.all('tickets')) {
+      if (other.id === ticket.id || !busy.has(other.id) || other.status === 'waiting' || other.project_id !== ticket.project_id)
+        continue;
+      const clash = filesOf(other).find(path => files.some(file => touches(file, path)));
+      if (clash !== undefined)
+        violate('files are one agent’s', `${describe(run)} was claimed while ${other.id} works on ${clash}`);
+    }
+  }
+}
+
+const held = (now: Snapshot): readonly RunFacts[] => now.all('runs').filter(run => run.lease_expires_at !== null);
+
+function isSince({ leased_at }: RunFacts, time: Date): boolean {
+  return leased_at !== null && leased_at.getTime() >= time.getTime();
+}
+
+function isBusy({ lease_expires_at, state }: RunFacts): boolean {
+  return lease_expires_at !== null || state === 'submitted';
+}
+
+function filesOf({ files, observed }: TicketFacts): readonly string[] {
+  return [...files, ...observed];
+}
+
+/** The same file, or one in a folder that the other names. */
+function touches(a: string, b: string): boolean {
+  return a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
+}

@@ -1,0 +1,386 @@
+import { expect, test } from 'vitest';
+import { hashSecret } from '../../../src/kernel/secret.ts';
+import { beginning } from '../world/scheduler.ts';
+import { createGraph } from '../world/git/graph.ts';
+import { optionsOf } from '../world/options.ts';
+import { createOracle, type Oracle } from './index.ts';
+import { keyOf } from './claims.ts';
+import type { Change, ChangeFacts, Commit, Facts, RunFacts, Snapshot, TableName, TicketFacts, TrunkFacts } from './types.ts';
+
+const settings = { ...optionsOf(1).settings, leaseMs: 1_000, attemptsMax: 2, restartsMax: 1 };
+
+/** A hand-made history: each step is a commit at a time, with the rows that it changes and the tokens that are said. */
+interface Bench {
+  readonly oracle: Oracle;
+  readonly graph: ReturnType<typeof createGraph>;
+  commit(at: number, said: readonly string[], ...changes: readonly (readonly [TableName, string, Facts | undefined])[]): void;
+  rule(): string | undefined;
+}
+
+function bench(): Bench {
+  let now = 0;
+  const graph = createGraph();
+  const scheduler = { now: () => beginning + now, stop: () => {} };
+  const oracle = createOracle({ scheduler, graph, options: { settings, hasChecks: true } });
+  const rows = new Map<TableName, Map<string, Facts>>();
+  const snapshot: Snapshot = { all: table => [...(rows.get(table)?.values() ?? [])] as never };
+  return {
+    oracle,
+    graph,
+    commit(at, said, ...changed) {
+      now = at;
+      const changes = changed.map(([table, id, facts]) => {
+        const of = rows.get(table) ?? new Map<string, Facts>();
+        rows.set(table, of);
+        const before = of.get(id);
+        const after = facts === undefined ? undefined : { ...before, ...facts, id };
+        if (after !== undefined) of.set(id, after);
+        return { table, before, after } as Change;
+      });
+      const spoken = new Map(said.map(token => [keyOf(hashSecret(token)), { first: at, last: at }]));
+      const commit: Commit = { at, spoken, changes };
+      oracle.look(commit, snapshot);
+    },
+    rule: () => oracle.violation()?.rule,
+  };
+}
+
+const queued: Partial<RunFacts> = {
+  ...{ subject_type: 'ticket', subject_id: 'T', ticket_id: 'T', project_id: 'p', agent: 'exec', attempt: 1, state: 'queued' },
+  ...{
+    worker: null,
+    lease_token_hash: null,
+    lease_expires_at: null,
+    leased_at: null,
+    due_at: new Date(0),
+    failure_class: null,
+    resumed: false,
+  },
+};
+const leased = (token: string, at: number): Partial<RunFacts> => ({
+  ...{
+    state: 'leased',
+    worker: 'w',
+    lease_token_hash: hashSecret(token),
+    lease_expires_at: new Date(at + 1_000),
+    leased_at: new Date(at),
+  },
+});
+const ticket: Partial<TicketFacts> = {
+  ...{ type: 'task', status: 'ready', attempts: 0, project_id: 'p', session_id: null, files: [], observed: [] },
+};
+const claimed = (attempts: number): Facts => ({ status: 'claimed', attempts });
+
+/** A ticket whose first run was claimed at 10 with the token `one`. */
+function held(): Bench {
+  const made = bench();
+  made.commit(0, [], ['projects', 'p', { collisions: 'hold' }], ['tickets', 'T', ticket], ['runs', 'r1', queued]);
+  made.commit(10, ['one'], ['runs', 'r1', leased('one', 10)], ['tickets', 'T', claimed(1)]);
+  return made;
+}
+
+/** The same, after the sweep has taken the run back and the next attempt waits. */
+function lost(): Bench {
+  const made = held();
+  made.commit(1_011, [], ['runs', 'r1', { state: 'lost', lease_expires_at: null }], ['tickets', 'T', { status: 'ready' }]);
+  made.commit(1_012, [], ['runs', 'r2', { ...queued, attempt: 2 }]);
+  return made;
+}
+
+test('a run that is claimed, kept, lost, claimed again and handed in breaks no rule', () => {
+  const made = lost();
+  made.commit(1_100, ['two'], ['runs', 'r2', leased('two', 1_100)], ['tickets', 'T', claimed(2)]);
+  made.commit(
+    1_900,
+    ['two'],
+    ['runs', 'r2', { state: 'working', lease_expires_at: new Date(2_900) }],
+    ['tickets', 'T', { status: 'running' }],
+  );
+  made.commit(
+    2_500,
+    ['two'],
+    ['runs', 'r2', { state: 'submitted', lease_expires_at: null }],
+    ['tickets', 'T', { status: 'verifying' }],
+  );
+  made.oracle.witness.told('complete', 'two', 2_400);
+  expect(made.oracle.violation()).toBeUndefined();
+});
+
+const broken: readonly (readonly [rule: string, how: string, history: () => Bench])[] = [
+  [
+    'one holder at a time',
+    'a second run of a subject is claimed while the first is held',
+    () => {
+      const made = held();
+      made.commit(20, [], ['runs', 'r2', { ...queued, attempt: 2 }]);
+      made.commit(30, ['two'], ['runs', 'r2', leased('two', 30)], ['tickets', 'T', claimed(2)]);
+      return made;
+    },
+  ],
+  [
+    'a claim is known by its own token',
+    'the next claim has the token of the last',
+    () => {
+      const made = lost();
+      made.commit(1_100, ['one'], ['runs', 'r2', leased('one', 1_100)], ['tickets', 'T', claimed(2)]);
+      return made;
+    },
+  ],
+  [
+    'only the last claim writes',
+    'a heartbeat comes after the lease has run out',
+    () => {
+      const made = held();
+      made.commit(1_020, ['one'], ['runs', 'r1', { lease_expires_at: new Date(2_020) }]);
+      return made;
+    },
+  ],
+  [
+    'only the last claim writes',
+    'a bundle is taken from who holds nothing',
+    () => {
+      const made = lost();
+      made.commit(1_020, ['one'], ['blobs', 'b', { run_id: 'r1', kind: 'bundle' }]);
+      return made;
+    },
+  ],
+  [
+    'only the last claim writes',
+    'a run is handed in by a stranger',
+    () => {
+      const made = held();
+      made.commit(
+        20,
+        ['other'],
+        ['runs', 'r1', { state: 'submitted', lease_expires_at: null }],
+        ['tickets', 'T', { status: 'verifying' }],
+      );
+      return made;
+    },
+  ],
+  [
+    'a lease that lives is not taken',
+    'the sweep comes too early',
+    () => {
+      const made = held();
+      made.commit(900, [], ['runs', 'r1', { state: 'lost', lease_expires_at: null }]);
+      return made;
+    },
+  ],
+  [
+    'lease time is database time',
+    'a lease is given by another clock',
+    () => {
+      const made = held();
+      made.commit(20, ['one'], ['runs', 'r1', { lease_expires_at: new Date(60_000) }]);
+      return made;
+    },
+  ],
+  [
+    'nobody is told what is not so',
+    'a completion goes well that was never taken',
+    () => {
+      const made = held();
+      made.oracle.witness.told('complete', 'one', 15);
+      return made;
+    },
+  ],
+  [
+    'attempts are claims',
+    'a claim counts twice',
+    () => {
+      const made = bench();
+      made.commit(0, [], ['tickets', 'T', ticket], ['runs', 'r1', queued]);
+      made.commit(10, ['one'], ['runs', 'r1', leased('one', 10)], ['tickets', 'T', claimed(2)]);
+      return made;
+    },
+  ],
+  [
+    'not tried for ever',
+    'a third attempt follows two that were lost, where one is tried again',
+    () => {
+      const made = lost();
+      made.commit(1_100, ['two'], ['runs', 'r2', leased('two', 1_100)], ['tickets', 'T', claimed(2)]);
+      made.commit(2_200, [], ['runs', 'r2', { state: 'lost', lease_expires_at: null }], ['tickets', 'T', { status: 'ready' }]);
+      made.commit(2_300, [], ['runs', 'r3', { ...queued, attempt: 3 }]);
+      made.commit(2_400, ['three'], ['runs', 'r3', leased('three', 2_400)], ['tickets', 'T', claimed(3)]);
+      return made;
+    },
+  ],
+  ['needs come first', 'a ticket is claimed before what it needs is done', () => withNeed()],
+  [
+    'the brake holds',
+    'a claim is made while the brake is on',
+    () => claimWith(['brakes', 't', { state: 'on', changed_at: new Date(0) }]),
+  ],
+  [
+    'limits hold',
+    'a claim is one too many',
+    () => claimWith(['run_limits', 'l', { scope: 'tenant', scope_id: '', runs_max: 0 }]),
+  ],
+  [
+    'nothing is claimed early',
+    'a run is claimed before it is due',
+    () => claimWith(['runs', 'r1', { ...queued, due_at: new Date(500) }]),
+  ],
+  [
+    'files are one agent’s',
+    'two tickets are held that touch one file',
+    () => {
+      const made = held();
+      made.commit(20, [], ['tickets', 'T', { files: ['src'] }], ['tickets', 'U', { ...ticket, files: ['src/a.ts'] }]);
+      made.commit(21, [], ['runs', 'r2', { ...queued, subject_id: 'U', ticket_id: 'U' }]);
+      made.commit(30, ['two'], ['runs', 'r2', leased('two', 30)], ['tickets', 'U', claimed(1)]);
+      return made;
+    },
+  ],
+  [
+    'rows go the way of their machine',
+    'a run that is lost works again',
+    () => {
+      const made = lost();
+      made.commit(1_200, [], ['runs', 'r1', { state: 'working' }]);
+      return made;
+    },
+  ],
+  ['one decision wins', 'a change is rejected that was approved', () => decidedTwice()],
+  [
+    'a session is built once',
+    'a session has two epics',
+    () => {
+      const made = bench();
+      const epic = { ...ticket, type: 'epic', status: 'running', session_id: 's' };
+      made.commit(0, [], ['tickets', 'E1', epic], ['tickets', 'E2', epic]);
+      return made;
+    },
+  ],
+  ...landings(),
+];
+
+test.each(broken)('%s: %s', (rule, _, history) => {
+  expect(history().rule()).toBe(rule);
+});
+
+function claimWith(...rows: readonly (readonly [TableName, string, Facts])[]): Bench {
+  const made = bench();
+  made.commit(0, [], ['tickets', 'T', ticket], ['runs', 'r1', queued], ...rows);
+  made.commit(10, ['one'], ['runs', 'r1', leased('one', 10)], ['tickets', 'T', claimed(1)]);
+  return made;
+}
+
+function withNeed(): Bench {
+  return claimWith(
+    ['tickets', 'N', { ...ticket, status: 'running' }],
+    ['ticket_dependencies', 'd', { ticket_id: 'T', needs_id: 'N' }],
+  );
+}
+
+function decidedTwice(): Bench {
+  const made = bench();
+  const change = {
+    trunk_id: 'k',
+    ticket_id: 'T',
+    run_id: 'r1',
+    state: 'open',
+    approval: 'needed',
+    head_sha: 'h',
+    merge_sha: null,
+  };
+  made.commit(0, [], ['changes', 'c', change]);
+  made.commit(1, [], ['changes', 'c', { approval: 'given', state: 'queued' }]);
+  made.commit(2, [], ['changes', 'c', { approval: 'not_needed', state: 'queued' }]);
+  return made;
+}
+
+interface Landing {
+  readonly isChecked?: boolean;
+  readonly parent?: 'base' | 'other';
+  readonly runState?: string;
+  readonly twice?: boolean;
+}
+
+/** The work of T lands on the base. */
+function land({ isChecked = true, parent = 'base', runState = 'accepted', twice = false }: Landing): Bench {
+  const made = bench();
+  const { graph, oracle } = made;
+  const at = new Date(0);
+  const base = graph.commit({ tree: new Map([['a', '']]), parents: [graph.root], message: 'base', at });
+  const other = graph.commit({ tree: new Map([['b', '']]), parents: [graph.root], message: 'other', at });
+  const work = new Map([...graph.filesOf(base), ['work/T', 'good']]);
+  const head = graph.commit({ tree: work, parents: [base], message: 'work', at });
+  const merge = graph.commit({ tree: work, parents: [parent === 'base' ? base : other, head], message: 'merge', at });
+  if (isChecked) oracle.witness.checked(head, true);
+  const trunk: Partial<TrunkFacts> = {
+    state: 'preparing',
+    base_sha: null,
+    head_sha: null,
+    published_sha: null,
+    branch: 'b',
+    spec_id: 's',
+  };
+  const change: Partial<ChangeFacts> = {
+    ...{ trunk_id: 'k', ticket_id: 'T', run_id: 'r1', state: 'merging', approval: 'not_needed', head_sha: head, merge_sha: null },
+  };
+  made.commit(0, [], ['trunks', 'k', trunk]);
+  made.commit(1, [], ['trunks', 'k', { state: 'ready', base_sha: base, head_sha: base }], ['changes', 'c', change]);
+  made.commit(1, [], ['tickets', 'T', { ...ticket, status: 'merging' }], ['runs', 'r1', { ...queued, state: 'submitted' }]);
+  const done = [
+    ['changes', 'c', { state: 'merged', merge_sha: merge }],
+    ['tickets', 'T', { status: 'completed' }],
+  ] as const;
+  made.commit(2, [], ['trunks', 'k', { head_sha: merge }], ['runs', 'r1', { state: runState }], ...done);
+  if (twice) {
+    const again = graph.commit({ tree: work, parents: [merge, head], message: 'again', at });
+    oracle.witness.checked(graph.commit({ tree: work, parents: [merge, head], message: 'candidate', at }), true);
+    made.commit(3, [], ['trunks', 'k', { head_sha: again }], ['changes', 'd', { ...change, state: 'merged', merge_sha: again }]);
+  }
+  return made;
+}
+
+function landings(): (readonly [string, string, () => Bench])[] {
+  return [
+    ['what was reviewed is what lands', 'what lands was never checked', () => land({ isChecked: false })],
+    ['the trunk only grows', 'what lands was merged into something else', () => land({ parent: 'other' })],
+    ['only accepted work lands', 'the run of what lands was sent back', () => land({ runState: 'returned' })],
+    ['work lands once', 'the same work lands twice', () => land({ twice: true })],
+    [
+      'work lands with the trunk',
+      'a ticket is completed of which nothing landed',
+      () => {
+        const made = bench();
+        made.commit(0, [], ['tickets', 'T', { ...ticket, status: 'merging' }]);
+        made.commit(1, [], ['tickets', 'T', { status: 'completed' }]);
+        return made;
+      },
+    ],
+    [
+      'what is pushed was the trunk',
+      'something else is pushed',
+      () => {
+        const made = land({});
+        made.oracle.pushed({ repository: 'r', branch: 'b', from: undefined, to: made.graph.root });
+        return made;
+      },
+    ],
+    [
+      'what is pushed takes nothing back',
+      'a push goes back to an earlier head',
+      () => {
+        const made = land({});
+        const base = made.graph.commit({
+          tree: new Map([['a', '']]),
+          parents: [made.graph.root],
+          message: 'base',
+          at: new Date(0),
+        });
+        const tip = made.graph.commit({ tree: new Map(), parents: [base], message: 'tip', at: new Date(0) });
+        made.oracle.pushed({ repository: 'r', branch: 'b', from: tip, to: base });
+        return made;
+      },
+    ],
+  ];
+}
+
+test('work that was checked, accepted and merged lands without a word', () => {
+  expect(land({}).oracle.violation()).toBeUndefined();
+});

@@ -1,0 +1,51 @@
+import { mutantNamed } from '../mutants/index.ts';
+import { simulate, type Simulated, tell } from '../simulate.ts';
+
+/** Seeds for one thread, one after another. */
+export interface Task {
+  readonly seeds: readonly number[];
+  /** The name of a mutant of the product that is simulated instead. */
+  readonly mutant?: string | undefined;
+  /** Each seed twice, to see that it comes out the same. */
+  readonly twice?: boolean | undefined;
+  /** One violation is enough. */
+  readonly isFirstEnough?: boolean | undefined;
+}
+
+export interface Done {
+  readonly seeds: number;
+  readonly events: number;
+  readonly claims: number;
+  readonly landed: number;
+  readonly violations: readonly Told[];
+  /** Seeds that came out otherwise the second time. */
+  readonly unlike: readonly number[];
+}
+
+export interface Told {
+  readonly seed: number;
+  readonly rule: string;
+  readonly text: string;
+}
+
+export async function perform({ seeds, mutant, twice = false, isFirstEnough = false }: Task): Promise<Done> {
+  const how = mutant === undefined ? {} : mutantNamed(mutant).how;
+  const violations: Told[] = [];
+  const unlike: number[] = [];
+  const sum = { seeds: 0, events: 0, claims: 0, landed: 0 };
+  for (const seed of seeds) {
+    const result = await simulate(seed, how);
+    count(sum, result);
+    if (result.violation !== undefined) violations.push({ seed, rule: result.violation.rule, text: tell(result) });
+    if (twice && (await simulate(seed, how)).hash !== result.hash) unlike.push(seed);
+    if (isFirstEnough && violations.length > 0) break;
+  }
+  return { ...sum, violations, unlike };
+}
+
+function count(sum: { seeds: number; events: number; claims: number; landed: number }, { figures }: Simulated): void {
+  sum.seeds += 1;
+  sum.events += figures.events;
+  sum.claims += figures.claims;
+  sum.landed += figures.landed;
+}

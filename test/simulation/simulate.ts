@@ -1,0 +1,107 @@
+import { createOracle, type Violation } from './oracle/index.ts';
+import { unrest } from './oracle/rest.ts';
+import { watchCommits } from './oracle/feed.ts';
+import type { Recording } from './differential/recording.ts';
+import { openMemoryPostgres } from './postgres/index.ts';
+import type { Outside } from './postgres/types.ts';
+import { createDice } from './world/dice.ts';
+import { createGraph } from './world/git/graph.ts';
+import { faultsOn, type Less, livenessMsMax, optionsOf, type WorldOptions } from './world/options.ts';
+import { beginning, createScheduler } from './world/scheduler.ts';
+import { createTrace } from './world/trace.ts';
+import { beginLife, type Life } from './world/world.ts';
+
+export interface SimulateOptions {
+  readonly less?: Less;
+  /** Changes a statement before it is compiled: of a mutant. */
+  readonly rewrite?: (text: string) => string;
+  readonly isTraceWhole?: boolean;
+  /** Writes down what the database is asked, to be compared with the real one. */
+  readonly record?: (outside: Outside) => Recording;
+}
+
+export interface Simulated {
+  readonly seed: number;
+  readonly options: WorldOptions;
+  /** Of all that happened; the same for the same seed. */
+  readonly hash: string;
+  readonly figures: {
+    readonly events: number;
+    readonly commits: number;
+    readonly claims: number;
+    readonly landed: number;
+    /** Virtual time until all was at rest. */
+    readonly ms: number;
+  };
+  readonly violation: Violation | undefined;
+  readonly trace: readonly string[];
+}
+
+/** Far more than any world needs. */
+const eventsMax = 2_000_000;
+const lookMs = 500;
+
+/** The world of a seed: first things go wrong, then they do not any more and all must come to its end. */
+export async function simulate(seed: number, how: SimulateOptions = {}): Promise<Simulated> {
+  const options = optionsOf(seed, how.less);
+  const scheduler = createScheduler();
+  const trace = createTrace(scheduler, { isWhole: how.isTraceWhole === true });
+  const graph = createGraph();
+  const dice = createDice(seed).of('database');
+  const outside = { now: scheduler.now, random: () => dice.next(), uuid: () => uuidOf(dice.next, dice.next) };
+  const oracle = createOracle({ scheduler, graph, options });
+  const recording = how.record?.(outside);
+  const opened = openMemoryPostgres(recording?.outside ?? outside, how.rewrite === undefined ? {} : { rewrite: how.rewrite });
+  const memory = recording?.watch(opened) ?? opened;
+  const postgres = watchCommits(memory, { now: scheduler.now, onCommit: oracle.look });
+  const life = beginLife({
+    ...{ options, scheduler, trace, graph, postgres, witness: oracle.witness, onPush: oracle.pushed },
+    onUnexpected: what => oracle.violate('nothing unforeseen is thrown', what),
+  });
+  await scheduler.run(beginning + options.horizonMs, eventsMax);
+  life.calm();
+  const left = oracle.violation() === undefined ? await settle(life, scheduler, () => oracle.violation() !== undefined) : [];
+  if (left.length > 0) oracle.violate('all comes to its end', left.slice(0, 12).join('; '));
+  for (const line of ticketLines(life)) trace.say('end', line);
+  const ms = scheduler.now() - beginning;
+  const figures = { events: scheduler.count, ...oracle.figures, ms };
+  return { seed, options, hash: trace.hash(), figures, violation: oracle.violation(), trace: trace.lines() };
+}
+
+/** Lets the calm world go on until it is at rest; what is left after all its time. */
+async function settle(life: Life, scheduler: ReturnType<typeof createScheduler>, isOver: () => boolean): Promise<string[]> {
+  const until = scheduler.now() + livenessMsMax;
+  for (;;) {
+    await scheduler.run(scheduler.now() + lookMs, eventsMax);
+    if (isOver()) return [];
+    const left = unrest(life.look, life.repositories);
+    if (left.length === 0 || scheduler.now() >= until) return left;
+  }
+}
+
+function ticketLines({ look }: Life): string[] {
+  const tickets = look.rows<{ id: string; status: string; attempts: number }>(
+    'select id, status, attempts from tickets order by number',
+  );
+  return tickets.map(({ id, status, attempts }) => `${id} ${status} ${attempts}`);
+}
+
+function uuidOf(...dice: readonly [() => number, () => number]): string {
+  const hex = (next: () => number, digits: number): string =>
+    Math.floor(next() * 16 ** digits)
+      .toString(16)
+      .padStart(digits, '0');
+  const [a, b] = dice;
+  return `${hex(a, 8)}-${hex(b, 4)}-4${hex(a, 3)}-8${hex(b, 3)}-${hex(a, 6)}${hex(b, 6)}`;
+}
+
+/** How a seed is told, so that it can be run again. */
+export function tell({ seed, options, violation }: Simulated): string {
+  const faults = faultsOn(options).join(',');
+  const { servers, workers, tickets, horizonMs } = options;
+  return [
+    `SEED=${seed} faults=${faults} servers=${servers} workers=${workers} tickets=${tickets} horizonMs=${horizonMs}`,
+    violation === undefined ? 'no violation' : `${violation.atMs} ms: ${violation.rule}: ${violation.message}`,
+    `alone: npx tsx test/simulation/main.ts ${seed}`,
+  ].join('\n');
+}

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mutants } from './mutants/index.ts';
+import { openPool, type Pool } from './pool/index.ts';
+import { shrink } from './shrink.ts';
+import { simulate } from './simulate.ts';
+import { faultKinds, faultsOn, optionsOf } from './world/options.ts';
+
+/** Two cores do some 18 seeds a second when nothing else runs on them; many more of them are in the proof. */
+const patienceMs = 900_000;
+const seedsOfMerge = 2_000;
+const seedsTwice = 50;
+
+let pool: Pool;
+beforeAll(async () => {
+  pool = await openPool();
+});
+afterAll(() => pool.close());
+
+const regressions = readFileSync(new URL('regressions.txt', import.meta.url), 'utf8')
+  .split('\n')
+  .filter(line => /^\d/.test(line))
+  .map(line => Number(line.split(' ')[0]));
+
+test.each(regressions)('seed %i, which once broke a rule, breaks none', async seed => {
+  const { violations } = await pool.run({ first: seed, count: 1 });
+  expect(violations).toEqual([]);
+});
+
+test('a seed comes out the same each time', { timeout: patienceMs }, async () => {
+  const { seeds, unlike } = await pool.run({ first: 500_000, count: seedsTwice, twice: true });
+  expect({ seeds, unlike }).toEqual({ seeds: seedsTwice, unlike: [] });
+});
+
+test(`${seedsOfMerge} seeds break no rule`, { timeout: patienceMs }, async () => {
+  const { seeds, violations, claims, landed } = await pool.run({ first: 1, count: seedsOfMerge });
+  expect(violations.map(({ text }) => text)).toEqual([]);
+  expect(seeds).toBe(seedsOfMerge);
+  // Something happened in them.
+  expect(claims).toBeGreaterThan(5 * seedsOfMerge);
+  expect(landed).toBeGreaterThan(seedsOfMerge);
+});
+
+test.each(mutants.map(mutant => [mutant.name, mutant] as const))(
+  'a product with the fault %s dies',
+  { timeout: patienceMs },
+  async (name, { seedsMax }) => {
+    const { violations } = await pool.run({ first: 1, count: seedsMax, mutant: name, isFirstEnough: true });
+    expect(violations.length).toBeGreaterThan(0);
+  },
+);
+
+test.each(mutants.map(mutant => [mutant.name, mutant] as const))(
+  'the fault %s is put into some statement',
+  async (_, { how: { rewrite } }) => {
+    let changed = 0;
+    const counting = (text: string): string => {
+      const made = rewrite(text);
+      if (made !== text) changed += 1;
+      return made;
+    };
+    for (let seed = 1; changed === 0 && seed <= 50; seed++) await simulate(seed, { rewrite: counting });
+    expect(changed).toBeGreaterThan(0);
+  },
+);
+
+test('a failing seed is made small, and still fails', async () => {
+  const { how } = mutants.find(({ name }) => name === 'workerClockExpiry') ?? { how: {} };
+  let seed = 1;
+  let found = await simulate(seed, how);
+  while (found.violation === undefined && seed < 200) found = await simulate(++seed, how);
+  const rule = found.violation?.rule ?? '';
+  const less = await shrink(seed, rule, how);
+  expect((await simulate(seed, { ...how, less })).violation?.rule).toBe(rule);
+  const [before, after] = [optionsOf(seed), optionsOf(seed, less)];
+  expect(faultsOn(after).length + after.tickets + after.workers).toBeLessThan(
+    faultsOn(before).length + before.tickets + before.workers,
+  );
+}, 120_000);
+
+test('a fault that is taken away changes no other of the seed', () => {
+  const [all, fewer] = [optionsOf(9), optionsOf(9, { without: ['poison'] })];
+  expect(fewer).toEqual({ ...all, faults: { ...all.faults, poison: 0 } });
+  expect(faultKinds.every(kind => Array.from({ length: 40 }, (_, seed) => optionsOf(seed).faults[kind]).includes(0))).toBe(true);
+});

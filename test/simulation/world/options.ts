@@ -1,0 +1,155 @@
+import type { RunSettings } from '../../../src/stages/runs/index.ts';
+import { createDice, type Dice } from './dice.ts';
+
+/**
+ * What can go wrong, each with its own chance per occasion. Off is 0. A seed turns each on with a chance of 0.7 (swarm): worlds in which
+ * everything goes wrong at once hide what one fault alone would show.
+ */
+export const faultKinds = [
+  'serverCrash',
+  'workerCrash',
+  'workerPause',
+  'clockSkew',
+  'lostRequest',
+  'lostAnswer',
+  'duplicate',
+  'slowNetwork',
+  'cutBeforeCommit',
+  'cutAfterCommit',
+  'slowDatabase',
+  'slowDisk',
+  'lostNotification',
+  'depotLost',
+  'upstreamAway',
+  'pushWithoutWord',
+  'agentFails',
+  'poison',
+  'badWork',
+  'flakyChecks',
+  'rescue',
+  'budget',
+  'people',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** At most this chance of each, per occasion: a call, a commit, a second of a process's life. */
+const rateMax: Readonly<Record<FaultKind, number>> = {
+  serverCrash: 0.15,
+  workerCrash: 0.2,
+  workerPause: 0.3,
+  clockSkew: 1,
+  lostRequest: 0.12,
+  lostAnswer: 0.12,
+  duplicate: 0.15,
+  slowNetwork: 0.3,
+  cutBeforeCommit: 0.05,
+  cutAfterCommit: 0.05,
+  slowDatabase: 0.1,
+  slowDisk: 0.3,
+  lostNotification: 0.5,
+  depotLost: 0.5,
+  upstreamAway: 0.4,
+  pushWithoutWord: 0.5,
+  agentFails: 0.5,
+  poison: 0.6,
+  badWork: 0.4,
+  flakyChecks: 0.3,
+  rescue: 1,
+  budget: 0.1,
+  people: 1,
+};
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly faults: Readonly<Record<FaultKind, number>>;
+  readonly servers: number;
+  readonly workers: number;
+  readonly slots: number;
+  readonly tickets: number;
+  /** How long things go wrong. */
+  readonly horizonMs: number;
+  readonly settings: RunSettings;
+  /** Every call of a worker may reach another server, as behind a proxy. */
+  readonly hasProxy: boolean;
+  /** One folder of repositories for all servers, or one of each. */
+  readonly sharesDepot: boolean;
+  readonly hasChecks: boolean;
+  readonly asksAboutTests: boolean;
+  readonly collisions: 'hold' | 'allow';
+  /** Of how many files the tickets pick theirs. */
+  readonly files: number;
+}
+
+/** What shrinking takes away. Nothing else of the world changes by it: each part has dice of its own. */
+export interface Less {
+  readonly without?: readonly FaultKind[];
+  readonly servers?: number;
+  readonly workers?: number;
+  readonly tickets?: number;
+  readonly horizonMs?: number;
+}
+
+/** When all must have come to an end after the faults have stopped. */
+export const livenessMsMax = 300_000;
+
+export function optionsOf(seed: number, less: Less = {}): WorldOptions {
+  const dice = createDice(seed).of('options');
+  const leaseMs = dice.pick([1_500, 2_000, 2_000, 3_000, 4_500]);
+  const options = {
+    servers: dice.pick([1, 1, 1, 2, 2, 3]),
+    workers: dice.pick([1, 2, 2, 2, 3, 3, 5]),
+    slots: dice.pick([1, 1, 2]),
+    tickets: dice.pick([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 8]),
+    horizonMs: dice.between(2_500, 9_000),
+    settings: settingsOf(dice.of('settings'), leaseMs),
+    hasProxy: dice.chance(0.5),
+    sharesDepot: dice.chance(0.5),
+    hasChecks: dice.chance(0.8),
+    asksAboutTests: dice.chance(0.5),
+    collisions: dice.pick(['hold', 'allow'] as const),
+    files: dice.between(1, 5),
+  };
+  const { without = [], ...smaller } = less;
+  return { seed, ...options, faults: faultsOf(dice.of('faults'), without), ...smaller };
+}
+
+function faultsOf(dice: Dice, without: readonly FaultKind[]): WorldOptions['faults'] {
+  return Object.fromEntries(
+    faultKinds.map(kind => {
+      const own = dice.of(kind);
+      const rate = own.chance(0.7) ? own.next() * rateMax[kind] : 0;
+      return [kind, without.includes(kind) ? 0 : rate];
+    }),
+  ) as Record<FaultKind, number>;
+}
+
+function settingsOf(dice: Dice, leaseMs: number): RunSettings {
+  return {
+    leaseMs,
+    heartbeatMs: Math.floor(leaseMs / 3),
+    attemptsMax: dice.between(1, 3),
+    // Small: a world that waits for the next attempt costs as much as one that works.
+    retryMs: dice.pick([20, 50, 100]),
+    restartCooldownMs: dice.pick([0, 500, 2_000]),
+    restartsMax: dice.between(1, 3),
+    stormFailures: dice.pick([2, 4, 10]),
+    queueAgeMs: dice.pick([1_500, 7_200_000]),
+    roundsMax: dice.between(1, 3),
+    reviewTimeoutMs: 60_000,
+    questionMs: 60_000,
+    limits: {
+      timeout_ms: 60_000,
+      output_bytes_max: 10_000,
+      bundle_bytes_max: 1_000_000,
+      memory_bytes: 1e9,
+      process_count: 64,
+      cpu_count: 1,
+      tmp_bytes: 1e9,
+    },
+  };
+}
+
+/** The faults that are on, for people. */
+export function faultsOn({ faults }: Pick<WorldOptions, 'faults'>): FaultKind[] {
+  return faultKinds.filter(kind => faults[kind] > 0);
+}

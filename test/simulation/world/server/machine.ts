@@ -1,0 +1,168 @@
+import { createJobs } from '../../../../src/db/jobs.ts';
+import { flow, nets, tasks } from '../../../../src/flow.ts';
+import { Fault, isFault } from '../../../../src/kernel/fault.ts';
+import type { Log } from '../../../../src/kernel/log.ts';
+import { silentLog } from '../../../../src/kernel/log.ts';
+import type { Lifecycle } from '../../../../src/kernel/loop.ts';
+import type { BlobStore } from '../../../../src/stages/runs/index.ts';
+import { createAgeing, createClaimDesk, createNets, createStormWatch, createSweep } from '../../../../src/stages/runs/index.ts';
+import type { Depot, Upstream } from '../../../../src/support/repositories/index.ts';
+import type { DatabaseFaults } from '../../database/faults.ts';
+import { openSimulatedDatabase } from '../../database/index.ts';
+import { createSimulatedListener } from '../../database/listener.ts';
+import { takeSimulatedJobs } from '../../database/slots.ts';
+import type { MemoryPostgres } from '../../postgres/types.ts';
+import type { Dice } from '../dice.ts';
+import type { Peer } from '../network.ts';
+import type { World } from '../parts.ts';
+import { createProcess, type Process } from '../process.ts';
+import { serverVerbs, type ServerVerbs } from './verbs.ts';
+import { witnessed } from './witnessed.ts';
+
+/** A machine with a server on it, which crashes and is started again. */
+export interface ServerMachine {
+  /** Undefined while it is down. */
+  readonly peer: Peer<ServerVerbs> | undefined;
+  start(): void;
+  crash(): void;
+}
+
+export interface Stores {
+  readonly depot: Depot;
+  readonly blobs: BlobStore;
+  readonly upstream: Upstream;
+}
+
+interface MachineOptions {
+  readonly world: World;
+  readonly number: number;
+  readonly postgres: MemoryPostgres;
+  readonly tenantId: string;
+  /** What lies on its disk, for one life of it. */
+  readonly openStores: (process: Process, dice: Dice) => Stores;
+  readonly whenDown: () => void;
+  /** Something was thrown that nobody foresaw. */
+  readonly onUnexpected: (where: string, error: unknown) => void;
+}
+
+export function createServerMachine(options: MachineOptions): ServerMachine {
+  const { world, number } = options;
+  const name = `s${number}`;
+  const dice = world.dice.of(name);
+  const skewMs = dice.of('skew').between(-3_600_000, 3_600_000) * Math.ceil(world.options.faults.clockSkew);
+  let life: Life | undefined;
+  let lives = 0;
+  const machine = {
+    get peer() {
+      return life?.peer;
+    },
+    start() {
+      if (life !== undefined) return;
+      world.trace.say(name, 'starts');
+      lives += 1;
+      life = begin(options, {
+        name: `${name}.${lives}`,
+        dice: dice.of(`life ${lives}`),
+        process: createProcess(world.scheduler, skewMs),
+      });
+    },
+    crash() {
+      if (life === undefined) return;
+      world.trace.say(name, 'dies');
+      life.end();
+      life = undefined;
+      options.whenDown();
+      world.scheduler.after(dice.between(100, 4_000), machine.start);
+    },
+  };
+  return machine;
+}
+
+interface Life {
+  readonly peer: Peer<ServerVerbs>;
+  end(): void;
+}
+
+interface Birth {
+  readonly name: string;
+  readonly dice: Dice;
+  readonly process: Process;
+}
+
+/** As src/main.ts puts a server together, but for HTTP and the gateway. */
+function begin({ world, postgres, tenantId, openStores, onUnexpected }: MachineOptions, { name, dice, process }: Birth): Life {
+  const { scheduler } = world;
+  const { settings } = world.options;
+  const { clock } = process;
+  const meeting = { postgres, scheduler, process, dice: dice.of('database'), faults: databaseFaults(world, dice.of('cuts')) };
+  const database = openSimulatedDatabase({ ...meeting, routes: flow });
+  const log = watchedLog(name, onUnexpected);
+  const parts = { database, ...openStores(process, dice.of('disk')), settings };
+  const listener = createSimulatedListener(meeting);
+  const desk = createClaimDesk({ database, listener, settings, clock, log });
+  const whenFailed = (job: { readonly task: string }, error: unknown): void => onUnexpected(`the job ${job.task}`, error);
+  const take = takeSimulatedJobs({ database, tasks: tasks(parts), clock, name, whenFailed });
+  const shared = { database, settings, clock, log };
+  const about = { name, version: '0', url: '', state: 'active' as const };
+  const loops: Lifecycle[] = [
+    listener,
+    desk,
+    createJobs({ database, tasks: tasks(parts), server: () => about, take, clock, log }),
+    createNets({ ...shared, nets: nets(parts) }),
+    createSweep(shared),
+    createAgeing(shared),
+    createStormWatch(shared),
+  ];
+  for (const loop of loops) loop.start();
+  const dead: (() => void)[] = [];
+  return {
+    peer: {
+      process,
+      verbs: witnessed(serverVerbs({ ...parts, desk, tenantId }), world),
+      whenDead: callback => void dead.push(callback),
+    },
+    end() {
+      process.kill();
+      database.crash();
+      void listener.stop();
+      for (const callback of dead) callback();
+    },
+  };
+}
+
+function databaseFaults(world: World, dice: Dice): DatabaseFaults {
+  const { faults } = world.options;
+  const happens = (rate: number): boolean => dice.chance(rate) && world.isFaulty();
+  return {
+    takesMs: () => (happens(faults.slowDatabase) ? dice.between(5, 800) : dice.between(0, 1)),
+    isCutBeforeCommit: () => happens(faults.cutBeforeCommit),
+    isCutAfterCommit: () => happens(faults.cutAfterCommit),
+    isNotificationLost: () => happens(faults.lostNotification * 0.1),
+  };
+}
+
+/** What the loops of the product say when something goes wrong that they did not foresee. */
+function watchedLog(name: string, onUnexpected: MachineOptions['onUnexpected']): Log {
+  const log: Log = {
+    ...silentLog,
+    error(facts, message) {
+      const { error } = facts as { readonly error?: string };
+      if (error !== undefined) onUnexpected(`${name}: ${message} (${JSON.stringify(facts)})`, error);
+    },
+    child: () => log,
+  };
+  return log;
+}
+
+/** What the world does on purpose is no surprise: a database or repository that is away, a server that is. */
+export function isForeseen(error: unknown): boolean {
+  const known = ['database_unavailable', 'repository_unavailable', 'server_unavailable', 'push_refused'] as const;
+  if (error instanceof Fault) return known.some(code => isFault(error, code));
+  // A repository that was lost under a task that had begun: the task is done again, and whether it gets there is seen at the end.
+  const isOfLostDepot = /fatal: \S+ has no commit /.test(String(error));
+  return (
+    isOfLostDepot ||
+    (typeof error === 'string' &&
+      /^(Error|Fault): (The database does not answer|.*does not answer|the connection was cut)/.test(error))
+  );
+}

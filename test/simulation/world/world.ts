@@ -1,0 +1,187 @@
+import type { MemoryPostgres } from '../postgres/types.ts';
+import { createDice, type Dice } from './dice.ts';
+import {
+  type Copies,
+  fakeBlobs,
+  fakeDepot,
+  fakeUpstream,
+  type KeptBlobs,
+  type Outgoing,
+  type UserRepository,
+} from './git/fakes.ts';
+import type { Graph } from './git/graph.ts';
+import { createLook, type Look } from './look.ts';
+import { createNetwork, type Peer } from './network.ts';
+import type { WorldOptions } from './options.ts';
+import type { Witness, World } from './parts.ts';
+import { createPeople } from './people.ts';
+import type { Process } from './process.ts';
+import type { Scheduler } from './scheduler.ts';
+import { createServerMachine, isForeseen, type ServerMachine, type Stores } from './server/machine.ts';
+import type { ServerVerbs } from './server/verbs.ts';
+import type { Trace } from './trace.ts';
+import { createWorkerMachine, type WorkerMachine } from './worker/worker.ts';
+
+export interface WorldParts {
+  readonly options: WorldOptions;
+  readonly scheduler: Scheduler;
+  readonly trace: Trace;
+  readonly graph: Graph;
+  readonly postgres: MemoryPostgres;
+  readonly witness: Witness;
+  readonly onPush: (push: Outgoing) => void;
+  /** Something was thrown inside a server that nobody foresaw. */
+  readonly onUnexpected: (what: string) => void;
+}
+
+/** All that lives in the world of a seed. */
+export interface Life {
+  readonly look: Look;
+  readonly repositories: ReadonlyMap<string, UserRepository>;
+  /** From here on nothing goes wrong, whoever is down comes up, and people answer. */
+  calm(): void;
+}
+
+const repository = '/users/repository';
+
+export function beginLife(parts: WorldParts): Life {
+  const { options, scheduler, trace, graph, postgres } = parts;
+  const dice = createDice(options.seed);
+  let isFaulty = true;
+  const servers: ServerMachine[] = [];
+  const unexpected = (where: string, error: unknown): void => {
+    if (!isForeseen(error)) parts.onUnexpected(`${where}: ${error instanceof Error ? error.stack : String(error)}`);
+  };
+  const network = createNetwork<ServerVerbs>({
+    ...{ scheduler, dice: dice.of('network'), faults: options.faults, isFaulty: () => isFaulty },
+    onUnexpected: error => unexpected('an answer', error),
+  });
+  const proxy = dice.of('proxy');
+  const world: World = {
+    ...{ options, scheduler, dice, trace, graph, network, isFaulty: () => isFaulty, witness: parts.witness },
+    serverOf: caller => peerOf(servers, options.hasProxy ? proxy.between(0, 99) : caller, options.hasProxy),
+  };
+  const look = createLook(postgres);
+  const { tenantId, projectId } = settle(look, options, dice.of('project'));
+  const repositories = new Map<string, UserRepository>([[repository, { head: firstCommit(graph), branches: new Map() }]]);
+  const disks = createDisks({ world, repositories, ...parts });
+
+  for (let number = 0; number < options.servers; number++) {
+    const whenDown = () => disks.lose(number);
+    const openStores = (process: Process, own: Dice): Stores => disks.open(number, process, own);
+    servers.push(createServerMachine({ world, number, postgres, tenantId, openStores, whenDown, onUnexpected: unexpected }));
+  }
+  const workers = machinesOf(world, dice.of('poison'));
+  for (const machine of [...servers, ...workers]) machine.start();
+  haunt(world, servers, workers);
+  createPeople(world, look, projectId).begin();
+  return {
+    look,
+    repositories,
+    calm() {
+      isFaulty = false;
+      trace.say('world', 'is calm');
+    },
+  };
+}
+
+function peerOf(servers: readonly ServerMachine[], wanted: number, isAny: boolean): Peer<ServerVerbs> | undefined {
+  const alive = isAny ? servers.filter(({ peer }) => peer !== undefined) : servers;
+  return alive.length === 0 ? undefined : alive[wanted % alive.length]?.peer;
+}
+
+function machinesOf(world: World, dice: Dice): WorkerMachine[] {
+  const { workers, faults } = world.options;
+  const isPoison = (ticketId: string): boolean => dice.of(ticketId).chance(faults.poison * 0.3);
+  return Array.from({ length: workers }, (_, number) => {
+    const own = dice.of(`worker ${number}`);
+    // The first can do everything, or nobody would do it.
+    const capabilities = ['agent:exec', 'checks', 'conflicts'].filter(() => number === 0 || own.chance(0.8));
+    return createWorkerMachine({ world, number, capabilities, isPoison });
+  });
+}
+
+/** Once a second each machine may die, or a worker be stopped, while things go wrong. */
+function haunt(world: World, servers: readonly ServerMachine[], workers: readonly WorkerMachine[]): void {
+  const { scheduler, options } = world;
+  const { faults, settings } = options;
+  const dice = world.dice.of('haunting');
+  const machine = [...servers.map((each, i) => ({ each, dice: dice.of(`s${i}`) }))];
+  const others = workers.map((each, i) => ({ each, dice: dice.of(`w${i}`) }));
+  const turn = (): void => {
+    if (!world.isFaulty()) return;
+    for (const { each, dice: own } of machine) if (own.chance(faults.serverCrash)) each.crash();
+    for (const { each, dice: own } of others) {
+      if (own.chance(faults.workerCrash)) each.crash();
+      else if (own.chance(faults.workerPause)) each.pause(own.between(200, 2 * settings.leaseMs));
+    }
+    scheduler.after(1_000, turn);
+  };
+  scheduler.after(1_000, turn);
+}
+
+interface DiskParts {
+  readonly world: World;
+  readonly repositories: ReadonlyMap<string, UserRepository>;
+  readonly onPush: (push: Outgoing) => void;
+}
+
+interface Disks {
+  open(number: number, process: Process, dice: Dice): Stores;
+  /** The server is down; its folder of repositories may be gone with it. */
+  lose(number: number): void;
+}
+
+function createDisks({ world, repositories, onPush }: DiskParts): Disks {
+  const { options, graph } = world;
+  const { faults, sharesDepot } = options;
+  const kept: KeptBlobs = new Map();
+  const folders = new Map<string, Copies>();
+  const dice = world.dice.of('disks');
+  const folderOf = (number: number): string => (sharesDepot ? '/depot' : `/depot${number}`);
+  return {
+    open(number, process, own) {
+      const folder = folderOf(number);
+      const copies = folders.get(folder) ?? new Map();
+      folders.set(folder, copies);
+      const happens = (rate: number): boolean => own.chance(rate) && world.isFaulty();
+      const work = (): Promise<void> =>
+        process.clock.sleep(happens(faults.slowDisk) ? own.between(50, 2_000) : own.between(0, 3));
+      const farAway = (): Promise<void> => process.clock.sleep(world.isFaulty() ? own.around(400) : own.between(0, 3));
+      const trouble = { isAway: () => happens(faults.upstreamAway), losesWord: () => happens(faults.pushWithoutWord) };
+      return {
+        depot: fakeDepot(graph, { copies, folder, work }),
+        blobs: fakeBlobs(kept, { work }),
+        upstream: fakeUpstream(graph, { repositories, copies, faults: trouble, work: farAway, onPush }),
+      };
+    },
+    lose(number) {
+      if (dice.chance(faults.depotLost)) folders.get(folderOf(number))?.clear();
+    },
+  };
+}
+
+function firstCommit(graph: Graph): string {
+  const tree = new Map([
+    ['package.json', '{"scripts":{"test":"node --test"}}'],
+    ['src/part0.ts', 'base'],
+    ['test/all.test.js', 'base'],
+  ]);
+  return graph.commit({ tree, parents: [graph.root], message: 'base', at: new Date(1_000_000_000_000) });
+}
+
+/** A tenant and its project, as they were before anything went wrong. */
+function settle(look: Look, options: WorldOptions, dice: Dice): { tenantId: string; projectId: string } {
+  const [tenant] = look.rows<{ id: string }>(`insert into tenants (name) values ('simulated') returning id`);
+  const tenantId = tenant?.id ?? '';
+  const checks = options.hasChecks ? [{ name: 'test', command: ['npm', 'test'] }] : [];
+  const [project] = look.rows<{ id: string }>(
+    `insert into projects (tenant_id, name, repository, agent, checks, test_changes, red_base, collisions)
+     values ($1, 'p', $2, $3::jsonb, $4::jsonb, $5, $6, $7) returning id`,
+    [
+      ...[tenantId, repository, JSON.stringify({ kind: 'exec', command: ['true'] }), JSON.stringify(checks)],
+      ...[options.asksAboutTests ? 'ask' : 'allow', dice.pick(['refuse', 'refuse']), options.collisions],
+    ],
+  );
+  return { tenantId, projectId: project?.id ?? '' };
+}
