@@ -102,6 +102,8 @@ describe('a job', () => {
     start(worker.work);
     await enqueue('first');
     await worker.has('first');
+    // It has said under which name it takes jobs.
+    while ((await sql('select from servers where job_slots <> $1', [[]])).length === 0);
     // As a connection leaves it that is cut between the commit and the answer.
     await sql(
       `insert into graphile_worker._private_jobs (task_id, payload, locked_by, locked_at, attempts)
