@@ -3,6 +3,8 @@ import { endModelFarms } from '../../harness/model-farm.ts';
 import { buildSkep } from '../../harness/process.ts';
 import { isClean } from '../oracle.ts';
 import { killServers, killWorkers, type Round } from './round.ts';
+import { pointsOfStart } from './server.ts';
+import { killStarts } from './start.ts';
 
 beforeAll(buildSkep);
 afterEach(endModelFarms);
@@ -21,6 +23,12 @@ test('kill -9 of a worker at some of its failpoints: nothing is lost, doubled, s
   timeout: 600_000,
 }, async () => {
   expectClean(await killWorkers(ofWorkers, 1), ofWorkers);
+});
+
+test('kill -9 of the first start of a home at each of its failpoints: the next one makes it whole', {
+  timeout: 300_000,
+}, async () => {
+  expectClean(await killStarts(1), pointsOfStart);
 });
 
 function expectClean(rounds: readonly Round[], points: readonly string[]): void {

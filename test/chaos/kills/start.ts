@@ -24,7 +24,9 @@ async function killStart(point: string): Promise<Round> {
   const ms = Math.round(systemClock.mono() - since);
   const verdict = await judge({ database: await databaseOf(farm), made: [], homes: [home], workerHomes: [] });
   const drafts = readdirSync(join(home, 'postgres')).filter(name => name.startsWith('data.init-'));
-  const others = postgresIn(join(home, 'postgres/data')).slice(1);
+  const others = postgresIn(join(home, 'postgres/data'))
+    .filter(({ backend }) => !backend)
+    .slice(1);
   const leaked = [...verdict.leaked, ...drafts, ...others.map(({ pid }) => `postmaster ${pid}`)];
   await farm.server.kill('SIGTERM');
   return { point, ms, verdict: { ...verdict, leaked } };
