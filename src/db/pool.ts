@@ -36,13 +36,22 @@ const int8 = 20;
 const types = new pg.TypeOverrides();
 types.setTypeParser(int8, Number);
 
+/**
+ * For a server that is gone without a word, its machine switched off: what it had locked is free again a minute later. Nobody waits for
+ * something else within a transaction.
+ */
+const sessionLimits = [
+  'idle_in_transaction_session_timeout=60000',
+  ...['tcp_keepalives_idle=20', 'tcp_keepalives_interval=10', 'tcp_keepalives_count=4', 'tcp_user_timeout=60000'],
+];
+
 export function openPool(url: string, log: Log, connectionCountMax: number): Pool {
   const raw = new pg.Pool({
     connectionString: url,
     max: connectionCountMax,
     types,
     application_name: 'skep',
-    options: '-c search_path=skep',
+    options: ['search_path=skep', ...sessionLimits].map(setting => `-c ${setting}`).join(' '),
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 30_000,
     // A half-open connection must not hold a request for ever; no statement of ours may take so long.

@@ -75,7 +75,7 @@ function newRows({ cols, selectStmt }: Insert, table: Table, around: Scope): (x:
 }
 
 interface Conflict {
-  /** Undefined: any. */
+  /** Where none is named, each of the table counts. */
   readonly index: UniqueIndex | undefined;
   /** Undefined: nothing is done. The row as it is then; undefined where it stays as it was. */
   readonly resolve: ((x: Run, rival: Tuple, values: Values) => Values | undefined) | undefined;
