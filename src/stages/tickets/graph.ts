@@ -22,7 +22,8 @@ export async function checkNeeds(tx: Tx, projectId: string, needs: readonly stri
 export async function replaceNeeds(tx: Tx, ticket: Pick<TicketRow, 'id' | 'projectId'>, needs: readonly string[]): Promise<void> {
   const graph = await tx.query(openGraph, [tx.tenantId, ticket.projectId]);
   const changed = graph.map(node => (node.id === ticket.id ? { ...node, needs: [...needs] } : node));
-  const cycle = findCycle(changed);
+  // From the ticket, through which it must go: so it is told from where it was closed.
+  const cycle = findCycle(changed.toSorted((a, b) => Number(b.id === ticket.id) - Number(a.id === ticket.id)));
   if (cycle !== undefined) {
     throw new Fault('dependency_cycle', {
       message: `depends_on: the dependencies form a cycle: ${cycle.join(' → ')}`,

@@ -4,6 +4,7 @@ import { until } from '../../harness/process.ts';
 import { card } from '../../harness/story.ts';
 import { answer, callModel, fail, finish, hang, hold, keepArtifact, park, take } from '../hand.ts';
 import { leaseMs, patienceMs, type World } from '../world.ts';
+import { leaveOrphan } from './orphan.ts';
 
 export type ServerPoint = (typeof failpointsOfServer)[number];
 
@@ -59,17 +60,7 @@ const silence: Provoke = async world => {
 
 /** An agent is at work when its worker dies; the next one brings its work home. */
 const orphan: Provoke = async world => {
-  const doomed = world.worker('doomed');
-  const id = await world.ticket(world.project('sleeping'));
-  await until(
-    'the agent sleeps',
-    async () => {
-      const { body } = await world.ask('GET', `/api/tickets/${id}`);
-      return body['status'] === 'running' && world.sleepers().length > 0 ? true : undefined;
-    },
-    patienceMs,
-  );
-  await doomed.kill('SIGKILL');
+  const id = await leaveOrphan(world, 'doomed');
   const heir = world.worker('doomed');
   await until(
     `${id} is completed`,

@@ -1,6 +1,7 @@
 import type { failpointsOfWorker } from '../../../src/kernel/failpoint.ts';
-import { type SkepProcess, until } from '../../harness/process.ts';
-import { type Kind, patienceMs, type World } from '../world.ts';
+import type { SkepProcess } from '../../harness/process.ts';
+import type { Kind, World } from '../world.ts';
+import { leaveOrphan } from './orphan.ts';
 
 export type WorkerPoint = (typeof failpointsOfWorker)[number];
 
@@ -23,19 +24,4 @@ export async function doom(world: World, name: string, point: WorkerPoint): Prom
   const doomed = world.worker(name, point);
   await world.ticket(world.project(agents[point] ?? 'plain'));
   return doomed;
-}
-
-/** A worker dies while its agent is at work. */
-async function leaveOrphan(world: World, name: string): Promise<void> {
-  const first = world.worker(name);
-  const id = await world.ticket(world.project('sleeping'));
-  await until(
-    'the agent sleeps',
-    async () => {
-      const { body } = await world.ask('GET', `/api/tickets/${id}`);
-      return body['status'] === 'running' && world.sleepers().length > 0 ? true : undefined;
-    },
-    patienceMs,
-  );
-  await first.kill('SIGKILL');
 }

@@ -1,3 +1,5 @@
+import { ticketStatuses } from '../../../../contract/tickets.ts';
+
 /** A row by its table. */
 export type GivenRow = readonly [table: string, values: Readonly<Record<string, unknown>>];
 
@@ -18,22 +20,9 @@ export function uuid(letter: string, n: number): string {
   return `${letter.repeat(8)}-0000-4000-8000-${String(n).padStart(12, '0')}`;
 }
 
-const ticketStates = [
-  'pending',
-  'blocked',
-  'ready',
-  'claimed',
-  'running',
-  'verifying',
-  'merging',
-  'completed',
-  'waiting',
-  'failed',
-  'cancelled',
-];
 export const ticketId = (n: number) => `TKT-${String(n).padStart(3, '0')}`;
 
-export const tickets: GivenRow[] = ticketStates.map((status, i) => [
+export const tickets: GivenRow[] = ticketStatuses.map((status, i) => [
   'tickets',
   {
     ...{ tenant_id: tenant, id: ticketId(i + 2), number: i + 2, project_id: projects[0], type: i % 2 === 0 ? 'task' : 'bug' },
