@@ -86,6 +86,7 @@ export const runLimits = z
     process_count: z.number().int(),
     cpu_count: z.number(),
     tmp_bytes: z.number().int(),
+    workspace_bytes: z.number().int(),
   })
   .meta({ id: 'RunLimits' });
 

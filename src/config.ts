@@ -58,6 +58,8 @@ const environment = z.object({
   SKEP_RUN_MEMORY_BYTES: whole(16 * mebibyte, 1_048_576 * mebibyte).default(2_048 * mebibyte),
   SKEP_RUN_PROCESSES: whole(8, 100_000).default(256),
   SKEP_RUN_CPUS: z.coerce.number().min(0.1).max(1_000).default(2),
+  /** Of the workspace with all that is built in it; the repository's own size comes first out of it. */
+  SKEP_RUN_WORKSPACE_BYTES: whole(16 * mebibyte, 1_048_576 * mebibyte).default(10_240 * mebibyte),
   SKEP_RUN_TMP_BYTES: whole(mebibyte, 1_048_576 * mebibyte).default(256 * mebibyte),
   /** Keys of model providers. They stand in no log, message or process list: the gateway alone uses them. */
   ANTHROPIC_API_KEY: key.optional(),

@@ -318,6 +318,7 @@ function runSettings(settings: Settings): RunSettings {
       process_count: settings.SKEP_RUN_PROCESSES,
       cpu_count: settings.SKEP_RUN_CPUS,
       tmp_bytes: settings.SKEP_RUN_TMP_BYTES,
+      workspace_bytes: settings.SKEP_RUN_WORKSPACE_BYTES,
     },
   };
 }

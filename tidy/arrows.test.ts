@@ -76,7 +76,7 @@ const SOUND: readonly (readonly [from: string, to: string])[] = [
   ['src/stages/runs/routes.ts', 'fastify'],
   ['src/stages/runs/index.ts', 'src/stages/tickets/index.ts'],
   ['src/providers/agents/codex.ts', 'src/worker/agent.ts'],
-  ['src/providers/sandboxes/bubblewrap.ts', 'src/worker/sandbox.ts'],
+  ['src/providers/sandboxes/local.ts', 'src/worker/sandbox.ts'],
   ['src/providers/blobs/folder.ts', 'src/stages/runs/blobs.ts'],
   ['src/providers/forges/git/index.ts', 'src/support/repositories/upstream.ts'],
   ['src/providers/models/recorded/index.ts', 'src/gateway/upstream.ts'],

@@ -5,6 +5,15 @@ export const benchSettings: RunSettings = {
   ...{ leaseMs: 600_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 2_000, roundsMax: 10, reviewTimeoutMs: 1, questionMs: 1 },
   ...{ restartCooldownMs: 60_000, restartsMax: 3, stormFailures: 10, queueAgeMs: 7_200_000 },
   limits: {
-    ...{ timeout_ms: 0, output_bytes_max: 0, bundle_bytes_max: 0, memory_bytes: 0, process_count: 0, cpu_count: 0, tmp_bytes: 0 },
+    ...{
+      timeout_ms: 0,
+      output_bytes_max: 0,
+      bundle_bytes_max: 0,
+      memory_bytes: 0,
+      process_count: 0,
+      cpu_count: 0,
+      tmp_bytes: 0,
+      workspace_bytes: 64 * 2 ** 20,
+    },
   },
 };

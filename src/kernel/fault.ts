@@ -40,6 +40,8 @@ export const faults = {
   budget_not_found: { status: 404, exit: 3, retry: false, text: 'Budget not found' },
   limit_not_found: { status: 404, exit: 3, retry: false, text: 'Limit not found' },
   worker_not_found: { status: 404, exit: 3, retry: false, text: 'Worker not found' },
+  sandbox_not_found: { status: 404, exit: 3, retry: false, text: 'Sandbox not found' },
+  file_not_found: { status: 404, exit: 3, retry: false, text: 'File not found' },
   already_exists: { status: 409, exit: 4, retry: false, text: 'It exists already' },
   wrong_state: { status: 409, exit: 4, retry: false, text: 'The present state does not allow that' },
   branch_exists: { status: 409, exit: 4, retry: false, text: 'The branch exists already' },

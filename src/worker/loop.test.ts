@@ -14,7 +14,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { silentLog } from '../kernel/log.ts';
 import { createExecAgent } from '../providers/agents/exec.ts';
-import { createBubblewrap } from '../providers/sandboxes/bubblewrap/index.ts';
+import { createLocalSandboxes } from '../providers/sandboxes/local/index.ts';
 import { createWorker, runOnce } from './index.ts';
 import type { SandboxProvider } from './sandbox.ts';
 
@@ -201,7 +201,7 @@ describe('a worker', () => {
     const early = createWorker({
       ...{ name: 'early', slots: 1, agents: [createExecAgent()], random: () => 0.5, clock, log, folder },
       client: createClient({ server: server.url, token: 'secret', clock }),
-      sandboxes: createBubblewrap({ folder: join(folder, 'sandboxes'), clock, log }),
+      sandboxes: createLocalSandboxes({ folder: join(folder, 'sandboxes'), clock, log }),
     });
     const starting = early.start();
     await early.stop({ graceMs: 0 });
@@ -212,13 +212,18 @@ describe('a worker', () => {
   });
 
   it('refuses to start where no sandbox can be made', async () => {
-    const sandboxes = createBubblewrap({ folder: temporaryFolder(), clock: systemClock, log: silentLog, path: '/nonexistent' });
+    const sandboxes = createLocalSandboxes({
+      folder: temporaryFolder(),
+      clock: systemClock,
+      log: silentLog,
+      path: '/nonexistent',
+    });
     await expect(startWorker(server, { sandboxes })).rejects.toMatchObject({ code: 'sandbox_unavailable' });
     expect(server.requests).toEqual([]);
   });
 
   it('claims nothing while no sandbox can be made, and goes on after', async () => {
-    const real = createBubblewrap({ folder: temporaryFolder(), clock: systemClock, log: silentLog });
+    const real = createLocalSandboxes({ folder: temporaryFolder(), clock: systemClock, log: silentLog });
     let isBroken = false;
     const sandboxes: SandboxProvider = {
       ...real,
@@ -256,7 +261,7 @@ describe('a worker', () => {
   });
 
   it('holds back when its disk is full', async () => {
-    const real = createBubblewrap({ folder: temporaryFolder(), clock: systemClock, log: silentLog });
+    const real = createLocalSandboxes({ folder: temporaryFolder(), clock: systemClock, log: silentLog });
     const sandboxes: SandboxProvider = { ...real, create: () => Promise.reject(new Fault('disk_full')) };
     worker = await startWorker(server, { sandboxes });
     const runs = [1, 2].map(() => server.queue({ repository: quick() }));
@@ -265,7 +270,7 @@ describe('a worker', () => {
   });
 
   it('holds back when sandboxes fail though a trial one can be made', async () => {
-    const real = createBubblewrap({ folder: temporaryFolder(), clock: systemClock, log: silentLog });
+    const real = createLocalSandboxes({ folder: temporaryFolder(), clock: systemClock, log: silentLog });
     const sandboxes: SandboxProvider = { ...real, create: () => Promise.reject(new Fault('sandbox_unavailable')) };
     worker = await startWorker(server, { sandboxes });
     const runs = [1, 2].map(() => server.queue({ repository: quick() }));
@@ -312,7 +317,7 @@ describe('a ticket run by hand', () => {
       name: 'hand',
       agents: [createExecAgent()],
     };
-    const sandboxes = createBubblewrap({ folder: join(folder, 'sandboxes'), clock: systemClock, log: silentLog });
+    const sandboxes = createLocalSandboxes({ folder: join(folder, 'sandboxes'), clock: systemClock, log: silentLog });
     const client = createClient({ server: server.url, token: 'secret', clock: systemClock });
     return runOnce({ ...parts, client, sandboxes }, { ticketId, stop: new AbortController().signal, onOutput });
   };

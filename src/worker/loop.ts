@@ -19,7 +19,7 @@ import type { Orphans } from './orphans/index.ts';
 import { createRepositories } from './repository/index.ts';
 import { executeRun } from './run/index.ts';
 import type { RunEnd, RunTools } from './run/index.ts';
-import type { SandboxProvider } from './sandbox.ts';
+import type { SandboxProbe, SandboxProvider } from './sandbox.ts';
 
 export interface WorkerOptions {
   readonly client: Client;
@@ -170,11 +170,17 @@ async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools>
   const probe = await sandboxes.probe();
   if (!probe.ok)
     throw new Fault('sandbox_unavailable', { message: `No sandbox can be made here: ${probe.why}`, hint: probe.hint });
-  options.onChange?.({ kind: 'started', sandbox: { provider: sandboxes.name, isolation: probe.isolation, ...probe.facts } });
+  options.onChange?.({ kind: 'started', sandbox: factsOf(probe) });
   const repositories = await createRepositories({ folder: join(folder, 'repositories'), client, clock, random });
   const runFolder = join(folder, 'runs');
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
   return { ...options, protocol: workerProtocol(client), repositories, folder: runFolder };
+}
+
+/** In a few words a line, for people. */
+function factsOf({ worth, facts }: Extract<SandboxProbe, { ok: true }>): Readonly<Record<string, string>> {
+  const { kind, isolation, limits, network } = worth;
+  return { provider: kind, isolation, ...facts, ...limits, network };
 }
 
 function claimsOf(options: WorkerOptions, protocol: Protocol, signal: AbortSignal): Claims {

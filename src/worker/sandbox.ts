@@ -1,18 +1,25 @@
 import type { Duplex } from 'node:stream';
+import type { RunLimits } from '../../contract/runs.ts';
+import type { SandboxKind, SandboxWorth } from '../../contract/sandboxes.ts';
 
 /**
- * The port to sandboxes. A sandbox is one workspace folder and any number of commands run in it, one after another, each
- * in its own namespaces; nothing that a command starts outlives it. A provider that cannot give the isolation it names refuses.
+ * The port to sandboxes. A sandbox is one workspace folder and any number of commands run in it, each apart from the others;
+ * nothing that a command starts outlives it. A provider that cannot give the isolation it names refuses.
  */
 export interface SandboxProvider {
-  readonly name: string;
-  /** Whether a sandbox can be made on this machine, by making one. Never throws. */
+  readonly kind: SandboxKind;
+  /** Whether a sandbox can be made on this machine, by making one, and what it is worth here. Never throws. */
   probe(): Promise<SandboxProbe>;
   /**
    * Throws Fault `sandbox_unavailable` where it cannot be made, `disk_full` where there is no space, `already_exists` while
    * one of this id lives, `invalid_request` for an id, a path or a folder that is not as SandboxSpec says.
    */
   create(spec: SandboxSpec): Promise<Sandbox>;
+  /** Those that live and that this provider has made. */
+  list(): readonly Sandbox[];
+  get(id: string): Sandbox | undefined;
+  /** Has `count` sandboxes with these limits half made, so that `create` is quicker. Resolves when they are; where it can't, at once. */
+  prewarm(limits: SandboxLimits, count: number): Promise<void>;
   /**
    * Removes what workers that died have left (folders, cgroups, processes); returns how many sandboxes that was. `settle` is asked
    * before a workspace is removed, by one worker alone, when all that ran in it is dead; without it all are removed.
@@ -34,7 +41,11 @@ export interface Orphan {
 }
 
 export type SandboxProbe =
-  | { readonly ok: true; readonly isolation: 'namespaces'; readonly facts: Readonly<Record<string, string>> }
+  | {
+      readonly ok: true;
+      readonly worth: SandboxWorth /** For people: engine, version, place. */;
+      readonly facts: Readonly<Record<string, string>>;
+    }
   | { readonly ok: false; readonly why: string; readonly hint: string };
 
 export interface SandboxLimits {
@@ -42,6 +53,19 @@ export interface SandboxLimits {
   readonly processCount: number;
   readonly cpuCount: number;
   readonly tmpBytes: number;
+  /** Of the workspace and of what is at `keptPath`, together. */
+  readonly workspaceBytes: number;
+}
+
+/** As the server tells them with a run. */
+export function limitsOf(told: RunLimits): SandboxLimits {
+  return {
+    memoryBytes: told.memory_bytes,
+    processCount: told.process_count,
+    cpuCount: told.cpu_count,
+    tmpBytes: told.tmp_bytes,
+    workspaceBytes: told.workspace_bytes,
+  };
 }
 
 /** A folder that outlives a command, as the workspace does, in sandboxes that are made so. */
@@ -75,28 +99,56 @@ export interface SandboxLink {
 /** Open at once on one link. More than any agent keeps, and few enough that their buffers are nothing. */
 export const linkConnectionsMax = 64;
 
+/** Commands that run in one sandbox at once. */
+export const commandsMax = 8;
+
 export interface Sandbox {
   readonly id: string;
+  readonly limits: SandboxLimits;
+  /** Epoch milliseconds. */
+  readonly madeAtMs: number;
   /**
    * Resolves when the command and everything it started have ended and all output has been delivered. Throws Fault
    * `sandbox_unavailable` where the sandbox could not be set up around it, `invalid_request` for a `cwd` that is not there,
-   * `too_large` for arguments that the system does not take, `wrong_state` while another command runs or after `destroy`, `failed`
+   * `too_large` for arguments that the system does not take, `wrong_state` while `commandsMax` others run or after `kill`, `failed`
    * where the system does not let a process end that was killed.
    */
   exec(command: SandboxCommand): Promise<SandboxExit>;
-  /** How the command that runs is, by what the host sees of it: at once, and also where nothing in the sandbox answers. Never throws. */
-  health(): Promise<SandboxHealth>;
+  /** How what runs is, by what the host sees of it: at once, and also where nothing in the sandbox answers. Never throws. */
+  stats(): Promise<SandboxStats>;
+  /** The workspace, read and written from inside: what an agent has put there can lead nowhere else. */
+  readonly files: SandboxFiles;
   /** Kills what runs and removes every trace on the host. Safe to call twice. */
-  destroy(): Promise<void>;
+  kill(): Promise<void>;
 }
 
-export interface SandboxHealth {
+/** Paths are relative to the workspace. Each throws Fault `file_not_found`, `invalid_request` or `too_large`, within `filesMsMax`. */
+export interface SandboxFiles {
+  /** Content of a plain file. */
+  read(path: string, limits: { readonly bytesMax: number }): Promise<Buffer>;
+  /** Makes or replaces a plain file, with the folders above it. */
+  write(path: string, content: string | Uint8Array): Promise<void>;
+  /** What is in a folder, at most `entriesMax` of it; names that are no text in UTF-8 are left out. */
+  list(path: string): Promise<readonly FileEntry[]>;
+  /** The whole workspace as a tar archive, in chunks; more than `bytesMax` is refused. */
+  export(archive: { readonly bytesMax: number; readonly onChunk: (chunk: Buffer) => void }): Promise<void>;
+}
+
+export interface FileEntry {
+  readonly name: string;
+  readonly type: 'file' | 'folder' | 'link' | 'other';
+  readonly bytes: number;
+}
+
+export interface SandboxStats {
   /** `frozen`: each of its processes is stopped, or waits for what nothing can break off; `gone`: none runs. */
   readonly state: 'answering' | 'frozen' | 'gone';
   readonly processes: number;
   readonly memoryBytes: number;
   /** Used until now by what runs and what it has started; it does not grow where nothing works. */
   readonly cpuMs: number;
+  /** Used of the workspace; undefined where that is not known without walking it. */
+  readonly workspaceBytes: number | undefined;
 }
 
 export interface SandboxCommand {

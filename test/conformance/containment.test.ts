@@ -112,7 +112,7 @@ describe.each(people)('a hostile command in a sandbox of $who', ({ who, possible
   beforeAll(async () => {
     if (!possible) return;
     worker = await startSandboxWorker({ who, folder: home.folder });
-    const limits = { memoryBytes: 64 * MiB, processCount: 24, cpuCount: 1, tmpBytes: 4 * MiB };
+    const limits = { memoryBytes: 64 * MiB, processCount: 24, cpuCount: 1, tmpBytes: 4 * MiB, workspaceBytes: 64 * 2 ** 20 };
     // With a way out: it opens nothing else.
     const links = [{ path: '/skep/gateway.sock', onConnection: () => {} }];
     sandbox = await worker.provider.create({ id: 'hostile', limits, files: [], folders: [], links });
@@ -120,14 +120,14 @@ describe.each(people)('a hostile command in a sandbox of $who', ({ who, possible
   });
   afterAll(async () => {
     for (const server of servers) server.close();
-    await sandbox?.destroy();
+    await sandbox?.kill();
     await worker?.kill();
     home.remove();
     rmSync(outside, { recursive: true });
   });
 
   async function otherFile(): Promise<string> {
-    const limits = { memoryBytes: 64 * MiB, processCount: 8, cpuCount: 1, tmpBytes: MiB };
+    const limits = { memoryBytes: 64 * MiB, processCount: 8, cpuCount: 1, tmpBytes: MiB, workspaceBytes: 64 * 2 ** 20 };
     const other = await worker.provider.create({ id: 'other', limits, files: [], folders: [] });
     await run(other, ['sh', '-c', 'echo secret > file && chmod 666 file && chmod 777 .']);
     const folder = readdirSync(home.folder).find(name => name.startsWith('other~')) ?? 'none';
@@ -280,7 +280,7 @@ except OSError as error:
   });
 
   it.skipIf(who !== 'root' || !possible)('a busy loop gets no more than its share of the processor', async () => {
-    const limits = { memoryBytes: 64 * MiB, processCount: 24, cpuCount: 0.25, tmpBytes: MiB };
+    const limits = { memoryBytes: 64 * MiB, processCount: 24, cpuCount: 0.25, tmpBytes: MiB, workspaceBytes: 64 * 2 ** 20 };
     const slow = await worker.provider.create({ id: 'slow', limits, files: [], folders: [] });
     const script =
       "(while :; do :; done) & (while :; do :; done) & sleep 1; kill %1 %2; wait; awk '{print $16 + $17}' /proc/$$/stat; times";
@@ -289,7 +289,7 @@ except OSError as error:
     const elapsedS = (systemClock.mono() - startedMs) / 1000;
     const ticks = Number(stdout.split('\n')[0]);
     expect(ticks / 100).toBeLessThan(0.25 * elapsedS + 0.15);
-    await slow.destroy();
+    await slow.kill();
   });
 });
 

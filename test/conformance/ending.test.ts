@@ -8,7 +8,7 @@ import { people, sandboxFolder, startSandboxWorker } from '../harness/sandbox-wo
 import type { SandboxWorker } from '../harness/sandbox-worker.ts';
 
 const MiB = 2 ** 20;
-const LIMITS = { memoryBytes: 512 * MiB, processCount: 64, cpuCount: 1, tmpBytes: MiB };
+const LIMITS = { memoryBytes: 512 * MiB, processCount: 64, cpuCount: 1, tmpBytes: MiB, workspaceBytes: 64 * 2 ** 20 };
 /** Of version 1: what is frozen by it is not let go on even to die. */
 const FREEZER = '/sys/fs/cgroup/freezer';
 
@@ -30,7 +30,7 @@ describe.each(people)('a command in a sandbox of $who', ({ who, possible }) => {
     if (possible) worker = await startSandboxWorker({ who, folder: home.folder });
   });
   afterEach(async () => {
-    await Promise.all(made.splice(0).map(sandbox => sandbox.destroy()));
+    await Promise.all(made.splice(0).map(sandbox => sandbox.kill()));
   });
   afterAll(async () => {
     await worker?.kill();
@@ -60,30 +60,30 @@ describe.each(people)('a command in a sandbox of $who', ({ who, possible }) => {
 
   check('says how it is, also where all of it is stopped', async () => {
     const sandbox = await create();
-    expect(await sandbox.health()).toEqual({ state: 'gone', processes: 0, memoryBytes: 0, cpuMs: 0 });
+    expect(await sandbox.stats()).toEqual({ state: 'gone', processes: 0, memoryBytes: 0, cpuMs: 0 });
     const mark = `4${process.pid}.${who.length}`;
     const running = sh(
       sandbox,
       `sleep ${mark} & sleep ${mark}; kill %1; i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; sleep ${mark}0`,
     );
     await eventually(() => pidsOf(mark).length === 2);
-    const before = await sandbox.health();
+    const before = await sandbox.stats();
     expect(before).toMatchObject({ state: 'answering', processes: 3 });
     expect(before.memoryBytes).toBeGreaterThan(100_000);
     const [first = 0, second = 0] = pidsOf(mark);
     for (const pid of [first, second]) process.kill(pid, 'SIGSTOP');
-    expect((await sandbox.health()).state).toBe('answering');
+    expect((await sandbox.stats()).state).toBe('answering');
     const shell = parentOf(first);
     process.kill(shell, 'SIGSTOP');
     await eventually(() => stateOf(shell) === 'T');
-    expect(await sandbox.health()).toMatchObject({ state: 'frozen', processes: 3 });
+    expect(await sandbox.stats()).toMatchObject({ state: 'frozen', processes: 3 });
     for (const pid of [shell, first, second]) process.kill(pid, 'SIGCONT');
     for (const pid of [first, second]) process.kill(pid, 'SIGKILL');
     await eventually(() => pidsOf(`${mark}0`).length === 1);
-    const after = await sandbox.health();
+    const after = await sandbox.stats();
     expect(after.state).toBe('answering');
     expect(after.cpuMs).toBeGreaterThan(before.cpuMs);
-    await sandbox.destroy();
+    await sandbox.kill();
     await running;
   });
 
@@ -99,7 +99,7 @@ describe.each(people)('a command in a sandbox of $who', ({ who, possible }) => {
     writeFileSync(join(group, 'freezer.state'), 'FROZEN');
     try {
       await eventually(() => stateOf(pid) === 'D');
-      expect((await sandbox.health()).state).toBe('frozen');
+      expect((await sandbox.stats()).state).toBe('frozen');
       abort.abort();
       expect(await words).toContain('a process of a sandbox does not end');
       expect((await sh(sandbox, 'echo still good')).stdout).toBe('still good\n');

@@ -6,7 +6,7 @@ import type { Sandbox, SandboxCommand, SandboxSpec } from '../../src/worker/sand
 import { people, sandboxFolder, startSandboxWorker } from '../harness/sandbox-worker.ts';
 import type { SandboxWorker } from '../harness/sandbox-worker.ts';
 
-const limits = { memoryBytes: 512 * 2 ** 20, processCount: 64, cpuCount: 1, tmpBytes: 2 ** 20 };
+const limits = { memoryBytes: 512 * 2 ** 20, processCount: 64, cpuCount: 1, tmpBytes: 2 ** 20, workspaceBytes: 64 * 2 ** 20 };
 
 async function run(sandbox: Sandbox, argv: SandboxCommand['argv']) {
   const output = { stdout: '', stderr: '' };
@@ -27,7 +27,7 @@ describe.each(people)('links of bubblewrap as $who', ({ who, possible }) => {
     if (possible) worker = await startSandboxWorker({ who, folder: home.folder });
   });
   afterEach(async () => {
-    await Promise.all(made.splice(0).map(sandbox => sandbox.destroy()));
+    await Promise.all(made.splice(0).map(sandbox => sandbox.kill()));
   });
   afterAll(async () => {
     await worker?.kill();
@@ -61,7 +61,7 @@ describe.each(people)('links of bubblewrap as $who', ({ who, possible }) => {
       expect(one).toMatchObject({ stdout: `/skep/one.sock\n${word}\n`, stderr: '' });
     }
     expect((await run(sandbox, ['python3', '-c', talk('/skep/deep/two.sock', 'x')])).stdout).toBe('/skep/deep/two.sock\nx\n');
-    await sandbox.destroy();
+    await sandbox.kill();
     expect(readdirSync(home.folder).filter(name => name.includes('~'))).toEqual([]);
     expect(socketsOf(home.folder)).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { until } from '../harness/process.ts';
 import { people, sandboxFolder, startSandboxWorker } from '../harness/sandbox-worker.ts';
 import type { SandboxWorker } from '../harness/sandbox-worker.ts';
 
-const limits = { memoryBytes: 256 * 2 ** 20, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20 };
+const limits = { memoryBytes: 256 * 2 ** 20, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20, workspaceBytes: 64 * 2 ** 20 };
 const quiet = { timeoutMs: 60_000, outputBytesMax: 65_536, onOutput: () => {} };
 
 describe.each(people)('what a dead worker has left, as $who', ({ who, possible }) => {
@@ -73,7 +73,7 @@ describe.each(people)('what a dead worker has left, as $who', ({ who, possible }
     const other = await first.provider.create({ id: 'other', limits, files: [], folders: [] });
     const otherName = folders().find(each => each !== name) ?? '';
     if (who === 'root') expect(statSync(join(home.folder, otherName, 'slot/work')).uid).not.toBe(uid);
-    await other.destroy();
+    await other.kill();
     const second = await worker();
     expect(await second.reap(['cat', 'left'])).toEqual({ count: 1, orphans: [{ id: 'kept', text: 'work\nmore\n' }] });
     expect(folders()).toEqual([]);

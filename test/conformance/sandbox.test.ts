@@ -13,15 +13,17 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { sandboxWorth } from '../../contract/sandboxes.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { isFault } from '../../src/kernel/fault.ts';
 import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { commandsMax } from '../../src/worker/sandbox.ts';
 import type { Sandbox, SandboxCommand, SandboxSpec } from '../../src/worker/sandbox.ts';
 import { people, sandboxFolder, startSandboxWorker } from '../harness/sandbox-worker.ts';
 import type { SandboxWorker, Who } from '../harness/sandbox-worker.ts';
 
 const MiB = 2 ** 20;
-const LIMITS = { memoryBytes: 512 * MiB, processCount: 64, cpuCount: 1, tmpBytes: MiB };
+const LIMITS = { memoryBytes: 512 * MiB, processCount: 64, cpuCount: 1, tmpBytes: MiB, workspaceBytes: 64 * 2 ** 20 };
 
 async function run(sandbox: Sandbox, argv: SandboxCommand['argv'], more: Partial<SandboxCommand> = {}) {
   const output = { stdout: '', stderr: '' };
@@ -48,7 +50,7 @@ describe.each(people)('bubblewrap as $who', ({ who, possible }) => {
     if (possible) worker = await startSandboxWorker({ who, folder: home.folder });
   });
   afterEach(async () => {
-    await Promise.all(made.splice(0).map(sandbox => sandbox.destroy()));
+    await Promise.all(made.splice(0).map(sandbox => sandbox.kill()));
   });
   afterAll(async () => {
     await worker?.kill();
@@ -66,10 +68,9 @@ describe.each(people)('bubblewrap as $who', ({ who, possible }) => {
 
   check('says of every limit what it is worth', async () => {
     const probe = await worker.provider.probe();
-    const { facts } = probe.ok ? probe : expect.unreachable(probe.why);
-    const worth = ['memory', 'processes', 'cpu', 'tmp', 'workspace'].map(limit => facts[limit]);
-    expect(worth.filter(word => !['enforced', 'advisory', 'none'].includes(word ?? ''))).toEqual([]);
-    expect(facts['tmp']).toBe('enforced');
+    const { worth } = probe.ok ? probe : expect.unreachable(probe.why);
+    expect(sandboxWorth.parse(worth)).toEqual(worth);
+    expect(worth).toMatchObject({ kind: 'local', isolation: 'namespaces', network: 'enforced', limits: { tmp: 'enforced' } });
   });
 
   check('runs a command in the workspace with a bare environment', async () => {
@@ -226,13 +227,15 @@ describe.each(people)('bubblewrap as $who', ({ who, possible }) => {
     expect((await sh(sandbox, 'echo still good')).stdout).toBe('still good\n');
   });
 
-  check('runs one command after another and none after its end', async () => {
-    const sandbox = await create();
-    const first = run(sandbox, ['sleep', '1000']);
+  check('runs eight commands at once, each for itself, and none after its end', async () => {
+    const sandbox = await create({ limits: { ...LIMITS, processCount: 128 } });
+    const sleeping = Array.from({ length: commandsMax - 1 }, () => run(sandbox, ['sleep', '1000']));
+    expect((await sh(sandbox, 'echo eighth; ps -e | grep -c sleep')).stdout).toBe('eighth\n0\n');
+    sleeping.push(run(sandbox, ['sleep', '1000']));
     await expect(run(sandbox, ['true'])).rejects.toSatisfy(error => isFault(error, 'wrong_state'));
-    await sandbox.destroy();
-    expect((await first).exit.reason).toBe('aborted');
-    await sandbox.destroy();
+    await sandbox.kill();
+    expect((await Promise.all(sleeping)).map(({ exit }) => exit.reason)).toEqual(sleeping.map(() => 'aborted'));
+    await sandbox.kill();
     await expect(run(sandbox, ['true'])).rejects.toSatisfy(error => isFault(error, 'wrong_state'));
   });
 
@@ -265,7 +268,7 @@ describe.each(people)('bubblewrap as $who', ({ who, possible }) => {
       i=0; while [ $i -lt 1500 ]; do mkdir deep && cd -P deep; i=$((i + 1)); done`,
     );
     expect([exit, stderr]).toMatchObject([{ code: 0 }, '']);
-    await sandbox.destroy();
+    await sandbox.kill();
     expect(readdirSync(home.folder).filter(name => name.includes('~'))).toEqual([]);
     expect(existsSync(join(outside, 'keep'))).toBe(true);
   });
@@ -314,7 +317,7 @@ describe.each(people)('when a worker of $who dies', ({ who, possible }) => {
     expect(first + second).toBe(1);
     expect(readdirSync(home.folder).filter(name => name.includes('~'))).toEqual([expect.stringMatching(/^kept~/)]);
     expect((await sh(kept, 'echo alive')).stdout).toBe('alive\n');
-    await kept.destroy();
+    await kept.kill();
     await living.kill();
     home.remove();
   });
@@ -374,7 +377,7 @@ describe('where no sandbox can be made', () => {
       expect(readdirSync(small).filter(name => name.includes('~'))).toEqual([]);
       const sandbox = await worker.provider.create({ id: 'small', limits: LIMITS, files: [], folders: [] });
       await expect(run(sandbox, ['cat'], { stdin: 'x'.repeat(400_000) })).rejects.toSatisfy(error => isFault(error, 'disk_full'));
-      await sandbox.destroy();
+      await sandbox.kill();
     } finally {
       await worker.kill();
       execFileSync('umount', [small]);

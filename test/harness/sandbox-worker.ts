@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../../src/kernel/fault.ts';
 import type { FaultCode } from '../../src/kernel/fault.ts';
+import { createFiles } from '../../src/providers/sandboxes/files.ts';
 import type {
   Sandbox,
   SandboxCommand,
   SandboxExit,
-  SandboxHealth,
+  SandboxStats,
   SandboxProbe,
   SandboxProvider,
   SandboxSpec,
@@ -25,8 +26,8 @@ export type Call = { readonly id: number } & (
       readonly sandbox: number;
       readonly command: { readonly plain: PlainCommand; readonly aborted: boolean };
     }
-  | { readonly verb: 'destroy'; readonly sandbox: number }
-  | { readonly verb: 'health'; readonly sandbox: number }
+  | { readonly verb: 'kill'; readonly sandbox: number }
+  | { readonly verb: 'stats'; readonly sandbox: number }
   | { readonly verb: 'abort'; readonly exec: number }
   | { readonly verb: 'ask'; readonly exec: number }
 );
@@ -160,18 +161,21 @@ type Ask = (call: (id: number) => Call, onEvent?: (answer: Answer) => void) => P
 
 function providerOver(ask: Ask): SandboxProvider {
   return {
-    name: 'bubblewrap of another process',
+    kind: 'local',
+    list: () => [],
+    get: () => undefined,
+    prewarm: () => Promise.resolve(),
     probe: async () => (await ask(id => ({ id, verb: 'probe' }))) as SandboxProbe,
     reapOrphans: async () => (await ask(id => ({ id, verb: 'reap' }))) as number,
     async create({ links = [], ...rest }) {
       // What each link does is the fixture's affair: it says its path, and then all that it hears.
       const spec = { ...rest, links: links.map(({ path }) => ({ path, onConnection: undefined as never })) };
       const sandbox = (await ask(id => ({ id, verb: 'create', spec }))) as number;
+      const exec = (command: SandboxCommand): Promise<SandboxExit> => execOver(ask, sandbox, command);
       return {
-        id: spec.id,
-        exec: command => execOver(ask, sandbox, command),
-        health: async () => (await ask(id => ({ id, verb: 'health', sandbox }))) as SandboxHealth,
-        destroy: async () => void (await ask(id => ({ id, verb: 'destroy', sandbox }))),
+        ...{ id: spec.id, limits: spec.limits, madeAtMs: Date.now(), exec, files: createFiles(exec) },
+        stats: async () => (await ask(id => ({ id, verb: 'stats', sandbox }))) as SandboxStats,
+        kill: async () => void (await ask(id => ({ id, verb: 'kill', sandbox }))),
       } satisfies Sandbox;
     },
   };

@@ -43,6 +43,7 @@ const limits: RunLimits = {
   process_count: 64,
   cpu_count: 2,
   tmp_bytes: 16 * 2 ** 20,
+  workspace_bytes: 64 * 2 ** 20,
 };
 
 /** The answer to the claim of a run. */

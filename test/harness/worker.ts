@@ -8,7 +8,7 @@ import { createClient } from '../../src/client/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { createExecAgent } from '../../src/providers/agents/exec.ts';
-import { createBubblewrap } from '../../src/providers/sandboxes/bubblewrap/index.ts';
+import { createLocalSandboxes } from '../../src/providers/sandboxes/local/index.ts';
 import { createWorker } from '../../src/worker/index.ts';
 import type { Worker, WorkerChange, WorkerOptions } from '../../src/worker/index.ts';
 
@@ -90,7 +90,7 @@ export async function startWorker(
     client: createClient({ server: server.url, token: options.token ?? 'secret', clock }),
     name: 'test-worker',
     slots: 2,
-    sandboxes: createBubblewrap({ folder: join(folder, 'sandboxes'), clock, log: silentLog }),
+    sandboxes: createLocalSandboxes({ folder: join(folder, 'sandboxes'), clock, log: silentLog }),
     agents: [createExecAgent()],
     log: silentLog,
     random: () => 0.5,

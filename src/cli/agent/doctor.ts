@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { silentLog } from '../../kernel/log.ts';
 import { folderInside, installedInside, installedKinds, packages } from '../../providers/agents/install/packages.ts';
 import type { InstalledKind } from '../../providers/agents/install/packages.ts';
-import { createBubblewrap } from '../../providers/sandboxes/bubblewrap/index.ts';
+import { createLocalSandboxes } from '../../providers/sandboxes/local/index.ts';
 import { nodeInside } from '../../worker/index.ts';
 import type { SandboxProvider } from '../../worker/index.ts';
 import type { World } from '../context.ts';
@@ -35,7 +35,7 @@ export function agentDoctor(world: World): Command {
     .addArgument(kindArgument('[kind]'))
     .action(async (kind: InstalledKind | undefined, options: PlaceOptions) => {
       const { home, installs } = await placeOf(world, options);
-      const sandboxes = createBubblewrap({ folder: join(home, 'sandboxes'), clock: world.clock, log: silentLog });
+      const sandboxes = createLocalSandboxes({ folder: join(home, 'sandboxes'), clock: world.clock, log: silentLog });
       const place = await placeFindings(sandboxes);
       const canStart = place.every(({ ok }) => ok);
       const findings = [...place];
@@ -58,7 +58,7 @@ async function placeFindings(sandboxes: SandboxProvider): Promise<readonly Findi
   if (!probe.ok) return [{ what: 'sandbox', ok: false, says: probe.why, mend: probe.hint }];
   const node = nodeInside();
   const started = await startInside(sandboxes, { argv: [node.program, '--version'], folders: node.folders });
-  const sandbox = { what: 'sandbox', ok: true, says: `${sandboxes.name} makes one` };
+  const sandbox = { what: 'sandbox', ok: true, says: `${probe.facts['engine'] ?? sandboxes.kind} makes one` };
   if (started.ok) return [sandbox, { what: 'node', ok: true, says: `${started.printed} starts in it` }];
   const mend = `Let all users read and execute ${process.execPath}, or run Skep with a Node that has no libraries beside it`;
   return [sandbox, { what: 'node', ok: false, says: `${process.execPath} does not start in it: ${started.printed}`, mend }];

@@ -7,7 +7,13 @@ interface Program {
 }
 
 /** As in a run, but for the memory: an agent that only says its version needs little. */
-const limits = { memoryBytes: 1_024 * 2 ** 20, processCount: 256, cpuCount: 2, tmpBytes: 64 * 2 ** 20 };
+const limits = {
+  memoryBytes: 1_024 * 2 ** 20,
+  processCount: 256,
+  cpuCount: 2,
+  tmpBytes: 64 * 2 ** 20,
+  workspaceBytes: 64 * 2 ** 20,
+};
 const startMsMax = 60_000;
 const outputBytesMax = 65_536;
 
@@ -26,6 +32,6 @@ export async function startInside(
     const ok = exit.reason === 'exited' && exit.code === 0;
     return { ok, printed: printed.trim().slice(0, 1_000) || exit.reason.replaceAll('_', ' ') };
   } finally {
-    await sandbox.destroy();
+    await sandbox.kill();
   }
 }

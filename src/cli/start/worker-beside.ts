@@ -35,7 +35,7 @@ export async function prepareWorker(settings: Settings, { clock, onChange }: Giv
     const worker = createWorker({ ...workerParts({ client, settings, clock, log }), slots, onChange });
     await worker.start();
     return {
-      description: `up to ${slots} runs at once, in ${sandboxes.name} sandboxes`,
+      description: `up to ${slots} runs at once, in ${sandboxes.kind} sandboxes`,
       stop: graceMs => worker.stop({ graceMs }),
       ended: worker.ended,
     };

@@ -9,7 +9,7 @@ import { createCodexAgent } from '../../providers/agents/codex/index.ts';
 import { createExecAgent } from '../../providers/agents/exec.ts';
 import { createInstalls } from '../../providers/agents/install/installs.ts';
 import { createPiAgent } from '../../providers/agents/pi/index.ts';
-import { createBubblewrap } from '../../providers/sandboxes/bubblewrap/index.ts';
+import { createLocalSandboxes } from '../../providers/sandboxes/local/index.ts';
 import type { WorkerOptions } from '../../worker/index.ts';
 import { version } from '../command.ts';
 
@@ -36,7 +36,7 @@ export function workerParts({
   return {
     client,
     name,
-    sandboxes: createBubblewrap({ folder: join(home, 'sandboxes'), clock, log }),
+    sandboxes: createLocalSandboxes({ folder: join(home, 'sandboxes'), clock, log }),
     agents: [createExecAgent(), createCodexAgent(installs), createPiAgent(installs)],
     folder: join(home, 'worker'),
     random: () => randomInt(0, 2 ** 32) / 2 ** 32,

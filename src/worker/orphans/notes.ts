@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Claimed } from '../../../contract/runs.ts';
 import { isDead, thisOwner } from '../../kernel/process-owner.ts';
+import { limitsOf } from '../sandbox.ts';
 
 /** What must be known of a run to bring home what it leaves, should this process die. No secret is in it. */
 const note = z.object({
@@ -22,6 +23,7 @@ const note = z.object({
         processCount: z.number(),
         cpuCount: z.number(),
         tmpBytes: z.number(),
+        workspaceBytes: z.number(),
       }),
     })
     .optional(),
@@ -58,12 +60,7 @@ export function noteOf({ run, ticket, lease, limits, task, subject }: Claimed, s
           base: task.commit,
           message: `Rescued: ${ticket.title}\n\nSkep-Ticket: ${ticket.id}\nSkep-Run: ${run.id}\n`,
           bundleBytesMax: limits.bundle_bytes_max,
-          limits: {
-            memoryBytes: limits.memory_bytes,
-            processCount: limits.process_count,
-            cpuCount: limits.cpu_count,
-            tmpBytes: limits.tmp_bytes,
-          },
+          limits: limitsOf(limits),
         },
   };
 }

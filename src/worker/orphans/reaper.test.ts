@@ -10,7 +10,7 @@ import { createClient } from '../../client/index.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { silentLog } from '../../kernel/log.ts';
 import { thisOwner } from '../../kernel/process-owner.ts';
-import { createBubblewrap } from '../../providers/sandboxes/bubblewrap/index.ts';
+import { createLocalSandboxes } from '../../providers/sandboxes/local/index.ts';
 import { gitFiles } from '../run/git/inside.ts';
 import { createNotes, nameOf } from './notes.ts';
 import type { Note } from './notes.ts';
@@ -18,7 +18,7 @@ import { createOutbox } from './outbox.ts';
 import { createReaper } from './reaper.ts';
 
 const who = process.geteuid?.() === 0 ? 'root' : 'an ordinary user';
-const limits = { memoryBytes: 256 * 2 ** 20, processCount: 32, cpuCount: 1, tmpBytes: 2 ** 20 };
+const limits = { memoryBytes: 256 * 2 ** 20, processCount: 32, cpuCount: 1, tmpBytes: 2 ** 20, workspaceBytes: 64 * 2 ** 20 };
 const never = new AbortController().signal;
 const server = 'http://127.0.0.1:9';
 const day = 86_400_000;
@@ -40,7 +40,7 @@ function parts() {
   const [clock, log] = [systemClock, silentLog];
   const notes = createNotes(join(folder, 'notes'));
   const outbox = createOutbox({ folder: join(folder, 'rescued'), client: createClient({ server, clock }), clock, log });
-  const sandboxes = createBubblewrap({ folder: home.folder, clock, log });
+  const sandboxes = createLocalSandboxes({ folder: home.folder, clock, log });
   return { notes, outbox, reaper: createReaper({ sandboxes, notes, outbox, clock, log }) };
 }
 
@@ -146,7 +146,7 @@ it('keeps the conversation of the agent beside its work', async () => {
 
 it('rescues also while a worker of another home clears the user ids of the dead', async () => {
   const other = sandboxFolder(who);
-  const sandboxes = createBubblewrap({ folder: other.folder, clock: systemClock, log: silentLog });
+  const sandboxes = createLocalSandboxes({ folder: other.folder, clock: systemClock, log: silentLog });
   for (let i = 0; i < 5; i += 1) await leave(`${checkedOut}; echo two > two`);
   await doomed.kill();
   let isOver = false;
@@ -181,7 +181,7 @@ it('rescues what a worker has left that dies while the notes are read', async ()
   await doomed.kill();
   const { notes, outbox } = parts();
   const [clock, log] = [systemClock, silentLog];
-  const sandboxes = createBubblewrap({ folder: home.folder, clock, log });
+  const sandboxes = createLocalSandboxes({ folder: home.folder, clock, log });
   let looks = 0;
   const late = { ...notes, left: () => (looks++ === 0 ? [] : notes.left()) };
   await createReaper({ sandboxes, notes: late, outbox, clock, log }).reap(never);
@@ -194,7 +194,7 @@ it('does not wait for ever for a repository that answers nothing, nor at once ag
   await doomed.kill();
   const [clock, log] = [{ ...systemClock, sleep: hurried }, silentLog];
   const { notes, outbox } = parts();
-  const sandboxes = createBubblewrap({ folder: home.folder, clock: systemClock, log });
+  const sandboxes = createLocalSandboxes({ folder: home.folder, clock: systemClock, log });
   const { reap } = createReaper({ sandboxes, notes, outbox, clock, log });
   const before = folders();
   await reap(never);

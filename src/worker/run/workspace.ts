@@ -1,5 +1,6 @@
 import { runFailure } from '../failure.ts';
 import { nodeInside } from '../inside.ts';
+import { limitsOf } from '../sandbox.ts';
 import type { Sandbox, SandboxSpec } from '../sandbox.ts';
 import { checkOut, mirrorInside } from './git/checkout.ts';
 import type { CheckOut } from './git/checkout.ts';
@@ -65,12 +66,7 @@ function specOf({ claimed }: Run, given: Pick<SandboxSpec, 'files' | 'folders' |
   return {
     // Another lease of the same run gets another sandbox.
     id: `${run.id}-${lease.fence}`,
-    limits: {
-      memoryBytes: limits.memory_bytes,
-      processCount: limits.process_count,
-      cpuCount: limits.cpu_count,
-      tmpBytes: limits.tmp_bytes,
-    },
+    limits: limitsOf(limits),
     ...given,
     files: [...given.files, ...gitFiles],
   };
@@ -78,7 +74,7 @@ function specOf({ claimed }: Run, given: Pick<SandboxSpec, 'files' | 'folders' |
 
 async function tearDown({ tools, lease }: Run, sandbox: Sandbox): Promise<void> {
   if (lease.signal.aborted) await tools.onLost?.(sandbox);
-  await sandbox.destroy().catch((error: unknown) => {
+  await sandbox.kill().catch((error: unknown) => {
     tools.log.error(
       { sandbox: sandbox.id, error: String(error) },
       'a sandbox could not be removed; the next start of a worker tries again',

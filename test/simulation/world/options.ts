@@ -145,6 +145,7 @@ function settingsOf(dice: Dice, leaseMs: number): RunSettings {
       process_count: 64,
       cpu_count: 1,
       tmp_bytes: 1e9,
+      workspace_bytes: 64 * 2 ** 20,
     },
   };
 }

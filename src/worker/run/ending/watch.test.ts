@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
-import type { SandboxHealth } from '../../sandbox.ts';
+import type { SandboxStats } from '../../sandbox.ts';
 import type { Run } from '../run.ts';
 import { watchSandbox } from './watch.ts';
 
@@ -10,7 +10,11 @@ const looksOfSilence = 600_000 / everyMs;
 
 function watched(isCalling = false) {
   const events: string[] = [];
-  const state = { health: { state: 'answering', processes: 2, memoryBytes: 1, cpuMs: 0 } as SandboxHealth, isCalling, stuck: 0 };
+  const state = {
+    stats: { state: 'answering', processes: 2, memoryBytes: 1, cpuMs: 0, workspaceBytes: undefined } as SandboxStats,
+    isCalling,
+    stuck: 0,
+  };
   let wake = (): void => {};
   const clock = {
     sleep: (ms: number, signal?: AbortSignal) =>
@@ -30,12 +34,12 @@ function watched(isCalling = false) {
     reports: { add: (type: string) => void events.push(type) },
   } as unknown as Run;
   const watch = watchSandbox(run, {
-    sandbox: { health: () => Promise.resolve(state.health) },
+    sandbox: { stats: () => Promise.resolve(state.stats) },
     isCalling: () => state.isCalling,
     onStuck: () => void (state.stuck += 1),
   });
-  async function look(health: Partial<SandboxHealth> = {}): Promise<void> {
-    state.health = { ...state.health, ...health };
+  async function look(stats: Partial<SandboxStats> = {}): Promise<void> {
+    state.stats = { ...state.stats, ...stats };
     wake();
     await new Promise(resolve => setImmediate(resolve));
   }

@@ -1,4 +1,4 @@
-import type { Sandbox, SandboxHealth } from '../../sandbox.ts';
+import type { Sandbox, SandboxStats } from '../../sandbox.ts';
 import type { Run } from '../run.ts';
 
 /** Looks after the sandbox of an agent that works: one that does nothing any more would hold its run until its time is over. */
@@ -13,7 +13,7 @@ export interface Watch {
 }
 
 interface Watched {
-  readonly sandbox: Pick<Sandbox, 'health'>;
+  readonly sandbox: Pick<Sandbox, 'stats'>;
   /** Whether a call of the agent is being answered: whoever waits for a model or for a person is not stuck. */
   readonly isCalling: () => boolean;
   /** Called once. */
@@ -40,14 +40,14 @@ export function watchSandbox(run: Pick<Run, 'claimed' | 'tools' | 'reports'>, wa
     for (;;) {
       await clock.sleep(everyMs, over.signal);
       if (over.signal.aborted) return;
-      judge(await watched.sandbox.health());
+      judge(await watched.sandbox.stats());
       if (stuck === undefined) continue;
       log.warn({ why: stuck }, 'the sandbox of an agent does nothing any more');
       return watched.onStuck();
     }
   }
 
-  function judge(health: SandboxHealth): void {
+  function judge(health: SandboxStats): void {
     const hasWorked = lastCpuMs !== undefined && health.cpuMs !== lastCpuMs;
     lastCpuMs = health.cpuMs;
     silentMs = hasWorked || wasHeard || watched.isCalling() ? 0 : silentMs + everyMs;
@@ -61,7 +61,7 @@ export function watchSandbox(run: Pick<Run, 'claimed' | 'tools' | 'reports'>, wa
       stuck = `it has said nothing, called nothing and used no processor for ${silentMsMax / 60_000} minutes`;
   }
 
-  function tell({ state, processes, memoryBytes, cpuMs }: SandboxHealth): void {
+  function tell({ state, processes, memoryBytes, cpuMs }: SandboxStats): void {
     const type = ['sandbox.well', 'sandbox.warned', 'sandbox.degraded', 'sandbox.unresponsive'][frozenLooks] ?? '';
     run.reports.add(type, { state, processes, memory_bytes: memoryBytes, cpu_ms: cpuMs });
   }

@@ -14,7 +14,7 @@ import type { Host } from './sandbox.ts';
 /** Far from those that sandboxes of this machine may be running as. */
 const firstUid = 1_999_000_000;
 const broken = '/bin/false';
-const limits = { memoryBytes: 2 ** 28, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20 };
+const limits = { memoryBytes: 2 ** 28, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20, workspaceBytes: 64 * 2 ** 20 };
 const spec = { id: 'one', limits, files: [], folders: [] };
 
 let top: string;
@@ -78,7 +78,7 @@ describe('a sandbox that cannot be made', () => {
 
 describe.skipIf(process.geteuid?.() !== 0)('a sandbox that is removed', () => {
   it('gives its user id back', async () => {
-    await (await makeSandbox(host(), spec)).destroy();
+    await (await makeSandbox(host(), spec)).kill();
     expect([[...groups], userIds.take()]).toEqual([[], firstUid]);
   });
 
@@ -92,14 +92,14 @@ describe.skipIf(process.geteuid?.() !== 0)('a sandbox that is removed', () => {
       release(uid);
     }
 
-    await (await makeSandbox(host(), { ...spec, id: 'two' })).destroy();
+    await (await makeSandbox(host(), { ...spec, id: 'two' })).kill();
     expect(left).toEqual([String(firstUid)]);
-    await sandbox.destroy();
+    await sandbox.kill();
   });
 
   it('keeps its user id while its files are there', async () => {
     const sandbox = await makeSandbox(host({ rm: broken }), spec);
-    await expect(sandbox.destroy()).rejects.toThrow('could not be removed');
+    await expect(sandbox.kill()).rejects.toThrow('could not be removed');
     expect([[...groups], userIds.take()]).toEqual([[], firstUid + 1]);
   });
 });

@@ -5,8 +5,10 @@ import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
+import type { SandboxWorth } from '../../../../contract/sandboxes.ts';
 import type { SandboxLimits, SandboxProbe, SandboxProvider, Settle } from '../../../worker/sandbox.ts';
 import { findCgroups } from './host/cgroups.ts';
+import { createLiving } from '../living.ts';
 import { diskFault, findTools, run, SYSTEM_PATH } from './host/tools.ts';
 import { createUserIds } from './host/user-ids.ts';
 import { reap } from './orphans.ts';
@@ -24,8 +26,9 @@ interface Options {
 }
 
 /** Sandboxes on this machine by bubblewrap: docs/sandbox.md tells what they hold back and what not. */
-export function createBubblewrap({ folder, clock, log, path = SYSTEM_PATH }: Options): SandboxProvider {
+export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH }: Options): SandboxProvider {
   const inherited = inheritedDescriptors();
+  const living = createLiving();
   let prepared: Promise<Host> | undefined;
   let proven: Promise<void> | undefined;
 
@@ -59,25 +62,28 @@ export function createBubblewrap({ folder, clock, log, path = SYSTEM_PATH }: Opt
       if (exit.reason !== 'exited' || exit.code !== 0)
         throw new Fault('sandbox_unavailable', { message: `"true" in a sandbox ended by ${JSON.stringify(exit)}` });
     } finally {
-      await sandbox.destroy();
+      await sandbox.kill();
     }
   }
 
   return {
-    name: 'bubblewrap',
+    kind: 'local',
     async probe() {
       try {
         proven = undefined;
         await proof();
-        return { ok: true, isolation: 'namespaces', facts: await factsOf(await host()) };
+        return { ok: true, worth: worthOf(await host()), facts: await factsOf(await host()) };
       } catch (error) {
         return refusal(error);
       }
     },
     async create(spec) {
       await proof();
-      return makeSandbox(await host(), spec);
+      return living.add(await makeSandbox(await host(), spec));
     },
+    list: living.list,
+    get: living.get,
+    prewarm: () => Promise.resolve(),
     async reapOrphans(settle = removeAll) {
       const count = await reap(await host(), settle);
       if (count > 0) log.info({ count }, 'removed sandboxes that dead workers had left');
@@ -88,7 +94,13 @@ export function createBubblewrap({ folder, clock, log, path = SYSTEM_PATH }: Opt
 
 const removeAll: Settle = () => Promise.resolve('remove');
 
-const PROBE_LIMITS: SandboxLimits = { memoryBytes: 256 * 2 ** 20, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20 };
+const PROBE_LIMITS: SandboxLimits = {
+  memoryBytes: 256 * 2 ** 20,
+  processCount: 16,
+  cpuCount: 1,
+  tmpBytes: 2 ** 20,
+  workspaceBytes: 16 * 2 ** 20,
+};
 const USER_IDS = '/run/skep/sandbox-uids';
 
 interface Preparation {
@@ -155,18 +167,25 @@ function inheritedDescriptors(): number[] {
   });
 }
 
-async function factsOf({ folder, tools, cgroups, userIds, countsProcesses }: Host): Promise<Record<string, string>> {
+function worthOf({ cgroups, countsProcesses }: Host): SandboxWorth {
   const byGroup = (controller: 'memory' | 'pids' | 'cpu') => cgroups?.controllers.includes(controller) === true;
+  return {
+    ...{ kind: 'local', isolation: 'namespaces', network: 'enforced' },
+    limits: {
+      memory: byGroup('memory') ? 'enforced' : 'advisory',
+      processes: byGroup('pids') || countsProcesses ? 'enforced' : 'none',
+      cpu: byGroup('cpu') ? 'enforced' : 'none',
+      workspace: 'none',
+      ...{ tmp: 'enforced', output: 'enforced', time: 'enforced' },
+    },
+  };
+}
+
+async function factsOf({ folder, tools, cgroups, userIds }: Host): Promise<Record<string, string>> {
   return {
     engine: await run(tools.bwrap, ['--version']),
     runs_as: userIds ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`,
     cgroups: cgroups?.kind ?? 'none',
-    memory: byGroup('memory') ? 'enforced' : 'advisory',
-    processes: byGroup('pids') || countsProcesses ? 'enforced' : 'none',
-    cpu: byGroup('cpu') ? 'enforced' : 'none',
-    tmp: 'enforced',
-    workspace: 'none',
-    network: 'none',
     folder: basename(folder),
   };
 }

@@ -27,11 +27,10 @@ interface Make {
   readonly spec: SandboxSpec;
   readonly uid: number | undefined;
   readonly seccomp: Buffer;
-  readonly tools: Tools;
 }
 
 /** Writes the folder. Throws Fault `already_exists`, `invalid_request`, or the errors of the file system. */
-export async function makeFolder({ path, spec, uid, seccomp, tools }: Make): Promise<Folder> {
+export function makeFolder({ path, spec, uid, seccomp }: Make): Folder {
   const slot = join(path, 'slot');
   const binds = spec.folders.map(({ from, to }, index) => ({ from: hostFolder(from), name: `ro${index}`, to: skepPath(to) }));
   const files = spec.files.map(({ path: to, content }) => ({ to: skepPath(to), content }));
@@ -45,19 +44,9 @@ export async function makeFolder({ path, spec, uid, seccomp, tools }: Make): Pro
   for (const { to } of binds) folders(join(slot, to), slot);
   for (const socket of sockets) folders(dirname(socket), slot);
   for (const [name, content] of ETC) readable(join(slot, 'etc', name), content, slot);
-  writeFileSync(join(path, 'seccomp'), seccomp, { mode: 0o600 });
   if (uid !== undefined) for (const path of own) chownSync(path, uid, uid);
-  await makePipes({ path, uid, tools });
+  writeFileSync(join(path, 'seccomp'), seccomp, { mode: 0o600 });
   return { path, slot, binds, sockets };
-}
-
-/** New ones, also where something holds those that were there. */
-export async function makePipes({ path, uid, tools }: Pick<Make, 'path' | 'uid' | 'tools'>): Promise<void> {
-  const pipes = ['stdout', 'stderr'].map(name => join(path, name));
-  for (const pipe of pipes) rmSync(pipe, { force: true });
-  await run(tools.mkfifo, ['-m', '600', '--', ...pipes]);
-  // The owner of a pipe may open it again as /dev/stderr, which scripts do.
-  if (uid !== undefined) for (const pipe of pipes) chownSync(pipe, uid, uid);
 }
 
 /**

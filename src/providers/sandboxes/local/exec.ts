@@ -3,13 +3,13 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { constants as os } from 'node:os';
-import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { SandboxCommand, SandboxExit } from '../../../worker/sandbox.ts';
 import type { Cgroup } from './host/cgroups.ts';
 import { setupFault, SYSTEM_PATH } from './host/tools.ts';
+import type { Pipes } from './lanes.ts';
 import { FD } from './launch.ts';
 import { openOutput } from './output.ts';
 import type { Output } from './output.ts';
@@ -20,8 +20,9 @@ type StopReason = 'timeout' | 'output_limit' | 'aborted';
 interface Job {
   readonly launch: readonly [string, ...string[]];
   readonly arguments: Buffer;
-  /** Where the named pipes and the filter are. */
-  readonly folder: string;
+  readonly pipes: Pipes;
+  /** The file of the filter. */
+  readonly seccomp: string;
   /** A file to be read as standard input; its name is removed. */
   readonly stdin: string | undefined;
   readonly command: SandboxCommand;
@@ -53,7 +54,7 @@ export function execute(job: Job): Execution {
   });
 
   const output = openOutput({
-    folder: job.folder,
+    pipes: job.pipes,
     command,
     onLimit: () => stop('output_limit'),
     onError: fail,
@@ -79,7 +80,7 @@ export function execute(job: Job): Execution {
 
   function stop(reason: StopReason): void {
     stopped ??= reason;
-    kill(child, cgroup);
+    kill(child);
     void clock.sleep(CLEAR_MS_MAX, over.signal).then(giveUp);
   }
 
@@ -126,9 +127,9 @@ function start(job: Job, output: Output): ChildProcess {
   }
 }
 
-function launch({ launch, folder, stdin, inherited, arguments: words }: Job, { writers }: Output): ChildProcess {
+function launch({ launch, stdin, inherited, arguments: words, ...job }: Job, { writers }: Output): ChildProcess {
   const [program, ...args] = launch;
-  const seccomp = openSync(join(folder, 'seccomp'), 'r');
+  const seccomp = openSync(job.seccomp, 'r');
   const nothing = openSync('/dev/null', 'r+');
   const input = stdin === undefined ? nothing : openSync(stdin, 'r');
   if (stdin !== undefined) unlinkSync(stdin);
@@ -163,9 +164,8 @@ function isTooBig(error: unknown): boolean {
  * Ends process 1 of the outer pid namespace, with which the kernel ends all in it. Where the launcher has none yet, or has
  * just made it, the launcher ends, and its child by the death signal.
  */
-function kill(child: ChildProcess, cgroup: Cgroup | undefined): void {
+function kill(child: ChildProcess): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  cgroup?.kill();
   try {
     process.kill(firstChild(child.pid) ?? child.pid, 'SIGKILL');
   } catch {

@@ -16,7 +16,7 @@ interface Adopted {
 
 /**
  * The workspace of a dead worker's sandbox, and the files that were shown to it, with none of its ways out and none of the host's
- * folders. To destroy it is the business of who adopts it.
+ * folders. To remove it is the business of who adopts it.
  */
 export async function adoptSandbox(host: Host, { id, path, uid, limits }: Adopted): Promise<Sandbox> {
   const cgroup = uid === undefined ? undefined : host.cgroups?.create(String(uid), limits);
@@ -24,5 +24,5 @@ export async function adoptSandbox(host: Host, { id, path, uid, limits }: Adopte
   const links = openLinks([], { sockets: [], uid });
   await links.listening;
   const spec = { id, limits, files: [], folders: [], keeps: existsSync(join(folder.slot, keptName)) };
-  return { ...createSandbox({ host, spec, folder, uid, cgroup, links }), destroy: () => Promise.resolve() };
+  return { ...createSandbox({ host, spec, folder, uid, cgroup, links }), kill: () => Promise.resolve() };
 }

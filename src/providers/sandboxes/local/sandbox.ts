@@ -2,18 +2,21 @@ import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault, isFault } from '../../../kernel/fault.ts';
 import { thisOwner } from '../../../kernel/process-owner.ts';
-import type { Sandbox, SandboxCommand, SandboxSpec } from '../../../worker/sandbox.ts';
+import type { Sandbox, SandboxCommand, SandboxExit, SandboxSpec } from '../../../worker/sandbox.ts';
+import { createFiles } from '../files.ts';
 import { bwrapArguments } from './arguments.ts';
 import { execute } from './exec.ts';
 import type { Execution } from './exec.ts';
-import { makeFolder, makePipes, removeFolder, stdinPath } from './folder.ts';
+import { makeFolder, removeFolder, stdinPath } from './folder.ts';
 import type { Folder } from './folder.ts';
-import { healthOf } from './health.ts';
+import { statsOf } from './stats.ts';
 import type { Cgroup, Cgroups } from './host/cgroups.ts';
 import { killUser } from './host/owner.ts';
 import { diskFault } from './host/tools.ts';
 import type { Tools } from './host/tools.ts';
 import type { UserIds } from './host/user-ids.ts';
+import { createLanes } from './lanes.ts';
+import type { Pipes } from './lanes.ts';
 import { launchArgv, reachablePlace } from './launch.ts';
 import { openLinks } from './links.ts';
 import type { Links } from './links.ts';
@@ -46,7 +49,7 @@ export async function makeSandbox(host: Host, spec: SandboxSpec): Promise<Sandbo
   let links: Links | undefined;
   try {
     cgroup = uid === undefined ? undefined : host.cgroups?.create(String(uid), spec.limits);
-    const folder = await makeFolder({ path, spec, uid, seccomp: host.seccomp, tools: host.tools });
+    const folder = makeFolder({ path, spec, uid, seccomp: host.seccomp });
     links = openLinks(spec.links ?? [], { sockets: folder.sockets, uid });
     await links.listening;
     return createSandbox({ host, spec, folder, uid, cgroup, links });
@@ -96,43 +99,58 @@ export interface Made {
 
 export function createSandbox(made: Made): Sandbox {
   const { host, spec, folder, uid, cgroup, links } = made;
-  let running: Execution | undefined;
+  const madeAtMs = host.clock.now();
+  const lanes = createLanes({ path: folder.path, uid, tools: host.tools });
+  const running = new Set<Execution>();
   let isHaunted = false;
   let gone: Promise<void> | undefined;
 
   async function remove(): Promise<void> {
-    running?.stop();
-    await running?.done.catch(() => {});
+    cgroup?.kill();
+    for (const execution of running) execution.stop();
+    await Promise.all([...running].map(({ done }) => done.catch(() => {})));
     if (uid !== undefined) killUser(uid);
     await links.close();
     // Whoever does not end keeps its user id.
     await removeTraces({ host, path: folder.path, uid: isHaunted ? undefined : uid, cgroup });
   }
 
+  async function exec(command: SandboxCommand): Promise<SandboxExit> {
+    whileAlive();
+    if (command.signal?.aborted) return { reason: 'aborted', durationMs: 0 };
+    const lane = await lanes.take();
+    try {
+      whileAlive();
+      const execution = begin(made, { command, pipes: lane.pipes });
+      running.add(execution);
+      return await execution.done.finally(() => running.delete(execution));
+    } catch (error) {
+      // What does not end holds the pipes, and the next command would wait for its end.
+      if (isFault(error, 'failed')) lane.haunt();
+      isHaunted ||= isFault(error, 'failed');
+      throw error;
+    } finally {
+      lane.give();
+    }
+  }
+
+  function whileAlive(): void {
+    if (gone) throw new Fault('wrong_state', { message: `the sandbox ${spec.id} has been removed` });
+  }
+
   return {
-    id: spec.id,
-    async exec(command) {
-      if (gone) throw new Fault('wrong_state', { message: `the sandbox ${spec.id} has been removed` });
-      if (running) throw new Fault('wrong_state', { message: `a command runs in the sandbox ${spec.id}; one after another` });
-      if (command.signal?.aborted) return { reason: 'aborted', durationMs: 0 };
-      running = begin(made, command);
-      try {
-        return await running.done;
-      } catch (error) {
-        // What does not end holds the pipes, and the next command would wait for its end.
-        isHaunted ||= isFault(error, 'failed');
-        if (isHaunted) await makePipes({ path: folder.path, uid, tools: host.tools });
-        throw error;
-      } finally {
-        running = undefined;
-      }
-    },
-    health: () => Promise.resolve(healthOf(running?.pid)),
-    destroy: () => (gone ??= remove()),
+    ...{ id: spec.id, limits: spec.limits, madeAtMs, exec, files: createFiles(exec) },
+    stats: () => Promise.resolve(statsOf([...running].map(({ pid }) => pid))),
+    kill: () => (gone ??= remove()),
   };
 }
 
-function begin({ host, spec, folder, uid, cgroup }: Made, command: SandboxCommand): Execution {
+interface Asked {
+  readonly command: SandboxCommand;
+  readonly pipes: Pipes;
+}
+
+function begin({ host, spec, folder, uid, cgroup }: Made, { command, pipes }: Asked): Execution {
   const place = uid === undefined ? folder.slot : reachablePlace([folder.slot, ...folder.binds.map(({ from }) => from)]);
   const within = (name: string) => join(place, name);
   const root = uid === undefined ? undefined : { uid, cgroupFiles: cgroup?.joins ?? [], binds: bound() };
@@ -160,7 +178,8 @@ function begin({ host, spec, folder, uid, cgroup }: Made, command: SandboxComman
         keeps: spec.keeps === true,
         command,
       }),
-      folder: folder.path,
+      pipes,
+      seccomp: join(folder.path, 'seccomp'),
       stdin: command.stdin === undefined ? undefined : stdinPath(folder, command.stdin, uid),
       command,
       cgroup,

@@ -102,9 +102,9 @@ async function clear({ cgroups }: Host, uid: number): Promise<void> {
   await group?.remove();
 }
 
-/** Written last when the folder is made: without them nothing was ever run in it. */
+/** Written last when the folder is made: without it nothing was ever run there. */
 function isWhole(path: string): boolean {
-  return ['seccomp', 'stdout', 'stderr'].every(name => lstatSync(join(path, name), { throwIfNoEntry: false }) !== undefined);
+  return lstatSync(join(path, 'seccomp'), { throwIfNoEntry: false }) !== undefined;
 }
 
 /** The filter is written when the folder is made and never again. */

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { SandboxHealth } from '../../../worker/sandbox.ts';
+import type { SandboxStats } from '../../../worker/sandbox.ts';
 import { initOf } from './status.ts';
 
 const processesMax = 4_096;
@@ -7,17 +7,18 @@ const processesMax = 4_096;
 const tickMs = 10;
 
 /**
- * How the processes behind a launcher are, by what the kernel says of them: nothing runs in the sandbox for it, and no file of it
+ * How the processes behind the launchers are, by what the kernel says of them: nothing runs in the sandbox for it, and no file of it
  * is read, so that neither a full nor a frozen one makes it wait.
  */
-export function healthOf(launcher: number | undefined): SandboxHealth {
-  const seen = descendantsOf(initOf(launcher)).flatMap(pid => statOf(pid) ?? []);
+export function statsOf(launchers: readonly (number | undefined)[]): SandboxStats {
+  const seen = launchers.flatMap(launcher => descendantsOf(initOf(launcher))).flatMap(pid => statOf(pid) ?? []);
   const living = seen.filter(({ state }) => !'ZX'.includes(state));
   const isFrozen = living.length > 0 && living.every(({ state }) => 'TtD'.includes(state));
   return {
     state: living.length === 0 ? 'gone' : isFrozen ? 'frozen' : 'answering',
     processes: living.length,
     memoryBytes: sum(living.map(({ pid }) => residentBytes(pid))),
+    workspaceBytes: undefined,
     // What has ended has left its time to its parent.
     cpuMs: sum(seen.map(({ ticks }) => ticks * tickMs)),
   };

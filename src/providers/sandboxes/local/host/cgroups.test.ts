@@ -9,7 +9,7 @@ import { findCgroups, parseMounts } from './cgroups.ts';
 const top = mkdtempSync(join(tmpdir(), 'skep-cgroups-'));
 afterAll(() => rmSync(top, { recursive: true }));
 
-const limits = { memoryBytes: 2 ** 28, processCount: 64, cpuCount: 1.5, tmpBytes: 1 };
+const limits = { memoryBytes: 2 ** 28, processCount: 64, cpuCount: 1.5, tmpBytes: 1, workspaceBytes: 64 * 2 ** 20 };
 const place = (name: string) => {
   mkdirSync(join(top, name), { recursive: true });
   return join(top, name);

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { join } from 'node:path';
 import type { SandboxCommand } from '../../../worker/sandbox.ts';
+import type { Pipes } from './lanes.ts';
 
 type Stream = 'stdout' | 'stderr';
 
@@ -20,7 +20,7 @@ export interface Output {
 }
 
 interface Options {
-  readonly folder: string;
+  readonly pipes: Pipes;
   readonly command: SandboxCommand;
   readonly onLimit: () => void;
   readonly onError: (error: unknown) => void;
@@ -35,7 +35,7 @@ const WORDS_BYTES_MAX = 16 * 1024;
  * Both streams through named pipes, because Node makes sockets for its children, and a socket cannot be opened again as
  * /dev/stdout. Chunks are handed on as they come and nothing is kept, so memory stays bounded: a slow receiver slows the command.
  */
-export function openOutput({ folder, command, onLimit, onError, onSpeak }: Options): Output {
+export function openOutput({ pipes, command, onLimit, onError, onSpeak }: Options): Output {
   let left = command.outputBytesMax;
   let held: Buffer[] | undefined = [];
   const writers = { stdout: -1, stderr: -1 };
@@ -67,7 +67,7 @@ export function openOutput({ folder, command, onLimit, onError, onSpeak }: Optio
   }
 
   const sockets = (['stdout', 'stderr'] as const).map(stream => {
-    const path = join(folder, stream);
+    const path = pipes[stream];
     // The command before may have taken the right from its own pipe.
     chmodSync(path, 0o600);
     // A pipe opened for reading without a writer would wait; opened for writing without a reader it would fail: hence this order.

@@ -1,0 +1,66 @@
+import { chownSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault } from '../../../kernel/fault.ts';
+import { commandsMax } from '../../../worker/sandbox.ts';
+import { run } from './host/tools.ts';
+import type { Tools } from './host/tools.ts';
+
+/** Named pipes for what a command prints. */
+export interface Pipes {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** For as many commands as may run in one sandbox at once; each has its own pipes, which the next command after it has again. */
+interface Lanes {
+  /** Throws Fault `wrong_state` where all are taken. */
+  take(): Promise<Lane>;
+}
+
+interface Lane {
+  readonly pipes: Pipes;
+  /** Something holds them: whoever takes the lane next gets new ones. */
+  haunt(): void;
+  give(): void;
+}
+
+interface Place {
+  /** Of the worker alone. */
+  readonly path: string;
+  readonly uid: number | undefined;
+  readonly tools: Tools;
+}
+
+export function createLanes(place: Place): Lanes {
+  const free = Array.from({ length: commandsMax }, (_, number) => number);
+  const made = new Set<number>();
+  return {
+    async take() {
+      const number = free.shift();
+      if (number === undefined)
+        throw new Fault('wrong_state', { message: `${commandsMax} commands run in this sandbox, which is all that may at once` });
+      const pipes = { stdout: join(place.path, `stdout${number}`), stderr: join(place.path, `stderr${number}`) };
+      const give = (): void => {
+        free.push(number);
+        free.sort((a, b) => a - b);
+      };
+      try {
+        if (!made.has(number)) await makePipes(pipes, place);
+        made.add(number);
+      } catch (error) {
+        give();
+        throw error;
+      }
+      return { pipes, haunt: () => void made.delete(number), give };
+    },
+  };
+}
+
+/** New ones, also where something holds those that were there. */
+async function makePipes({ stdout, stderr }: Pipes, { uid, tools }: Place): Promise<void> {
+  const pipes = [stdout, stderr];
+  for (const pipe of pipes) rmSync(pipe, { force: true });
+  await run(tools.mkfifo, ['-m', '600', '--', ...pipes]);
+  // The owner of a pipe may open it again as /dev/stderr, which scripts do.
+  if (uid !== undefined) for (const pipe of pipes) chownSync(pipe, uid, uid);
+}
