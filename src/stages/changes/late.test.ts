@@ -184,6 +184,32 @@ describe('a job that comes late or twice', () => {
     expect(await told(site)).toEqual(['completed merged', 'completed merged']);
   });
 
+  test('does not bring back what was in conflict, once the conflict is resolved', async () => {
+    const site = await siteForTests(stages, { features: [{ title: 'one' }, { title: 'two' }] });
+    for (const [i, id] of site.ticketIds.entries()) await site.submit(id, { 'a.txt': `${i}\n` });
+    for (const _ of site.ticketIds) await site.review();
+    expect(await told(site)).toEqual(['completed merged', 'merging conflict']);
+    const ticketId = site.ticketIds[1] ?? '';
+    const resolution = await site.resolve();
+    resolution.commit({ 'a.txt': '0\n1\n' });
+    await resolution.handIn();
+    await stages.drain();
+    // Reviewed, and in the queue before the flow has merged it.
+    await stages.sql(`update reviews set state = 'passed', ended_at = now() where state = 'pending'`);
+    await stages.sql(`update runs set state = 'cancelled', ended_at = now() where state = 'queued' and subject_type = 'review'`);
+    const [first = '', last = ''] = await reviewIds(ticketId, 'submission');
+    await stages.engine(tx => openChange(tx, last));
+    const carried = () => stages.sql('select state, run_id, review_id from changes where ticket_id = $1', [ticketId]);
+    const before = await carried();
+    await stages.engine(tx => openChange(tx, first));
+    expect(before).toMatchObject([{ state: 'queued', review_id: last }]);
+    expect(await carried()).toEqual(before);
+    await stages.drain();
+    if ((await site.change(ticketId))?.state === 'merging') await site.review();
+    expect(await told(site)).toEqual(['completed merged', 'completed merged']);
+    expect(site.published()).toMatchObject({ 'a.txt': '0\n1' });
+  });
+
   test('takes nothing back of a later attempt, and closes nothing that goes on', async () => {
     const site = await checkedAgain();
     await site.review('red');

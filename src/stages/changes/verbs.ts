@@ -35,6 +35,7 @@ export async function openChange(tx: Tx, reviewId: string): Promise<void> {
   if ((await holdSubmitted(tx, runId)) === undefined) return;
   const ticket = await keepTicket(tx, ticketId);
   if (ticket?.status !== 'verifying' && ticket?.status !== 'merging') return;
+  if (await isOvertaken(tx, review, ticketId)) return;
   const project = await getProject(tx, trunk.projectId);
   const isFlagged = review.flags.length > 0 && project.testChanges === 'ask';
   const state: ChangeState = isFlagged ? 'open' : 'queued';
@@ -49,6 +50,12 @@ export async function openChange(tx: Tx, reviewId: string): Promise<void> {
     if (ticket.status === 'verifying') await mergeTicket(tx, ticketId);
     announceChange(tx, change, { type: 'change.queued' });
   }
+}
+
+/** Its conflict was resolved and reviewed since: that is what lands, and said twice, the review of what it began from changes nothing. */
+async function isOvertaken(tx: Tx, { id, createdAt }: ReviewRow, ticketId: string): Promise<boolean> {
+  const change = await findChange(tx, ticketId);
+  return change !== undefined && change.reviewId !== id && (await getReview(tx, change.reviewId)).createdAt > createdAt;
 }
 
 /** It was checked again as it would land now. */
