@@ -2,8 +2,10 @@ import { createOracle, type Violation } from './oracle/index.ts';
 import { unrest } from './oracle/rest.ts';
 import { watchCommits } from './oracle/feed.ts';
 import type { Recording } from './differential/recording.ts';
+import { dueJobs } from './database/due.ts';
 import { openMemoryPostgres } from './postgres/index.ts';
 import type { Outside } from './postgres/types.ts';
+import { withLightSignals } from './signals.ts';
 import { createDice } from './world/dice.ts';
 import { createGraph } from './world/git/graph.ts';
 import { faultsOn, type Less, livenessMsMax, optionsOf, type WorldOptions } from './world/options.ts';
@@ -42,7 +44,11 @@ const eventsMax = 2_000_000;
 const lookMs = 500;
 
 /** The world of a seed: first things go wrong, then they do not any more and all must come to its end. */
-export async function simulate(seed: number, how: SimulateOptions = {}): Promise<Simulated> {
+export function simulate(seed: number, how: SimulateOptions = {}): Promise<Simulated> {
+  return withLightSignals(() => live(seed, how));
+}
+
+async function live(seed: number, how: SimulateOptions): Promise<Simulated> {
   const options = optionsOf(seed, how.less);
   const scheduler = createScheduler();
   const trace = createTrace(scheduler, { isWhole: how.isTraceWhole === true });
@@ -55,7 +61,16 @@ export async function simulate(seed: number, how: SimulateOptions = {}): Promise
   const memory = recording?.watch(opened) ?? opened;
   const postgres = watchCommits(memory, { now: scheduler.now, onCommit: oracle.look });
   const life = beginLife({
-    ...{ options, scheduler, trace, graph, postgres, witness: oracle.witness, onPush: oracle.pushed },
+    ...{
+      options,
+      scheduler,
+      trace,
+      graph,
+      postgres,
+      isJobDue: dueJobs(memory.storage, scheduler.now),
+      witness: oracle.witness,
+      onPush: oracle.pushed,
+    },
     onUnexpected: what => oracle.violate('nothing unforeseen is thrown', what),
   });
   await scheduler.run(beginning + options.horizonMs, eventsMax);

@@ -6,7 +6,7 @@ import { shrink } from './shrink.ts';
 import { simulate } from './simulate.ts';
 import { faultKinds, faultsOn, optionsOf } from './world/options.ts';
 
-/** Two cores do some 18 seeds a second when nothing else runs on them; many more of them are in the proof. */
+/** A hundred seeds are some five seconds of one core; many more of them are in the proof. */
 const patienceMs = 900_000;
 const seedsOfMerge = 2_000;
 const seedsTwice = 50;
@@ -37,7 +37,7 @@ test(`${seedsOfMerge} seeds break no rule`, { timeout: patienceMs }, async () =>
   expect(violations.map(({ text }) => text)).toEqual([]);
   expect(seeds).toBe(seedsOfMerge);
   // Something happened in them.
-  expect(claims).toBeGreaterThan(5 * seedsOfMerge);
+  expect(claims).toBeGreaterThan(3 * seedsOfMerge);
   expect(landed).toBeGreaterThan(seedsOfMerge);
 });
 

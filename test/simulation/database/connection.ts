@@ -12,22 +12,30 @@ interface Request {
   refuse(error: Error): void;
 }
 
+interface Holder {
+  readonly role: Role;
+  readonly whenOver: (connection: SimulatedConnection) => void;
+  readonly whenFree: (connection: SimulatedConnection) => void;
+}
+
 /** A connection of the driver as the product sees it; what is asked of it takes virtual time. */
 export class SimulatedConnection implements Connection {
   readonly #meeting: Meeting;
   readonly #session: Session;
   /** Told once, when it is over. */
   readonly #whenOver: (connection: SimulatedConnection) => void;
+  readonly #whenFree: (connection: SimulatedConnection) => void;
   /** On its way, or waiting for a lock. */
   #pending: Request | undefined;
   /** Since a statement of its transaction failed, until the transaction ends. */
   #hasFailed = false;
   #isOver = false;
 
-  constructor(meeting: Meeting, role: Role, whenOver: (connection: SimulatedConnection) => void) {
+  constructor(meeting: Meeting, { role, whenOver, whenFree }: Holder) {
     this.#meeting = meeting;
     this.#session = meeting.postgres.connect(role);
     this.#whenOver = whenOver;
+    this.#whenFree = whenFree;
   }
 
   query(asked: Asked): Promise<{ readonly rows: Row[] }> {
@@ -46,8 +54,12 @@ export class SimulatedConnection implements Connection {
     });
   }
 
-  release(): void {
-    this.#end();
+  /** It can be used again where nothing is left open on it. */
+  release(broken?: Error): void {
+    if (this.#isOver) return;
+    const isClean = !this.#hasFailed && this.#pending === undefined && this.#session.transaction === undefined;
+    if (broken === undefined && isClean) this.#whenFree(this);
+    else this.#end();
   }
 
   /** The server is gone: what was on its way may have arrived before, what was begun is rolled back. Nobody hears of it. */

@@ -12,8 +12,12 @@ export interface SimulatedDatabase extends Database {
 /** The product's own transactions over an in-memory PostgreSQL, for one life of one server. */
 export function openSimulatedDatabase({ routes, ...meeting }: Meeting & { readonly routes: Routes }): SimulatedDatabase {
   const open = new Set<SimulatedConnection>();
+  const idle: Record<Role, SimulatedConnection[]> = { app: [], engine: [], owner: [] };
   const connect = (role: Role): SimulatedConnection => {
-    const connection = new SimulatedConnection(meeting, role, over => open.delete(over));
+    const used = idle[role].pop();
+    if (used !== undefined) return used;
+    const whenFree = (free: SimulatedConnection) => void idle[role].push(free);
+    const connection = new SimulatedConnection(meeting, { role, whenOver: over => open.delete(over), whenFree });
     open.add(connection);
     return connection;
   };

@@ -2,13 +2,15 @@ import { beforeEach, expect, test } from 'vitest';
 import { createJobs } from '../../../src/db/jobs.ts';
 import type { FlowJob } from '../../../src/db/database.ts';
 import { silentLog } from '../../../src/kernel/log.ts';
-import { openMemoryPostgres } from '../postgres/index.ts';
+import { type OpenedPostgres, openMemoryPostgres } from '../postgres/index.ts';
 import type { MemoryPostgres } from '../postgres/types.ts';
 import { createDice } from '../world/dice.ts';
 import { createProcess, type Process } from '../world/process.ts';
 import { beginning, createScheduler, type Scheduler } from '../world/scheduler.ts';
+import { dueJobs } from './due.ts';
 import { type DatabaseFaults, noFaults } from './faults.ts';
 import { openSimulatedDatabase, type SimulatedDatabase } from './index.ts';
+import { takeJob } from './jobs.sql.ts';
 import { createSimulatedListener } from './listener.ts';
 import { takeSimulatedJobs } from './slots.ts';
 
@@ -42,6 +44,33 @@ test('jobs are done once, four at a time, and are gone', async () => {
   expect([done.length, jobs().length]).toEqual([4, 5]);
   await scheduler.run(beginning + 10_000);
   expect([done.sort(), jobs()]).toEqual([all, []]);
+});
+
+test('a slot that knows that there is nothing to take does not ask, and takes what comes', async () => {
+  const memory = postgres as OpenedPostgres;
+  let asked = 0;
+  const counted: MemoryPostgres = {
+    ...postgres,
+    connect(role) {
+      const session = postgres.connect(role);
+      const { run } = Object.getPrototypeOf(session) as typeof session;
+      session.run = (text, values) => {
+        if (text === takeJob.text) asked += 1;
+        return run.call(session, text, values);
+      };
+      return session;
+    },
+  };
+  const server = openServer('a', ({ subject }) => Promise.resolve(void done.push(subject.id)), {
+    database: counted,
+    isAnyDue: dueJobs(memory.storage, scheduler.now),
+  });
+  await scheduler.run(beginning + 10_000);
+  expect(asked).toBe(0);
+  void announce(server.database, '1');
+  await scheduler.run(beginning + 10_100);
+  expect([done, jobs()]).toEqual([['1'], []]);
+  expect(asked).toBeGreaterThan(0);
 });
 
 test('one that fails is done again after e, e² … seconds', async () => {
@@ -115,13 +144,18 @@ test('who listens is told, late; and after a loss told that something may have b
 
 type Work = (job: FlowJob, server: { readonly process: Process }) => Promise<void>;
 
-function openServer(name: string, work: Work) {
+interface Place {
+  readonly database?: MemoryPostgres;
+  readonly isAnyDue?: () => boolean;
+}
+
+function openServer(name: string, work: Work, { database: memory = postgres, ...knowing }: Place = {}) {
   const dice = createDice(1, name);
   const process = createProcess(scheduler, 0);
-  const database = openSimulatedDatabase({ postgres, scheduler, process, dice, faults: noFaults(dice), routes });
+  const database = openSimulatedDatabase({ postgres: memory, scheduler, process, dice, faults: noFaults(dice), routes });
   const tasks = { look: (job: FlowJob) => work(job, { process }) };
   const { clock } = process;
-  const take = takeSimulatedJobs({ database, tasks, clock, name });
+  const take = takeSimulatedJobs({ database, tasks, clock, name, ...knowing });
   const server = () => ({ name, version: '1', url: '', state: 'active' as const });
   const loop = createJobs({ database, tasks, server, take, clock, log: silentLog });
   loop.start();

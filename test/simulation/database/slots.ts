@@ -11,6 +11,8 @@ interface SlotsOptions {
   readonly clock: Clock;
   /** Of this life of this server: its slots are called after it. */
   readonly name: string;
+  /** Whether there is anything to take; where it is not known, a slot asks. */
+  readonly isAnyDue?: () => boolean;
   /** Told of what a job threw. */
   readonly whenFailed?: (job: TakenJob, error: unknown) => void;
 }
@@ -26,8 +28,9 @@ interface Turn {
 }
 
 /** Stands for graphile-worker: at least once, again after exp(attempts) seconds, at most 25 times. */
-export function takeSimulatedJobs({ database, tasks, clock, name, whenFailed }: SlotsOptions): TakeJobs {
+export function takeSimulatedJobs({ database, tasks, clock, name, isAnyDue = () => true, whenFailed }: SlotsOptions): TakeJobs {
   async function work(slot: string, { doing, whenTaken }: Turn): Promise<boolean> {
+    if (!isAnyDue()) return false;
     const [job] = await database.enginePool.query(takeJob, [slot]);
     if (job === undefined) return false;
     doing.add(String(job.id));

@@ -86,6 +86,10 @@ const jobs = `
     insert into graphile_worker._private_jobs (task, payload, run_at, job_key)
     values (identifier, coalesce(add_job.payload::jsonb, '{}'), coalesce(add_job.run_at, sim.now()), add_job.job_key);
   end $$;
+  create type graphile_worker.job_spec as (identifier text, payload json, queue_name text, run_at timestamptz, max_attempts smallint,
+                                           job_key text, priority smallint, flags text[]);
+  create function graphile_worker.add_jobs(specs graphile_worker.job_spec[]) returns void language sql as $$
+    select graphile_worker.add_job(identifier, payload, queue_name, run_at, max_attempts, job_key) from unnest(specs) $$;
   create function graphile_worker.force_unlock_workers(worker_ids text[]) returns void language sql as $$
     update graphile_worker._private_jobs set locked_by = null, locked_at = null where locked_by = any (worker_ids) $$;`;
 

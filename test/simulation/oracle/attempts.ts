@@ -31,7 +31,7 @@ function triesMax({ attemptsMax, restartsMax }: RunSettings): Readonly<Record<Gr
  * again beyond its maximum. What was handed in, or a person's word, begins every count anew.
  */
 export function createAttempts({ settings, violate }: { readonly settings: RunSettings; readonly violate: Violate }): Rule {
-  const counts = new Map<string, Map<Group, number>>();
+  const counts = new Map<string, { readonly ticketId: string | null; readonly ends: Map<Group, number> }>();
   const most = triesMax(settings);
 
   function look(commit: Commit): void {
@@ -63,21 +63,26 @@ export function createAttempts({ settings, violate }: { readonly settings: RunSe
     const isGivenBack = more === -1 && mine?.state === 'queued';
     const isAnew =
       after.attempts === 0 && (before?.status === 'failed' || before?.status === 'waiting') && after.status !== before.status;
-    if (isAnew) counts.delete(`ticket ${after.id}`);
+    if (isAnew) beginAnew(after.id);
     if (!isClaimed && !isGivenBack && !isAnew)
       violate('attempts are claims', `${after.id} has ${after.attempts} attempts after ${before?.attempts}, without a claim`);
+  }
+
+  /** Of the ticket, and of what its work has met with others'. */
+  function beginAnew(ticketId: string): void {
+    for (const [subject, known] of counts) if (known.ticketId === ticketId) counts.delete(subject);
   }
 
   function count(subject: string, run: RunFacts): void {
     const kind = run.state === 'lost' ? 'lost' : (run.failure_class ?? '');
     const group = groups[kind] ?? 'never';
-    const known = counts.get(subject) ?? new Map<Group, number>();
-    known.set(group, (known.get(group) ?? 0) + 1);
+    const known = counts.get(subject) ?? { ticketId: run.ticket_id, ends: new Map<Group, number>() };
+    known.ends.set(group, (known.ends.get(group) ?? 0) + 1);
     counts.set(subject, known);
   }
 
   function refuseTooMany(subject: string, run: RunFacts): void {
-    for (const [group, tried] of counts.get(subject) ?? [])
+    for (const [group, tried] of counts.get(subject)?.ends ?? [])
       if (tried > most[group])
         violate(
           'not tried for ever',

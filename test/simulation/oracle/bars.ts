@@ -10,7 +10,14 @@ import {
   type Violate,
 } from './types.ts';
 
-/** What may be claimed at all: its time has come, its needs are done, and neither the brake nor a limit nor a file holds it back. */
+/** Of a ticket for which this is claimed; its own run makes it so, and what settled a conflict is reviewed too. */
+const statusesOf: Readonly<Record<string, readonly string[]>> = {
+  ticket: ['claimed'],
+  review: ['verifying', 'merging'],
+  conflict: ['merging'],
+};
+
+/** What may be claimed at all: it is wanted, its time has come, its needs are done, and neither the brake nor a limit nor a file holds it back. */
 export function createBars(violate: Violate): Rule {
   return {
     look(commit, now) {
@@ -23,11 +30,17 @@ export function createBars(violate: Violate): Rule {
         refuseBeyondLimits(run, now);
         const ticket = now.all('tickets').find(({ id }) => id === run.ticket_id);
         if (ticket === undefined) continue;
+        refuseUnasked(run, ticket);
         refuseNeedy(run, ticket, now);
         if (run.subject_type === 'ticket') refuseCollision(run, ticket, now);
       }
     },
   };
+
+  function refuseUnasked(run: RunFacts, { id, status }: TicketFacts): void {
+    if (statusesOf[run.subject_type]?.includes(status) === false)
+      violate('what is claimed is wanted', `${describe(run)} was claimed, and ${id} is ${status}`);
+  }
 
   function refuseEarly(run: RunFacts, { at }: Commit): void {
     if ((run.due_at?.getTime() ?? 0) > at) violate('nothing is claimed early', `${describe(run)} was claimed before it was due`);

@@ -16,9 +16,6 @@ const watched: readonly TableName[] = [
   'run_logs',
 ];
 
-/** What reads only: after it there is nothing to compare. */
-const readOnly = /^\s*select\b(?![\s\S]*\b(?:sequence_events|enqueue|force_unlock_workers|hold_budgets)\b)/;
-
 const hashBytes = 32;
 
 interface FeedOptions {
@@ -28,74 +25,66 @@ interface FeedOptions {
 }
 
 /**
- * The same database, watched: after each commit the rows that it changed, found by comparing the versions that storage keeps, which asks
- * no statement and costs next to nothing; and the lease tokens that were said in it.
+ * The same database, watched: after each commit the rows that it changed, found by the versions that storage keeps, which asks no
+ * statement and costs next to nothing; and the lease tokens that were said in it.
  */
 export function watchCommits(
   postgres: MemoryPostgres & { readonly storage: Storage },
   { now, onCommit }: FeedOptions,
 ): MemoryPostgres {
   const rows = createRows(postgres.storage);
-  const isReading = new Map<string, boolean>();
 
   function committed(spoken: ReadonlyMap<string, Spoken>): void {
     const changes = rows.changes();
     if (changes.length > 0) onCommit({ at: now(), spoken, changes }, rows);
   }
 
-  function reads(text: string): boolean {
-    const known = isReading.get(text);
-    if (known !== undefined) return known;
-    const found = readOnly.test(text);
-    isReading.set(text, found);
-    return found;
-  }
-
   return {
     onNotify: callback => postgres.onNotify(callback),
     connect(role) {
-      return watchSession(postgres.connect(role), { now, reads, committed });
+      return watchSession(postgres.connect(role), { now, committed });
     },
   };
 }
 
 interface Watch {
   readonly now: () => number;
-  readonly reads: (text: string) => boolean;
   readonly committed: (spoken: ReadonlyMap<string, Spoken>) => void;
 }
 
-function watchSession(session: Session, { now, reads, committed }: Watch): Session {
-  let spoken = new Map<string, Spoken>();
-  let hasWritten = false;
-  const forget = (): void => {
-    spoken = new Map();
-    hasWritten = false;
+const nobody: ReadonlyMap<string, Spoken> = new Map();
+
+function watchSession(session: Session, { now, committed }: Watch): Session {
+  let spoken: Map<string, Spoken> | undefined;
+  const over = (): void => {
+    committed(spoken ?? nobody);
+    spoken = undefined;
+  };
+  const hearOf = (hash: Buffer): void => {
+    spoken ??= new Map();
+    const key = hash.toString('latin1');
+    const at = now();
+    spoken.set(key, { first: spoken.get(key)?.first ?? at, last: at });
   };
   return {
     run(text, values = []) {
       const answer = session.run(text, values);
-      hear(values, spoken, now());
-      hasWritten ||= !reads(text);
-      if (session.transaction === undefined) {
-        if (hasWritten) committed(spoken);
-        forget();
-      }
+      hear(values, hearOf);
+      if (session.transaction === undefined) over();
       return answer;
     },
     begin: () => session.begin(),
     commit() {
       session.commit();
-      if (hasWritten) committed(spoken);
-      forget();
+      over();
     },
     rollback() {
       session.rollback();
-      forget();
+      spoken = undefined;
     },
     end() {
       session.end();
-      forget();
+      spoken = undefined;
     },
     get transaction() {
       return session.transaction;
@@ -103,13 +92,10 @@ function watchSession(session: Session, { now, reads, committed }: Watch): Sessi
   };
 }
 
-function hear(values: readonly unknown[], spoken: Map<string, Spoken>, at: number): void {
+function hear(values: readonly unknown[], hearOf: (hash: Buffer) => void): void {
   for (const value of values) {
-    if (Array.isArray(value)) hear(value, spoken, at);
-    else if (Buffer.isBuffer(value) && value.length === hashBytes) {
-      const key = value.toString('latin1');
-      spoken.set(key, { first: spoken.get(key)?.first ?? at, last: at });
-    }
+    if (Array.isArray(value)) hear(value, hearOf);
+    else if (Buffer.isBuffer(value) && value.length === hashBytes) hearOf(value);
   }
 }
 
@@ -127,6 +113,11 @@ function createRows(storage: Storage): Rows {
   const reader = storage.begin();
   const kept = new Map<TableName, (Kept | undefined)[]>(watched.map(table => [table, []]));
   const names = new Map<string, readonly string[]>();
+  /** Written by commits that were not looked at yet. */
+  let written: Tuple[] = [];
+  storage.onWrite(tuples => {
+    for (const tuple of tuples) if (kept.has(tuple.table as TableName)) written.push(tuple);
+  });
 
   function factsOf(table: string, version: readonly Value[]): Facts {
     let columns = names.get(table);
@@ -139,23 +130,27 @@ function createRows(storage: Storage): Rows {
     return facts;
   }
 
-  function compare(table: TableName, changes: Change[]): void {
+  /** Undefined where nothing is to be said: one that is gone is no rule's affair. */
+  function changeOf(tuple: Tuple): Change | undefined {
+    const table = tuple.table as TableName;
     const known = kept.get(table) ?? [];
-    for (const tuple of reader.scan(table)) {
-      const version = reader.read(tuple);
-      const before = known[tuple.id];
-      if (version === before?.version) continue;
-      const after = version === undefined ? undefined : { version, facts: factsOf(table, version) };
-      known[tuple.id] = after;
-      changes.push({ table, before: before?.facts, after: after?.facts } as Change);
-    }
+    const version = reader.read(tuple);
+    const before = known[tuple.id];
+    if (version === undefined || version === before?.version) return undefined;
+    const after = { version, facts: factsOf(table, version) };
+    known[tuple.id] = after;
+    return { table, before: before?.facts, after: after.facts } as Change;
   }
+
+  const order = (a: Tuple, b: Tuple): number =>
+    watched.indexOf(a.table as TableName) - watched.indexOf(b.table as TableName) || a.id - b.id;
 
   return {
     changes() {
-      const changes: Change[] = [];
-      for (const table of watched) compare(table, changes);
-      return changes;
+      if (written.length === 0) return [];
+      const tuples = written.sort(order);
+      written = [];
+      return tuples.flatMap(tuple => changeOf(tuple) ?? []);
     },
     all(table) {
       const known = kept.get(table);

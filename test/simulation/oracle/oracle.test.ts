@@ -1,75 +1,6 @@
 import { expect, test } from 'vitest';
-import { hashSecret } from '../../../src/kernel/secret.ts';
-import { beginning } from '../world/scheduler.ts';
-import { createGraph } from '../world/git/graph.ts';
-import { optionsOf } from '../world/options.ts';
-import { createOracle, type Oracle } from './index.ts';
-import { keyOf } from './claims.ts';
-import type { Change, ChangeFacts, Commit, Facts, RunFacts, Snapshot, TableName, TicketFacts, TrunkFacts } from './types.ts';
-
-const settings = { ...optionsOf(1).settings, leaseMs: 1_000, attemptsMax: 2, restartsMax: 1 };
-
-/** A hand-made history: each step is a commit at a time, with the rows that it changes and the tokens that are said. */
-interface Bench {
-  readonly oracle: Oracle;
-  readonly graph: ReturnType<typeof createGraph>;
-  commit(at: number, said: readonly string[], ...changes: readonly (readonly [TableName, string, Facts | undefined])[]): void;
-  rule(): string | undefined;
-}
-
-function bench(): Bench {
-  let now = 0;
-  const graph = createGraph();
-  const scheduler = { now: () => beginning + now, stop: () => {} };
-  const oracle = createOracle({ scheduler, graph, options: { settings, hasChecks: true } });
-  const rows = new Map<TableName, Map<string, Facts>>();
-  const snapshot: Snapshot = { all: table => [...(rows.get(table)?.values() ?? [])] as never };
-  return {
-    oracle,
-    graph,
-    commit(at, said, ...changed) {
-      now = at;
-      const changes = changed.map(([table, id, facts]) => {
-        const of = rows.get(table) ?? new Map<string, Facts>();
-        rows.set(table, of);
-        const before = of.get(id);
-        const after = facts === undefined ? undefined : { ...before, ...facts, id };
-        if (after !== undefined) of.set(id, after);
-        return { table, before, after } as Change;
-      });
-      const spoken = new Map(said.map(token => [keyOf(hashSecret(token)), { first: at, last: at }]));
-      const commit: Commit = { at, spoken, changes };
-      oracle.look(commit, snapshot);
-    },
-    rule: () => oracle.violation()?.rule,
-  };
-}
-
-const queued: Partial<RunFacts> = {
-  ...{ subject_type: 'ticket', subject_id: 'T', ticket_id: 'T', project_id: 'p', agent: 'exec', attempt: 1, state: 'queued' },
-  ...{
-    worker: null,
-    lease_token_hash: null,
-    lease_expires_at: null,
-    leased_at: null,
-    due_at: new Date(0),
-    failure_class: null,
-    resumed: false,
-  },
-};
-const leased = (token: string, at: number): Partial<RunFacts> => ({
-  ...{
-    state: 'leased',
-    worker: 'w',
-    lease_token_hash: hashSecret(token),
-    lease_expires_at: new Date(at + 1_000),
-    leased_at: new Date(at),
-  },
-});
-const ticket: Partial<TicketFacts> = {
-  ...{ type: 'task', status: 'ready', attempts: 0, project_id: 'p', session_id: null, files: [], observed: [] },
-};
-const claimed = (attempts: number): Facts => ({ status: 'claimed', attempts });
+import { type Bench, bench, claimed, leased, queued, ticket } from './history.ts';
+import type { ChangeFacts, Facts, TableName, TrunkFacts } from './types.ts';
 
 /** A ticket whose first run was claimed at 10 with the token `one`. */
 function held(): Bench {
@@ -207,6 +138,16 @@ const broken: readonly (readonly [rule: string, how: string, history: () => Benc
       return made;
     },
   ],
+  [
+    'what is claimed is wanted',
+    'a run is claimed of a ticket that was cancelled',
+    () => {
+      const made = bench();
+      made.commit(0, [], ['tickets', 'T', { ...ticket, status: 'cancelled' }], ['runs', 'r1', queued]);
+      made.commit(10, ['one'], ['runs', 'r1', leased('one', 10)]);
+      return made;
+    },
+  ],
   ['needs come first', 'a ticket is claimed before what it needs is done', () => withNeed()],
   [
     'the brake holds',
@@ -256,6 +197,29 @@ const broken: readonly (readonly [rule: string, how: string, history: () => Benc
   ],
   ...landings(),
 ];
+
+test('the conflict of a ticket that a person tried anew is tried anew too', () => {
+  const made = bench();
+  const conflict = { ...queued, subject_type: 'conflict', subject_id: 'c' };
+  const claim = (at: number, token: string, facts: Facts): void => {
+    made.commit(at, [], ['tickets', 'T', { status: 'merging' }], ['runs', token, { ...conflict, ...facts }]);
+    made.commit(at + 10, [token], ['runs', token, leased(token, at + 10)]);
+  };
+  made.commit(0, [], ['projects', 'p', { collisions: 'hold' }], ['tickets', 'T', ticket], ['runs', 'r0', queued]);
+  made.commit(1, ['zero'], ['runs', 'r0', leased('zero', 1)], ['tickets', 'T', claimed(1)]);
+  made.commit(2, ['zero'], ['runs', 'r0', { state: 'submitted' }], ['tickets', 'T', { status: 'running' }]);
+  made.commit(3, [], ['tickets', 'T', { status: 'verifying' }]);
+  for (const [i, token] of ['one', 'two'].entries()) {
+    claim(2_000 * i + 4, token, { attempt: i + 1 });
+    made.commit(2_000 * i + 1_500, [], ['runs', token, { state: 'lost', lease_expires_at: null }]);
+  }
+  made.commit(4_000, [], ['tickets', 'T', { status: 'failed' }]);
+  made.commit(4_001, [], ['tickets', 'T', { status: 'ready', attempts: 0 }], ['runs', 'r', queued]);
+  made.commit(4_010, ['three'], ['runs', 'r', leased('three', 4_010)], ['tickets', 'T', claimed(1)]);
+  for (const status of ['running', 'verifying']) made.commit(4_020, [], ['tickets', 'T', { status }]);
+  claim(4_500, 'four', { attempt: 3 });
+  expect(made.oracle.violation()).toBeUndefined();
+});
 
 test.each(broken)('%s: %s', (rule, _, history) => {
   expect(history().rule()).toBe(rule);

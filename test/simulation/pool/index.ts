@@ -18,13 +18,16 @@ export interface Wanted extends Omit<Task, 'seeds'> {
   readonly until?: number;
 }
 
+/** Of a world nothing lives long: a nursery that holds a whole one is emptied at the cost of next to nothing. */
+const resourceLimits = { maxYoungGenerationSizeMb: 192 };
+
 /** So many seeds are given to a thread at once. */
 const chunkMax = 25;
 
 /** Bundled once, since a thread that compiles its imports by itself takes seconds to begin and is slower from then on. */
 export async function openPool(): Promise<Pool> {
   const url = await bundle();
-  const threads = Array.from({ length: Math.min(availableParallelism(), 8) }, () => new Worker(url));
+  const threads = Array.from({ length: Math.min(availableParallelism(), 8) }, () => new Worker(url, { resourceLimits }));
   return {
     async run({ first, count, until = Infinity, ...rest }) {
       let next = first;

@@ -1,6 +1,9 @@
 import { parentPort } from 'node:worker_threads';
 import { type Done, perform, type Task } from './tasks.ts';
 
+// Refusals are thrown by the thousand and nobody reads where; `main.ts SEED` says it.
+Error.stackTraceLimit = 0;
+
 parentPort?.on('message', (task: Task) => {
   perform(task).then(
     done => answer({ done }),

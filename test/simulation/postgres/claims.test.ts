@@ -37,7 +37,7 @@ function queue(...files: string[][]): void {
   }
 }
 
-function claim(by = session, abilities = ['agent:exec']): unknown {
+function claim(by = session, abilities = ['agent:exec', 'isolation:namespaces']): unknown {
   const token = Buffer.from(`token ${++count}`);
   const [run, ...more] = by.run(claimRun.text, [tenant, 'w', token, abilities, 15_000, null, token]);
   expect(more).toEqual([]);

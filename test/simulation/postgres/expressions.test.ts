@@ -227,6 +227,9 @@ const expressions = [
   `'{"a":"3"}'::jsonb ->> 'a' = '3'`,
   `('{"a":true}'::jsonb ->> 'a')::bool`,
   `jsonb_typeof('[]')`,
+  `jsonb_array_length('[1,{"a":2},null]')`,
+  `jsonb_array_length('{"a":1}')`,
+  `jsonb_array_length('3')`,
   `'[]'::jsonb = '[]'`,
   // Time.
   "'2026-01-02T03:04:05.678Z'::timestamptz",

@@ -235,6 +235,23 @@ describe('functions and triggers of the schema', () => {
     expect(refusal(() => app.run(`select enqueue('t', $1)`, [{ tenantId: tenant }]))).toBe('42501');
   });
 
+  test('jobs of several tasks are added by one call, or none of them', () => {
+    one.run(`select enqueue_jobs($1, $2)`, [
+      ['t', 'u'],
+      [{ n: 1 }, { n: 2 }],
+    ]);
+    one.run(`select enqueue_jobs($1, $2)`, [[], []]);
+    const added = () => one.run('select task, payload, attempts from graphile_worker._private_jobs order by id');
+    const both = [
+      { task: 't', payload: { n: 1 }, attempts: 0 },
+      { task: 'u', payload: { n: 2 }, attempts: 0 },
+    ];
+    expect(added()).toEqual(both);
+    const app = postgres.connect('app');
+    expect(refusal(() => app.run(`select enqueue_jobs($1, $2)`, [['t'], [{ tenantId: tenant }]]))).toBe('42501');
+    expect(added()).toEqual(both);
+  });
+
   test('positions follow the ids, and are told once they are committed', () => {
     twoTenants();
     const log = `insert into events (tenant_id, type, subject_type, subject_id, actor) select $1, 'x', 'run', n::text, 'a' from generate_series(1, 3) n`;

@@ -68,6 +68,8 @@ export interface WorldOptions {
   readonly tickets: number;
   /** How long things go wrong. */
   readonly horizonMs: number;
+  /** How long a statement, and again its answer, is under way at most: the longer, the more transactions overlap. */
+  readonly databaseMsMax: number;
   readonly settings: RunSettings;
   /** Every call of a worker may reach another server, as behind a proxy. */
   readonly hasProxy: boolean;
@@ -99,8 +101,9 @@ export function optionsOf(seed: number, less: Less = {}): WorldOptions {
     servers: dice.pick([1, 1, 1, 2, 2, 3]),
     workers: dice.pick([1, 2, 2, 2, 3, 3, 5]),
     slots: dice.pick([1, 1, 2]),
-    tickets: dice.pick([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 8]),
-    horizonMs: dice.between(2_500, 9_000),
+    tickets: ticketsOf(dice.between(1, 100)),
+    horizonMs: horizonOf(dice.of('horizon')),
+    databaseMsMax: dice.of('database').pick([1, 1, 1, 1, 1, 1, 3, 3, 8, 20]),
     settings: settingsOf(dice.of('settings'), leaseMs),
     hasProxy: dice.chance(0.5),
     sharesDepot: dice.chance(0.5),
@@ -111,6 +114,18 @@ export function optionsOf(seed: number, less: Less = {}): WorldOptions {
   };
   const { without = [], ...smaller } = less;
   return { seed, ...options, faults: faultsOf(dice.of('faults'), without), ...smaller };
+}
+
+/** Most worlds are small, since most of what goes wrong needs little; what needs a crowd has the others, of which there are enough. */
+function ticketsOf(percent: number): number {
+  if (percent <= 72) return 1;
+  if (percent <= 88) return 2;
+  if (percent <= 96) return 3;
+  return percent <= 99 ? 5 : 8;
+}
+
+function horizonOf(dice: Dice): number {
+  return dice.chance(0.25) ? dice.between(4_000, 9_000) : dice.between(1_500, 4_000);
 }
 
 function faultsOf(dice: Dice, without: readonly FaultKind[]): WorldOptions['faults'] {

@@ -28,6 +28,7 @@ export interface WorldParts {
   readonly trace: Trace;
   readonly graph: Graph;
   readonly postgres: MemoryPostgres;
+  readonly isJobDue: () => boolean;
   readonly witness: Witness;
   readonly onPush: (push: Outgoing) => void;
   /** Something was thrown inside a server that nobody foresaw. */
@@ -45,7 +46,7 @@ export interface Life {
 const repository = '/users/repository';
 
 export function beginLife(parts: WorldParts): Life {
-  const { options, scheduler, trace, graph, postgres } = parts;
+  const { options, scheduler, trace, graph, postgres, isJobDue } = parts;
   const dice = createDice(options.seed);
   let isFaulty = true;
   const servers: ServerMachine[] = [];
@@ -69,7 +70,9 @@ export function beginLife(parts: WorldParts): Life {
   for (let number = 0; number < options.servers; number++) {
     const whenDown = () => disks.lose(number);
     const openStores = (process: Process, own: Dice): Stores => disks.open(number, process, own);
-    servers.push(createServerMachine({ world, number, postgres, tenantId, openStores, whenDown, onUnexpected: unexpected }));
+    servers.push(
+      createServerMachine({ world, number, postgres, isJobDue, tenantId, openStores, whenDown, onUnexpected: unexpected }),
+    );
   }
   const workers = machinesOf(world, dice.of('poison'));
   for (const machine of [...servers, ...workers]) machine.start();
@@ -96,8 +99,8 @@ function machinesOf(world: World, dice: Dice): WorkerMachine[] {
   return Array.from({ length: workers }, (_, number) => {
     const own = dice.of(`worker ${number}`);
     // The first can do everything, or nobody would do it.
-    const capabilities = ['agent:exec', 'checks', 'conflicts'].filter(() => number === 0 || own.chance(0.8));
-    return createWorkerMachine({ world, number, capabilities, isPoison });
+    const offered = ['agent:exec', 'checks', 'conflicts'].filter(() => number === 0 || own.chance(0.8));
+    return createWorkerMachine({ world, number, capabilities: [...offered, 'isolation:namespaces'], isPoison });
   });
 }
 

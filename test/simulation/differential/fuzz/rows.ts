@@ -171,7 +171,7 @@ export const rows: readonly GivenRow[] = [
       host: 'h',
       version: '1',
       slots: 2,
-      capabilities: ['agent:exec'],
+      capabilities: ['agent:exec', 'isolation:namespaces'],
       beat_at: at(-2),
     },
   ],

@@ -136,8 +136,17 @@ export const valueFunctions: Readonly<Record<string, Scalar>> = {
     shape: args => ({ args: args.map(settled), type: 'json', call: values => objectOf(values) }),
   },
   jsonb_typeof: fixed({ takes: ['jsonb'], gives: 'text', call: ([json]) => kindOf((json as Json).value) }),
+  jsonb_array_length: fixed({ takes: ['jsonb'], gives: 'int4', call: ([json]) => lengthOf((json as Json).value) }),
   to_jsonb: shaped(args => ({ args, type: 'jsonb', call: ([value]) => Json.of(jsonOf(value)) })),
 };
+
+function lengthOf(value: unknown): number {
+  if (Array.isArray(value)) return value.length;
+  throw new SqlError(
+    '22023',
+    `cannot get array length of ${typeof value === 'object' && value !== null ? 'a non-array' : 'a scalar'}`,
+  );
+}
 
 function numeric(value: Expr | undefined, call: (n: number) => number): Shaped {
   if (value === undefined || !isNumber(value.type)) throw new Error(`a number is needed, and not ${value?.type}`);

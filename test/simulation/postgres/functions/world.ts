@@ -67,6 +67,18 @@ export const worldFunctions: Readonly<Record<string, Scalar>> = {
     },
     { names: ['identifier', 'payload', 'queue_name', 'run_at', 'max_attempts', 'job_key'], takesNull: true, isVolatile: true },
   ),
+  'graphile_worker.add_jobs': fixed(
+    {
+      takes: ['record[]'],
+      gives: 'void',
+      call: ([specs], x) => {
+        for (const [task, payload, , runAt, , jobKey] of specs as Value[][])
+          addJob([task, Json.of((payload as Json | null)?.value ?? {}), runAt ?? x.world.begunAt, jobKey ?? null], x.world.tx);
+        return '';
+      },
+    },
+    { names: ['specs'], isVolatile: true },
+  ),
   'graphile_worker.force_unlock_workers': fixed(
     {
       takes: ['text[]'],

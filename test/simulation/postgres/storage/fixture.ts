@@ -1,3 +1,4 @@
+import { Json } from '../values/json.ts';
 import { schemaCatalog } from './catalog/index.ts';
 import { child, list, text } from './catalog/tree.ts';
 import { openStorage } from './index.ts';
@@ -37,7 +38,14 @@ export const aTenant = ['tenants', { id: tenant, name: 'n', ticket_count: 0, cre
 
 export function aProject(id: string, name = id) {
   const at = new Date(0);
-  const rules = { test_changes: 'ask', red_base: 'refuse', collisions: 'hold', labels: [] };
+  const rules = {
+    test_changes: 'ask',
+    red_base: 'refuse',
+    collisions: 'hold',
+    labels: [],
+    isolation: 'namespaces',
+    network: Json.of([]),
+  };
   return ['projects', { id, tenant_id: tenant, name, created_at: at, updated_at: at, ...rules }] as const;
 }
 

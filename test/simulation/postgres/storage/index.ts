@@ -15,5 +15,6 @@ export function openStorage({ judge }: { readonly judge: Judge }): Storage {
     catalog,
     begin,
     onNotify: callback => shared.listen(callback),
+    onWrite: callback => shared.watch(callback),
   };
 }

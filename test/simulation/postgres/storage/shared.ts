@@ -1,6 +1,6 @@
 import { SqlError, type Transaction } from '../types.ts';
 import type { StoredCatalog } from './catalog/index.ts';
-import { Heap } from './heap.ts';
+import { Heap, type Row } from './heap.ts';
 import type { Judge } from './types.ts';
 
 /** What all transactions of one database share. */
@@ -10,6 +10,7 @@ export class Shared {
   readonly #heaps: ReadonlyMap<string, Heap>;
   readonly #sequences: Map<string, number>;
   readonly #listeners: ((channel: string, payload: string) => void)[] = [];
+  readonly #watchers: ((written: readonly Row[]) => void)[] = [];
 
   constructor(catalog: StoredCatalog, judge: Judge) {
     this.judge = judge;
@@ -37,6 +38,14 @@ export class Shared {
 
   listen(callback: (channel: string, payload: string) => void): void {
     this.#listeners.push(callback);
+  }
+
+  watch(callback: (written: readonly Row[]) => void): void {
+    this.#watchers.push(callback);
+  }
+
+  wrote(written: readonly Row[]): void {
+    for (const watcher of this.#watchers) watcher(written);
   }
 
   tell(channel: string, payload: string): void {

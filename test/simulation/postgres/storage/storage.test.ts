@@ -47,6 +47,22 @@ describe('what is seen', () => {
   });
 });
 
+test('a commit tells the rows that it wrote, each once; a rollback tells nothing', () => {
+  const told: unknown[] = [];
+  storage.onWrite(written => told.push(written.map(({ table, id }) => `${table} ${id}`)));
+  change(one, project, { name: 'r' });
+  change(one, project, { name: 's' });
+  const mark = one.mark();
+  insert(one, aProject('gone'));
+  one.undo(mark);
+  const { id } = insert(one, aProject('q'));
+  one.commit();
+  change(two, project, { name: 't' });
+  two.rollback();
+  storage.begin().commit();
+  expect(told).toEqual([[`projects ${project.id}`, `projects ${id}`]]);
+});
+
 describe('find', () => {
   test('by the old and by the new value while a change is under way, then by the new', () => {
     change(one, project, { name: 'r' });

@@ -177,6 +177,7 @@ export class StoredTransaction implements StorageTransaction {
       row.writer = undefined;
     }
     this.#end();
+    if (this.#written.length > 0) this.#shared.wrote(this.#written);
     for (const [channel, payload] of this.#said) this.#shared.tell(channel, payload);
   }
 

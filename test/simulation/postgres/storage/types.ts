@@ -21,6 +21,8 @@ export interface Storage {
   begin(): StorageTransaction;
   /** Calls back at each commit that has notified, once for each channel and payload, in the order in which they were first said. */
   onNotify(callback: (channel: string, payload: string) => void): void;
+  /** Calls back at each commit that has written, with the rows that it has inserted, updated and deleted, each once. */
+  onWrite(callback: (written: readonly Tuple[]) => void): void;
 }
 
 export interface StorageTransaction extends Transaction {

@@ -17,6 +17,7 @@ const spellings: Readonly<Record<string, Type>> = {
   'character varying': 'text',
   varchar: 'text',
   name: 'text',
+  job_spec: 'record',
 };
 
 const known = new Set(

@@ -37,6 +37,7 @@ interface MachineOptions {
   readonly world: World;
   readonly number: number;
   readonly postgres: MemoryPostgres;
+  readonly isJobDue: () => boolean;
   readonly tenantId: string;
   /** What lies on its disk, for one life of it. */
   readonly openStores: (process: Process, dice: Dice) => Stores;
@@ -90,7 +91,8 @@ interface Birth {
 }
 
 /** As src/main.ts puts a server together, but for HTTP and the gateway. */
-function begin({ world, postgres, tenantId, openStores, onUnexpected }: MachineOptions, { name, dice, process }: Birth): Life {
+function begin(options: MachineOptions, { name, dice, process }: Birth): Life {
+  const { world, postgres, isJobDue, tenantId, openStores, onUnexpected } = options;
   const { scheduler } = world;
   const { settings } = world.options;
   const { clock } = process;
@@ -101,7 +103,7 @@ function begin({ world, postgres, tenantId, openStores, onUnexpected }: MachineO
   const listener = createSimulatedListener(meeting);
   const desk = createClaimDesk({ database, listener, settings, clock, log });
   const whenFailed = (job: { readonly task: string }, error: unknown): void => onUnexpected(`the job ${job.task}`, error);
-  const take = takeSimulatedJobs({ database, tasks: tasks(parts), clock, name, whenFailed });
+  const take = takeSimulatedJobs({ database, tasks: tasks(parts), clock, name, isAnyDue: isJobDue, whenFailed });
   const shared = { database, settings, clock, log };
   const about = { name, version: '0', url: '', state: 'active' as const };
   const loops: Lifecycle[] = [
@@ -131,10 +133,10 @@ function begin({ world, postgres, tenantId, openStores, onUnexpected }: MachineO
 }
 
 function databaseFaults(world: World, dice: Dice): DatabaseFaults {
-  const { faults } = world.options;
+  const { faults, databaseMsMax } = world.options;
   const happens = (rate: number): boolean => dice.chance(rate) && world.isFaulty();
   return {
-    takesMs: () => (happens(faults.slowDatabase) ? dice.between(5, 800) : dice.between(0, 1)),
+    takesMs: () => (happens(faults.slowDatabase) ? dice.between(5, 800) : dice.between(0, databaseMsMax)),
     isCutBeforeCommit: () => happens(faults.cutBeforeCommit),
     isCutAfterCommit: () => happens(faults.cutAfterCommit),
     isNotificationLost: () => happens(faults.lostNotification * 0.1),

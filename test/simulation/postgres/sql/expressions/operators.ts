@@ -7,6 +7,7 @@ import { exact } from '../../values/cast.ts';
 import { inRange } from '../../values/text.ts';
 import { commonType, elementOf, isArray, isInteger, isNumber, type Type, widerOf } from '../../values/types.ts';
 import { coerced, type Eval, type Expr, settled } from '../expr.ts';
+import type { Values } from '../run.ts';
 import { unsupported } from '../tree.ts';
 import { concatenation } from './concatenation.ts';
 
@@ -71,14 +72,32 @@ function equate(isWanted: boolean, one: Expr, other: Expr): Expr {
   const equal = equalOf(one.type);
   if (one.type !== 'text' && one.type !== 'uuid') return strict('bool', [one, other], (a, b) => equal(a, b) === isWanted);
   const fixed = other.constant?.value;
-  const evaluate = one.eval;
-  if (typeof fixed !== 'string') return strict('bool', [one, other], (a, b) => (a === b) === isWanted);
   return {
     type: 'bool',
-    eval: x => {
+    eval: typeof fixed === 'string' ? isText(one, fixed, isWanted) : isSameText(one.eval, other.eval, isWanted),
+  };
+}
+
+/** Most of what is asked of a row is this: whether a column is some word. */
+function isText({ column, eval: evaluate }: Expr, fixed: string, isWanted: boolean): Eval {
+  if (column === undefined)
+    return x => {
       const value = evaluate(x);
       return value === null ? null : (value === fixed) === isWanted;
-    },
+    };
+  const { slot, position } = column;
+  return x => {
+    const value = (x.rows[slot] as Values)[position];
+    return value === null ? null : (value === fixed) === isWanted;
+  };
+}
+
+function isSameText(one: Eval, other: Eval, isWanted: boolean): Eval {
+  return x => {
+    const a = one(x);
+    if (a === null) return null;
+    const b = other(x);
+    return b === null ? null : (a === b) === isWanted;
   };
 }
 

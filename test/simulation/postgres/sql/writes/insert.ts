@@ -62,11 +62,12 @@ function newRows({ cols, selectStmt }: Insert, table: Table, around: Scope): (x:
     throw new SqlError('42601', 'INSERT has more expressions than target columns');
   const casts = given.map((position, i) => castBetween(query?.columns[i]?.type ?? 'text', columns[position]?.type as Type));
   const others = columns.flatMap((_, i) => (given.includes(i) ? [] : [{ position: i, evaluate: defaultOf(table, i, around) }]));
+  const blank: unknown[] = columns.map(() => null);
   const fill = (x: Run, row: Values): Values => {
-    const values: unknown[] = columns.map(() => null);
-    for (const [i, position] of given.entries()) {
+    const values = blank.slice();
+    for (let i = 0; i < given.length; i++) {
       const value = row[i];
-      values[position] = value === null ? null : (casts[i]?.(value) ?? value);
+      values[given[i] ?? 0] = value === null ? null : (casts[i]?.(value) ?? value);
     }
     for (const { position, evaluate } of others) values[position] = evaluate(x);
     return values;
