@@ -194,7 +194,12 @@ async function claimOn(
   const claim = createClaims(database, benchSettings);
   const perSecond = await rate(count, claimers, async lane => {
     const worker = `bench-${lane}`;
-    const claimed = await claim({ tenantId, actor: `worker:${worker}`, worker, capabilities: ['agent:exec'] });
+    const claimed = await claim({
+      tenantId,
+      actor: `worker:${worker}`,
+      worker,
+      capabilities: ['agent:exec', 'isolation:namespaces'],
+    });
     if (claimed !== undefined) taken.add(claimed.run.id);
   });
   checkAll(taken, count);

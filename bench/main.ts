@@ -6,6 +6,7 @@ import { memory } from './cost/memory.ts';
 import { ticketCost } from './cost/ticket.ts';
 import { demo } from './demo.ts';
 import { events } from './events.ts';
+import { growth } from './growth/growth.ts';
 import type { Bench, Stage } from './harness/bench.ts';
 import { gateway } from './gateway/gateway.ts';
 import { http } from './http.ts';
@@ -21,6 +22,7 @@ const benches: readonly Bench[] = [
   claimComplete,
   ticketCost,
   decision,
+  growth,
   memory,
   events,
   start,

@@ -62,7 +62,8 @@ async function decide(stage: Stage, place: Place, on: string): Promise<Figure[]>
   return found;
 }
 
-async function looksOf<Row>(
+/** How long each of some looks takes, in a transaction that is given up: milliseconds. */
+export async function looksOf<Row>(
   { enginePool }: Place,
   { name, text }: Statement<Row>,
   values: readonly SqlValue[],

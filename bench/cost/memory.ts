@@ -61,7 +61,7 @@ async function holdRuns(stage: Stage, client: Client, count: number): Promise<vo
   const { id } = await client.request('POST', '/api/projects', { body: { name: `held ${count}`, agent }, schema: project });
   for (let i = 0; i < count; i++) {
     await client.request('POST', '/api/tickets', { body: { project_id: id, title: `Held ${i}` }, schema: ticket });
-    const body = { worker: `w-${i}`, capabilities: ['agent:exec'], wait_ms: waitMs };
+    const body = { worker: `w-${i}`, capabilities: ['agent:exec', 'isolation:namespaces'], wait_ms: waitMs };
     const { run, lease } = await client.request('POST', '/api/claim', { body, schema: claimed });
     const beat = () =>
       client.request('POST', '/api/heartbeat', {

@@ -65,7 +65,7 @@ export async function openWay(stage: Stage, place: Place, database: Database): P
         async walk() {
           held = [];
           for (const id of ids) {
-            const claimed = await claim({ ...scope, worker: 'bench', capabilities: ['agent:exec'] });
+            const claimed = await claim({ ...scope, worker: 'bench', capabilities: ['agent:exec', 'isolation:namespaces'] });
             if (claimed === undefined || !ids.includes(claimed.run.subjectId))
               throw new Error(`${id} was not claimed before all others`);
             held.push(claimed);

@@ -55,7 +55,7 @@ async function holdRuns(stage: Stage, client: Client, url: string): Promise<Plac
   const places: Place[] = [];
   for (let i = 0; i < runs; i++) {
     await client.request('POST', '/api/tickets', { body: { project_id: id, title: `Ask ${i}` }, schema: ticket });
-    const body = { worker: 'bench', capabilities: ['agent:exec'], wait_ms: 20_000 };
+    const body = { worker: 'bench', capabilities: ['agent:exec', 'isolation:namespaces'], wait_ms: 20_000 };
     const { run, lease, gateway: opened } = await client.request('POST', '/api/claim', { body, schema: claimed });
     const beat = () =>
       client.request('POST', '/api/heartbeat', { body: { run_id: run.id, token: lease.token }, schema: heartbeatAnswer });

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveDatabase } from '../../src/db/connect.ts';
@@ -12,6 +12,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { bootstrapAccess } from '../../src/support/access/index.ts';
 import { createProject } from '../../src/support/projects/index.ts';
+import { removeTree } from '../../test/harness/disks.ts';
 import { debianPostgres } from '../../test/harness/postgres.ts';
 import type { Stage } from './bench.ts';
 
@@ -37,7 +38,7 @@ export function temporaryHome(stage: Stage): string {
   const home = mkdtempSync(join(tmpdir(), 'skep-bench-'));
   stage.atEnd(async () => {
     await stopEmbedded(home);
-    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+    removeTree(home);
   });
   return home;
 }

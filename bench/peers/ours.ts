@@ -20,7 +20,12 @@ export function openOurs(place: Place, how: 'in turn' | 'beside'): Peer {
 
   async function next(lane: number): Promise<ClaimedRun> {
     const worker = `bench-${lane}`;
-    const claimed = await claim({ tenantId, actor: `worker:${worker}`, worker, capabilities: ['agent:exec'] });
+    const claimed = await claim({
+      tenantId,
+      actor: `worker:${worker}`,
+      worker,
+      capabilities: ['agent:exec', 'isolation:namespaces'],
+    });
     if (claimed === undefined) throw new Error('nothing could be claimed');
     return claimed;
   }

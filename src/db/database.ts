@@ -127,7 +127,11 @@ export function createDatabase({ appPool, enginePool, routes, clock }: DatabaseP
     const jobs = announced.flatMap(event =>
       (routes[event.type] ?? []).map(task => ({ task, payload: { ...event, tenantId: scope.tenantId } satisfies FlowJob })),
     );
-    await runStatement(client, appendEvents, [scope.tenantId, scope.actor, JSON.stringify(announced), JSON.stringify(jobs)]);
+    await runStatement(client, appendEvents, [
+      ...[scope.tenantId, scope.actor, JSON.stringify(announced)],
+      jobs.map(({ task }) => task),
+      jobs.map(({ payload }) => JSON.stringify(payload)),
+    ]);
   }
 
   return {

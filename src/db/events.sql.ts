@@ -7,7 +7,7 @@ export interface EventRow extends Omit<Tables['events'], 'id'> {
   payload: Record<string, unknown>;
 }
 
-/** All events of a transaction and the jobs that follow from them, in one round trip. */
+/** All events of a transaction and the jobs that follow from them, their tasks $4 and payloads $5, in one round trip. */
 export const appendEvents = statement<object>(
   'append_events',
   `with told as (
@@ -17,7 +17,7 @@ export const appendEvents = statement<object>(
      insert into events (tenant_id, type, subject_type, subject_id, actor, payload)
      select $1::uuid, type, subject_type, subject_id, $2::text, coalesce(payload, '{}') from told
    )
-   select enqueue(j.task, j.payload) from jsonb_to_recordset($4::jsonb) as j (task text, payload json)`,
+   select enqueue_jobs($4::text[], $5::json[]) where cardinality($4::text[]) > 0`,
 );
 
 export const sequenceEvents = statement<{ sequenceEvents: number }>('sequence_events', 'select sequence_events($1)');

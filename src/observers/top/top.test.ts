@@ -19,7 +19,10 @@ async function look(tenantId = stages.tenantId): Promise<WireTop> {
   return top.parse(seen);
 }
 
-async function worker(name: string, { state = 'active', told = false, capabilities = ['agent:exec'] } = {}): Promise<void> {
+async function worker(
+  name: string,
+  { state = 'active', told = false, capabilities = ['agent:exec', 'isolation:namespaces'] } = {},
+): Promise<void> {
   await stages.sql(
     `insert into workers (tenant_id, name, incarnation, host, version, slots, capabilities, state, is_told_to_drain)
      values ($1, $2, $3, 'h', '1', 2, $4, $5, $6)`,
@@ -134,10 +137,10 @@ test('servers are shown, breakers say what they are now, and so does the brake',
 describe('why runs that are due are not claimed', () => {
   test('no worker, until one is there that may claim', async () => {
     await queued(2);
-    expect(reasons(await look())).toEqual(['no_worker 2: no active worker offers agent:exec']);
+    expect(reasons(await look())).toEqual(['no_worker 2: no active worker offers agent:exec, isolation:namespaces']);
     await worker('told', { told: true });
     await worker('draining', { state: 'draining' });
-    await worker('other', { capabilities: ['agent:codex'] });
+    await worker('other', { capabilities: ['agent:codex', 'isolation:namespaces'] });
     expect(reasons(await look())).toEqual(['no_worker 2: no active worker offers agent:exec']);
     await worker('w');
     expect(reasons(await look())).toEqual([]);

@@ -41,8 +41,9 @@ export const submitRuns = statement<RunRow & { turn: number }>(
      union all
      select tenant_id, 'run.submitted', 'run', id::text, ($5::text[])[turn], jsonb_build_object(${payload}) from submitted
    ), begun as materialized (
-     select enqueue(follows.verb, json_build_object('type', 'run.submitted', 'tenantId', tenant_id, 'subject', json_build_object('type', 'run', 'id', id),
-                                            'payload', json_build_object(${payload})))
+     select enqueue_jobs(array_agg(follows.verb),
+                         array_agg(json_build_object('type', 'run.submitted', 'tenantId', tenant_id, 'subject', json_build_object('type', 'run', 'id', id),
+                                                     'payload', json_build_object(${payload}))))
        from submitted cross join unnest((select $6::text[])) as follows (verb)
    )
    select submitted.* from submitted where (select count(*) from begun) >= 0`,
