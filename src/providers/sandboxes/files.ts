@@ -4,8 +4,8 @@ import type { FileEntry, Sandbox, SandboxCommand, SandboxFiles } from '../../wor
 type Exec = Pick<Sandbox, 'exec'>['exec'];
 
 /** Of one look at a file. What waits longer waits for ever: the other end of a pipe is in the agent's hands. */
-export const filesMsMax = 30_000;
-export const entriesMax = 10_000;
+const filesMsMax = 30_000;
+const entriesMax = 10_000;
 const listBytesMax = 4 * 2 ** 20;
 const pathBytesMax = 4_096;
 const wordsBytesMax = 2_000;
@@ -19,13 +19,16 @@ export function createFiles(exec: Exec): SandboxFiles {
     async read(path, { bytesMax }) {
       // Neither through a link at its end nor waiting at a pipe.
       const count = [`if=${insidePath(path)}`, 'iflag=nofollow,nonblock,fullblock,count_bytes', `count=${bytesMax + 1}`];
+      // shell: a fixed text that runs inside; path and count are its arguments.
       const argv = ['sh', '-c', READ, 'read', insidePath(path), ...count, 'bs=65536', 'status=none'] as const;
       const content = await taken(exec, { argv, path, bytesMax: bytesMax + 1 });
       if (content.length > bytesMax) throw tooLarge(path, bytesMax);
       return content;
     },
     async write(path, content) {
-      await taken(exec, { argv: ['sh', '-c', WRITE, 'write', insidePath(path)], path, bytesMax: wordsBytesMax, stdin: content });
+      // shell: a fixed text that runs inside; the path is its argument.
+      const argv = ['sh', '-c', WRITE, 'write', insidePath(path)] as const;
+      await taken(exec, { argv, path, bytesMax: wordsBytesMax, stdin: content });
     },
     async list(path) {
       const argv = ['find', insidePath(path), '-mindepth', '1', '-maxdepth', '1', '-printf', String.raw`%y %s %f\0`] as const;

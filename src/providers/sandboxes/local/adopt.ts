@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { Fault } from '../../../kernel/fault.ts';
 import type { Sandbox, SandboxLimits } from '../../../worker/sandbox.ts';
+import { hasDisk, isMounted } from './disk/mounted.ts';
 import { keptName } from './folder.ts';
 import { openLinks } from './links.ts';
 import { createSandbox } from './sandbox.ts';
@@ -19,6 +21,12 @@ interface Adopted {
  * folders. To remove it is the business of who adopts it.
  */
 export async function adoptSandbox(host: Host, { id, path, uid, limits }: Adopted): Promise<Sandbox> {
+  if (host.disks !== undefined) await host.disks.again(path);
+  else if (hasDisk(path) && !isMounted(path))
+    throw new Fault('sandbox_unavailable', {
+      message: `the workspace of ${id} is on a disk, and none can be mounted here`,
+      hint: 'skep sandbox doctor says why',
+    });
   const cgroup = uid === undefined ? undefined : host.cgroups?.create(String(uid), limits);
   const folder = { path, slot: join(path, 'slot'), binds: [], sockets: [] };
   const links = openLinks([], { sockets: [], uid });

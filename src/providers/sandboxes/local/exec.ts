@@ -15,7 +15,7 @@ import { openOutput } from './output.ts';
 import type { Output } from './output.ts';
 import { commandOf, firstChild, programStarted, readStatus } from './status.ts';
 
-type StopReason = 'timeout' | 'output_limit' | 'aborted';
+type StopReason = 'timeout' | 'output_limit' | 'workspace_full' | 'aborted';
 
 interface Job {
   readonly launch: readonly [string, ...string[]];
@@ -26,6 +26,8 @@ interface Job {
   /** A file to be read as standard input; its name is removed. */
   readonly stdin: string | undefined;
   readonly command: SandboxCommand;
+  /** Of the sandbox. */
+  readonly workspaceBytesMax: number;
   readonly cgroup: Cgroup | undefined;
   /** Descriptors that the worker itself was given and that would be handed on. */
   readonly inherited: readonly number[];
@@ -36,12 +38,12 @@ export interface Execution {
   readonly done: Promise<SandboxExit>;
   /** The launcher. */
   readonly pid: number | undefined;
-  stop(): void;
+  stop(reason?: 'aborted' | 'workspace_full'): void;
 }
 
 /** Starts the command. `done` resolves when nothing of the sandbox is left; it throws Fault `sandbox_unavailable` where the set-up failed. */
 export function execute(job: Job): Execution {
-  const { command, clock, cgroup } = job;
+  const { command, clock, cgroup, workspaceBytesMax } = job;
   const startedMs = clock.mono();
   const over = new AbortController();
   const oomBefore = cgroup?.oomKills() ?? 0;
@@ -95,7 +97,8 @@ export function execute(job: Job): Execution {
     if (broken !== undefined)
       throw broken instanceof Error ? broken : new Error('the receiver of the output failed', { cause: broken });
     const oom = (cgroup?.oomKills() ?? 0) > oomBefore;
-    return verdict({ stopped, oom, begun, code, words, durationMs: clock.mono() - startedMs });
+    const durationMs = clock.mono() - startedMs;
+    return verdict({ stopped, workspaceBytesMax, oom, begun, code, words, durationMs });
   }
 
   function ask(): void {
@@ -113,7 +116,7 @@ export function execute(job: Job): Execution {
     command.ask?.removeEventListener('abort', ask);
     output.destroy();
   });
-  return { done, pid: child.pid, stop: abort };
+  return { done, pid: child.pid, stop: (reason = 'aborted') => stop(reason) };
 }
 
 function start(job: Job, output: Output): ChildProcess {
@@ -208,6 +211,7 @@ async function exitOf(child: ChildProcess): Promise<void> {
 
 interface Ended {
   readonly stopped: StopReason | undefined;
+  readonly workspaceBytesMax: number;
   readonly oom: boolean;
   readonly begun: boolean;
   readonly code: number | undefined;
@@ -215,7 +219,8 @@ interface Ended {
   readonly durationMs: number;
 }
 
-function verdict({ stopped, oom, begun, code, words, durationMs }: Ended): SandboxExit {
+function verdict({ stopped, workspaceBytesMax, oom, begun, code, words, durationMs }: Ended): SandboxExit {
+  if (stopped === 'workspace_full') return { reason: stopped, workspaceBytesMax, durationMs };
   if (stopped !== undefined) return { reason: stopped, durationMs };
   // A command that lost a child to the limit and yet succeeded has coped.
   if (oom && code !== 0) return { reason: 'out_of_memory', durationMs };

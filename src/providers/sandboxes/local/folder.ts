@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, posix } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
 import type { SandboxSpec } from '../../../worker/sandbox.ts';
+import type { Disks } from './disk/index.ts';
+import { diskName, hasDisk, isMounted, unmount } from './disk/mounted.ts';
 import { run } from './host/tools.ts';
 import type { Tools } from './host/tools.ts';
 
@@ -27,26 +30,39 @@ interface Make {
   readonly spec: SandboxSpec;
   readonly uid: number | undefined;
   readonly seccomp: Buffer;
+  readonly disks: Disks | undefined;
 }
 
-/** Writes the folder. Throws Fault `already_exists`, `invalid_request`, or the errors of the file system. */
-export function makeFolder({ path, spec, uid, seccomp }: Make): Folder {
+/** Writes the folder. Throws Fault `already_exists`, `disk_full`, `invalid_request`, or the errors of the file system. */
+export async function makeFolder({ path, spec, uid, seccomp, disks }: Make): Promise<Folder> {
   const slot = join(path, 'slot');
   const binds = spec.folders.map(({ from, to }, index) => ({ from: hostFolder(from), name: `ro${index}`, to: skepPath(to) }));
   const files = spec.files.map(({ path: to, content }) => ({ to: skepPath(to), content }));
   const sockets = (spec.links ?? []).map(link => join(slot, skepPath(link.path)));
   makeOnce(path, spec.id);
+  const bytes = spec.limits.workspaceBytes;
+  if (spec.from === undefined) await disks?.put(path, bytes);
+  else await disks?.putCopy(path, { from: spec.from, bytes, uid });
   // The umask of the worker must not decide what the sandbox can read, so every mode is set by name.
-  const own = ['work', ...(spec.keeps === true ? [keptName] : [])].map(name => join(slot, name));
-  for (const path of own) folder(path);
+  const own = ['work', ...(spec.keeps === true ? [keptName] : [])];
+  for (const name of own) ownFolder(slot, name, { uid, isOnDisk: disks !== undefined });
   for (const name of ['', 'skep', 'etc', ...binds.map(({ name }) => name)]) folder(join(slot, name));
   for (const { to, content } of files) readable(join(slot, to), content, slot);
   for (const { to } of binds) folders(join(slot, to), slot);
   for (const socket of sockets) folders(dirname(socket), slot);
   for (const [name, content] of ETC) readable(join(slot, 'etc', name), content, slot);
-  if (uid !== undefined) for (const path of own) chownSync(path, uid, uid);
   writeFileSync(join(path, 'seccomp'), seccomp, { mode: 0o600 });
   return { path, slot, binds, sockets };
+}
+
+/** On a disk, a link leads to it from where it is without one: whose it is can be seen also while the disk is not mounted. */
+function ownFolder(slot: string, name: string, { uid, isOnDisk }: { uid: number | undefined; isOnDisk: boolean }): void {
+  const path = isOnDisk ? join(slot, diskName, name) : join(slot, name);
+  folder(path);
+  if (uid !== undefined) chownSync(path, uid, uid);
+  if (!isOnDisk) return;
+  symlinkSync(join(diskName, name), join(slot, name));
+  if (uid !== undefined) lchownSync(join(slot, name), uid, uid);
 }
 
 /**
@@ -55,14 +71,24 @@ export function makeFolder({ path, spec, uid, seccomp }: Make): Folder {
  */
 export async function removeFolder(path: string, tools: Tools): Promise<void> {
   try {
-    await run(tools.rm, ['-rf', '--', path]);
+    await removeDisk(path, tools);
+    await run(tools.rm, ['-rf', '--one-file-system', '--', path]);
   } catch (error) {
     if (!existsSync(path)) return;
+    // What a worker that was killed had just begun to mount is there a moment later.
+    await removeDisk(path, tools).catch(() => {});
     await run(tools.chmod, ['-R', 'u+rwX', '--', path]).catch(() => {});
     await run(tools.rm, ['-rf', '--', path]).catch((again: unknown) => {
       throw new Fault('failed', { message: `the folder of a sandbox could not be removed: ${String(again)}`, cause: error });
     });
   }
+}
+
+/** Without it all that is left was written by the host. */
+async function removeDisk(path: string, tools: Tools): Promise<void> {
+  if (!hasDisk(path) && !isMounted(path)) return;
+  while (isMounted(path)) await unmount(path, tools);
+  await rm(path, { recursive: true, force: true });
 }
 
 /** Standard input as a file that the caller opens and unlinks: complete before the command starts, and nothing of it stays on the disk. */

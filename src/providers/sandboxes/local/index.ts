@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { release } from 'node:os';
 import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
-import type { SandboxWorth } from '../../../../contract/sandboxes.ts';
-import type { SandboxLimits, SandboxProbe, SandboxProvider, Settle } from '../../../worker/sandbox.ts';
+import type { SandboxLimits, SandboxProbe, SandboxProvider, SandboxSpec, Settle } from '../../../worker/sandbox.ts';
 import { findCgroups } from './host/cgroups.ts';
+import { findDisks } from './disk/index.ts';
+import { checkLimits } from '../limits.ts';
 import { createLiving } from '../living.ts';
+import { createSnapshots } from '../snapshots.ts';
 import { diskFault, findTools, run, SYSTEM_PATH } from './host/tools.ts';
 import { createUserIds } from './host/user-ids.ts';
 import { reap } from './orphans.ts';
@@ -31,6 +33,7 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH }:
   const living = createLiving();
   let prepared: Promise<Host> | undefined;
   let proven: Promise<void> | undefined;
+  let snapshots: ReturnType<typeof createSnapshots> | undefined;
 
   /** What was found is kept; what was missing is looked for again. */
   function host(): Promise<Host> {
@@ -79,11 +82,18 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH }:
     },
     async create(spec) {
       await proof();
-      return living.add(await makeSandbox(await host(), spec));
+      const place = await host();
+      const create = (each: SandboxSpec) => makeSandbox(place, each);
+      // On a disk it is the disk that is copied.
+      snapshots ??= createSnapshots(place.folder);
+      return living.add(await (place.disks === undefined ? snapshots.creating(create) : create)(spec));
     },
     list: living.list,
     get: living.get,
-    prewarm: () => Promise.resolve(),
+    async prewarm(limits, count) {
+      checkLimits(limits);
+      await (await host().catch(() => undefined))?.disks?.prepare(limits.workspaceBytes, count);
+    },
     async reapOrphans(settle = removeAll) {
       const count = await reap(await host(), settle);
       if (count > 0) log.info({ count }, 'removed sandboxes that dead workers had left');
@@ -118,10 +128,12 @@ async function prepare({ folder, clock, path, inherited }: Preparation): Promise
       hint: 'run the worker on another machine; the server may stay here',
     });
   const tools = findTools(path);
-  openFolder(folder);
+  const place = openFolder(folder);
   const root = process.geteuid?.() === 0;
+  const disks = await findDisks({ folder: place, tools, path });
   return {
-    folder,
+    ...('why' in disks ? { disks: undefined, noDisks: disks.why } : { disks, noDisks: undefined }),
+    folder: place,
     tools,
     seccomp,
     clock,
@@ -132,11 +144,14 @@ async function prepare({ folder, clock, path, inherited }: Preparation): Promise
   };
 }
 
-function openFolder(folder: string): void {
+/** Where it leads: an operator may have put it on another disk. */
+function openFolder(folder: string): string {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(folder, 0o700);
-    readdirSync(folder);
+    const place = realpathSync(folder);
+    chmodSync(place, 0o700);
+    readdirSync(place);
+    return place;
   } catch (error) {
     if (diskFault(error) !== error) throw diskFault(error);
     throw new Fault('sandbox_unavailable', {
@@ -167,7 +182,7 @@ function inheritedDescriptors(): number[] {
   });
 }
 
-function worthOf({ cgroups, countsProcesses }: Host): SandboxWorth {
+function worthOf({ cgroups, countsProcesses, disks }: Host): Extract<SandboxProbe, { ok: true }>['worth'] {
   const byGroup = (controller: 'memory' | 'pids' | 'cpu') => cgroups?.controllers.includes(controller) === true;
   return {
     ...{ kind: 'local', isolation: 'namespaces', network: 'enforced' },
@@ -175,17 +190,18 @@ function worthOf({ cgroups, countsProcesses }: Host): SandboxWorth {
       memory: byGroup('memory') ? 'enforced' : 'advisory',
       processes: byGroup('pids') || countsProcesses ? 'enforced' : 'none',
       cpu: byGroup('cpu') ? 'enforced' : 'none',
-      workspace: 'none',
+      workspace: disks === undefined ? 'advisory' : 'enforced',
       ...{ tmp: 'enforced', output: 'enforced', time: 'enforced' },
     },
   };
 }
 
-async function factsOf({ folder, tools, cgroups, userIds }: Host): Promise<Record<string, string>> {
+async function factsOf({ folder, tools, cgroups, userIds, noDisks }: Host): Promise<Record<string, string>> {
   return {
     engine: await run(tools.bwrap, ['--version']),
     runs_as: userIds ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`,
     cgroups: cgroups?.kind ?? 'none',
+    workspace: noDisks === undefined ? 'a disk of its own' : `a folder: ${noDisks}`,
     folder: basename(folder),
   };
 }

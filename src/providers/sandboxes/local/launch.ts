@@ -1,4 +1,4 @@
-import { accessSync, constants, realpathSync } from 'node:fs';
+import { accessSync, constants, readFileSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
 import type { SandboxLimits } from '../../../worker/sandbox.ts';
@@ -39,14 +39,13 @@ export function launchArgv({ tools, argv, marker, limits, byRlimit, parentPid, r
   const own = root ? [] : ['--user', '--map-current-user'];
   const uid = String(root?.uid);
   return [
-    ...([tools.setpriv, '--pdeathsig', 'KILL', ...(root ? [] : ['--no-new-privs']), '--'] as const),
-    ...[tools.sh, '-c', FIRST_STEP, 'skep-sandbox', String(parentPid)],
+    ...untilParentDies(tools, parentPid, root ? [] : ['--no-new-privs']),
     ...[tools.unshare, ...own, '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc', '--'],
     ...[tools.sh, '-c', SECOND_STEP, 'skep-sandbox', tools.mount],
     ...(root?.cgroupFiles ?? []).flatMap(file => ['cgroup', file]),
     ...(root?.binds ?? []).flatMap(({ from, to }) => ['bind', from, to]),
-    ...(byRlimit.processes ? ['processes', String(limits.processCount + OWN_PROCESSES)] : []),
-    ...(byRlimit.memory ? ['data', String(Math.ceil(limits.memoryBytes / 1024))] : []),
+    ...(byRlimit.processes ? ['processes', atMost('Max processes', limits.processCount + OWN_PROCESSES)] : []),
+    ...(byRlimit.memory ? ['data', atMost('Max data size', limits.memoryBytes, 1024)] : []),
     'then',
     ...(root
       ? [tools.setpriv, '--reuid', uid, '--regid', uid, '--clear-groups', '--no-new-privs', '--pdeathsig', 'KILL', '--']
@@ -55,6 +54,18 @@ export function launchArgv({ tools, argv, marker, limits, byRlimit, parentPid, r
     // Has no effect; it shows in the process list which sandbox this is.
     ...['--unsetenv', marker, '--', ...argv],
   ];
+}
+
+/** What stands before a command line that is not to outlive its parent, however that ends. */
+export function untilParentDies(tools: Tools, parentPid: number, more: readonly string[] = []): readonly [string, ...string[]] {
+  const armed = [tools.setpriv, '--pdeathsig', 'KILL', ...more, '--'] as const;
+  return [...armed, ...[tools.sh, '-c', FIRST_STEP, 'skep-sandbox', String(parentPid)]];
+}
+
+/** In units of `unit` bytes. What this process itself may not have more of nobody can be given. */
+function atMost(name: string, value: number, unit = 1): string {
+  const hard = new RegExp(`^${name} +\\S+ +(\\d+)`, 'm').exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return String(Math.ceil(Math.min(value, Number(hard ?? value)) / unit));
 }
 
 /** bubblewrap's monitor and its process 1 count too, and the command that starts. */

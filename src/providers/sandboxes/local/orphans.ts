@@ -19,6 +19,7 @@ export async function reap(host: Host, settle: Settle): Promise<number> {
     uid => clear(host, uid),
     uid => kept.has(uid),
   );
+  host.disks?.reap();
   let count = 0;
   for (const name of names) if (await take(host, name, settle)) count += 1;
   return count;

@@ -16,6 +16,8 @@ const firstUid = 1_999_000_000;
 const broken = '/bin/false';
 const limits = { memoryBytes: 2 ** 28, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20, workspaceBytes: 64 * 2 ** 20 };
 const spec = { id: 'one', limits, files: [], folders: [] };
+/** Its folder is half written when it is found that a file can't be a folder. */
+const impossible = { ...spec, files: ['/skep/a', '/skep/a/b'].map(path => ({ path, content: '' })) };
 
 let top: string;
 let userIds: UserIds;
@@ -51,18 +53,18 @@ function named(create: (name: string) => void): Cgroups {
 function host(tools: Partial<Tools> = {}, cgroups = named(() => {})): Host {
   const found = { ...findTools(SYSTEM_PATH), ...tools };
   const parts = { tools: found, seccomp: Buffer.alloc(0), clock: systemClock, inherited: [], countsProcesses: true };
-  return { ...parts, folder: join(top, 'sandboxes'), cgroups, userIds };
+  return { ...parts, folder: join(top, 'sandboxes'), cgroups, userIds, disks: undefined, noDisks: 'not asked for' };
 }
 
 describe('a sandbox that cannot be made', () => {
   it('leaves no folder, no group and no user id taken', async () => {
-    await expect(makeSandbox(host({ mkfifo: broken }), spec)).rejects.toThrow('Command failed: /bin/false -m 600');
+    await expect(makeSandbox(host(), impossible)).rejects.toThrow('ENOTDIR');
     expect([readdirSync(join(top, 'sandboxes')), [...groups], userIds.take()]).toEqual([[], [], firstUid]);
   });
 
   it('says why, and leaves no group, also where its folder cannot be removed; its user id stays with the files', async () => {
-    const made = makeSandbox(host({ mkfifo: broken, rm: broken }), spec);
-    await expect(made).rejects.toThrow('Command failed: /bin/false -m 600');
+    const made = makeSandbox(host({ rm: broken }), impossible);
+    await expect(made).rejects.toThrow('ENOTDIR');
     expect([...groups]).toEqual([]);
     expect(userIds.take()).toBe(firstUid + 1);
   });

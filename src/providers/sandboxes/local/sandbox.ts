@@ -2,14 +2,18 @@ import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault, isFault } from '../../../kernel/fault.ts';
 import { thisOwner } from '../../../kernel/process-owner.ts';
-import type { Sandbox, SandboxCommand, SandboxExit, SandboxSpec } from '../../../worker/sandbox.ts';
+import type { Sandbox, SandboxCommand, SandboxExit, SandboxSpec, Snapshot } from '../../../worker/sandbox.ts';
 import { createFiles } from '../files.ts';
+import { checkLimits } from '../limits.ts';
 import { bwrapArguments } from './arguments.ts';
+import type { Disks } from './disk/index.ts';
+import { diskName, hasDisk } from './disk/mounted.ts';
+import { watchSize } from './disk/watch.ts';
 import { execute } from './exec.ts';
 import type { Execution } from './exec.ts';
-import { makeFolder, removeFolder, stdinPath } from './folder.ts';
+import { keptName, makeFolder, removeFolder, stdinPath } from './folder.ts';
 import type { Folder } from './folder.ts';
-import { statsOf } from './stats.ts';
+import { statsOf, usedOf } from './stats.ts';
 import type { Cgroup, Cgroups } from './host/cgroups.ts';
 import { killUser } from './host/owner.ts';
 import { diskFault } from './host/tools.ts';
@@ -31,6 +35,10 @@ export interface Host {
   readonly cgroups: Cgroups | undefined;
   /** Present when the worker is root; then each sandbox runs as an id of its own. */
   readonly userIds: UserIds | undefined;
+  /** Absent where a workspace can't be a disk of its own. */
+  readonly disks: Disks | undefined;
+  /** Why there are none. */
+  readonly noDisks: string | undefined;
   /** Whether a limit of processes set by the last step counts the sandbox's alone. */
   readonly countsProcesses: boolean;
 }
@@ -43,13 +51,14 @@ export function folderName(id: string): string {
 export async function makeSandbox(host: Host, spec: SandboxSpec): Promise<Sandbox> {
   if (!/^[A-Za-z0-9-]{1,64}$/.test(spec.id))
     throw new Fault('invalid_request', { message: `"${spec.id}" is no name for a sandbox`, hint: 'letters, digits and dashes' });
+  checkLimits(spec.limits);
   const path = join(host.folder, folderName(spec.id));
   const uid = host.userIds?.take();
   let cgroup: Cgroup | undefined;
   let links: Links | undefined;
   try {
     cgroup = uid === undefined ? undefined : host.cgroups?.create(String(uid), spec.limits);
-    const folder = makeFolder({ path, spec, uid, seccomp: host.seccomp });
+    const folder = await makeFolder({ path, spec, uid, seccomp: host.seccomp, disks: host.disks });
     links = openLinks(spec.links ?? [], { sockets: folder.sockets, uid });
     await links.listening;
     return createSandbox({ host, spec, folder, uid, cgroup, links });
@@ -80,11 +89,9 @@ interface Traces {
  * has it next is of the same name.
  */
 async function removeTraces({ host, path, uid, cgroup }: Traces): Promise<void> {
-  try {
-    if (path !== undefined) await removeFolder(path, host.tools);
-  } finally {
-    await cgroup?.remove();
-  }
+  const folder = path === undefined ? undefined : removeFolder(path, host.tools);
+  await Promise.allSettled([folder, cgroup?.remove()]);
+  await folder;
   if (uid !== undefined) host.userIds?.release(uid);
 }
 
@@ -102,10 +109,15 @@ export function createSandbox(made: Made): Sandbox {
   const madeAtMs = host.clock.now();
   const lanes = createLanes({ path: folder.path, uid, tools: host.tools });
   const running = new Set<Execution>();
+  const { disks } = host;
+  const isOnDisk = hasDisk(folder.path);
+  const watch = isOnDisk ? undefined : watchSize(watched(made, () => running.forEach(({ stop }) => stop('workspace_full'))));
   let isHaunted = false;
   let gone: Promise<void> | undefined;
+  let copied: Promise<Snapshot> | undefined;
 
   async function remove(): Promise<void> {
+    await copied?.catch(() => {});
     cgroup?.kill();
     for (const execution of running) execution.stop();
     await Promise.all([...running].map(({ done }) => done.catch(() => {})));
@@ -119,6 +131,7 @@ export function createSandbox(made: Made): Sandbox {
     whileAlive();
     if (command.signal?.aborted) return { reason: 'aborted', durationMs: 0 };
     const lane = await lanes.take();
+    const leave = watch?.enter();
     try {
       whileAlive();
       const execution = begin(made, { command, pipes: lane.pipes });
@@ -131,18 +144,39 @@ export function createSandbox(made: Made): Sandbox {
       throw error;
     } finally {
       lane.give();
+      leave?.();
     }
+  }
+
+  /** Without a disk of its own the workspace would have to be walked. */
+  function used(): number | undefined {
+    return isOnDisk && gone === undefined ? usedOf(join(folder.slot, diskName)) : undefined;
   }
 
   function whileAlive(): void {
     if (gone) throw new Fault('wrong_state', { message: `the sandbox ${spec.id} has been removed` });
+    if (copied) throw new Fault('wrong_state', { message: `a snapshot of the sandbox ${spec.id} is being taken` });
+  }
+
+  /** On a disk that is written to meanwhile a copy would be no file system. */
+  async function snapshot(disks: Disks): Promise<Snapshot> {
+    whileAlive();
+    if (running.size > 0) throw new Fault('wrong_state', { message: `a command runs in the sandbox ${spec.id}` });
+    copied = disks.snapshot(folder.path, spec.id);
+    return await copied.finally(() => void (copied = undefined));
   }
 
   return {
     ...{ id: spec.id, limits: spec.limits, madeAtMs, exec, files: createFiles(exec) },
-    stats: () => Promise.resolve(statsOf([...running].map(({ pid }) => pid))),
+    stats: () => Promise.resolve({ ...statsOf([...running].map(({ pid }) => pid)), workspaceBytes: used() }),
+    ...(disks === undefined || !isOnDisk ? {} : { snapshot: () => snapshot(disks) }),
     kill: () => (gone ??= remove()),
   };
+}
+
+function watched({ folder, spec, host }: Made, onFull: () => void): Parameters<typeof watchSize>[0] {
+  const folders = ['work', keptName].map(name => join(folder.slot, name));
+  return { folders, bytesMax: spec.limits.workspaceBytes, clock: host.clock, du: host.tools.du, onFull };
 }
 
 interface Asked {
@@ -182,6 +216,7 @@ function begin({ host, spec, folder, uid, cgroup }: Made, { command, pipes }: As
       seccomp: join(folder.path, 'seccomp'),
       stdin: command.stdin === undefined ? undefined : stdinPath(folder, command.stdin, uid),
       command,
+      workspaceBytesMax: spec.limits.workspaceBytes,
       cgroup,
       inherited: host.inherited,
       clock: host.clock,

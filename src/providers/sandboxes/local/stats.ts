@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statfsSync } from 'node:fs';
 import type { SandboxStats } from '../../../worker/sandbox.ts';
 import { initOf } from './status.ts';
 
@@ -10,18 +10,32 @@ const tickMs = 10;
  * How the processes behind the launchers are, by what the kernel says of them: nothing runs in the sandbox for it, and no file of it
  * is read, so that neither a full nor a frozen one makes it wait.
  */
-export function statsOf(launchers: readonly (number | undefined)[]): SandboxStats {
-  const seen = launchers.flatMap(launcher => descendantsOf(initOf(launcher))).flatMap(pid => statOf(pid) ?? []);
+export function statsOf(launchers: readonly (number | undefined)[]): Omit<SandboxStats, 'workspaceBytes'> {
+  return statsBelow(launchers.map(initOf));
+}
+
+/** The same of what is below each process 1. */
+export function statsBelow(inits: readonly (number | undefined)[]): Omit<SandboxStats, 'workspaceBytes'> {
+  const seen = inits.flatMap(descendantsOf).flatMap(pid => statOf(pid) ?? []);
   const living = seen.filter(({ state }) => !'ZX'.includes(state));
   const isFrozen = living.length > 0 && living.every(({ state }) => 'TtD'.includes(state));
   return {
     state: living.length === 0 ? 'gone' : isFrozen ? 'frozen' : 'answering',
     processes: living.length,
     memoryBytes: sum(living.map(({ pid }) => residentBytes(pid))),
-    workspaceBytes: undefined,
     // What has ended has left its time to its parent.
     cpuMs: sum(seen.map(({ ticks }) => ticks * tickMs)),
   };
+}
+
+/** What files take of the file system that is mounted at `path`. */
+export function usedOf(path: string): number | undefined {
+  try {
+    const { blocks, bfree, bsize } = statfsSync(path);
+    return (blocks - bfree) * bsize;
+  } catch {
+    return undefined;
+  }
 }
 
 /** All below a process, also what another thread than its first has started. */

@@ -31,7 +31,7 @@ it('finds the controllers of both versions', () => {
   expect(v2).toBe('/c/unified');
 });
 
-it('sets the limits of version 1, also with version 2 beside it', async () => {
+it('sets the limits of version 1, also with a version 2 beside it that can kill no group', async () => {
   const mounts = ['memory', 'pids', 'cpu'].map(name => `cgroup ${place(`v1/${name}`)} cgroup rw,${name} 0 0`);
   const groups = findCgroups(systemClock, [...mounts, `cgroup2 ${place('v1/unified')} cgroup2 rw 0 0`].join('\n'));
   const group = groups?.create('7', limits);
@@ -44,6 +44,27 @@ it('sets the limits of version 1, also with version 2 beside it', async () => {
   expect(group?.oomKills()).toBe(3);
   for (const name of ['memory', 'pids', 'cpu']) rmSync(join(top, `v1/${name}/skep/7`), { recursive: true });
   await group?.remove();
+});
+
+it('sets the limits of version 1 and kills by version 2 where both are there', () => {
+  const unified = place('both/unified');
+  mkdirSync(join(unified, 'skep/7'), { recursive: true });
+  writeFileSync(join(unified, 'skep/cgroup.kill'), '');
+  const mounts = [`cgroup ${place('both/memory')} cgroup rw,memory 0 0`, `cgroup2 ${unified} cgroup2 rw 0 0`];
+  const groups = findCgroups(systemClock, mounts.join('\n'));
+  const group = groups?.create('7', limits);
+  expect(groups).toMatchObject({ kind: 'hybrid', controllers: ['memory'] });
+  expect(read('both/memory/skep/7/memory.limit_in_bytes')).toBe(String(2 ** 28));
+  expect(group?.joins).toEqual([join(top, 'both/memory/skep/7/tasks'), join(unified, 'skep/7/cgroup.procs')]);
+  group?.kill();
+  expect(read('both/unified/skep/7/cgroup.kill')).toBe('1');
+});
+
+it('asks the kernel for no more than it has a number for', () => {
+  const mounts = ['pids', 'cpu'].map(name => `cgroup ${place(`vast/${name}`)} cgroup rw,${name} 0 0`);
+  findCgroups(systemClock, mounts.join('\n'))?.create('7', { ...limits, processCount: 2 ** 52, cpuCount: 2 ** 52 });
+  expect(read('vast/pids/skep/7/pids.max')).toBe('4194304');
+  expect(read('vast/cpu/skep/7/cpu.cfs_quota_us')).toBe('1000000000');
 });
 
 it('sets the limits of version 2 where the kernel hands the controllers down', () => {

@@ -8,7 +8,8 @@ type Controller = (typeof CONTROLLERS)[number];
 
 /** What of cgroups can be written here; a limit whose controller is missing is not enforced. */
 export interface Cgroups {
-  readonly kind: 'v1' | 'v2';
+  /** `hybrid`: the limits by version 1, and killed by version 2, which is mounted beside it. */
+  readonly kind: 'v1' | 'hybrid' | 'v2';
   readonly controllers: readonly Controller[];
   /** Makes the group `name` with the limits. */
   create(name: string, limits: SandboxLimits): Cgroup;
@@ -30,6 +31,9 @@ export interface Cgroup {
 /** bubblewrap's monitor, its process 1 and the launcher stand in the group too and are not the agent's. */
 const OWN_PROCESSES = 3;
 const CPU_PERIOD_US = 100_000;
+/** More the kernel takes for no number of them; no machine has so many. */
+const PROCESSES_MAX = 4_194_304;
+const CPUS_MAX = 10_000;
 const OURS = 'skep';
 
 /** Undefined where no controller can be written: an ordinary user, a container with a read-only /sys/fs/cgroup. */
@@ -40,15 +44,25 @@ export function findCgroups(clock: Clock, mounts = readFileSync('/proc/self/moun
     const mount = v1.get(controller);
     if (mount !== undefined && writable(mount)) found.set(controller, join(mount, OURS));
   }
+  const ours = v2 !== undefined && writable(v2) ? join(v2, OURS) : undefined;
   // A machine that has both versions keeps its controllers in the first.
-  if (found.size > 0) return createCgroups({ kind: 'v1', found, clock });
-  if (v2 !== undefined && writable(v2)) for (const controller of delegate(v2)) found.set(controller, join(v2, OURS));
-  return found.size > 0 ? createCgroups({ kind: 'v2', found, clock }) : undefined;
+  if (found.size > 0) {
+    const killing = ours !== undefined && existsSync(join(ours, KILL)) ? ours : undefined;
+    return createCgroups({ kind: killing === undefined ? 'v1' : 'hybrid', found, killing, clock });
+  }
+  if (v2 === undefined || ours === undefined) return undefined;
+  for (const controller of delegate(v2)) found.set(controller, ours);
+  return found.size > 0 ? createCgroups({ kind: 'v2', found, killing: ours, clock }) : undefined;
 }
 
+/** Kills all in a group and below it at once, also what is being forked; since Linux 5.14. */
+const KILL = 'cgroup.kill';
+
 interface Places {
-  readonly kind: 'v1' | 'v2';
+  readonly kind: Cgroups['kind'];
   readonly found: ReadonlyMap<Controller, string>;
+  /** Of version 2, where groups can be killed. */
+  readonly killing: string | undefined;
   readonly clock: Clock;
 }
 
@@ -58,19 +72,20 @@ interface Places {
  */
 const JOIN = { v1: 'tasks', v2: 'cgroup.procs' } as const;
 
-function createCgroups({ kind, found, clock }: Places): Cgroups {
-  const parents = [...new Set(found.values())];
+function createCgroups({ kind, found, killing, clock }: Places): Cgroups {
+  const parents = [...new Set([...found.values(), ...(killing === undefined ? [] : [killing])])];
+  const isV1 = kind !== 'v2';
   const at = (controller: Controller, name: string) => join(found.get(controller) ?? '/nowhere', name);
 
   function open(name: string): Cgroup {
     const folders = parents.map(parent => join(parent, name));
     return {
-      joins: folders.map(folder => join(folder, JOIN[kind])),
+      joins: parents.map(parent => join(parent, name, JOIN[isV1 && parent !== killing ? 'v1' : 'v2'])),
       kill() {
-        if (kind === 'v2') for (const folder of folders) attempt(() => writeFileSync(join(folder, 'cgroup.kill'), '1'));
+        if (killing !== undefined) attempt(() => writeFileSync(join(killing, name, KILL), '1'));
       },
       oomKills() {
-        const file = join(at('memory', name), kind === 'v1' ? 'memory.oom_control' : 'memory.events');
+        const file = join(at('memory', name), isV1 ? 'memory.oom_control' : 'memory.events');
         return Number(/^oom_kill (\d+)/m.exec(readOr(file))?.[1] ?? 0);
       },
       async remove() {
@@ -91,14 +106,11 @@ function createCgroups({ kind, found, clock }: Places): Cgroups {
         if (found.has(controller))
           for (const [file, value] of values) writeFileSync(join(at(controller, name), file), String(value));
       };
-      const processes = limits.processCount + OWN_PROCESSES;
-      const quotaUs = Math.max(1000, Math.round(limits.cpuCount * CPU_PERIOD_US));
+      const processes = Math.min(limits.processCount + OWN_PROCESSES, PROCESSES_MAX);
+      const quotaUs = Math.max(1000, Math.round(Math.min(limits.cpuCount, CPUS_MAX) * CPU_PERIOD_US));
       set('pids', [['pids.max', processes]]);
-      set(
-        'memory',
-        kind === 'v1' ? memoryV1(at('memory', name), limits.memoryBytes) : memoryV2(at('memory', name), limits.memoryBytes),
-      );
-      set('cpu', kind === 'v1' ? cpuV1(quotaUs) : [['cpu.max', `${quotaUs} ${CPU_PERIOD_US}`]]);
+      set('memory', isV1 ? memoryV1(at('memory', name), limits.memoryBytes) : memoryV2(at('memory', name), limits.memoryBytes));
+      set('cpu', isV1 ? cpuV1(quotaUs) : [['cpu.max', `${quotaUs} ${CPU_PERIOD_US}`]]);
       return open(name);
     },
   };

@@ -11,10 +11,15 @@ const PACKAGES = {
   setpriv: 'util-linux',
   unshare: 'util-linux',
   mount: 'mount',
+  umount: 'mount',
   sh: 'dash',
   mkfifo: 'coreutils',
   rm: 'coreutils',
   chmod: 'coreutils',
+  cp: 'coreutils',
+  chown: 'coreutils',
+  du: 'coreutils',
+  sync: 'coreutils',
 } as const;
 
 type Tool = keyof typeof PACKAGES;
@@ -23,15 +28,16 @@ export type Tools = Readonly<Record<Tool, string>>;
 /** Throws Fault `sandbox_unavailable`, which names the package that is missing. */
 export function findTools(path: string): Tools {
   const found = Object.entries(PACKAGES).map(([name, pack]) => {
-    const file = path
-      .split(':')
-      .filter(folder => folder.startsWith('/'))
-      .map(folder => join(folder, name))
-      .find(isProgram);
+    const file = findProgram(path, name);
     if (file !== undefined) return [name, file];
     throw new Fault('sandbox_unavailable', { message: `${name} is not on ${path}`, hint: `apt-get install ${pack}` });
   });
   return Object.fromEntries(found) as Tools;
+}
+
+export function findProgram(path: string, name: string): string | undefined {
+  const folders = path.split(':').filter(folder => folder.startsWith('/'));
+  return folders.map(folder => join(folder, name)).find(isProgram);
 }
 
 /** Runs a program of the system to its end; an Error with its words when it fails. */

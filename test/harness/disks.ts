@@ -1,0 +1,31 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+
+/** Removes a folder of which a worker may have been killed: what it had mounted is still there. */
+export function removeTree(folder: string): void {
+  for (const place of mountsIn(folder)) execFileSync('umount', ['--lazy', place]);
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** Loop devices whose file lies, or lay, in this folder. */
+export function loopsOf(folder: string): string[] {
+  return readdirSync('/sys/block')
+    .filter(name => name.startsWith('loop'))
+    .filter(name => backingFile(name).startsWith(`${folder}/`));
+}
+
+/** Places in this folder where something is mounted, the innermost first. */
+export function mountsIn(folder: string): string[] {
+  const places = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map(line => line.split(' ')[4] ?? '');
+  return places.filter(place => place.startsWith(`${folder}/`)).toReversed();
+}
+
+function backingFile(loop: string): string {
+  try {
+    return readFileSync(`/sys/block/${loop}/loop/backing_file`, 'utf8');
+  } catch {
+    return '';
+  }
+}
