@@ -1,17 +1,18 @@
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { allPids, processInfo } from '../../src/kernel/process-info.ts';
 import type { Sandbox } from '../../src/worker/sandbox.ts';
 import { until } from '../harness/process.ts';
-import { people, sandboxFolder, startSandboxWorker } from '../harness/sandbox-worker.ts';
+import { sandboxFolder, startSandboxWorker, subjects } from '../harness/sandbox-worker.ts';
 import type { SandboxWorker } from '../harness/sandbox-worker.ts';
 
 const limits = { memoryBytes: 256 * 2 ** 20, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20, workspaceBytes: 64 * 2 ** 20 };
 const quiet = { timeoutMs: 60_000, outputBytesMax: 65_536, onOutput: () => {} };
 
-describe.each(people)('what a dead worker has left, as $who', ({ who, possible }) => {
+describe.each(subjects)('what a dead worker of $provider has left, as $who', ({ provider, who, possible, isLean }) => {
   const check = it.runIf(possible);
+  const thorough = it.runIf(possible && !isLean);
   let home: ReturnType<typeof sandboxFolder>;
   const workers: SandboxWorker[] = [];
   beforeEach(() => {
@@ -23,7 +24,7 @@ describe.each(people)('what a dead worker has left, as $who', ({ who, possible }
   });
 
   async function worker(): Promise<SandboxWorker> {
-    const started = await startSandboxWorker({ who, folder: home.folder });
+    const started = await startSandboxWorker({ provider, who, folder: home.folder });
     workers.push(started);
     return started;
   }
@@ -36,7 +37,7 @@ describe.each(people)('what a dead worker has left, as $who', ({ who, possible }
     const seconds = `31.${process.pid}${Math.floor(performance.now())}`;
     await sleeping(sandbox, seconds);
     const [name = ''] = folders();
-    const { uid } = statSync(join(home.folder, name, 'slot/work'));
+    const { uid } = lstatSync(join(home.folder, name, 'slot/work'));
     await doomed.kill();
     return { name, uid, seconds };
   }
@@ -72,14 +73,14 @@ describe.each(people)('what a dead worker has left, as $who', ({ who, possible }
     // The id whose files are there is no other sandbox's meanwhile.
     const other = await first.provider.create({ id: 'other', limits, files: [], folders: [] });
     const otherName = folders().find(each => each !== name) ?? '';
-    if (who === 'root') expect(statSync(join(home.folder, otherName, 'slot/work')).uid).not.toBe(uid);
+    if (who === 'root') expect(lstatSync(join(home.folder, otherName, 'slot/work')).uid).not.toBe(uid);
     await other.kill();
     const second = await worker();
     expect(await second.reap(['cat', 'left'])).toEqual({ count: 1, orphans: [{ id: 'kept', text: 'work\nmore\n' }] });
     expect(folders()).toEqual([]);
   });
 
-  check('is one of two workers to settle', async () => {
+  thorough('is one of two workers to settle', async () => {
     await orphan('once');
     const [one, two] = [await worker(), await worker()];
     const both = await Promise.all([one, two].map(each => each.reap(['sh', '-c', 'sleep 0.2; cat left'])));
@@ -87,7 +88,7 @@ describe.each(people)('what a dead worker has left, as $who', ({ who, possible }
     expect(both.flatMap(({ orphans }) => orphans)).toEqual([{ id: 'once', text: 'work\n' }]);
   });
 
-  check('keeps its name when the worker that settles it dies too', async () => {
+  thorough('keeps its name when the worker that settles it dies too', async () => {
     await orphan('twice');
     const unlucky = await worker();
     const seconds = `32.${process.pid}${Math.floor(performance.now())}`;

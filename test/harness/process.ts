@@ -1,10 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { withLock } from '../../src/db/embedded/place/lock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { removeTree } from './disks.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -98,7 +99,7 @@ export function tempFolder(): string {
 async function removeFolder(folder: string): Promise<void> {
   await until(`${folder} to be gone`, () => {
     try {
-      rmSync(folder, { recursive: true, force: true });
+      removeTree(folder);
       return true;
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY') return undefined;

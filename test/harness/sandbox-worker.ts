@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../../src/kernel/fault.ts';
@@ -14,6 +14,7 @@ import type {
   SandboxProvider,
   SandboxSpec,
 } from '../../src/worker/sandbox.ts';
+import { removeTree } from './disks.ts';
 
 type PlainCommand = Omit<SandboxCommand, 'onOutput' | 'onStart' | 'signal' | 'ask'>;
 
@@ -52,8 +53,11 @@ export interface Answer {
 
 export type Who = 'root' | 'an ordinary user';
 
+/** How a provider is made: as SKEP_SANDBOX says it. */
+export type ProviderName = 'local' | 'oci' | 'oci:runsc' | 'process';
+
 /** Those that this process can be; as an ordinary user nobody can become root. */
-export const people: readonly { readonly who: Who; readonly possible: boolean }[] = [
+const people: readonly { readonly who: Who; readonly possible: boolean }[] = [
   { who: 'root', possible: process.geteuid?.() === 0 },
   { who: 'an ordinary user', possible: true },
 ];
@@ -68,8 +72,46 @@ export interface SandboxWorker {
   kill(): Promise<void>;
 }
 
+export interface Subject {
+  readonly provider: ProviderName;
+  readonly who: Who;
+  readonly possible: boolean;
+  /** Why not, where it is not. */
+  readonly lacking: string;
+  /** Each command is a container: that takes longer, and the engine stands between. */
+  readonly isContainer: boolean;
+  /** What takes long is done on one provider for each change, and on the others in a proof. */
+  readonly isLean: boolean;
+}
+
+/** Set by the proof that runs all of the suite. */
+const isThorough = process.env['SKEP_CONFORMANCE'] === 'thorough';
+const isRoot = process.geteuid?.() === 0;
+const has = (program: string): boolean => existsSync(`/usr/bin/${program}`) || existsSync(`/usr/sbin/${program}`);
+const hasContainers = has('podman') && (has('runc') || has('crun'));
+
+/** Each provider as each user that this process can be; test/conformance runs on all of them. */
+export const subjects: readonly Subject[] = [
+  ...people.map(({ who, possible }) => subject('local', who, possible ? '' : 'this is not root')),
+  ...people.map(({ who, possible }) => subject('process', who, possible ? '' : 'this is not root')),
+  subject('oci', 'root', isRoot ? lackingContainers(hasContainers, 'podman and runc') : 'this is not root'),
+];
+
+for (const { provider, who, lacking } of subjects)
+  if (lacking !== '') process.stderr.write(`SKIPPED: ${provider} as ${who}: ${lacking}\n`);
+
+function lackingContainers(isThere: boolean, programs: string): string {
+  return isThere ? '' : `${programs} are not here (bin/setup --test)`;
+}
+
+function subject(provider: ProviderName, who: Who, lacking: string): Subject {
+  const isContainer = provider.startsWith('oci');
+  return { provider, who, possible: lacking === '', lacking, isContainer, isLean: provider !== 'local' && !isThorough };
+}
+
 interface Start {
   readonly who: Who;
+  readonly provider?: ProviderName;
   /** The folder of an earlier worker; a new one otherwise. */
   readonly folder?: string;
   readonly path?: string;
@@ -89,12 +131,13 @@ export function sandboxFolder(who: Who): { readonly folder: string; remove(): vo
     chmodSync(top, 0o755);
     for (const path of [join(top, 'home'), folder]) chownSync(path, ORDINARY, ORDINARY);
   }
-  return { folder, remove: () => rmSync(top, { recursive: true, force: true }) };
+  return { folder, remove: () => removeTree(top) };
 }
 
 /** Starts a worker process that serves the port over its IPC channel. */
 export async function startSandboxWorker({
   who,
+  provider = 'local',
   folder = sandboxFolder(who).folder,
   path,
   wrap = [],
@@ -106,6 +149,7 @@ export async function startSandboxWorker({
     '--import',
     'tsx',
     'test/fixtures/sandbox-worker.ts',
+    provider,
     folder,
   ];
   const child = spawn(program ?? '', [...args, ...(path === undefined ? [] : [path])], {
@@ -146,7 +190,7 @@ export async function startSandboxWorker({
   }
 
   return {
-    provider: providerOver(ask),
+    provider: providerOver(ask, provider.startsWith('oci') ? 'oci' : provider === 'process' ? 'process' : 'local'),
     folder,
     pid: child.pid ?? 0,
     reap: async look => (await ask(id => ({ id, verb: 'reap', look }))) as Seen,
@@ -159,9 +203,9 @@ export async function startSandboxWorker({
 
 type Ask = (call: (id: number) => Call, onEvent?: (answer: Answer) => void) => Promise<unknown>;
 
-function providerOver(ask: Ask): SandboxProvider {
+function providerOver(ask: Ask, kind: SandboxProvider['kind']): SandboxProvider {
   return {
-    kind: 'local',
+    kind,
     list: () => [],
     get: () => undefined,
     prewarm: () => Promise.resolve(),

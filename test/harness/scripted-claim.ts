@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { NetworkRule } from '../../contract/network/rules.ts';
 import type { Agent, Check } from '../../contract/projects.ts';
 import type { Feedback } from '../../contract/reviews.ts';
 import type { RunLimits, RunPlan } from '../../contract/runs.ts';
+import type { IsolationLevel } from '../../contract/fleet/sandboxes.ts';
 
 export interface QueuedTask {
   readonly subject?: 'ticket' | 'review' | 'conflict' | 'spec_phase' | 'diagnosis';
@@ -12,6 +14,7 @@ export interface QueuedTask {
   readonly merge?: string;
   readonly checks?: readonly Check[];
   readonly feedback?: Feedback;
+  readonly network?: readonly NetworkRule[];
   readonly agent?: Agent | null;
   readonly limits?: Partial<RunLimits>;
   readonly leaseMs?: number;
@@ -22,6 +25,8 @@ export interface QueuedTask {
   readonly continues?: { readonly run_id: string; readonly conversation: boolean };
   /** Of a spec phase. */
   readonly plan?: RunPlan;
+  /** The least that its sandbox must give. */
+  readonly isolation?: IsolationLevel;
 }
 
 interface ClaimedTask {
@@ -85,7 +90,12 @@ export function claimOf(run: ClaimedTask) {
       },
     },
     lease: { token: run.token ?? '', fence, expires_at: at, lease_ms: leaseMs, heartbeat_ms: Math.floor(leaseMs / 3) },
-    project: { id: uuidOf(repository), name: 'demo', repository: task.repository ?? null },
+    project: {
+      id: uuidOf(repository),
+      name: 'demo',
+      repository: task.repository ?? null,
+      isolation: task.isolation ?? 'namespaces',
+    },
     agent,
     limits: { ...limits, ...task.limits },
     task: {
@@ -98,6 +108,7 @@ export function claimOf(run: ClaimedTask) {
         continues: task.continues ?? null,
       },
     },
+    network: task.network ?? [],
     gateway: { token: `skeprun_${run.token ?? ''}` },
   };
 }

@@ -39,6 +39,7 @@ export interface Stages extends TestDatabase {
   approved(card: SpecCardInput): Promise<string>;
   /** Does all waiting jobs, and those that follow from them. Throws when one fails. */
   drain(): Promise<void>;
+  /** As a worker whose sandboxes are namespaces: it need not say so. */
   claim(wish?: Partial<ClaimWish>): Promise<ClaimedRun | undefined>;
   /** Opens a ticket, queues its run and claims it. */
   claimNew(wanted?: Partial<NewTicket>): Promise<ClaimedRun>;
@@ -86,8 +87,8 @@ async function stagesOn(
   const app: Stages['app'] = (body, tenant = tenantId) => database.request({ ...scope, tenantId: tenant }, body);
   const { id: projectId } = await app(tx => createProject(tx, { name: 'p', agent: { kind: 'exec', command: ['true'] } }));
   const open: Stages['open'] = async wanted => (await app(tx => openTicket(tx, { ...newTicket(projectId), ...wanted }))).id;
-  const claim: Stages['claim'] = wish =>
-    claimNext(database, { ...scope, worker: 'w', capabilities: ['agent:exec'], ...wish }, settings);
+  const claim: Stages['claim'] = ({ capabilities = ['agent:exec'], ...wish } = {}) =>
+    claimNext(database, { ...scope, worker: 'w', ...wish, capabilities: [...capabilities, ...isolation] }, settings);
   const drain = () => doJobs(raw, tasks(parts));
   return {
     ...place,
@@ -134,6 +135,9 @@ async function stagesOn(
     },
   };
 }
+
+/** What every worker offers whose sandboxes are any. */
+const isolation = ['isolation:namespaces'];
 
 const writesPastEvents =
   /\b(update|insert into|delete from)\s+(skep[.])?(sessions|specs|tickets|runs|trunks|reviews|changes|result_submissions|questions|events)\b/;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -11,11 +11,12 @@ import { createExecAgent } from '../../src/providers/agents/exec.ts';
 import { createLocalSandboxes } from '../../src/providers/sandboxes/local/index.ts';
 import { createWorker } from '../../src/worker/index.ts';
 import type { Worker, WorkerChange, WorkerOptions } from '../../src/worker/index.ts';
+import { removeTree } from './disks.ts';
 
 const folders: string[] = [];
 // Registered first, so it runs last: after the hooks that stop workers.
 afterAll(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders.splice(0)) removeTree(folder);
 });
 
 /** A folder that is gone when the suite ends. */

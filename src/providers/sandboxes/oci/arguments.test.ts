@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { DENIED } from '../local/seccomp/syscalls.ts';
+import { runArguments } from './arguments.ts';
+import { ALLOWED } from './calls.ts';
+import type { Engine } from './engine.ts';
+import { emptyImage } from './image.ts';
+import { seccompProfile } from './seccomp.ts';
+
+const engine: Engine = {
+  ...{ name: 'podman', argv: ['/usr/bin/podman'], runtime: 'runc', openFilesMax: 4_096, env: {} },
+  run: () => Promise.resolve(''),
+};
+const container: Parameters<typeof runArguments>[0] = {
+  ...{
+    engine,
+    name: 'skep_1.2.3.4_abcd',
+    image: 'localhost/x:y',
+    hostFolders: ['/usr'],
+    uid: 50_000,
+    keeps: false,
+    canLimit: true,
+  },
+  folder: { path: '/run/s', slot: '/run/s/slot', binds: [{ from: '/opt/tool', name: 'ro0', to: '/skep/tool' }], sockets: [] },
+  limits: { memoryBytes: 2 ** 26, processCount: 10, cpuCount: 0.5, tmpBytes: 2 ** 20, workspaceBytes: 2 ** 24 },
+  argv: ['/usr/bin/env', '-i', 'sh'],
+  etc: { passwd: '/run/s/passwd', group: '/run/s/group' },
+};
+
+describe('the arguments of a container', () => {
+  it('take everything away that a container has by default', () => {
+    const words = runArguments(container).join(' ');
+    for (const part of [
+      '--network none --read-only --cap-drop all --security-opt no-new-privileges',
+      '--security-opt seccomp=/run/s/seccomp',
+      '--user 50000:50000',
+      '--pids-limit 12 --memory 67108864 --memory-swap 67108864 --cpus 0.50',
+      '--mount type=bind,source=/opt/tool,destination=/skep/tool,readonly',
+      '--mount type=bind,source=/run/s/slot/work,destination=/work ',
+      '--label skep.owner=1.2.3.4',
+    ])
+      expect(words).toContain(part);
+    expect(words).not.toContain('/kept');
+    expect(words).toMatch(/--entrypoint \/usr\/bin\/env localhost\/x:y -i sh$/);
+  });
+
+  it('are refused where a path would be read as more than one', () => {
+    const folder = { ...container.folder, binds: [{ from: '/opt/a,rw', name: 'ro0', to: '/skep/a' }] };
+    expect(() => runArguments({ ...container, folder })).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+  });
+});
+
+describe('the filter of a container', () => {
+  it('is there for the machines that were looked at', () => {
+    expect(['x64', 'arm64', 'ia32', 'riscv64'].map(arch => seccompProfile(arch) !== undefined)).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it('allows nothing that the local one denies, nor what must be looked at', () => {
+    const guarded = ['clone', 'clone3', 'unshare', 'ioctl', 'personality', 'socket', 'socketpair'];
+    expect(ALLOWED.filter(name => DENIED.includes(name) || guarded.includes(name))).toEqual([]);
+    expect(new Set(ALLOWED).size).toBe(ALLOWED.length);
+  });
+});
+
+describe('the empty image', () => {
+  it('is a tar archive of folders and links, the same each time', () => {
+    const { name, tar } = emptyImage();
+    expect(emptyImage()).toEqual({ name, tar });
+    const listed = execFileSync('tar', ['-tvf', '-'], { input: tar, encoding: 'utf8' }).trim().split('\n');
+    expect(listed.filter(line => !/^(?:drwxr-xr-x|lrwxr-xr-x|drwxrwxrwt) 0\/0 /.test(line))).toEqual([]);
+    expect(listed.filter(line => line.startsWith('drwxrwxrwt')).map(line => line.split(' ').at(-1))).toEqual([
+      'home/agent/',
+      'tmp/',
+    ]);
+    expect(listed.some(line => line.endsWith(' work/'))).toBe(true);
+  });
+});

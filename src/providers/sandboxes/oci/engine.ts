@@ -1,0 +1,101 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { Fault } from '../../../kernel/fault.ts';
+import { findProgram } from '../local/host/tools.ts';
+
+export type EngineName = 'podman' | 'docker';
+
+/** A container engine of this machine. */
+export interface Engine {
+  readonly name: EngineName;
+  /** The command line before the verb: program and what holds for each call. */
+  readonly argv: readonly [string, ...string[]];
+  readonly runtime: string;
+  /** As many files may be open at once in what this user starts. */
+  readonly openFilesMax: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs a verb to its end; an Error with the engine's words where it fails. */
+  run(args: readonly string[], more?: { readonly input?: Buffer; readonly timeoutMs?: number }): Promise<string>;
+}
+
+interface Wanted {
+  readonly engine: EngineName;
+  readonly runtime: string | undefined;
+  readonly path: string;
+}
+
+const answerMsMax = 60_000;
+const answerBytesMax = 4 * 2 ** 20;
+
+/** Throws Fault `sandbox_unavailable`, which names what is missing. */
+export function findEngine({ engine: name, runtime: wanted, path }: Wanted): Engine {
+  const program = findProgram(path, name);
+  if (program === undefined)
+    throw new Fault('sandbox_unavailable', { message: `${name} is not on ${path}`, hint: `apt-get install ${packages[name]}` });
+  const runtime = wanted ?? (name === 'podman' ? runtimes().find(each => findProgram(path, each) !== undefined) : 'runc');
+  if (runtime === undefined || (name === 'podman' && findProgram(path, runtime) === undefined))
+    throw new Fault('sandbox_unavailable', {
+      message: `${runtime ?? runtimes().join(' and ')} is not on ${path}`,
+      hint: `apt-get install ${runtime ?? 'runc'}`,
+    });
+  const argv = [program, ...(name === 'podman' ? ofPodman(runtime) : [])] as const;
+  const env = { PATH: path, LC_ALL: 'C', HOME: homedir(), ...runtimeFolder() };
+  return {
+    name,
+    argv,
+    runtime,
+    openFilesMax: openFilesMax(),
+    env,
+    run: (args, more = {}) => run({ argv: [...argv, ...args], env }, more),
+  };
+}
+
+/** Whether a container has a kernel of its own. */
+export function hasOwnKernel({ runtime }: Pick<Engine, 'runtime'>): boolean {
+  return runtime.startsWith('runsc');
+}
+
+const packages = { podman: 'podman', docker: 'docker.io' } as const;
+
+function openFilesMax(): number {
+  const hard = /^Max open files\s+\S+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return hard === undefined ? 1_024 : Number(hard);
+}
+
+/** crun, the quicker of the two, refuses machines that have both versions of cgroups. */
+function runtimes(): readonly string[] {
+  return existsSync('/sys/fs/cgroup/unified/cgroup.controllers') ? ['runc', 'crun'] : ['crun', 'runc'];
+}
+
+/** Warnings would stand among what a command prints. gVisor must be told that there is no network, and to pass on unix sockets. */
+function ofPodman(runtime: string): readonly string[] {
+  const flags = hasOwnKernel({ runtime }) ? ['network=none', 'platform=ptrace', 'fsgofer-host-uds'] : [];
+  return ['--log-level', 'fatal', '--runtime', runtime, ...flags.flatMap(flag => ['--runtime-flag', flag])];
+}
+
+/** Where an ordinary user's containers keep their state; root's has a place of its own. */
+function runtimeFolder(): Readonly<Record<string, string>> {
+  const folder = `/run/user/${process.geteuid?.() ?? 0}`;
+  return process.geteuid?.() !== 0 && existsSync(folder) ? { XDG_RUNTIME_DIR: folder } : {};
+}
+
+interface Call {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function run(
+  { argv: [program = '', ...args], env }: Call,
+  { input, timeoutMs = answerMsMax }: { input?: Buffer; timeoutMs?: number },
+) {
+  return new Promise<string>((resolve, reject) => {
+    const options = { env, cwd: '/', timeout: timeoutMs, maxBuffer: answerBytesMax, killSignal: 'SIGKILL' } as const;
+    const child = execFile(program, args, options, (error, stdout, stderr) => {
+      if (error) reject(new Error(stderr.trim().slice(0, 2_000) || error.message, { cause: error }));
+      else resolve(stdout.trim());
+    });
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input ?? '');
+  });
+}

@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import { basename } from 'node:path';
+import type { Clock } from '../../../kernel/clock.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { Log } from '../../../kernel/log.ts';
+import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
+import type { SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
+import { killUser } from '../local/host/owner.ts';
+import { SYSTEM_PATH } from '../local/host/tools.ts';
+import { createUserIds } from '../local/host/user-ids.ts';
+import { statsBelow } from '../local/stats.ts';
+import { openHome } from '../started/home.ts';
+import type { Home, Made } from '../started/home.ts';
+import { createProvider } from '../started/provider.ts';
+import { findTools } from '../started/tools.ts';
+import { ownerLabel, runArguments } from './arguments.ts';
+import { findEngine, hasOwnKernel } from './engine.ts';
+import type { Engine, EngineName } from './engine.ts';
+import { etcOf } from './etc.ts';
+import { createGuard } from './guard.ts';
+import { emptyImage, hostFolders } from './image.ts';
+import { launch } from './launch.ts';
+import { seccompProfile } from './seccomp.ts';
+
+interface Options {
+  /** Absolute host folder in which sandboxes live; made with mode 0700 where it is missing. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly engine: EngineName;
+  /** As the engine calls it: crun, runc, runsc; by default the quickest that works here. */
+  readonly runtime?: string;
+  /** An image with a shell and the core utilities; by default an empty one with the host's /usr shown in it. */
+  readonly image?: string;
+  /** Where the engine and its runtimes are looked for. */
+  readonly path?: string;
+}
+
+/** Sandboxes as containers, one for each command: docs/sandbox.md tells what they hold back and what not. */
+export function createOciSandboxes({ folder, clock, log, engine, runtime, image, path = SYSTEM_PATH }: Options): SandboxProvider {
+  return createProvider({
+    kind: 'oci',
+    clock,
+    log,
+    prepare: () => prepare({ folder, clock, path, wanted: { engine, runtime, path }, image }),
+  });
+}
+
+const USER_IDS = '/run/skep/sandbox-uids';
+/** An engine that has much to do takes some seconds to begin and to end a container. */
+const CLEAR_MS_MAX = 15_000;
+
+interface Preparation {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly path: string;
+  readonly wanted: Parameters<typeof findEngine>[0];
+  readonly image: string | undefined;
+}
+
+async function prepare({ folder, clock, path, wanted, image }: Preparation) {
+  const filter = seccompProfile(process.arch);
+  if (process.platform !== 'linux' || filter === undefined)
+    throw new Fault('sandbox_unavailable', {
+      message: `containers as sandboxes need Linux on x86-64 or arm64, not ${process.platform} on ${process.arch}`,
+      hint: 'run the worker on another machine; the server may stay here',
+    });
+  const engine = findEngine(wanted);
+  const tools = findTools(path, ['rm', 'chmod']);
+  openHome(folder);
+  const root = process.geteuid?.() === 0;
+  const shown = await shownIn(engine, image);
+  const canLimit = root || (await engine.run(['info', '--format', '{{.Host.CgroupsVersion}}']).catch(() => 'v1')) === 'v2';
+  const guard = createGuard(engine, thisOwner());
+  const home: Home = {
+    ...{ folder, clock, tools, filter: Buffer.from(filter) },
+    userIds: root ? createUserIds({ folder: USER_IDS }) : undefined,
+    ground: made => groundOf({ engine, clock, shown, canLimit, guard }, made),
+    clear: uid => Promise.resolve(killUser(uid)),
+  };
+  return {
+    home,
+    worth: worthOf(engine, canLimit),
+    facts: () => factsOf(engine, { folder, root }),
+    sweep: () => sweep(engine),
+  };
+}
+
+/** The image, made where it is not there, and what of the host is shown in it. */
+async function shownIn(engine: Engine, named: string | undefined): Promise<{ image: string; folders: readonly string[] }> {
+  if (named !== undefined) return { image: named, folders: [] };
+  const { name, tar } = emptyImage();
+  const isThere = await engine.run(['image', 'inspect', '--format', '{{.Id}}', name]).then(
+    () => true,
+    () => false,
+  );
+  try {
+    if (!isThere) await engine.run(['import', '-', name], { input: tar });
+  } catch (error) {
+    throw setupFault(error instanceof Error ? error.message : String(error));
+  }
+  return { image: name, folders: hostFolders() };
+}
+
+interface Means {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly shown: { readonly image: string; readonly folders: readonly string[] };
+  readonly canLimit: boolean;
+  readonly guard: { stand(): void };
+}
+
+function groundOf(
+  { engine, clock, shown, canLimit, guard }: Means,
+  { limits, folder, uid, keeps }: Made,
+): ReturnType<Home['ground']> {
+  const etc = etcOf(folder, uid);
+  return {
+    clearMsMax: CLEAR_MS_MAX,
+    countsKills: !hasOwnKernel(engine),
+    preambleFd: 0,
+    fault: setupFault,
+    stats: inits => ({ ...statsBelow(inits), workspaceBytes: undefined }),
+    launch({ argv, token, stdin }) {
+      const name = `skep_${thisOwner()}_${randomBytes(8).toString('hex')}`;
+      const { image, folders } = shown;
+      const args = runArguments({ engine, name, image, hostFolders: folders, folder, limits, keeps, uid, canLimit, argv, etc });
+      guard.stand();
+      return launch({ engine, args, name, token, stdin, clock });
+    },
+  };
+}
+
+/** Containers whose workers are dead: all of them, also those of other homes. */
+async function sweep(engine: Engine): Promise<void> {
+  const printed = await engine.run(['ps', '--all', '--filter', `label=${ownerLabel}`, '--format', '{{.Names}}']);
+  const lost = printed.split('\n').filter(name => name.startsWith('skep_') && isDead(name.split('_')[1] ?? ''));
+  for (const name of lost) await engine.run(['rm', '--force', name]).catch(() => {});
+}
+
+type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
+
+function worthOf(engine: Engine, canLimit: boolean): Worth {
+  const own = hasOwnKernel(engine);
+  const held = canLimit ? 'enforced' : 'none';
+  return {
+    ...{ kind: 'oci', isolation: own ? 'kernel' : 'namespaces', network: 'enforced' },
+    limits: {
+      memory: held,
+      // Of a kernel in user space the host counts the threads, and not what it shows as processes.
+      processes: own && canLimit ? 'advisory' : held,
+      ...{ cpu: held, workspace: 'none', tmp: 'enforced', output: 'enforced', time: 'enforced' },
+    },
+  };
+}
+
+async function factsOf(engine: Engine, { folder, root }: { folder: string; root: boolean }): Promise<Record<string, string>> {
+  const version = await engine.run(['--version']);
+  const runs_as = root ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`;
+  return { engine: version, runtime: engine.runtime, runs_as, folder: basename(folder) };
+}
+
+/** What an engine says, with what to do about it. */
+function setupFault(words: string): Fault {
+  const text = words.slice(0, 2_000) || 'the engine ended without a word';
+  if (/no space left|quota exceeded/i.test(text))
+    return new Fault('disk_full', { message: `there is no space left for a container: ${text}` });
+  const hint = HINTS.find(([about]) => about.test(text))?.[1] ?? 'the words are those of the container engine';
+  return new Fault('sandbox_unavailable', { message: `the container could not be started: ${text}`, hint });
+}
+
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/hybrid mode/, 'this runtime does not know machines with both versions of cgroups: apt-get install runc'],
+  [/subuid|subgid|newuidmap/, 'apt-get install uidmap, and give the user a range in /etc/subuid and /etc/subgid'],
+  [/Cannot connect to the Docker daemon|docker\.sock/, "start Docker, and let the worker's user call it"],
+  [/image not known|No such image|unable to find/i, 'name an image that this machine has: none is fetched'],
+];

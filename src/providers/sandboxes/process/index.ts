@@ -1,0 +1,138 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Clock } from '../../../kernel/clock.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { Log } from '../../../kernel/log.ts';
+import type { SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
+import { findCgroups } from '../local/host/cgroups.ts';
+import type { Cgroups } from '../local/host/cgroups.ts';
+import { killUser } from '../local/host/owner.ts';
+import { SYSTEM_PATH } from '../local/host/tools.ts';
+import { createUserIds } from '../local/host/user-ids.ts';
+import { statsBelow } from '../local/stats.ts';
+import { openHome } from '../started/home.ts';
+import type { Home, Made } from '../started/home.ts';
+import { createProvider } from '../started/provider.ts';
+import { findTools } from '../started/tools.ts';
+import { launch, preambleFd } from './launch.ts';
+
+interface Options {
+  /** Absolute host folder in which sandboxes live; made with mode 0700 where it is missing. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where the programs of util-linux are looked for. */
+  readonly path?: string;
+}
+
+/**
+ * Plain processes of this machine, which hold nothing back: a command finds its workspace where it would be in a sandbox, and beside it
+ * the host's files, network and whatever else its user may reach. What it starts ends with it.
+ */
+export function createProcessSandboxes({ folder, clock, log, path = SYSTEM_PATH }: Options): SandboxProvider {
+  const inherited = inheritedDescriptors();
+  return createProvider({
+    kind: 'process',
+    clock,
+    log,
+    prepare: () => Promise.resolve().then(() => prepare({ folder, clock, path, inherited })),
+  });
+}
+
+const USER_IDS = '/run/skep/sandbox-uids';
+const CLEAR_MS_MAX = 10_000;
+
+interface Preparation {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly path: string;
+  readonly inherited: readonly number[];
+}
+
+function prepare({ folder, clock, path, inherited }: Preparation) {
+  if (process.platform !== 'linux')
+    throw new Fault('sandbox_unavailable', {
+      message: `sandboxes as plain processes need Linux, not ${process.platform}`,
+      hint: 'run the worker on another machine; the server may stay here',
+    });
+  const tools = findTools(path, ['setpriv', 'unshare', 'mount', 'sh', 'mkfifo', 'rm', 'chmod']);
+  openHome(folder);
+  const root = process.geteuid?.() === 0;
+  const cgroups = root ? findCgroups(clock) : undefined;
+  const home: Home = {
+    ...{ folder, clock, tools, filter: Buffer.alloc(0) },
+    userIds: root ? createUserIds({ folder: USER_IDS }) : undefined,
+    prepare: (uid, limits) => void cgroups?.create(String(uid), limits),
+    ground: made => groundOf({ home, cgroups, inherited }, made),
+    async clear(uid) {
+      const group = cgroups?.open(String(uid));
+      group?.kill();
+      killUser(uid);
+      await group?.remove();
+    },
+  };
+  return {
+    home,
+    worth: worthOf(cgroups),
+    facts: () => Promise.resolve(factsOf(cgroups, { folder, root })),
+    sweep: () => Promise.resolve(),
+  };
+}
+
+interface Means {
+  readonly home: Home;
+  readonly cgroups: Cgroups | undefined;
+  readonly inherited: readonly number[];
+}
+
+function groundOf(
+  { home: { tools, clock }, cgroups, inherited }: Means,
+  { folder, limits, keeps, uid }: Made,
+): ReturnType<Home['ground']> {
+  const cgroup = uid === undefined ? undefined : cgroups?.open(String(uid));
+  return {
+    ...{ clearMsMax: CLEAR_MS_MAX, countsKills: false, preambleFd },
+    fault: words =>
+      new Fault('sandbox_unavailable', {
+        message: `the mount namespace of a command could not be made: ${words.slice(0, 2_000) || 'it ended without a word'}`,
+        hint: 'the words are those of unshare, mount or setpriv; in a container they need the right to make namespaces',
+      }),
+    stats: inits => ({ ...statsBelow(inits), workspaceBytes: undefined }),
+    launch: start => launch({ ...start, tools, folder, limits, keeps, uid, cgroup, inherited, clock }),
+  };
+}
+
+type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
+
+function worthOf(cgroups: Cgroups | undefined): Worth {
+  // What is not apart can have its work done by others.
+  const held = (controller: 'memory' | 'pids' | 'cpu') =>
+    cgroups?.controllers.includes(controller) === true ? 'advisory' : 'none';
+  return {
+    ...{ kind: 'process', isolation: 'none', network: 'none' },
+    limits: {
+      memory: cgroups === undefined ? 'advisory' : held('memory'),
+      ...{ processes: held('pids'), cpu: held('cpu') },
+      ...{ tmp: 'none', workspace: 'none', output: 'enforced', time: 'enforced' },
+    },
+  };
+}
+
+function factsOf(cgroups: Cgroups | undefined, { folder, root }: { folder: string; root: boolean }): Record<string, string> {
+  const runs_as = root ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`;
+  return { engine: 'plain processes: nothing is isolated', runs_as, cgroups: cgroups?.kind ?? 'none', folder: basename(folder) };
+}
+
+/** Whatever started the worker may have left descriptors open; they would be handed on. */
+function inheritedDescriptors(): number[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc/self/fdinfo').flatMap(name => {
+    try {
+      const flags = /^flags:\s+([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0';
+      const closesOnExec = (Number.parseInt(flags, 8) & 0o2000000) !== 0;
+      return Number(name) > 2 && !closesOnExec ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
