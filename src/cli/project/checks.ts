@@ -1,4 +1,6 @@
 import type { Check } from '../../../contract/projects.ts';
+import { isolationLevels } from '../../../contract/fleet/sandboxes.ts';
+import type { IsolationLevel } from '../../../contract/fleet/sandboxes.ts';
 import { checksMax } from '../../../contract/projects.ts';
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -16,6 +18,7 @@ export interface PolicyOptions extends CheckOptions {
   readonly redBase?: 'refuse' | 'leave-out';
   readonly planner?: string;
   readonly collisions?: 'hold' | 'allow';
+  readonly isolation?: IsolationLevel;
   readonly label?: readonly string[];
   /** False with --no-labels. */
   readonly labels?: boolean;
@@ -43,12 +46,15 @@ export function withPolicies(command: Command): Command {
         'allow',
       ]),
     )
+    .addOption(
+      new Option('--isolation <level>', 'the least that its sandboxes must give; namespaces at first').choices(isolationLevels),
+    )
     .option('--label <label>', 'what a machine must have for it; may be repeated; replaces those before', collect)
     .option('--no-labels', 'any machine will do');
 }
 
 /** The fields of the project that were given; none where nothing was said. */
-export function policiesGiven({ testChanges, redBase, planner, collisions, ...options }: PolicyOptions): object {
+export function policiesGiven({ testChanges, redBase, planner, collisions, isolation, ...options }: PolicyOptions): object {
   const checks = checksGiven(options);
   const labels = labelsGiven(options);
   return {
@@ -57,6 +63,7 @@ export function policiesGiven({ testChanges, redBase, planner, collisions, ...op
     ...(testChanges === undefined ? {} : { test_changes: testChanges }),
     ...(collisions === undefined ? {} : { collisions }),
     ...(labels === undefined ? {} : { labels }),
+    ...(isolation === undefined ? {} : { isolation }),
     ...(redBase === undefined ? {} : { red_base: redBase === 'leave-out' ? 'leave_out' : redBase }),
   };
 }

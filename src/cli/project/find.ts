@@ -6,6 +6,7 @@ import { isUuid } from '../input/id.ts';
 import { fields } from '../output/table.ts';
 import { agentText } from './agent.ts';
 import { checkLine } from './checks.ts';
+import { ruleText } from './network-rule.ts';
 
 /** The project of that name, or of that whole id. Throws Fault `project_not_found`. */
 export async function findProject(context: Context, nameOrId: string): Promise<WireProject> {
@@ -36,10 +37,19 @@ export function projectText(project: WireProject): string {
     ['red base', project.red_base === 'refuse' ? 'refuse to build' : 'leave the red checks out'],
     ['collisions', project.collisions === 'hold' ? 'hold: tickets that touch the same files wait for each other' : 'allow'],
     ['labels', project.labels.join(', ')],
+    ['isolation', isolationText[project.isolation]],
+    ['network', project.network.length === 0 ? 'none: its sandboxes reach no host' : project.network.map(ruleText).join('\n')],
     ['timeout', agent?.timeout_ms === undefined ? null : `${agent.timeout_ms / 1000} s`],
     ['created', created_at],
   ]);
 }
+
+const isolationText: Readonly<Record<WireProject['isolation'], string>> = {
+  none: 'none: it may run where nothing is isolated',
+  namespaces: 'namespaces, or more',
+  kernel: 'kernel: one of its own, or more',
+  machine: 'machine: one of its own',
+};
 
 function checksText({ checks }: WireProject): string {
   if (checks === null) return 'found in the repository';

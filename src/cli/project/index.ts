@@ -3,6 +3,7 @@ import { noun } from '../command.ts';
 import type { World } from '../context.ts';
 import { projectCreate } from './create.ts';
 import { projectList } from './list.ts';
+import { projectNetwork } from './network.ts';
 import { projectSet } from './set.ts';
 import { projectShow } from './show.ts';
 
@@ -12,5 +13,6 @@ export function projectCommands(world: World): Command {
     projectList(world),
     projectShow(world),
     projectSet(world),
+    projectNetwork(world),
   ]);
 }

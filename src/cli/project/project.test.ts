@@ -18,6 +18,8 @@ const demo = {
   red_base: 'refuse',
   collisions: 'hold',
   labels: [],
+  isolation: 'namespaces',
+  network: [],
   created_at: at,
   updated_at: at,
 };
@@ -142,6 +144,7 @@ describe('skep project set', () => {
     [['--no-checks'], { checks: [] }],
     [['--find-checks'], { checks: null }],
     [['--test-changes', 'allow', '--red-base', 'leave-out'], { test_changes: 'allow', red_base: 'leave_out' }],
+    [['--isolation', 'kernel'], { isolation: 'kernel' }],
   ])('says how the work is verified: %j', async (words, body) => {
     expect((await skep(['project', 'set', 'demo', ...words], at1('/'))).code).toBe(0);
     expect(server.calls.at(-1)?.body).toEqual(body);
