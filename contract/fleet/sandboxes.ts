@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, time } from './fields.ts';
+import { id, time } from '../fields.ts';
 
 /** How sandboxes are made: bubblewrap on this machine, an OCI container, or a plain process, which is none. */
 export const sandboxKinds = ['local', 'oci', 'process'] as const;
@@ -28,9 +28,17 @@ export const sandboxWorth = z
 
 export const sandboxStates = ['answering', 'frozen', 'idle'] as const;
 
+/** Names one sandbox for ever. */
+export const sandboxId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,99}$/, 'a sandbox is named by at most 100 letters, digits, dashes and dots');
+
+/** Of one worker, with one beat. */
+export const sandboxesMax = 200;
+
 /** A sandbox as the worker that made it tells of it, with each beat. */
 export const sandboxReport = z.strictObject({
-  id: z.string().min(1).max(100),
+  id: sandboxId,
   run_id: id.nullable(),
   state: z.enum(sandboxStates),
   made_at: time,
@@ -54,6 +62,11 @@ export type IsolationLevel = (typeof isolationLevels)[number];
 export type Hold = (typeof holds)[number];
 export type SandboxWorth = z.infer<typeof sandboxWorth>;
 export type SandboxReport = z.infer<typeof sandboxReport>;
+
+/** What a worker whose sandboxes give `level` offers: that and all below. Where they give none there is nothing to offer. */
+export function isolationsOffered(level: IsolationLevel): string[] {
+  return isolationLevels.slice(1, isolationLevels.indexOf(level) + 1).map(each => `isolation:${each}`);
+}
 
 /** Whether `given` is at least `least`. */
 export function suffices(given: IsolationLevel, least: IsolationLevel): boolean {

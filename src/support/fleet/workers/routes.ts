@@ -11,8 +11,8 @@ export function workerRoutes(app: Api, database: Database): void {
     { config: { need: 'work' }, schema: { params: byName, body: workerBeat, response: { 200: workerBeatAnswer } } },
     async request => {
       const beat = { ...request.body, name: request.params.name };
-      const { isToldToDrain } = await beatWorker(database, callerOf(request), beat);
-      return { beat_ms: beatMs, is_told_to_drain: isToldToDrain };
+      const { isToldToDrain, kills } = await beatWorker(database, callerOf(request), beat);
+      return { beat_ms: beatMs, is_told_to_drain: isToldToDrain, kills: [...kills] };
     },
   );
 

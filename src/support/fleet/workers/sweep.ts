@@ -2,6 +2,7 @@ import type { Database } from '../../../db/database.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { createLoop, type Lifecycle } from '../../../kernel/loop.ts';
+import { forgetKills } from '../kills/kills.sql.ts';
 import { announceWorker, beatMs } from './verbs.ts';
 import { forgetWorkers, markGone, silentWorkers } from './workers.sql.ts';
 
@@ -33,6 +34,7 @@ export function createWorkerSweep({ database, clock, log }: SweepOptions): Lifec
         });
       }
       await database.enginePool.query(forgetWorkers, [forgottenS]);
+      await database.enginePool.query(forgetKills, [forgottenS]);
       return silent.length === batchMax;
     },
   });

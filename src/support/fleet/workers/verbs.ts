@@ -3,7 +3,7 @@ import type { WorkerBeat } from '../../../../contract/fleet/workers.ts';
 import type { Database, Scope, Tx } from '../../../db/database.ts';
 import type { SqlValue } from '../../../db/pool.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import { holdWorker, putWorker, tellWorker, touchWorker, type WorkerRow, workersOfTenant } from './workers.sql.ts';
+import { holdWorker, type Kill, putWorker, tellWorker, touchWorker, type WorkerRow, workersOfTenant } from './workers.sql.ts';
 
 /** When the next beat of a worker is expected (reliability facts: 5 s, and three missed are too many). */
 export const beatMs = 5_000;
@@ -11,11 +11,18 @@ export const beatMs = 5_000;
 const workersMax = 10_000;
 const listMax = 1_000;
 
+/** What a worker hears of what people want. */
+interface Heard {
+  readonly isToldToDrain: boolean;
+  /** Of its sandboxes, those that are to be killed. */
+  readonly kills: readonly Kill[];
+}
+
 /**
- * A worker says that it lives, and hears whether a person wants it to drain. Throws Fault `wrong_state` where another process has
+ * A worker says that it lives and which sandboxes it has, and hears whether a person wants it to drain, and which are to be killed. Throws Fault `wrong_state` where another process has
  * taken its name since, `too_large` where the tenant has too many workers.
  */
-export async function beatWorker(database: Database, scope: Scope, beat: NamedBeat): Promise<{ isToldToDrain: boolean }> {
+export async function beatWorker(database: Database, scope: Scope, beat: NamedBeat): Promise<Heard> {
   const [known] = await database.enginePool.query(touchWorker, valuesOf(scope.tenantId, beat));
   return known ?? database.engine(scope, tx => changeWorker(tx, beat));
 }
@@ -45,7 +52,7 @@ export function announceWorker(tx: Tx, type: EventType, worker: WorkerRow): void
   tx.announce({ type, subject: { type: 'worker', id: name }, payload: { incarnation, host, state, slots, isToldToDrain } });
 }
 
-async function changeWorker(tx: Tx, beat: NamedBeat): Promise<WorkerRow> {
+async function changeWorker(tx: Tx, beat: NamedBeat): Promise<WorkerRow & Heard> {
   const [before] = await tx.query(holdWorker, [tx.tenantId, beat.name]);
   if (before !== undefined && isThere(before) && before.incarnation !== beat.incarnation && !beat.is_first)
     throw superseded(before);
@@ -75,6 +82,9 @@ function eventOf(before: WorkerRow | undefined, now: WorkerRow): EventType | und
 }
 
 function valuesOf(tenantId: string, beat: NamedBeat): SqlValue[] {
-  const { name, incarnation, host, version, slots, capabilities, sandbox, state } = beat;
-  return [tenantId, name, incarnation, host, version, slots, capabilities, JSON.stringify(sandbox), state];
+  const { name, incarnation, host, version, slots, capabilities, sandbox, worth, state } = beat;
+  // One that has left has none, whatever it says.
+  const sandboxes = state === 'left' ? [] : beat.sandboxes;
+  const told = [worth === undefined ? null : JSON.stringify(worth), JSON.stringify(sandboxes)];
+  return [tenantId, name, incarnation, host, version, slots, capabilities, JSON.stringify(sandbox), state, ...told];
 }

@@ -56,7 +56,7 @@ const silence = (name: string, seconds: number) =>
 
 test('a worker is told of from its first beat to its last', async () => {
   const one = worker();
-  expect((await one.beat(first)).body).toEqual({ beat_ms: 5_000, is_told_to_drain: false });
+  expect((await one.beat(first)).body).toEqual({ beat_ms: 5_000, is_told_to_drain: false, kills: [] });
   expect(await seen(one.name)).toMatchObject({
     state: 'active',
     slots: 2,
