@@ -1,6 +1,6 @@
 /**
- * Writes what is derived from the migrations and the machines: `npm run generate`. Tests compare each file with what would be
- * written now (src/db/generated.test.ts, test/states.test.ts).
+ * Writes what is derived from the migrations, the machines and the table of attacks: `npm run generate`. Tests compare each file with
+ * what would be written now (src/db/generated.test.ts, test/states.test.ts, tidy/containment.test.ts).
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { ensureRoles, provisionEmbedded } from '../../src/db/roles.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { embeddedForTests } from '../../test/harness/postgres.ts';
 import { root } from '../repo.ts';
+import { containmentText } from './containment.ts';
 import { schemaText } from './schema.ts';
 import { statesText } from './states.ts';
 import { tablesText } from './tables.ts';
@@ -21,6 +22,7 @@ try {
   writeFileSync(join(root, 'src/db/tables.gen.ts'), await tablesText(ownerUrl));
   writeFileSync(join(root, 'src/db/schema.sql'), await schemaText(ownerUrl, names));
   writeFileSync(join(root, 'docs/states.md'), statesText());
+  writeFileSync(join(root, 'docs/sandbox-security.md'), containmentText());
 } finally {
   await server.stop();
 }
