@@ -63,6 +63,7 @@ export const eventNames = {
   'worker.draining': 'fleetUpdate',
   'worker.left': 'fleetUpdate',
   'worker.gone': 'fleetUpdate',
+  'sandbox.killed': 'fleetUpdate',
   'brake.pulled': 'fleetUpdate',
   'brake.eased': 'fleetUpdate',
   'brake.lifted': 'fleetUpdate',

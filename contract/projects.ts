@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { id, label, labelsMax, time, title } from './fields.ts';
+import { networkRules } from './network/rules.ts';
+import { isolationLevels } from './fleet/sandboxes.ts';
 
 const commandLine = z.array(z.string().max(10_000)).min(1).max(100);
 
@@ -59,6 +61,9 @@ export const collisions = z.enum(['hold', 'allow']);
 /** What a worker's machine must have for this project. */
 const labels = z.array(label).max(labelsMax).meta({ description: 'Only workers with all of these labels work on it' });
 
+/** The least isolation that a sandbox must give. */
+const isolation = z.enum(isolationLevels).meta({ description: 'Runs wait for a worker whose sandboxes give at least this' });
+
 /** A path on the server's machine or a URL that git can clone. `ext::` and the like are refused: they run commands. */
 const repository = z
   .string()
@@ -78,11 +83,14 @@ const settings = z.object({
   red_base: redBase,
   collisions,
   labels,
+  isolation,
+  network: networkRules,
 });
 
 export const projectCreate = z.strictObject({ name: title, ...settings.partial().shape });
 export const projectEdit = z.strictObject(settings.partial().shape).refine(value => Object.keys(value).length > 0, {
-  error: 'give at least one field to change: repository, agent, planner, checks, test_changes, red_base, collisions or labels',
+  error:
+    'give at least one field to change: repository, agent, planner, checks, test_changes, red_base, collisions, labels, isolation or network',
 });
 
 export const project = z
@@ -97,6 +105,8 @@ export const project = z
     red_base: redBase,
     collisions,
     labels,
+    isolation,
+    network: networkRules.default([]),
     created_at: time,
     updated_at: time,
   })

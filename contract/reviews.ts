@@ -11,7 +11,7 @@ export const outputTailMax = 16_384;
 /** How one check ended on one commit: measured by the worker that ran it in a fresh sandbox. */
 export const checkEvidence = check
   .extend({
-    outcome: z.enum(['exited', 'signaled', 'timeout', 'output_limit', 'out_of_memory', 'not_found']),
+    outcome: z.enum(['exited', 'signaled', 'timeout', 'output_limit', 'workspace_full', 'out_of_memory', 'not_found']),
     exit_code: z.number().int().nullable(),
     duration_ms: z.number().int().min(0),
     flaky: z.boolean().meta({ description: 'It was red at first and green when it was run again' }),

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { branch, commit, cursor, id, pageLimit, sha256, text, time } from './fields.ts';
 import { agent, check, checksMax, modelName } from './projects.ts';
 import { checkEvidence, feedback } from './reviews.ts';
+import { networkRules } from './network/rules.ts';
+import { isolationLevels } from './fleet/sandboxes.ts';
 import { ticket } from './tickets.ts';
 
 export const runStates = [
@@ -131,8 +133,9 @@ const lease = z
 
 export const claim = z.strictObject({
   worker: workerName,
-  capabilities: z.array(z.string().min(1).max(100)).max(100).default(['agent:exec']).meta({
-    description: 'agent:<kind> for tickets; checks for reviews; conflicts, beside its agent, for conflicts; plan for planning',
+  capabilities: z.array(z.string().min(1).max(100)).max(100).default(['agent:exec', 'isolation:namespaces']).meta({
+    description:
+      'agent:<kind> for tickets; checks for reviews; conflicts, beside its agent, for conflicts; plan for planning; isolation:<level>, each that its sandboxes give, for projects that ask for it',
   }),
   wait_ms: z.number().int().min(0).max(60_000).default(0).meta({ description: 'How long to wait for work before 204' }),
   ticket_id: z.string().max(20).optional().meta({ description: 'Take the run of this ticket only' }),
@@ -169,8 +172,14 @@ export const claimed = z
     subject: z.object({ type: z.enum(subjectTypes), id: z.string() }),
     ticket: ticket.nullable(),
     lease,
-    project: z.object({ id, name: z.string(), repository: z.string().nullable() }),
+    project: z.object({
+      id,
+      name: z.string(),
+      repository: z.string().nullable(),
+      isolation: z.enum(isolationLevels).meta({ description: 'The least that its sandbox must give' }),
+    }),
     agent: agent.nullable(),
+    network: networkRules.default([]),
     limits: runLimits,
     task,
     gateway: z

@@ -33,6 +33,8 @@ const environment = z.object({
   SKEP_TOKEN: z.string().min(1).optional(),
   /** How many runs a worker executes at once. */
   SKEP_WORKER_SLOTS: whole(1, 100).default(2),
+  /** What runs work in: local, oci, oci:runsc, oci:docker, process (src/providers/sandboxes/choose.ts). The last isolates nothing. */
+  SKEP_SANDBOX: z.string().default('local'),
   /** A run that is silent for so long is lost and its subject is run again (PRODUCT 3.4: 15 s, heartbeat 5 s). */
   SKEP_LEASE_MS: whole(300, 600_000).default(15_000),
   SKEP_HEARTBEAT_MS: whole(100, 200_000).default(5_000),

@@ -222,6 +222,7 @@ export const endings: readonly EventType[] = [
   'worker.draining',
   'worker.left',
   'worker.gone',
+  'sandbox.killed',
   'brake.pulled',
   'brake.eased',
   'brake.lifted',

@@ -12,6 +12,7 @@ import { questionKinds, questionStates } from '../contract/talk/questions.ts';
 import { onResultFound, proofs, resultStates } from '../contract/results.ts';
 import { reviewKinds, reviewStates } from '../contract/reviews.ts';
 import { planningPhases, runHealths, runStates, subjectTypes } from '../contract/runs.ts';
+import { isolationLevels } from '../contract/fleet/sandboxes.ts';
 import { sessionStates, specPhases, specStatuses } from '../contract/sessions.ts';
 import { ticketStatuses, ticketTypes } from '../contract/tickets.ts';
 import { trunkStates } from '../contract/trunks.ts';
@@ -86,6 +87,7 @@ test.each([
   ['runs', 'runs_subject_type', subjectTypes],
   ['runs', 'runs_health', runHealths],
   ['projects', 'projects_collisions', collisions.options],
+  ['projects', 'projects_isolation', isolationLevels],
   ['workers', 'workers_state', workerStates],
   ['run_limits', 'run_limits_scope', limitScopes],
   ['brakes', 'brakes_state', brakeStates],

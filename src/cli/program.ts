@@ -102,6 +102,11 @@ const nouns: readonly Noun[] = [
     load: async w => (await import('./events/run.ts')).eventsCommand(w),
   },
   {
+    name: 'sandbox',
+    summary: 'where agents work, seen and handled from outside',
+    load: async w => (await import('./sandbox/index.ts')).sandboxCommands(w),
+  },
+  {
     name: 'agent',
     summary: 'coding agents on this machine',
     load: async w => (await import('./agent/index.ts')).agentCommands(w),

@@ -311,10 +311,14 @@ create table projects (
   planner jsonb,
   collisions text not null default 'hold'::text,
   labels text[] not null default '{}'::text[],
+  isolation text not null default 'namespaces'::text,
+  network jsonb not null default '[]'::jsonb,
   constraint projects_pkey PRIMARY KEY (id),
   constraint projects_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint projects_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint projects_collisions CHECK ((collisions = ANY (ARRAY['hold'::text, 'allow'::text]))),
+  constraint projects_isolation CHECK ((isolation = ANY (ARRAY['none'::text, 'namespaces'::text, 'kernel'::text, 'machine'::text]))),
+  constraint projects_network CHECK (((jsonb_typeof(network) = 'array'::text) AND (jsonb_array_length(network) <= 100))),
   constraint projects_red_base CHECK ((red_base = ANY (ARRAY['refuse'::text, 'leave_out'::text]))),
   constraint projects_test_changes CHECK ((test_changes = ANY (ARRAY['ask'::text, 'allow'::text]))),
   constraint projects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
@@ -533,7 +537,7 @@ CREATE INDEX runs_aged ON runs USING btree (tenant_id, project_id, priority DESC
 CREATE INDEX runs_ageing ON runs USING btree (due_at) WHERE ((state = 'queued'::text) AND (aged_at IS NULL));
 CREATE INDEX runs_ended ON runs USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
-CREATE INDEX runs_lanes ON runs USING btree (tenant_id, project_id, requires, priority DESC, chain DESC, created_at, id) WHERE ((state = 'queued'::text) AND (ticket_id IS NOT NULL));
+CREATE INDEX runs_lanes ON runs USING btree (tenant_id, project_id, requires, priority DESC, chain DESC, created_at, id) INCLUDE (due_at, agent, aged_at) WHERE ((state = 'queued'::text) AND (ticket_id IS NOT NULL));
 CREATE INDEX runs_live ON runs USING btree (tenant_id, project_id) WHERE (lease_expires_at IS NOT NULL);
 CREATE INDEX runs_of_question ON runs USING btree (tenant_id, ((halt ->> 'questionId'::text))) WHERE (halt IS NOT NULL);
 CREATE UNIQUE INDEX runs_of_run_token ON runs USING btree (run_token_hash) WHERE ((lease_expires_at IS NOT NULL) AND (run_token_hash IS NOT NULL));
@@ -551,6 +555,22 @@ create policy all_tenants on runs to {engine} using (true) with check (true);
 create policy one_tenant on runs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant select on runs to {app};
 grant insert, select, update on runs to {engine};
+
+create table sandbox_kills (
+  tenant_id uuid not null,
+  sandbox_id text not null,
+  asked_by text not null,
+  asked_at timestamp with time zone not null default clock_timestamp(),
+  constraint sandbox_kills_pkey PRIMARY KEY (tenant_id, sandbox_id),
+  constraint sandbox_kills_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+CREATE INDEX sandbox_kills_by_age ON sandbox_kills USING btree (asked_at);
+alter table sandbox_kills enable row level security;
+alter table sandbox_kills force row level security;
+create policy all_tenants on sandbox_kills to {engine} using (true) with check (true);
+create policy one_tenant on sandbox_kills to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select on sandbox_kills to {app};
+grant delete, select on sandbox_kills to {engine};
 
 create table servers (
   id uuid not null,
@@ -811,7 +831,10 @@ create table workers (
   is_told_to_drain boolean not null default false,
   started_at timestamp with time zone not null default clock_timestamp(),
   beat_at timestamp with time zone not null default clock_timestamp(),
+  worth jsonb,
+  sandboxes jsonb not null default '[]'::jsonb,
   constraint workers_pkey PRIMARY KEY (tenant_id, name),
+  constraint workers_sandboxes CHECK (((jsonb_typeof(sandboxes) = 'array'::text) AND (jsonb_array_length(sandboxes) <= 200))),
   constraint workers_slots_check CHECK ((slots > 0)),
   constraint workers_state CHECK ((state = ANY (ARRAY['active'::text, 'draining'::text, 'left'::text, 'gone'::text]))),
   constraint workers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
@@ -927,6 +950,29 @@ begin
 end $function$;
 grant execute on enqueue(text,json,timestamp with time zone,text) to {app};
 grant execute on enqueue(text,json,timestamp with time zone,text) to {engine};
+
+CREATE OR REPLACE FUNCTION skep.enqueue_jobs(tasks text[], payloads json[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'skep', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  if session_user = '{app}' then
+    if exists (select from unnest(tasks, payloads) as j (task, payload)
+                where (j.payload ->> 'tenantId' = current_tenant()::text) is not true) then
+      raise exception 'a job for another tenant' using errcode = 'insufficient_privilege';
+    end if;
+  end if;
+  if cardinality(tasks) > 0 then
+    perform graphile_worker.add_jobs(array(
+      select row(j.task, j.payload, null, null, null, null, null, null)::graphile_worker.job_spec
+        from unnest(tasks, payloads) as j (task, payload)));
+  end if;
+end $function$;
+grant execute on enqueue_jobs(text[],json[]) to {app};
+grant execute on enqueue_jobs(text[],json[]) to {engine};
 
 CREATE OR REPLACE FUNCTION skep.files_are_free(busy jsonb, project uuid, files text[])
  RETURNS boolean

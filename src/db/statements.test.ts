@@ -17,6 +17,7 @@ const appOnly = [
   'explain_result',
   'hold_graph',
   'insert_dependencies',
+  'insert_kill',
   'insert_project',
   'insert_result',
   'insert_session',

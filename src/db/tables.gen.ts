@@ -20,6 +20,7 @@ export interface Tables {
   readonly run_limits: RunLimitsTable;
   readonly run_logs: RunLogsTable;
   readonly runs: RunsTable;
+  readonly sandbox_kills: SandboxKillsTable;
   readonly servers: ServersTable;
   readonly session_messages: SessionMessagesTable;
   readonly sessions: SessionsTable;
@@ -204,6 +205,8 @@ interface ProjectsTable {
   planner: unknown;
   collisions: 'hold' | 'allow';
   labels: string[];
+  isolation: 'none' | 'namespaces' | 'kernel' | 'machine';
+  network: unknown;
 }
 
 interface QuestionsTable {
@@ -319,6 +322,13 @@ interface RunsTable {
   health: 'ok' | 'late' | 'degraded';
   agedAt: Date | null;
   carried: boolean;
+}
+
+interface SandboxKillsTable {
+  tenantId: string;
+  sandboxId: string;
+  askedBy: string;
+  askedAt: Date;
 }
 
 interface ServersTable {
@@ -458,4 +468,6 @@ interface WorkersTable {
   isToldToDrain: boolean;
   startedAt: Date;
   beatAt: Date;
+  worth: unknown;
+  sandboxes: unknown;
 }

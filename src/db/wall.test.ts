@@ -47,6 +47,7 @@ const rowsOfTenant = `
     values (:t, :t, :t, :t, 'exec', 'chat', 'secret', 'm', false, 0, 0);
   insert into breakers (tenant_id, provider, model, state) values (:t, 'p', 'secret', '{}');
   insert into workers (tenant_id, name, incarnation, host, version, slots) values (:t, 'w', :t, 'secret', '1', 1);
+  insert into sandbox_kills (tenant_id, sandbox_id, asked_by) values (:t, 'secret', 'a');
   insert into run_limits (tenant_id, scope, scope_id, runs_max) values (:t, 'agent', 'secret', 1);
   insert into brakes (tenant_id, state, reason) values (:t, 'off', 'secret');
   insert into questions (id, tenant_id, kind, subject_type, subject_id, text) values (:t, :t, 'ask', 'run', 'r', 'secret');
@@ -201,12 +202,18 @@ describe.each([
     }
   });
 
-  test('enqueues jobs for no other tenant and for none', async () => {
+  test('enqueues jobs for no other tenant and for none, alone or beside its own', async () => {
     const enqueue = (payload: object) => attempt(tenant, `select enqueue('queueRun', $1)`, [JSON.stringify(payload)]);
+    const both = (list: string) => `select enqueue_jobs(array['queueRun', 'queueRun'], array[${list}])`;
+    const together = (list: string, payload: object) => attempt(tenant, both(list), [JSON.stringify(payload)]);
+    const mine = `'{"tenantId": "${a}"}'::json`;
     for (const payload of [{ tenantId: b }, {}, { tenantId: null }, { tenantId: '' }, { tenantId: [a] }, { tenantid: a }]) {
       expect([payload, (await enqueue(payload)).refused]).toEqual([payload, '42501']);
+      expect([payload, (await together(`${mine}, $1`, payload)).refused]).toEqual([payload, '42501']);
     }
-    expect((await enqueue({ tenantId: a })).refused).toBe(tenant === a ? undefined : '42501');
+    expect((await together('$1::json', { tenantId: a })).refused).toBe('42501');
+    const allowed = [await enqueue({ tenantId: a }), await together('$1::json, $1', { tenantId: a })];
+    for (const { refused } of allowed) expect(refused).toBe(tenant === a ? undefined : '42501');
   });
 });
 
@@ -245,7 +252,7 @@ describe('the wall itself', () => {
     expect(sorted(rows)).toEqual(sorted(wanted));
   });
 
-  test('no view without security_invoker, and no function but enqueue with the rights of its owner', async () => {
+  test('no view without security_invoker, and no function but those that enqueue with the rights of its owner', async () => {
     const views = await query(
       place.superuserUrl,
       `select relname from pg_class where relnamespace = 'skep'::regnamespace and relkind in ('v', 'm')
@@ -254,9 +261,9 @@ describe('the wall itself', () => {
     expect(views).toEqual([]);
     const definers = await query(
       place.superuserUrl,
-      `select proname as name, proconfig as config from pg_proc where pronamespace = 'skep'::regnamespace and prosecdef`,
+      `select proname as name, proconfig[1] as config from pg_proc where pronamespace = 'skep'::regnamespace and prosecdef order by 1`,
     );
-    expect(definers).toEqual([{ name: 'enqueue', config: ['search_path=skep, pg_temp'] }]);
+    expect(definers).toEqual(['enqueue', 'enqueue_jobs'].map(name => ({ name, config: 'search_path=skep, pg_temp' })));
   });
 
   test('the owner of the tables is behind it too, and no role is above it', async () => {

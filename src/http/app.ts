@@ -17,6 +17,7 @@ import { reviewRoutes } from '../stages/reviews/routes.ts';
 import { progressRoutes } from '../observers/progress/routes.ts';
 import { reportRoutes } from '../observers/report-back/routes.ts';
 import { topRoutes } from '../observers/top/routes.ts';
+import { vmRoutes } from '../observers/vms/routes.ts';
 import { decisionRoutes } from '../stages/runs/parking/routes.ts';
 import { protocolRoutes } from '../stages/runs/protocol/routes.ts';
 import { runRoutes } from '../stages/runs/routes.ts';
@@ -102,6 +103,7 @@ function registerApi(api: Api, parts: AppParts): void {
   hitlRoutes(api, parts.database);
   progressRoutes(api, parts.database);
   topRoutes(api, parts.database);
+  vmRoutes(api, parts.database);
   ticketRoutes(api, parts.database);
   runRoutes(api, parts);
   reviewRoutes(api, parts.database);

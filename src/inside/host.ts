@@ -7,10 +7,10 @@ import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { controlPath, gatewayPath, gatewayPort } from '../worker/host/job.ts';
-import type { HomeFile, HostEvent, HostOrder, Job } from '../worker/host/job.ts';
+import { controlPath } from '../worker/host/job.ts';
+import type { HomeFile, HostEvent, HostOrder, Job, Port } from '../worker/host/job.ts';
 
-// The parent of an agent in its sandbox: gives it a HOME and a way to the gateway, passes interrupts on, and ends as it ends.
+// The parent of an agent in its sandbox: gives it a HOME and the ways out of the sandbox, passes interrupts on, and ends as it ends.
 
 /** No agent ended so: the worker was gone before there was anything to do. */
 const noJobCode = 125;
@@ -29,7 +29,7 @@ if (agent === undefined) process.exit(noJobCode);
 
 async function begin(job: Job): Promise<ChildProcess> {
   for (const file of job.home) put(file);
-  await openGateway();
+  await Promise.all(job.ports.map(open));
   return start(job);
 }
 
@@ -62,15 +62,14 @@ function put(file: HomeFile): void {
   else writeFileSync(at, file.content, { mode: 0o600 });
 }
 
-/** Agents speak TCP, and what leads out of the sandbox is a unix socket. */
-async function openGateway(): Promise<void> {
+async function open({ port, path }: Port): Promise<void> {
   const server = createServer({ allowHalfOpen: true }, client => {
     client.setNoDelay();
-    const upstream = connect({ path: gatewayPath, allowHalfOpen: true });
+    const upstream = connect({ path, allowHalfOpen: true });
     pass(client, upstream);
     pass(upstream, client);
   });
-  server.listen(gatewayPort, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
 }
 

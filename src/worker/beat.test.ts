@@ -59,8 +59,9 @@ test('a worker says what it is and that it has left', async () => {
   expect(await seen('plain')).toMatchObject({
     version: '1.2.3',
     slots: 2,
-    capabilities: ['agent:exec', 'label:gpu', 'checks', 'conflicts', 'plan'],
-    sandbox: { provider: 'bubblewrap' },
+    capabilities: ['agent:exec', 'isolation:namespaces', 'label:gpu', 'checks', 'conflicts', 'plan'],
+    sandbox: { provider: 'local' },
+    worth: { kind: 'local', isolation: 'namespaces' },
   });
   await worker.stop({ graceMs: 0 });
   expect(await seen('plain')).toMatchObject({ state: 'left' });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { WorkerBeat } from '../../contract/fleet/workers.ts';
+import type { SandboxReport, SandboxWorth } from '../../contract/fleet/sandboxes.ts';
 import { workerBeatAnswer } from '../../contract/fleet/workers.ts';
 import type { Client } from '../client/index.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -9,6 +10,7 @@ import type { Log } from '../kernel/log.ts';
 import type { Protocol } from './client.ts';
 import { createWord, gated } from './gate.ts';
 import { startHeart } from './heart.ts';
+import type { Kills } from './sandboxes/kills.ts';
 
 export interface BeatOptions {
   readonly client: Client;
@@ -19,6 +21,11 @@ export interface BeatOptions {
   readonly capabilities: () => Promise<readonly string[]>;
   /** What its sandboxes are worth here. */
   readonly sandbox: Readonly<Record<string, string>>;
+  readonly worth: SandboxWorth;
+  /** Those that live now. Never throws, and takes no longer than a beat may. */
+  readonly reports: () => Promise<readonly SandboxReport[]>;
+  /** Hears which of them people want killed. */
+  readonly kills: Pick<Kills, 'hear'>;
   /** Aborted when the worker claims nothing more. */
   readonly draining: AbortSignal;
   readonly clock: Clock;
@@ -39,8 +46,8 @@ const answerMs = 3_000;
 
 /** Tells the server every few seconds that this worker lives, and hears whether a person wants it to claim nothing more. */
 export function startBeat(options: BeatOptions): Beat {
-  const { client, name, slots, version = 'unknown', capabilities, sandbox, draining, clock, log } = options;
-  const fixed = { incarnation: randomUUID(), host: hostname(), version, slots, sandbox };
+  const { client, name, slots, version = 'unknown', capabilities, sandbox, worth, draining, clock, log } = options;
+  const fixed = { incarnation: randomUUID(), host: hostname(), version, slots, sandbox, worth };
   const word = createWord();
   let isKnown = false;
   let isLeaving = false;
@@ -51,10 +58,12 @@ export function startBeat(options: BeatOptions): Beat {
   }
 
   async function tell(): Promise<number> {
-    const body = { ...fixed, capabilities: [...(await capabilities())], state: stateNow(), is_first: !isKnown };
+    const [offered, sandboxes] = await Promise.all([capabilities(), options.reports()]);
+    const body = { ...fixed, capabilities: [...offered], sandboxes, state: stateNow(), is_first: !isKnown };
     const path = `/api/workers/${encodeURIComponent(name)}`;
     const answer = await client.request('PUT', path, { body, schema: workerBeatAnswer, timeoutMs: answerMs });
     isKnown = true;
+    options.kills.hear(answer.kills);
     const hasChanged = answer.is_told_to_drain !== word.isDrain();
     word.hear(answer.is_told_to_drain);
     // What it was told it says back at once: who drains a worker waits for that.

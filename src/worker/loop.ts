@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Claimed } from '../../contract/runs.ts';
+import { isolationsOffered } from '../../contract/fleet/sandboxes.ts';
 import type { Client } from '../client/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { failpoint } from '../kernel/failpoint.ts';
@@ -9,17 +10,22 @@ import { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Agent } from './agent.ts';
 import { startBeat } from './beat.ts';
-import type { Beat } from './beat.ts';
+import type { Beat, BeatOptions } from './beat.ts';
 import { createClaims } from './claims.ts';
 import type { Claims, Trouble } from './claims.ts';
 import { workerProtocol } from './client.ts';
 import type { ClaimRequest, Protocol } from './client.ts';
+import { openControl } from './control/server.ts';
+import type { Control } from './control/server.ts';
+import type { NetworkTools } from './egress/index.ts';
 import { createOrphans } from './orphans/index.ts';
 import type { Orphans } from './orphans/index.ts';
 import { createRepositories } from './repository/index.ts';
 import { executeRun } from './run/index.ts';
 import type { RunEnd, RunTools } from './run/index.ts';
 import type { SandboxProbe, SandboxProvider } from './sandbox.ts';
+import { createKills } from './sandboxes/kills.ts';
+import { createSandboxReports } from './sandboxes/report.ts';
 
 export interface WorkerOptions {
   readonly client: Client;
@@ -31,6 +37,8 @@ export interface WorkerOptions {
   readonly agents: readonly Agent[];
   /** For copies of repositories and the files of runs; workers of one machine may share it. */
   readonly folder: string;
+  /** Without it there are no credentials for sandboxes to be used. */
+  readonly network?: NetworkTools | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Chance, 0 ≤ x < 1. */
@@ -83,14 +91,17 @@ export function createWorker(options: WorkerOptions): Worker {
   });
   let tools: RunTools | undefined;
   let beat: Beat | undefined;
+  let control: Control | undefined;
   const orphans = createOrphans(options);
+  const kills = createKills(options.sandboxes, options.log);
   const ended = begun.then(work).finally(() => stopped.abort());
   // Whoever does not look at `ended` must not be ended by it.
   ended.catch(() => {});
 
   async function work(): Promise<void> {
     if (tools === undefined) return;
-    const claims = claimsOf(options, beat?.gate(tools.protocol) ?? tools.protocol, draining.signal);
+    const protocol = beat?.gate(tools.protocol) ?? tools.protocol;
+    const claims = claimsOf(options, { ...tools, protocol }, draining.signal);
     try {
       while (!draining.signal.aborted) {
         if (running.size >= slots) await Promise.race(running);
@@ -100,6 +111,7 @@ export function createWorker(options: WorkerOptions): Worker {
       await Promise.all(running);
       await orphans.stop();
       await beat?.stop();
+      await control?.close();
     }
   }
 
@@ -116,17 +128,14 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     ended,
     async start() {
-      let sandbox: Readonly<Record<string, string>> = {};
-      const onChange = (change: WorkerChange): void => {
-        if (change.kind === 'started') sandbox = change.sandbox;
-        options.onChange?.(change);
-      };
-      const prepared = await prepare({ ...options, onChange });
+      const prepared = await prepare(options);
+      const opened = await openControl(options);
       // Told to stop meanwhile: it has ended, and nobody would stop what begins now.
-      if (draining.signal.aborted) return;
-      tools = prepared;
+      if (draining.signal.aborted) return opened.close();
+      control = opened;
+      tools = { ...prepared, killedBy: kills.by };
       orphans.start();
-      beat = startBeat({ ...options, sandbox, capabilities: () => offersOf(options), draining: draining.signal });
+      beat = beatOf(options, prepared, { kills, draining: draining.signal });
       begin();
     },
     async stop({ graceMs }) {
@@ -148,7 +157,7 @@ export async function runOnce(
 ): Promise<RunEnd> {
   const tools = { ...(await prepare(options)), onOutput };
   const orphans = createOrphans(options);
-  const request = { worker: options.name, capabilities: await capabilitiesOf(options), waitMs: 0, ticketId };
+  const request = { worker: options.name, capabilities: await capabilitiesOf(tools), waitMs: 0, ticketId };
   const claimed = await tools.protocol.claim(request, stop);
   if (claimed !== undefined) {
     failpoint('claimed');
@@ -165,16 +174,29 @@ export async function runOnce(
   });
 }
 
-async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<RunTools> {
+interface Prepared extends RunTools, Offering {
+  /** What its sandboxes are worth, in a few words a line. */
+  readonly sandboxFacts: Readonly<Record<string, string>>;
+}
+
+function beatOf(options: WorkerOptions, prepared: Prepared, given: Pick<BeatOptions, 'kills' | 'draining'>): Beat {
+  const { sandboxFacts: sandbox, worth } = prepared;
+  const capabilities = () => offersOf(prepared);
+  return startBeat({ ...options, ...given, sandbox, worth, capabilities, reports: createSandboxReports(options) });
+}
+
+async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<Prepared> {
   const { sandboxes, folder, client, clock, random } = options;
   const probe = await sandboxes.probe();
   if (!probe.ok)
     throw new Fault('sandbox_unavailable', { message: `No sandbox can be made here: ${probe.why}`, hint: probe.hint });
-  options.onChange?.({ kind: 'started', sandbox: factsOf(probe) });
+  const sandboxFacts = factsOf(probe);
+  options.onChange?.({ kind: 'started', sandbox: sandboxFacts });
   const repositories = await createRepositories({ folder: join(folder, 'repositories'), client, clock, random });
   const runFolder = join(folder, 'runs');
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
-  return { ...options, protocol: workerProtocol(client), repositories, folder: runFolder };
+  const { worth } = probe;
+  return { ...options, protocol: workerProtocol(client), repositories, folder: runFolder, worth, sandboxFacts };
 }
 
 /** In a few words a line, for people. */
@@ -183,10 +205,11 @@ function factsOf({ worth, facts }: Extract<SandboxProbe, { ok: true }>): Readonl
   return { provider: kind, isolation, ...facts, ...limits, network };
 }
 
-function claimsOf(options: WorkerOptions, protocol: Protocol, signal: AbortSignal): Claims {
+function claimsOf(options: WorkerOptions, given: Offering & { protocol: Protocol }, signal: AbortSignal): Claims {
+  const { protocol } = given;
   const request = async (): Promise<ClaimRequest> => ({
     worker: options.name,
-    capabilities: await offersOf(options),
+    capabilities: await offersOf(given),
     waitMs: claimWaitMs,
   });
   return createClaims({ ...options, protocol, request, signal, onTrouble: trouble => options.onChange?.(trouble) });
@@ -206,17 +229,17 @@ async function execute(claimed: Claimed, { tools, options, orphans, stop }: Exec
   return end;
 }
 
-async function offersOf(options: Pick<WorkerOptions, 'agents' | 'capabilities'>): Promise<readonly string[]> {
-  return [...(await capabilitiesOf(options)), ...besideTickets];
+/** What a worker offers follows from this. */
+interface Offering extends Pick<RunTools, 'agents' | 'worth'>, Pick<WorkerOptions, 'capabilities'> {}
+
+async function offersOf(offering: Offering): Promise<readonly string[]> {
+  return [...(await capabilitiesOf(offering)), ...besideTickets];
 }
 
 /** As it is now: an agent that is installed while the worker runs is offered with the next claim. */
-async function capabilitiesOf({
-  agents,
-  capabilities = [],
-}: Pick<WorkerOptions, 'agents' | 'capabilities'>): Promise<readonly string[]> {
+async function capabilitiesOf({ agents, worth, capabilities = [] }: Offering): Promise<readonly string[]> {
   const offered = await Promise.all(
     agents.map(async agent => ((await agent.isInstalled?.()) === false ? [] : [`agent:${agent.kind}`])),
   );
-  return [...offered.flat(), ...capabilities];
+  return [...offered.flat(), ...isolationsOffered(worth.isolation), ...capabilities];
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { RunLimits } from '../../contract/runs.ts';
-import type { SandboxKind, SandboxWorth } from '../../contract/sandboxes.ts';
+import type { SandboxKind, SandboxWorth } from '../../contract/fleet/sandboxes.ts';
 
 /**
  * The port to sandboxes. A sandbox is one workspace folder and any number of commands run in it, each apart from the others;
@@ -84,8 +84,17 @@ export interface SandboxSpec {
   readonly folders: readonly { readonly from: string; readonly to: string }[];
   /** Whether there is a `keptPath`, empty at first. */
   readonly keeps?: boolean;
+  /** What the workspace begins as; empty without it. Throws Fault `invalid_request` for one of another provider or another `workspaceBytes`. */
+  readonly from?: Snapshot;
   /** Ways out of the sandbox, which has no network: none unless given. */
   readonly links?: readonly SandboxLink[];
+}
+
+/** Of one provider and one process; gone with the worker that took it. */
+export interface Snapshot {
+  readonly id: string;
+  /** Sandboxes that were made from it stay. Safe to call twice. */
+  remove(): Promise<void>;
 }
 
 /** A unix socket that the host listens on and that only this one sandbox can reach, from its first command to its end. */
@@ -118,6 +127,11 @@ export interface Sandbox {
   stats(): Promise<SandboxStats>;
   /** The workspace, read and written from inside: what an agent has put there can lead nowhere else. */
   readonly files: SandboxFiles;
+  /**
+   * The workspace as it is, for other sandboxes to begin with; absent where the provider has none. What a command writes meanwhile may be
+   * half in it. Throws Fault `wrong_state` after `kill`, or while a command runs where that can't be, `too_large` or `disk_full`.
+   */
+  readonly snapshot?: () => Promise<Snapshot>;
   /** Kills what runs and removes every trace on the host. Safe to call twice. */
   kill(): Promise<void>;
 }
@@ -177,4 +191,6 @@ export type SandboxExit =
   | { readonly reason: 'signaled'; readonly signal: string; readonly durationMs: number }
   /** The program does not exist in the sandbox or cannot be executed. */
   | { readonly reason: 'not_found'; readonly durationMs: number }
+  /** Ended because the workspace grew over its limit, where that does not stop it from growing. */
+  | { readonly reason: 'workspace_full'; readonly workspaceBytesMax: number; readonly durationMs: number }
   | { readonly reason: 'timeout' | 'output_limit' | 'aborted' | 'out_of_memory'; readonly durationMs: number };

@@ -111,7 +111,7 @@ test('a claim that waits gets what the fall of a limit lets go', async () => {
   await call('PUT', '/api/limits', { scope: 'tenant', scope_id: '', runs_max: 0 });
   const { body: ticket } = await call('POST', '/api/tickets', { project_id: project['id'], title: 't' });
   await expect.poll(async () => ((await call('GET', '/api/runs')).body['runs'] as object[]).length).toBe(1);
-  const wish = { worker: 'w', capabilities: ['agent:exec'], wait_ms: 20_000 };
+  const wish = { worker: 'w', capabilities: ['agent:exec', 'isolation:namespaces'], wait_ms: 20_000 };
   const claimed = call('POST', '/api/claim', wish);
   await call('DELETE', '/api/limits?scope=tenant');
   expect(await claimed).toMatchObject({ status: 200, body: { ticket: { id: ticket['id'] } } });

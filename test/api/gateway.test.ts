@@ -36,7 +36,9 @@ test('what a claim is given opens the gateway of the server while the run lives,
   const projects = await api.call('GET', '/api/projects');
   const [{ id } = { id: '' }] = projects.body['projects'] as { id: string }[];
   await api.call('POST', '/api/tickets', { project_id: id, title: 'x' });
-  const claimed = (await api.call('POST', '/api/claim', { worker: 'w', capabilities: ['agent:exec'], wait_ms: 10_000 })).body;
+  const claimed = (
+    await api.call('POST', '/api/claim', { worker: 'w', capabilities: ['agent:exec', 'isolation:namespaces'], wait_ms: 10_000 })
+  ).body;
   const { run, lease, gateway } = claimed as Record<string, Record<string, string>>;
   model.answer({ parts: answers.anthropic.events });
   const { path, body } = askOf('anthropic', { model: 'fast' });

@@ -52,6 +52,7 @@ describe("what is another tenant's", () => {
         tokens: token.id,
         results: String(result.body['id']),
         budgets: String(budget.body['id']),
+        vms: await sandboxOf(call),
         ...(await workOf(tenantId, String(run?.['id']))),
         ...(await asked(tenantId, String(body['project_id']))),
       },
@@ -77,6 +78,17 @@ describe("what is another tenant's", () => {
       [trunk, runId, theirHead, review],
     );
     return { trunks: trunk, reviews: review, changes: change };
+  }
+
+  /** A sandbox, as a worker tells of it. */
+  async function sandboxOf(call: Call): Promise<string> {
+    const id = `${nobody}-1`;
+    const limits = { memory_bytes: 1, process_count: 1, cpu_count: 1, tmp_bytes: 1, workspace_bytes: 1 };
+    const use = { memory_bytes: 1, processes: 1, cpu_ms: 1, workspace_bytes: null };
+    const sandboxes = [{ id, run_id: null, state: 'answering', made_at: '2026-01-02T03:04:05Z', limits, use }];
+    const beat = { incarnation: nobody, host: 'h', version: '1', slots: 1, is_first: true, sandboxes };
+    expect((await call('PUT', '/api/workers/theirs', beat)).status).toBe(200);
+    return id;
   }
 
   /** A question and a note, as an agent would make them. */

@@ -27,7 +27,12 @@ export function take(world: World, ticketId: string): Promise<Claimed> {
   return until(
     `a claim of ${ticketId}`,
     async () => {
-      const wish = { worker: 'hand', capabilities: ['agent:exec', 'label:hand'], ticket_id: ticketId, wait_ms: 500 };
+      const wish = {
+        worker: 'hand',
+        capabilities: ['agent:exec', 'label:hand', 'isolation:namespaces'],
+        ticket_id: ticketId,
+        wait_ms: 500,
+      };
       const { status, body } = await world.ask('POST', '/api/claim', wish);
       return status === 200 ? (body as unknown as Claimed) : undefined;
     },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { removeTree } from '../harness/disks.ts';
 import { spokenLines } from '../harness/json-lines.ts';
 import type { JsonLine as Line } from '../harness/json-lines.ts';
 
@@ -43,7 +44,7 @@ beforeAll(() => {
 });
 afterEach(() => {
   for (const pid of ours()) process.kill(pid, 'SIGKILL');
-  rmSync(temporary, { recursive: true, force: true });
+  removeTree(temporary);
   mkdirSync(temporary);
 });
 afterAll(() => rmSync(clone, { recursive: true, force: true }));

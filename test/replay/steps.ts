@@ -83,6 +83,7 @@ export const steps = {
   'worker.draining': null,
   'worker.left': null,
   'worker.gone': null,
+  'sandbox.killed': null,
   'brake.pulled': null,
   'brake.eased': null,
   'brake.lifted': null,

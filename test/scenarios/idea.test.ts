@@ -1,10 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stopEmbedded } from '../../src/db/embedded/index.ts';
+import { removeTree } from '../harness/disks.ts';
 import { spokenLines } from '../harness/json-lines.ts';
 import type { JsonLine as Line } from '../harness/json-lines.ts';
 import { buildSkep } from '../harness/process.ts';
@@ -94,7 +95,7 @@ beforeAll(() => {
 afterAll(async () => {
   for (const child of children) if (child.exitCode === null) child.kill('SIGKILL');
   await stopEmbedded(home);
-  rmSync(folder, { recursive: true, force: true });
+  removeTree(folder);
 });
 
 describe('skep build --idea', () => {

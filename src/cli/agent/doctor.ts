@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { silentLog } from '../../kernel/log.ts';
 import { folderInside, installedInside, installedKinds, packages } from '../../providers/agents/install/packages.ts';
 import type { InstalledKind } from '../../providers/agents/install/packages.ts';
-import { createLocalSandboxes } from '../../providers/sandboxes/local/index.ts';
+import { chooseSandboxes } from '../../providers/sandboxes/choose.ts';
 import { nodeInside } from '../../worker/index.ts';
 import type { SandboxProvider } from '../../worker/index.ts';
 import type { World } from '../context.ts';
@@ -34,8 +33,8 @@ export function agentDoctor(world: World): Command {
   })
     .addArgument(kindArgument('[kind]'))
     .action(async (kind: InstalledKind | undefined, options: PlaceOptions) => {
-      const { home, installs } = await placeOf(world, options);
-      const sandboxes = createLocalSandboxes({ folder: join(home, 'sandboxes'), clock: world.clock, log: silentLog });
+      const { home, sandbox, installs } = await placeOf(world, options);
+      const sandboxes = chooseSandboxes(sandbox, { home, clock: world.clock, log: silentLog });
       const place = await placeFindings(sandboxes);
       const canStart = place.every(({ ok }) => ok);
       const findings = [...place];

@@ -25,8 +25,8 @@ export function kindArgument(name: '<kind>' | '[kind]'): Argument {
 export async function placeOf(
   world: World,
   { home }: PlaceOptions,
-): Promise<{ readonly folder: string; readonly home: string; readonly installs: Installs }> {
+): Promise<{ readonly folder: string; readonly home: string; readonly sandbox: string; readonly installs: Installs }> {
   const settings = await world.settings({ SKEP_HOME: home });
   const folder = agentsFolder(settings);
-  return { folder, home: settings.SKEP_HOME, installs: createInstalls(folder) };
+  return { folder, home: settings.SKEP_HOME, sandbox: settings.SKEP_SANDBOX, installs: createInstalls(folder) };
 }

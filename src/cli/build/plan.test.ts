@@ -30,6 +30,8 @@ const plan = (more: Partial<Plan> = {}): Plan => ({
     red_base: 'refuse',
     collisions: 'hold',
     labels: [],
+    isolation: 'namespaces',
+    network: [],
     created_at: at,
     updated_at: at,
   },

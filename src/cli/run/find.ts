@@ -5,6 +5,8 @@ import { shortId, wholeId } from '../input/id.ts';
 import { allPages, gathered } from '../output/list.ts';
 import { fields } from '../output/table.ts';
 import { painted, styled } from '../output/text.ts';
+import { refusedText } from './refusals.ts';
+import type { Refused } from './refusals.ts';
 
 export { runHealths, runStates };
 
@@ -52,7 +54,7 @@ export function runText({ out }: Context, it: WireRun): string {
   return fields(runFields(out, it));
 }
 
-export function shownText({ out, clock }: Context, { run: it, artifacts }: Shown): string {
+export function shownText({ out, clock }: Context, { run: it, artifacts, refused }: Shown & { refused: Refused }): string {
   const isQueued = it.state === 'queued';
   return fields([
     ...runFields(out, it),
@@ -60,6 +62,7 @@ export function shownText({ out, clock }: Context, { run: it, artifacts }: Shown
     ['goes first', isQueued && it.aged_at !== null ? `it has waited so long, since ${it.aged_at}` : null],
     ['continues', it.continues === null ? null : `the work of run ${shortId(it.continues)}, which broke off`],
     ['kept', artifacts.join(', ')],
+    ['refused', refusedText(refused)],
   ]);
 }
 

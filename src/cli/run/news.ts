@@ -1,4 +1,5 @@
 import type { WireEvent } from '../../../contract/events.ts';
+import { networkRefusal, networkRefused, refusalText } from '../../../contract/network/refusals.ts';
 import { clockText } from '../build/view/words.ts';
 import { printable } from '../output/text.ts';
 
@@ -42,6 +43,8 @@ export function runNews({ type, actor, payload }: WireEvent): string {
 }
 
 function reportText({ report, details }: WireEvent['payload']): string {
+  const { data: refusal } = networkRefusal.safeParse(report === networkRefused ? details : undefined);
+  if (refusal !== undefined) return `${printable(refusalText(refusal))}${refusal.count === 1 ? '' : ` (${refusal.count} times)`}`;
   const phase = (details as { phase?: unknown } | null)?.phase;
   if (report === 'phase.started' && typeof phase === 'string') return `phase ${printable(phase)}`;
   return `${printable(String(report))} ${printable(JSON.stringify(details ?? {})).slice(0, detailMax)}`;

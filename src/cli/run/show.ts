@@ -6,6 +6,7 @@ import { connect } from '../context.ts';
 import type { RemoteOptions, World } from '../context.ts';
 import { ticketText } from '../ticket/find.ts';
 import { runId, runShown, runText, shownText } from './find.ts';
+import { refusedIn } from './refusals.ts';
 
 export function runShow(world: World): Command {
   return remoteCommand({ name: 'show', description: 'Show a run', examples: ['skep run show 3f2a'] })
@@ -13,7 +14,9 @@ export function runShow(world: World): Command {
     .action(async (id: string, options: RemoteOptions) => {
       const context = await connect(world, options);
       const shown = await runShown(context, await runId(context, id));
-      context.show({ ...shown.run, artifacts: shown.artifacts }, () => shownText(context, shown));
+      const refused = await refusedIn(context, shown.run);
+      const document = { ...shown.run, artifacts: shown.artifacts, refused: refused.refusals };
+      context.show(document, () => shownText(context, { ...shown, refused }));
     });
 }
 

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { endText } from './lines.ts';
+import { asLine, endText } from './lines.ts';
+
+describe('the sandboxes of a worker', () => {
+  it.each([
+    ['none', 2],
+    ['namespaces', 1],
+  ])('of isolation %s are told in %d lines, the second a warning', (isolation, count) => {
+    const lines = asLine({ kind: 'started', sandbox: { engine: 'an engine', isolation, network: 'none' } }).split('\n');
+    expect(lines).toHaveLength(count);
+    expect(lines.slice(1).every(line => line.startsWith('warning    nothing is isolated'))).toBe(true);
+  });
+});
 
 describe('the end of a run', () => {
   it('says what a parked one waits for', () => {

@@ -6,7 +6,7 @@ import { printable } from '../output/text.ts';
 export function asLine(change: WorkerChange): string {
   switch (change.kind) {
     case 'started':
-      return `sandbox    ${printable(sandboxText(change.sandbox))}`;
+      return [`sandbox    ${printable(sandboxText(change.sandbox))}`, ...warnings(change.sandbox)].join('\n');
     case 'claimed':
       return `claimed    ${subject(change.claimed)}  attempt ${change.claimed.run.attempt}, project ${printable(change.claimed.project.name)}`;
     case 'ended':
@@ -39,6 +39,12 @@ function sandboxText(facts: Readonly<Record<string, string>>): string {
   ];
   const told = parts.filter(([, what]) => what !== '').map(([worth, what]) => `${worth}: ${what}`);
   return [facts['engine'] ?? facts['provider'] ?? '', ...told].join('; ');
+}
+
+/** Who has chosen this may have forgotten it, or be another than who reads this. */
+function warnings(facts: Readonly<Record<string, string>>): readonly string[] {
+  if (facts['isolation'] !== 'none') return [];
+  return ['warning    nothing is isolated: what agents run reaches the files, the network and the processes of this machine'];
 }
 
 /** The same for programs: one JSON document a line. */

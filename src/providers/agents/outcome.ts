@@ -26,9 +26,19 @@ export function outcomeOf(exit: SandboxExit, { timeoutMs, outputBytesMax }: Limi
       return { ...failed, class: 'timeout', message: `The agent did not end within ${timeoutMs} ms` };
     case 'output_limit':
       return { ...failed, class: 'output_limit', message: `The agent printed more than ${outputBytesMax} bytes` };
+    case 'workspace_full':
+      return {
+        ...failed,
+        class: 'output_limit',
+        message: `The workspace is larger than ${mebibytes(exit.workspaceBytesMax)} MiB`,
+      };
     case 'out_of_memory':
       return { ...failed, class: 'out_of_memory', message: 'The agent used more memory than its sandbox has' };
     default:
       return { kind: 'aborted' };
   }
+}
+
+function mebibytes(bytes: number): number {
+  return Math.floor(bytes / 2 ** 20);
 }

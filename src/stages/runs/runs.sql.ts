@@ -148,7 +148,9 @@ export const insertRun = statement<RunRow>(
                             project_id, agent, due_at)
      select $1, $2, $3, 1 + coalesce(max(attempt), 0), 'queued', $4, $5, $6, $7,
             $8::text[] || array(select 'label:' || l from projects p, unnest(p.labels) as l
-                                 where p.tenant_id = $1 and p.id = ${projectOfSubject} order by l),
+                                 where p.tenant_id = $1 and p.id = ${projectOfSubject} order by l)
+                      || array(select 'isolation:' || p.isolation from projects p
+                                where p.tenant_id = $1 and p.id = ${projectOfSubject} and p.isolation <> 'none'),
             $9::jsonb, ${projectOfSubject},
             (select substring(need from 7) from unnest($8::text[]) as need where need like 'agent:%' limit 1), ${dueIn('$10')}
        from runs where tenant_id = $1 and subject_type = $2 and subject_id = $3

@@ -1,3 +1,4 @@
+import type { NetworkRule } from '../../../contract/network/rules.ts';
 import type { Agent, Check, Planner } from '../../../contract/projects.ts';
 import type { Tx } from '../../db/database.ts';
 import type { SqlValue } from '../../db/pool.ts';
@@ -20,6 +21,8 @@ interface ProjectFields {
   readonly redBase?: ProjectRow['redBase'] | undefined;
   readonly collisions?: ProjectRow['collisions'] | undefined;
   readonly labels?: readonly string[] | undefined;
+  readonly isolation?: ProjectRow['isolation'] | undefined;
+  readonly network?: readonly NetworkRule[] | undefined;
 }
 
 /** Throws Fault `already_exists` when the name is taken. */
@@ -76,9 +79,10 @@ async function insert(tx: Tx, name: string, fields: ProjectFields): Promise<Proj
   return project;
 }
 
-function valuesOf({ repository, agent, planner, checks, ...fields }: ProjectFields): SqlValue[] {
-  const { testChanges = null, redBase = null, collisions = null, labels = null } = fields;
-  return [repository ?? null, json(agent), json(checks ?? undefined), testChanges, redBase, json(planner), collisions, labels];
+function valuesOf({ repository, agent, planner, checks, network, ...fields }: ProjectFields): SqlValue[] {
+  const { testChanges = null, redBase = null, collisions = null, labels = null, isolation = null } = fields;
+  const texts = [testChanges, redBase, json(planner), collisions] as const;
+  return [repository ?? null, json(agent), json(checks ?? undefined), ...texts, labels, isolation, json(network)];
 }
 
 function json(value: object | undefined): string | null {

@@ -11,14 +11,15 @@ const ofProxies = /^(?:x-forwarded(?:-|$)|forwarded$|x-real-ip$|x-original-|x-re
 
 /** What an agent says in its head, without what is not its to say. */
 export function requestHeaders(message: IncomingMessage, { hasBody }: { readonly hasBody: boolean }): OutgoingHttpHeaders {
-  return kept(message, name => ofProxies.test(name) || (name === 'content-length' && !hasBody));
+  return endToEnd(message, name => ofProxies.test(name) || (name === 'content-length' && !hasBody));
 }
 
 export function answerHeaders(message: IncomingMessage): OutgoingHttpHeaders {
-  return kept(message, name => name === 'set-cookie');
+  return endToEnd(message, name => name === 'set-cookie');
 }
 
-function kept(message: IncomingMessage, drops: (name: string) => boolean): OutgoingHttpHeaders {
+/** A message's head without what is of the connection, and without what `drops` names. */
+export function endToEnd(message: IncomingMessage, drops: (name: string) => boolean): OutgoingHttpHeaders {
   const named = new Set((message.headers.connection ?? '').split(',').map(name => name.trim().toLowerCase()));
   return Object.fromEntries(
     Object.entries(message.headersDistinct).filter(([name]) => !ofConnection.has(name) && !named.has(name) && !drops(name)),

@@ -6,7 +6,7 @@ import type { Sandbox, SandboxExit } from '../sandbox.ts';
 import { createHost } from './index.ts';
 
 it('a parent that is killed with an order unread is an exit like any other, and no end of the worker', async () => {
-  const host = await createHost(systemClock);
+  const host = await createHost(systemClock, []);
   const exit: SandboxExit = { reason: 'signaled', signal: 'SIGKILL', durationMs: 1 };
   const exec = async (): Promise<SandboxExit> => {
     const { ours, theirs } = await connection();

@@ -6,11 +6,11 @@ import { insideFolder, insidePath, nodeInside } from '../inside.ts';
 import { addedProgramsPath } from '../sandbox.ts';
 import type { Sandbox, SandboxCommand, SandboxExit, SandboxLink, SandboxSpec } from '../sandbox.ts';
 import { controlPath } from './job.ts';
-import type { HomeFile, HostEvent, HostOrder, Job } from './job.ts';
+import type { HomeFile, HostEvent, HostOrder, Job, Port } from './job.ts';
 import { stopInSteps } from './steps.ts';
 import type { Ending } from './steps.ts';
 
-/** A program that is started by the parent of agents (src/inside/host.ts), which gives it a HOME and the way to the gateway. */
+/** A program that is started by the parent of agents (src/inside/host.ts), which gives it a HOME and the ways out of the sandbox. */
 export interface HostedProgram extends Omit<SandboxCommand, 'signal' | 'ask' | 'cwd' | 'stdin'>, Ending {
   readonly stdin?: string;
   readonly home?: readonly HomeFile[] | undefined;
@@ -32,7 +32,7 @@ export interface Host {
 /** What the parent says is short. Whoever says more took its place. */
 const eventBytesMax = 65_536;
 
-export async function createHost(clock: Clock): Promise<Host> {
+export async function createHost(clock: Clock, ports: readonly Port[]): Promise<Host> {
   const node = nodeInside();
   let next: ((connection: Duplex) => void) | undefined;
   return {
@@ -48,7 +48,7 @@ export async function createHost(clock: Clock): Promise<Host> {
       },
     },
     async run(sandbox, program) {
-      const talk = createTalk(program);
+      const talk = createTalk(program, ports);
       next = talk.begin;
       const stop = stopInSteps(program, { clock, ask: talk.interrupt });
       try {
@@ -72,9 +72,10 @@ interface Talk {
   end(): void;
 }
 
-function createTalk({ argv, env = {}, stdin = '', home = [], path = [], onStart, signal }: HostedProgram): Talk {
+function createTalk(program: HostedProgram, ports: readonly Port[]): Talk {
+  const { argv, env = {}, stdin = '', home = [], path = [], onStart, signal } = program;
   const first = [`${insidePath}/bin`, ...path];
-  const job: Job = { argv, env, path: { first, last: [addedProgramsPath] }, stdin, home };
+  const job: Job = { argv, env, path: { first, last: [addedProgramsPath] }, stdin, home, ports };
   let connection: Duplex | undefined;
   let heard: HostEvent | undefined;
 

@@ -13,6 +13,13 @@ export interface Job {
   readonly path: { readonly first: readonly string[]; readonly last: readonly string[] };
   readonly stdin: string;
   readonly home: readonly HomeFile[];
+  readonly ports: readonly Port[];
+}
+
+/** Programs speak TCP, and what leads out of a sandbox is a unix socket: what connects to 127.0.0.1:`port` comes out at `path`. */
+export interface Port {
+  readonly port: number;
+  readonly path: string;
 }
 
 /** A file of the agent's HOME, which is empty at first; or a link to what the sandbox shows elsewhere. */
@@ -32,6 +39,19 @@ export type HostEvent =
 
 export const controlPath = '/skep/control.sock';
 export const gatewayPath = '/skep/gateway.sock';
-/** On 127.0.0.1 of the sandbox; what connects there comes out at `gatewayPath`. */
-export const gatewayPort = 7711;
+const gatewayPort = 7711;
 export const gatewayUrl = `http://127.0.0.1:${gatewayPort}/gateway`;
+
+export const egressPath = '/skep/egress.sock';
+const egressPort = 7712;
+export const gatewayDoor: Port = { port: gatewayPort, path: gatewayPath };
+export const egressDoor: Port = { port: egressPort, path: egressPath };
+
+const proxy = `http://127.0.0.1:${egressPort}`;
+const direct = '127.0.0.1,localhost,::1';
+/** By these, programs find the proxy. Some look for the small names and some for the large ones; Node from 22.21 on wants to be told to look. */
+export const egressEnv: Readonly<Record<string, string>> = {
+  ...{ http_proxy: proxy, https_proxy: proxy, all_proxy: proxy, no_proxy: direct },
+  ...{ HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: direct },
+  NODE_USE_ENV_PROXY: '1',
+};

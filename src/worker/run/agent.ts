@@ -1,11 +1,9 @@
 import { failpoint } from '../../kernel/failpoint.ts';
 import type { AgentContext, AgentOutcome } from '../agent.ts';
 import { lastWords, runFailure } from '../failure.ts';
-import type { Gateway } from '../gateway/index.ts';
 import { gatewayUrl } from '../host/job.ts';
 import { nodeInside } from '../inside.ts';
 import type { Sandbox } from '../sandbox.ts';
-import { execInSteps } from '../host/steps.ts';
 import { haltWarning } from './ending/halt.ts';
 import { watchSandbox } from './ending/watch.ts';
 import type { Watch } from './ending/watch.ts';
@@ -15,14 +13,14 @@ import type { Output } from './output.ts';
 import type { Run } from './run.ts';
 import { closingMsMax } from './run.ts';
 import type { Task } from './task.ts';
+import type { Ways } from './ways.ts';
 import { linesOf } from './updates.ts';
 
 interface Given {
   readonly sandbox: Sandbox;
   readonly task: Task;
   readonly conflict: Conflict | undefined;
-  /** Undefined for an agent that needs none. */
-  readonly gateway: Gateway | undefined;
+  readonly ways: Ways;
   /** Files that an earlier run has left of its conversation. */
   readonly kept: readonly string[];
   /** Called when the agent's own process runs. */
@@ -34,8 +32,8 @@ export async function runAgent(run: Run, given: Given): Promise<void> {
   const { claimed, tools, lease, reports, signal } = run;
   const output = createOutput({ ...tools, lease, bytesMax: claimed.limits.output_bytes_max });
   const halt = haltWarning(run);
-  const isCalling = given.gateway?.isCalling ?? (() => false);
-  const watch = watchSandbox(run, { sandbox: given.sandbox, isCalling, onStuck: halt.end });
+  const { sandbox, ways } = given;
+  const watch = watchSandbox(run, { sandbox, isCalling: ways.isCalling, onStuck: halt.end });
   try {
     const outcome = await given.task.agent.run(contextOf(run, { ...given, output, watch, stop: halt.signal }));
     failpoint('agent-ended');
@@ -62,7 +60,7 @@ interface Parts extends Given {
   readonly stop: AbortSignal;
 }
 
-function contextOf(run: Run, { sandbox, task, conflict, gateway, kept, onStart, output, watch, stop }: Parts): AgentContext {
+function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, output, watch, stop }: Parts): AgentContext {
   const { claimed, tools, lease, reports } = run;
   const { timeoutMs, settings } = task;
   const outputBytesMax = claimed.limits.output_bytes_max;
@@ -87,12 +85,11 @@ function contextOf(run: Run, { sandbox, task, conflict, gateway, kept, onStart, 
     prompt: task.prompt(conflict),
     promptAgain: task.promptAgain,
     kept,
-    env: { ...task.env(conflict), ...gateway?.env },
+    env: { ...task.env(conflict), ...ways.env },
     start({ argv, env, stdin, onOutput, home, path, outputBytesMax: own = outputBytesMax }) {
       const command = { argv, env, stdin, timeoutMs, outputBytesMax: own, onOutput, onStart: started };
       const ending = { signal: stop, now: lease.signal };
-      if (gateway === undefined) return execInSteps(sandbox, { ...command, ...ending }, tools.clock);
-      return gateway.run(sandbox, { ...command, ...ending, home, path });
+      return ways.run(sandbox, { ...command, ...ending, home, path });
     },
     onUpdate(update) {
       const lines = linesOf(update);

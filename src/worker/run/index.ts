@@ -8,6 +8,7 @@ import type { Failure } from '../failure.ts';
 import { graceMs } from '../host/steps.ts';
 import { holdLease } from '../lease.ts';
 import type { Lease } from '../lease.ts';
+import { sandboxOfRun } from '../sandboxes/report.ts';
 import { carryOut } from './phases.ts';
 import type { HandedIn } from './phases.ts';
 import type { RunTools } from './tools.ts';
@@ -17,7 +18,13 @@ export type { RunTools };
 /** How a run ended for this worker. `lost`: somebody else decides about it now, and nothing was sent. */
 export type RunEnd =
   | HandedIn
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly sandboxBroke: boolean; readonly isStopped: boolean }
+  | {
+      readonly kind: 'failed';
+      readonly failure: Failure;
+      readonly sandboxBroke: boolean;
+      /** By a person, or with the worker: it says nothing of this machine. */
+      readonly isStopped: boolean;
+    }
   | { readonly kind: 'lost'; readonly reason: Fault };
 
 /** When the worker is told to stop at once: for the agent to end, and then for what there is of its work to be sent. */
@@ -33,7 +40,8 @@ export async function executeRun(claimed: Claimed, tools: RunTools, stop: AbortS
   const key = { runId: run.id, token: granted.token };
   const lease = holdLease({ ...tools, log, key, leaseMs: granted.lease_ms, heartbeatMs: granted.heartbeat_ms });
   const ending = eitherSignal(lease.ending, stop);
-  const parts = { lease, protocol: tools.protocol, log };
+  const killedBy = () => tools.killedBy?.(sandboxOfRun(run.id, granted.fence));
+  const parts = { lease, protocol: tools.protocol, log, killedBy };
   const hurry = (): void => lease.closeWithin(stopMsMax);
   if (stop.aborted) hurry();
   stop.addEventListener('abort', hurry, { once: true });
@@ -53,18 +61,21 @@ interface BadEnd {
   readonly lease: Lease;
   readonly protocol: Protocol;
   readonly isStopped: boolean;
+  /** Who has had its sandbox killed; undefined where nobody has. */
+  readonly killedBy: () => string | undefined;
   readonly log: Log;
 }
 
 async function endBadly(
   { error, result }: { readonly error: unknown; readonly result?: RunResult | undefined },
-  { lease, protocol, isStopped, log }: BadEnd,
+  { lease, protocol, isStopped, killedBy, log }: BadEnd,
 ): Promise<RunEnd> {
   const lost = lostBy(error, lease);
   if (lost !== undefined) return { kind: 'lost', reason: lost };
   if (!isFault(error))
     log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a run failed for a reason that was not foreseen');
-  const failure: Failure = isStopped ? { class: 'stopped', message: 'The worker was stopped' } : failureOf(error);
+  const killer = killedBy();
+  const failure = fromOutside({ isStopped, killer }) ?? failureOf(error);
   const ended = { ...failure, ...(result === undefined ? {} : { result }) };
   try {
     failpoint('before-fail');
@@ -72,7 +83,19 @@ async function endBadly(
   } catch (unsent) {
     return { kind: 'lost', reason: lostBy(unsent, lease) ?? new Fault('lease_lost', { message: String(unsent), cause: unsent }) };
   }
-  return { kind: 'failed', failure, sandboxBroke: isFault(error, 'sandbox_unavailable'), isStopped };
+  const isFromOutside = isStopped || killer !== undefined;
+  return {
+    kind: 'failed',
+    failure,
+    sandboxBroke: !isFromOutside && isFault(error, 'sandbox_unavailable'),
+    isStopped: isFromOutside,
+  };
+}
+
+/** Of what was ended from outside that says more than what came of it inside. */
+function fromOutside({ isStopped, killer }: { isStopped: boolean; killer: string | undefined }): Failure | undefined {
+  if (killer !== undefined) return { class: 'sandbox', message: `Its sandbox was killed by ${killer}` };
+  return isStopped ? { class: 'stopped', message: 'The worker was stopped' } : undefined;
 }
 
 function lostBy(error: unknown, lease: Lease): Fault | undefined {

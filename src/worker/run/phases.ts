@@ -1,8 +1,7 @@
 import type { Halt, RunResult } from '../../../contract/runs.ts';
+import { suffices } from '../../../contract/fleet/sandboxes.ts';
 import { failpoint } from '../../kernel/failpoint.ts';
 import { runFailure } from '../failure.ts';
-import { openGateway } from '../gateway/index.ts';
-import type { Gateway } from '../gateway/index.ts';
 import { probeReportBack } from '../gateway/probe.ts';
 import { runAgent } from './agent.ts';
 import { runChecks, summaryOf } from './checks/index.ts';
@@ -17,6 +16,8 @@ import { unfinishedWork } from './saving/unfinished.ts';
 import { bringWork, whatThereIs } from './saving/work.ts';
 import type { Work } from './saving/work.ts';
 import { taskOf } from './task.ts';
+import { openWays } from './ways.ts';
+import type { Ways } from './ways.ts';
 import { inWorkspace } from './workspace.ts';
 
 /** What the server was told. Parked: the run stops here, with the work so far, until a person has decided. */
@@ -35,11 +36,21 @@ export interface BrokenOff {
 export async function carryOut(started: Started): Promise<HandedIn | BrokenOff> {
   await started.lease.confirmed();
   const run = runOf(started);
+  requireIsolation(run);
   const { type } = run.claimed.subject;
   if (type === 'review') return review(run);
   if (type === 'ticket' || type === 'conflict') return work(run);
   if (type === 'spec_phase') return plan(run);
   throw runFailure('invalid_task', `This worker knows no runs of a ${type}`);
+}
+
+/** The server gives a run only to who offers what it needs; a worker that trusted that alone would be led by a mistake there. */
+function requireIsolation({ claimed: { project }, tools: { worth } }: Run): void {
+  if (suffices(worth.isolation, project.isolation)) return;
+  throw runFailure(
+    'sandbox',
+    `The project '${project.name}' accepts sandboxes of isolation ${project.isolation} or more; those of this worker (${worth.kind}) give ${worth.isolation}`,
+  );
 }
 
 /** An agent's work on a ticket, or on the conflicts of what it has done with what others have. */
@@ -48,25 +59,24 @@ async function work(run: Run): Promise<HandedIn | BrokenOff> {
   const needs = await task.agent.needs(task.settings);
   if (needs.kind === 'missing') throw runFailure('agent_missing', needs.message);
   if (needs.reports === true) await probeReportBack(run.claimed, { ...run.tools, signal: run.signal });
-  const gateway = needs.gateway ? await openGateway(run.claimed, run.tools) : undefined;
-  const folders = [...needs.folders, ...(gateway?.folders ?? [])];
+  const ways = await openWays(run, { gateway: needs.gateway, network: true });
+  const folders = [...needs.folders, ...ways.folders];
   const bundle = openNameless(run.tools.folder);
   try {
     const keeps = needs.keeps === true;
-    const place = { branch: task.branch, files: task.files, folders, keeps, links: gateway?.links ?? [] };
-    return await inWorkspace(run, place, sandbox => workIn(run, { sandbox, task, bundle, keeps, gateway }));
+    const place = { branch: task.branch, files: task.files, folders, keeps, links: ways.links };
+    return await inWorkspace(run, place, sandbox => workIn(run, { sandbox, task, bundle, keeps, ways }));
   } finally {
-    gateway?.close();
+    ways.close();
     bundle.close();
   }
 }
 
 interface Parts extends Omit<Work, 'conflict'> {
-  /** Undefined for an agent that needs none. */
-  readonly gateway: Gateway | undefined;
+  readonly ways: Ways;
 }
 
-async function workIn(run: Run, { gateway, ...place }: Parts): Promise<HandedIn | BrokenOff> {
+async function workIn(run: Run, { ways, ...place }: Parts): Promise<HandedIn | BrokenOff> {
   const { sandbox } = place;
   const { commit: base, merge } = run.claimed.task;
   const conflict = merge === null ? undefined : await beginMerge(sandbox, { ours: base, theirs: merge, signal: run.signal });
@@ -75,7 +85,8 @@ async function workIn(run: Run, { gateway, ...place }: Parts): Promise<HandedIn 
   if (conflict?.files.length !== 0) {
     run.phase('start_agent');
     const kept = place.keeps ? await restoreConversation(run, sandbox) : [];
-    const { halt, error } = await afterAgent(run, work, { gateway, kept });
+    const { halt, error } = await afterAgent(run, work, { ways, kept });
+    ways.sumUp();
     if (error !== undefined) return { kind: 'broken_off', error, result: await unfinishedWork(run, work, error) };
     if (halt !== undefined) return parkWith(run, work, halt);
   }
@@ -90,7 +101,7 @@ async function parkWith(run: Run, work: Work, halt: Halt): Promise<HandedIn> {
 }
 
 interface GivenToAgent {
-  readonly gateway: Gateway | undefined;
+  readonly ways: Ways;
   readonly kept: readonly string[];
 }
 
@@ -108,14 +119,14 @@ async function afterAgent(run: Run, work: Work, given: GivenToAgent): Promise<{ 
  * What the server knows to stand in the way of the run decides, whatever the agent says of its end. Returns that of which the run is
  * parked; throws a run failure for all else.
  */
-async function haltAfter(run: Run, work: Work, { gateway, kept }: GivenToAgent): Promise<Halt | undefined> {
+async function haltAfter(run: Run, work: Work, { ways, kept }: GivenToAgent): Promise<Halt | undefined> {
   const onStart = (): void => run.phase('stream');
-  const failed = await runAgent(run, { ...work, gateway, kept, onStart }).then(
+  const failed = await runAgent(run, { ...work, ways, kept, onStart }).then(
     () => undefined,
     (error: unknown) => ({ error }),
   );
   run.signal.throwIfAborted();
-  const halt = gateway === undefined ? undefined : await haltOf(run);
+  const halt = ways.hasGateway ? await haltOf(run) : undefined;
   if (halt?.kind === 'budget') return halt;
   if (halt !== undefined) throw runFailure(halt.kind === 'blocked' ? 'blocked' : 'model', halt.message);
   if (failed !== undefined) throw failed.error;
@@ -131,13 +142,20 @@ async function plan(run: Run): Promise<HandedIn> {
 
 /** No agent: the checks of the task on its commit. */
 async function review(run: Run): Promise<HandedIn> {
-  return inWorkspace(run, { branch: 'skep/review', files: [] }, async (sandbox, checkOutAgain) => {
-    run.phase('run_checks');
-    const checks = await runChecks(run, sandbox, checkOutAgain);
+  const ways = await openWays(run, { gateway: false, network: true });
+  const place = { branch: 'skep/review', files: [], folders: ways.folders, links: ways.links };
+  try {
+    return await inWorkspace(run, place, async (sandbox, checkOutAgain) => {
+      run.phase('run_checks');
+      const checks = await runChecks(run, { sandbox, ways, checkOutAgain });
+      ways.sumUp();
 
-    run.phase('submit');
-    return submit(run, { summary: summaryOf(checks), checks });
-  });
+      run.phase('submit');
+      return submit(run, { summary: summaryOf(checks), checks });
+    });
+  } finally {
+    ways.close();
+  }
 }
 
 async function submit({ tools, lease, reports }: Run, result: RunResult): Promise<HandedIn> {

@@ -43,6 +43,17 @@ function landed(run: QueuedRun, repository: string): string {
   return clone;
 }
 
+describe('a run whose project accepts more isolation than there is', () => {
+  it('is refused by the worker that is given it all the same', async () => {
+    const run = await agentRun(['echo x > x'], { isolation: 'kernel' });
+    expect(run.failure).toEqual({
+      class: 'sandbox',
+      message: "The project 'demo' accepts sandboxes of isolation kernel or more; those of this worker (local) give namespaces",
+    });
+    expect(run.log.toString()).toBe('');
+  });
+});
+
 describe('a run that ends well', () => {
   it('brings the work back as a bundle that git takes in a fresh clone', async () => {
     const repository = makeRepository({ 'agent.sh': script('echo done > done.txt', 'echo working'), 'README.md': 'hello\n' });

@@ -2,6 +2,7 @@ import { runFailure } from '../failure.ts';
 import { nodeInside } from '../inside.ts';
 import { limitsOf } from '../sandbox.ts';
 import type { Sandbox, SandboxSpec } from '../sandbox.ts';
+import { sandboxOfRun } from '../sandboxes/report.ts';
 import { checkOut, mirrorInside } from './git/checkout.ts';
 import type { CheckOut } from './git/checkout.ts';
 import { gitFiles } from './git/inside.ts';
@@ -64,8 +65,7 @@ async function checkOutAgain(sandbox: Sandbox, at: CheckOut): Promise<void> {
 function specOf({ claimed }: Run, given: Pick<SandboxSpec, 'files' | 'folders' | 'keeps' | 'links'>): SandboxSpec {
   const { limits, run, lease } = claimed;
   return {
-    // Another lease of the same run gets another sandbox.
-    id: `${run.id}-${lease.fence}`,
+    id: sandboxOfRun(run.id, lease.fence),
     limits: limitsOf(limits),
     ...given,
     files: [...given.files, ...gitFiles],

@@ -86,6 +86,8 @@ function howItEnded({ outcome, exit_code }: Ended): string {
       return 'ran out of time';
     case 'output_limit':
       return 'wrote too much';
+    case 'workspace_full':
+      return 'filled the workspace';
     case 'out_of_memory':
       return 'ran out of memory';
     default:

@@ -24,6 +24,7 @@ describe('judge', () => {
     [{ outcome: 'timeout', exit_code: null, duration_ms: 1_800_012 }, '`npm test` did not end within 1800 s'],
     [{ outcome: 'timeout', exit_code: 0, duration_ms: 1_000 }, '`npm test` did not end within 1 s'],
     [{ outcome: 'output_limit', exit_code: null }, '`npm test` was stopped: it printed more than is allowed'],
+    [{ outcome: 'workspace_full', exit_code: null }, '`npm test` was stopped: the workspace grew larger than is allowed'],
     [{ outcome: 'out_of_memory', exit_code: 137 }, '`npm test` was stopped: it ran out of memory'],
     [
       { outcome: 'not_found', exit_code: null, command: ['mvn', '-P', 'a b'] },

@@ -56,6 +56,7 @@ const ending: Readonly<Record<CheckEvidence['outcome'], (check: CheckEvidence) =
   signaled: () => 'was ended by a signal',
   timeout: ({ duration_ms }) => `did not end within ${Math.round(duration_ms / 1000)} s`,
   output_limit: () => 'was stopped: it printed more than is allowed',
+  workspace_full: () => 'was stopped: the workspace grew larger than is allowed',
   out_of_memory: () => 'was stopped: it ran out of memory',
   not_found: ({ command }) => `cannot be run: the program \`${oneLine(command[0] ?? '')}\` does not exist in the sandbox`,
 };

@@ -22,7 +22,7 @@ afterAll(() => api.stop());
 
 beforeEach(async () => {
   const ticketId = String((await api.call('POST', '/api/tickets', { project_id: project, title: 't' })).body['id']);
-  const wish = { worker: 'w', ticket_id: ticketId, wait_ms: 20_000, capabilities: ['agent:exec'] };
+  const wish = { worker: 'w', ticket_id: ticketId, wait_ms: 20_000, capabilities: ['agent:exec', 'isolation:namespaces'] };
   claimed = (await api.call('POST', '/api/claim', wish)).body as unknown as Claimed;
 });
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => api.stop());
 
 async function claim(ticketId: string): Promise<Claimed> {
-  const wish = { worker: 'w', ticket_id: ticketId, wait_ms: 20_000, capabilities: ['agent:codex'] };
+  const wish = { worker: 'w', ticket_id: ticketId, wait_ms: 20_000, capabilities: ['agent:codex', 'isolation:namespaces'] };
   return (await api.call('POST', '/api/claim', wish)).body as unknown as Claimed;
 }
 

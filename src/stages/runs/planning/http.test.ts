@@ -35,7 +35,11 @@ async function open(repository: string): Promise<string> {
 }
 
 async function claim(phase: string): Promise<Held> {
-  const { status, body } = await api.call('POST', '/api/claim', { worker: 'w', capabilities: ['plan'], wait_ms: 20_000 });
+  const { status, body } = await api.call('POST', '/api/claim', {
+    worker: 'w',
+    capabilities: ['plan', 'isolation:namespaces'],
+    wait_ms: 20_000,
+  });
   expect(status).toBe(200);
   const { run, lease, subject, task } = body as Record<string, Record<string, unknown>>;
   expect([subject?.['type'], String(subject?.['id']).split(':')[1]]).toEqual(['spec_phase', phase]);

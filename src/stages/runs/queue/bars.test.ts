@@ -271,6 +271,30 @@ describe('labels', () => {
   });
 });
 
+describe('isolation', () => {
+  const offer = (...levels: string[]) =>
+    claim(
+      'w',
+      levels.map(level => `isolation:${level}`),
+    );
+
+  test('that a project accepts at least is asked of the machine, and follows the project', async () => {
+    const [id] = await open({});
+    await stages.app(tx => editProject(tx, stages.projectId, { isolation: 'kernel' }));
+    await stages.drain();
+    expect(subjects([await offer(), await offer('namespaces', 'kernel')])).toEqual([undefined, id]);
+    const [second] = await open({});
+    expect(await requirements(second)).toEqual(['agent:exec', 'isolation:kernel']);
+    await stages.app(tx => editProject(tx, stages.projectId, { isolation: 'none' }));
+    await stages.drain();
+    expect(await requirements(second)).toEqual(['agent:exec']);
+    expect(subjects([await offer()])).toEqual([second]);
+  });
+
+  const requirements = async (ticketId: string | undefined) =>
+    (await stages.sql<{ requires: string[] }>('select requires from runs where subject_id = $1', [ticketId]))[0]?.requires;
+});
+
 describe('who waits for work is told', () => {
   let heard: string[];
   let listening: pg.Client;

@@ -103,7 +103,12 @@ describe('many at once', () => {
   test('60 claims on 50 runs: each run to one, ten get nothing', async () => {
     for (let i = 0; i < 50; i++) await stages.open();
     await stages.drain();
-    const wish = (i: number) => ({ tenantId: stages.tenantId, actor: 'test', worker: `w${i}`, capabilities: ['agent:exec'] });
+    const wish = (i: number) => ({
+      tenantId: stages.tenantId,
+      actor: 'test',
+      worker: `w${i}`,
+      capabilities: ['agent:exec', 'isolation:namespaces'],
+    });
     const claimed = await Promise.all(Array.from({ length: 60 }, (_, i) => claimNext(stages.database, wish(i), stages.settings)));
     let got = claimed.filter(claim => claim !== undefined);
     // An empty answer means that nothing was free at that moment: a row that another looked at was passed over. So ask again.

@@ -27,9 +27,10 @@ export const refitRunRows = statement<object>(
   `with wanted as (
      select r.id, r.subject_type, array(
               select need from unnest(r.requires) as need
-               where need not like 'label:%' and not (r.subject_type = 'ticket' and need like 'agent:%'))
+               where need not like 'label:%' and need not like 'isolation:%' and not (r.subject_type = 'ticket' and need like 'agent:%'))
             || case when r.subject_type = 'ticket' and p.agent is not null then array['agent:' || (p.agent ->> 'kind')] else '{}' end
-            || array(select 'label:' || l from unnest(p.labels) as l order by l) as requires,
+            || array(select 'label:' || l from unnest(p.labels) as l order by l)
+            || case when p.isolation <> 'none' then array['isolation:' || p.isolation] else '{}' end as requires,
             case when r.subject_type = 'ticket' then p.agent ->> 'kind' else r.agent end as agent
        from runs r join projects p on p.tenant_id = r.tenant_id and p.id = r.project_id
       where r.tenant_id = $1 and r.project_id = $2 and ${isOpen}

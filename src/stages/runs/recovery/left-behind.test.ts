@@ -108,7 +108,7 @@ test('work that comes while somebody takes up the next attempt is not told of to
   try {
     await claimant.query('begin');
     const token = Buffer.from('t');
-    const claim = [stages.tenantId, 'w', token, ['agent:exec'], 60_000, null, token];
+    const claim = [stages.tenantId, 'w', token, ['agent:exec', 'isolation:namespaces'], 60_000, null, token];
     expect((await claimant.query(claimRun.text, claim)).rows).toHaveLength(1);
     let isDone = false;
     const carrying = resumeRun(stages.parts, stages.tenantId, id).finally(() => (isDone = true));

@@ -30,7 +30,7 @@ async function tokenOf(role: string): Promise<string> {
 }
 
 async function claim(ticketId: string): Promise<Claimed> {
-  const wish = { worker: 'w', ticket_id: ticketId, wait_ms: 20_000, capabilities: ['agent:exec'] };
+  const wish = { worker: 'w', ticket_id: ticketId, wait_ms: 20_000, capabilities: ['agent:exec', 'isolation:namespaces'] };
   return (await api.call('POST', '/api/claim', wish)).body as unknown as Claimed;
 }
 

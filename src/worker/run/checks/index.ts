@@ -8,16 +8,17 @@ import type { Output } from '../output.ts';
 import { closingMsMax } from '../run.ts';
 import type { Run } from '../run.ts';
 import { createTail } from '../tail.ts';
+import type { Ways } from '../ways.ts';
 import { evidenceOf, isGreen } from './evidence.ts';
 
 /**
  * Runs the checks of a task one after another in the workspace. Each finds what the earlier ones have built, and every tracked file
  * as it was committed. Throws a run failure `sandbox` where the workspace could not be put in order, never for a red check.
  */
-export async function runChecks(run: Run, sandbox: Sandbox, checkOutAgain: () => Promise<void>): Promise<CheckEvidence[]> {
+export async function runChecks(run: Run, place: Place): Promise<CheckEvidence[]> {
   const { claimed, tools, lease, reports } = run;
   const output = createOutput({ ...tools, lease, bytesMax: claimed.limits.output_bytes_max });
-  const bench: Bench = { run, sandbox, output, checkOutAgain };
+  const bench: Bench = { run, output, ...place };
   const evidence: CheckEvidence[] = [];
   try {
     for (const check of claimed.task.checks) {
@@ -40,11 +41,15 @@ export function summaryOf(checks: readonly CheckEvidence[]): string {
   return `${checks.filter(isGreen).length} of ${checks.length} checks passed`;
 }
 
-interface Bench {
-  readonly run: Run;
+interface Place {
   readonly sandbox: Sandbox;
-  readonly output: Output;
+  readonly ways: Ways;
   readonly checkOutAgain: () => Promise<void>;
+}
+
+interface Bench extends Place {
+  readonly run: Run;
+  readonly output: Output;
 }
 
 /** What is red is tried once more: a check that can't make up its mind proves nothing against the work. */
@@ -60,7 +65,7 @@ async function prove(bench: Bench, check: Check): Promise<CheckEvidence> {
 /** Kept while a check runs; the counts of tests stand near the end. */
 const tailBytes = 65_536;
 
-async function runCheck({ run, sandbox, output }: Bench, check: Check): Promise<CheckEvidence> {
+async function runCheck({ run, sandbox, ways, output }: Bench, check: Check): Promise<CheckEvidence> {
   const { claimed, tools, lease, signal } = run;
   const [program = '', ...args] = check.command;
   const tail = createTail(tailBytes);
@@ -70,12 +75,13 @@ async function runCheck({ run, sandbox, output }: Bench, check: Check): Promise<
     tools.onOutput?.(chunk);
   };
   show(Buffer.from(`${startsLine(output) ? '' : '\n'}$ ${commandLine(check.command)}\n`));
-  const exit = await sandbox.exec({
+  const exit = await ways.run(sandbox, {
     argv: [program, ...args],
-    env: { CI: '1', SKEP_RUN_ID: claimed.run.id },
+    env: { CI: '1', SKEP_RUN_ID: claimed.run.id, ...ways.env },
     timeoutMs: claimed.limits.timeout_ms,
     outputBytesMax: claimed.limits.output_bytes_max,
     signal,
+    now: signal,
     onStart: () => lease.progress({ state: 'working' }),
     onOutput(_stream, chunk) {
       tail.add(chunk);

@@ -172,6 +172,6 @@ describe('a repository that is hostile', () => {
 describe('a worker of reviews', () => {
   it('offers to run checks and to resolve conflicts', async () => {
     const run = await reviewed(['true']);
-    expect(run.capabilities).toEqual(['agent:exec', 'checks', 'conflicts', 'plan']);
+    expect(run.capabilities).toEqual(['agent:exec', 'isolation:namespaces', 'checks', 'conflicts', 'plan']);
   });
 });

@@ -1,8 +1,6 @@
 import type { Claimed, FailureClass, Halt, RunResult } from '../../../../contract/runs.ts';
 import { plannerExits } from '../../host/planner-exits.ts';
 import { lastWords, runFailure } from '../../failure.ts';
-import { openGateway } from '../../gateway/index.ts';
-import type { Gateway } from '../../gateway/index.ts';
 import { insidePath, nodeInside } from '../../inside.ts';
 import type { Sandbox, SandboxExit } from '../../sandbox.ts';
 import { haltOf, haltWarning } from '../ending/halt.ts';
@@ -10,6 +8,8 @@ import { createOutput } from '../output.ts';
 import type { Output } from '../output.ts';
 import { closingMsMax } from '../run.ts';
 import type { Run } from '../run.ts';
+import { openWays } from '../ways.ts';
+import type { Ways } from '../ways.ts';
 import { inWorkspace } from '../workspace.ts';
 
 /** What came of a phase of planning; with `halt` the run cannot go on until a person has decided. */
@@ -20,20 +20,19 @@ const answerBytesMax = 4_194_304;
 
 /** One phase of a plan: the planner in a sandbox with the repository, which sees nothing else but the gateway. */
 export async function planPhase(run: Run): Promise<Planned> {
-  const { claimed, tools } = run;
-  const stdin = questionOf(claimed);
-  const gateway = await openGateway(claimed, tools);
+  const stdin = questionOf(run.claimed);
+  const ways = await openWays(run, { gateway: true, network: false });
   try {
-    const place = { branch: 'skep/plan', files: [], folders: gateway.folders, links: gateway.links };
-    return await inWorkspace(run, place, sandbox => planIn(run, { sandbox, gateway, stdin }));
+    const place = { branch: 'skep/plan', files: [], folders: ways.folders, links: ways.links };
+    return await inWorkspace(run, place, sandbox => planIn(run, { sandbox, ways, stdin }));
   } finally {
-    gateway.close();
+    ways.close();
   }
 }
 
 interface Parts {
   readonly sandbox: Sandbox;
-  readonly gateway: Gateway;
+  readonly ways: Ways;
   readonly stdin: string;
 }
 
@@ -57,15 +56,15 @@ interface Ended {
   readonly words: string;
 }
 
-async function runPlanner(run: Run, { sandbox, gateway, stdin }: Parts): Promise<Ended> {
+async function runPlanner(run: Run, { sandbox, ways, stdin }: Parts): Promise<Ended> {
   const { claimed, tools, lease } = run;
   const output = createOutput({ ...tools, lease, bytesMax: claimed.limits.output_bytes_max });
   const halt = haltWarning(run);
   const answer: Buffer[] = [];
   try {
-    const exit = await gateway.run(sandbox, {
+    const exit = await ways.run(sandbox, {
       argv: [nodeInside().program, `${insidePath}/planner.mjs`],
-      env: gateway.env,
+      env: ways.env,
       stdin,
       timeoutMs: claimed.limits.timeout_ms,
       outputBytesMax: answerBytesMax,
@@ -109,6 +108,8 @@ function failureOf(exit: SandboxExit, words: string): Error {
     case 'output_limit':
     case 'out_of_memory':
       return runFailure(exit.reason, `The planner was ended (${exit.reason.replaceAll('_', ' ')}); ${said}`);
+    case 'workspace_full':
+      return runFailure('output_limit', `The workspace is larger than ${Math.floor(exit.workspaceBytesMax / 2 ** 20)} MiB`);
     case 'signaled':
       return runFailure('agent_died', `The planner was ended by ${exit.signal}, which Skep did not send; ${said}`);
     case 'aborted':
