@@ -32,7 +32,7 @@ export default defineConfig({
       // Beside the code: parts and slices, on a real database where they need one.
       project('unit', { ...slices, include: ['{src,contract,dashboard,demo}/**/*.test.ts'] }),
       // The style, as tests: no database.
-      project('tidy', { include: ['tidy/**/*.test.ts'], testTimeout: 30_000 }),
+      project('tidy', { include: ['tidy/**/*.test.ts'], testTimeout: 90_000 }),
       // What crosses slices: starts servers, workers and sandboxes, one story at a time so that none waits for another's cores.
       project('scenarios', {
         ...withServer,
