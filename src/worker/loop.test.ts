@@ -9,12 +9,14 @@ import type { ScriptedServer } from '../../test/harness/scripted-server.ts';
 import { makeRepository, processesWith, script, startWorker, temporaryFolder } from '../../test/harness/worker.ts';
 import type { TestWorker } from '../../test/harness/worker.ts';
 import { createClient } from '../client/index.ts';
+import type { IsolationLevel } from '../../contract/fleet/sandboxes.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import { silentLog } from '../kernel/log.ts';
 import { createExecAgent } from '../providers/agents/exec.ts';
 import { createLocalSandboxes } from '../providers/sandboxes/local/index.ts';
+import { createProcessSandboxes } from '../providers/sandboxes/process/index.ts';
 import { createWorker, runOnce } from './index.ts';
 import type { SandboxProvider } from './sandbox.ts';
 
@@ -151,15 +153,25 @@ describe('a worker', () => {
 
   it('takes no more runs than it has slots', async () => {
     worker = await startWorker(server, { slots: 2 });
+    expect(await mostAtOnce(5)).toBe(2);
+  });
+
+  it('takes one run at a time where sandboxes share the ports of their machine', async () => {
+    const sandboxes = createProcessSandboxes({ folder: temporaryFolder(), clock: systemClock, log: silentLog });
+    worker = await startWorker(server, { sandboxes, slots: 2 });
+    expect(await mostAtOnce(3, 'none')).toBe(1);
+  });
+
+  async function mostAtOnce(count: number, isolation: IsolationLevel = 'namespaces'): Promise<number> {
     const repository = sleeper('0.3; echo x > x');
-    const runs = Array.from({ length: 5 }, () => server.queue({ repository }));
+    const runs = Array.from({ length: count }, () => server.queue({ repository, isolation }));
     let most = 0;
     await server.until(() => {
       most = Math.max(most, runs.filter(({ state }) => ['leased', 'starting', 'working'].includes(state)).length);
       return runs.every(({ state }) => state === 'submitted');
     });
-    expect(most).toBe(2);
-  });
+    return most;
+  }
 
   it('offers an agent from the claim on that comes after its installing', async () => {
     let isInstalled = false;

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Claimed } from '../../contract/runs.ts';
 import { isolationsOffered } from '../../contract/fleet/sandboxes.ts';
+import type { SandboxWorth } from '../../contract/fleet/sandboxes.ts';
 import type { Client } from '../client/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { failpoint } from '../kernel/failpoint.ts';
@@ -78,7 +79,8 @@ const listenersARunMax = 20;
 const longestSleepMs = 2_147_483_647;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { clock, slots } = options;
+  const { clock } = options;
+  let { slots } = options;
   const draining = new AbortController();
   const aborting = new AbortController();
   // Everything that a run waits for listens: as many as there are slots, a few times over.
@@ -134,8 +136,9 @@ export function createWorker(options: WorkerOptions): Worker {
       if (draining.signal.aborted) return opened.close();
       control = opened;
       tools = { ...prepared, killedBy: kills.by };
+      slots = runsAtOnce(prepared.worth, slots);
       orphans.start();
-      beat = beatOf(options, prepared, { kills, draining: draining.signal });
+      beat = beatOf({ ...options, slots }, prepared, { kills, draining: draining.signal });
       begin();
     },
     async stop({ graceMs }) {
@@ -197,6 +200,11 @@ async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<Prepared>
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
   const { worth } = probe;
   return { ...options, protocol: workerProtocol(client), repositories, folder: runFolder, worth, sandboxFacts };
+}
+
+/** Agents find the gateway at a port of their network: where that is the machine's own, two of them would meet there. */
+function runsAtOnce({ network }: SandboxWorth, slots: number): number {
+  return network === 'none' ? 1 : slots;
 }
 
 /** In a few words a line, for people. */
