@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sandboxesIn } from '../../test/harness/disks.ts';
 import { startScriptedServer } from '../../test/harness/scripted-server.ts';
 import type { ScriptedServer } from '../../test/harness/scripted-server.ts';
 import { makeRepository, processesWith, script, startWorker, temporaryFolder } from '../../test/harness/worker.ts';
@@ -120,7 +121,7 @@ describe('a worker', () => {
     expect(performance.now() - since).toBeLessThan(1_500);
     expect(processesWith('27182')).toEqual([]);
     expect(run.refused).toEqual(['heartbeat']);
-    expect(readdirSync(join(worker.folder, 'sandboxes'))).toEqual([]);
+    expect(sandboxesIn(join(worker.folder, 'sandboxes'))).toEqual([]);
   });
 
   it('kills the sandbox by itself when the server is gone for longer than the lease', async () => {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { sandboxesIn } from '../harness/disks.ts';
 import { query } from '../harness/database.ts';
 import { type EventView, heldTwice } from '../harness/farm.ts';
 import { ownerless } from '../harness/ownerless.ts';
@@ -219,7 +220,7 @@ function leftFolders({ homes, workerHomes }: Scene): string[] {
     ...workerHomes.flatMap(home => [join(home, 'sandboxes'), join(home, 'worker/notes'), join(home, 'worker/rescued')]),
     ...homes.map(home => join(home, 'blobs/incoming')),
   ];
-  return all.filter(path => existsSync(path)).flatMap(path => readdirSync(path).map(name => join(path, name)));
+  return all.filter(path => existsSync(path)).flatMap(path => sandboxesIn(path).map(name => join(path, name)));
 }
 
 /** Mounts and cgroups carry the name of the sandbox, and that has the id of its run in it. */

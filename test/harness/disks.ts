@@ -7,6 +7,11 @@ export function removeTree(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
+/** What a worker keeps sandboxes in, without the empty disks that it copies for new ones. */
+export function sandboxesIn(folder: string): string[] {
+  return readdirSync(folder).filter(name => name !== 'disks');
+}
+
 /** Loop devices whose file lies, or lay, in this folder. */
 export function loopsOf(folder: string): string[] {
   return readdirSync('/sys/block')

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
+import { sandboxesIn } from '../harness/disks.ts';
 import { allCompleted, allEvents, build, type EventView, type Farm, heldTwice, startFarm } from '../harness/farm.ts';
 import { buildSkep, endAll, processesWith, type SkepProcess, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
@@ -94,7 +95,7 @@ test('a worker that was asleep for longer than its lease: it hands in what there
 }, 60_000);
 
 const workerHome = (farm: Farm) => join(farm.home, 'workers/one');
-const sandboxesOf = (farm: Farm) => readdirSync(join(workerHome(farm), 'sandboxes'));
+const sandboxesOf = (farm: Farm) => sandboxesIn(join(workerHome(farm), 'sandboxes'));
 const ofRuns = (events: readonly EventView[]) =>
   events.map(({ type }) => type).filter(type => /^run[.](lost|carried|failed)$/.test(type));
 

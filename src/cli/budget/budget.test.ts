@@ -25,7 +25,16 @@ const ofProject = budget('aaaa1111');
 const each = budget('bbbb1111', { scope: 'ticket', scope_id: '*', name: null, cap_usd: null, cap_tokens: 0, level: 'ok' });
 const project = {
   ...{ id: uuid('dddd0000'), name: 'Todo', repository: null, agent: null, planner: null, checks: null },
-  ...{ test_changes: 'ask', red_base: 'refuse', collisions: 'hold', labels: [], created_at: at, updated_at: at },
+  ...{
+    test_changes: 'ask',
+    red_base: 'refuse',
+    collisions: 'hold',
+    labels: [],
+    isolation: 'namespaces',
+    network: [],
+    created_at: at,
+    updated_at: at,
+  },
 };
 const sums = (more: object = {}) => ({
   ...{ calls: 3, failed_calls: 0, lost_calls: 0, open_calls: 0, unpriced_calls: 0, unpriced_models: [] },

@@ -13,7 +13,16 @@ const limit = (scope: string, scope_id: string) => ({
 });
 const project = {
   ...{ id, name: 'Todo\u001b[2J', repository: null, agent: null, planner: null, checks: null },
-  ...{ test_changes: 'ask', red_base: 'refuse', collisions: 'hold', labels: [], created_at: at, updated_at: at },
+  ...{
+    test_changes: 'ask',
+    red_base: 'refuse',
+    collisions: 'hold',
+    labels: [],
+    isolation: 'namespaces',
+    network: [],
+    created_at: at,
+    updated_at: at,
+  },
 };
 const pulled = { state: 'on', reason: 'storm\u001b[2J', pulled_by: 'storm', pulled_at: at, due_at: null, pulls: 2 };
 const off = { state: 'off', reason: 'past', pulled_by: 'storm', pulled_at: at, due_at: null, pulls: 0 };

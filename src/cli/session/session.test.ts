@@ -69,6 +69,8 @@ const plain = {
   red_base: 'refuse',
   collisions: 'hold',
   labels: [],
+  isolation: 'namespaces',
+  network: [],
   created_at: at,
   updated_at: at,
 };

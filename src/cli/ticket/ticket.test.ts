@@ -87,6 +87,8 @@ function answer({ method, path, body }: Call): Answer {
             red_base: 'refuse',
             collisions: 'hold',
             labels: [],
+            isolation: 'namespaces',
+            network: [],
             created_at: at,
             updated_at: at,
           },

@@ -44,7 +44,9 @@ function sandboxText(facts: Readonly<Record<string, string>>): string {
 /** Who has chosen this may have forgotten it, or be another than who reads this. */
 function warnings(facts: Readonly<Record<string, string>>): readonly string[] {
   if (facts['isolation'] !== 'none') return [];
-  return ['warning    nothing is isolated: what agents run reaches the files, the network and the processes of this machine; one run at a time'];
+  return [
+    'warning    nothing is isolated: what agents run reaches the files, the network and the processes of this machine; one run at a time',
+  ];
 }
 
 /** The same for programs: one JSON document a line. */

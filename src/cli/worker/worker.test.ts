@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { sandboxesIn } from '../../../test/harness/disks.ts';
 import { buildSkepOnce } from '../../../test/harness/process.ts';
 import { startScriptedServer } from '../../../test/harness/scripted-server.ts';
 import type { QueuedRun, ScriptedServer } from '../../../test/harness/scripted-server.ts';
@@ -64,7 +65,7 @@ describe('skep worker', () => {
     expect(await worker.code).toBe(0);
     expect(states(good, bad, running)).toEqual(['submitted', 'failed', 'submitted']);
     expect(worker.out()).toMatch(/^worker w1 takes up to 1 runs at once from http/m);
-    expect(worker.out()).toMatch(/^sandbox {4}bubblewrap .*enforced: .*not limited: workspace; network: none$/m);
+    expect(worker.out()).toMatch(/^sandbox {4}bubblewrap .*; enforced: .*tmp.*; network: enforced$/m);
     expect(worker.out()).toMatch(/^claimed {4}TKT-001 \(run .{8}\) {2}attempt 1, project demo$/m);
     expect(worker.out()).toMatch(/^submitted {2}TKT-001 .* 1 file changed/m);
     expect(worker.out()).toMatch(/^failed {5}TKT-002 .* agent_failed: .*exit code 3.*oh no/m);
@@ -81,7 +82,7 @@ describe('skep worker', () => {
       .split('\n')
       .map(line => JSON.parse(line) as object);
     expect(lines).toMatchObject([
-      { event: 'started', sandbox: { provider: 'bubblewrap', isolation: 'namespaces', network: 'none' } },
+      { event: 'started', sandbox: { provider: 'local', isolation: 'namespaces', network: 'enforced' } },
       { event: 'claimed', run_id: run.id, subject: { type: 'ticket', id: 'TKT-001' } },
       { event: 'submitted', result: { branch: 'skep/TKT-001' } },
     ]);
@@ -148,12 +149,12 @@ describe('a worker that was killed', () => {
     worker.child.kill('SIGKILL');
     await worker.code;
     await expect.poll(() => processesWith('17321'), patient).toEqual([]);
-    expect(readdirSync(join(home, 'sandboxes'))).toHaveLength(1);
+    expect(sandboxesIn(join(home, 'sandboxes'))).toHaveLength(1);
     const next = skep(['worker', '--json']);
     const other = server.queue({ repository: quick() });
     await expect.poll(next.out, patient).toContain('"submitted"');
     expect(other.state).toBe('submitted');
-    expect(readdirSync(join(home, 'sandboxes'))).toEqual([]);
+    expect(sandboxesIn(join(home, 'sandboxes'))).toEqual([]);
     expect(readdirSync(join(home, 'worker/runs'))).toEqual([]);
   });
 });

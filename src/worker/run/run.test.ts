@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sandboxesIn } from '../../../test/harness/disks.ts';
 import { startScriptedServer } from '../../../test/harness/scripted-server.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../../../test/harness/scripted-server.ts';
 import { git, makeRepository, processesWith, script, startWorker, temporaryFolder } from '../../../test/harness/worker.ts';
@@ -153,7 +154,7 @@ describe('a run that ends well', () => {
       .poll(() => worker.changes.some(change => change.kind === 'ended' && change.claimed.run.id === run.id))
       .toBe(true);
     expect(readdirSync(join(worker.folder, 'runs'))).toEqual([]);
-    expect(readdirSync(join(worker.folder, 'sandboxes'))).toEqual([]);
+    expect(sandboxesIn(join(worker.folder, 'sandboxes'))).toEqual([]);
     expect(processesWith('31415')).toEqual([]);
   });
 });

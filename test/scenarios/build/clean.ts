@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { sandboxesIn } from '../../harness/disks.ts';
 import { allEvents, deadlocks, type Farm, heldTwice, leftAlone } from '../../harness/farm.ts';
 import { processesWith, type SkepProcess } from '../../harness/process.ts';
 
@@ -18,5 +19,5 @@ export async function expectClean(farm: Farm, workers: readonly SkepProcess[]): 
   const homes = join(farm.home, 'workers');
   expect(processesWith(homes)).toEqual([]);
   const sandboxes = readdirSync(homes).map(name => join(homes, name, 'sandboxes'));
-  expect(sandboxes.filter(folder => existsSync(folder)).flatMap(folder => readdirSync(folder))).toEqual([]);
+  expect(sandboxes.filter(folder => existsSync(folder)).flatMap(sandboxesIn)).toEqual([]);
 }

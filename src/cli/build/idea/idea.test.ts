@@ -120,6 +120,8 @@ function answer({ method, path, body }: Call): Answer {
       red_base: 'refuse',
       collisions: 'hold',
       labels: [],
+      isolation: 'namespaces',
+      network: [],
       created_at: at,
       updated_at: at,
     };
@@ -279,6 +281,8 @@ describe('skep build --resume of an idea', () => {
       red_base: 'refuse',
       collisions: 'hold',
       labels: [],
+      isolation: 'namespaces',
+      network: [],
       created_at: at,
       updated_at: at,
     });
@@ -353,6 +357,8 @@ describe('skep build --idea refuses before anything is planned', () => {
       red_base: 'refuse',
       collisions: 'hold',
       labels: [],
+      isolation: 'namespaces',
+      network: [],
       created_at: at,
       updated_at: at,
     };
