@@ -6,10 +6,10 @@ import { shrink } from './shrink.ts';
 import { simulate } from './simulate.ts';
 import { faultKinds, faultsOn, optionsOf } from './world/options.ts';
 
-/** A hundred seeds are some five seconds of one core; many more of them are in the proof. */
-const patienceMs = 900_000;
-const seedsOfMerge = 2_000;
-const seedsTwice = 50;
+/** A hundred seeds are some five seconds of one core, and so these some nine minutes of two; a million are in the proof. */
+const patienceMs = 2_700_000;
+const seedsOfMerge = 20_000;
+const seedsTwice = 300;
 
 let pool: Pool;
 beforeAll(async () => {
