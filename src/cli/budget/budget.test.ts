@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../../test/harness/cli.ts';
+import { plainProject } from '../../../test/harness/plain-project.ts';
 import type { Answer, Call } from '../../../test/harness/cli.ts';
 
 const at = '2026-01-02T03:04:05.000Z';
@@ -23,19 +24,7 @@ const budget = (start: string, more: object = {}) => ({
 });
 const ofProject = budget('aaaa1111');
 const each = budget('bbbb1111', { scope: 'ticket', scope_id: '*', name: null, cap_usd: null, cap_tokens: 0, level: 'ok' });
-const project = {
-  ...{ id: uuid('dddd0000'), name: 'Todo', repository: null, agent: null, planner: null, checks: null },
-  ...{
-    test_changes: 'ask',
-    red_base: 'refuse',
-    collisions: 'hold',
-    labels: [],
-    isolation: 'namespaces',
-    network: [],
-    created_at: at,
-    updated_at: at,
-  },
-};
+const project = plainProject({ id: uuid('dddd0000'), name: 'Todo' });
 const sums = (more: object = {}) => ({
   ...{ calls: 3, failed_calls: 0, lost_calls: 0, open_calls: 0, unpriced_calls: 0, unpriced_models: [] },
   ...{

@@ -1,3 +1,4 @@
+import { plainProject } from '../../../test/harness/plain-project.ts';
 import { describe, expect, it } from 'vitest';
 import type { SpecCardInput } from '../../../contract/spec-card.ts';
 import type { Output } from '../context.ts';
@@ -5,7 +6,6 @@ import { plannedFeatures, planDocument, planText } from './plan.ts';
 import type { Plan } from './plan.ts';
 
 const out: Output = { isTerminal: false, hasColour: false, write() {} };
-const at = '2026-01-02T03:04:05.000Z';
 const uuid = '11111111-2222-4333-8444-555555555555';
 const card: SpecCardInput = {
   name: 'Todo',
@@ -20,20 +20,9 @@ const plan = (more: Partial<Plan> = {}): Plan => ({
   sessionId: uuid,
   card,
   project: {
-    id: uuid,
-    name: 'todo',
+    ...plainProject({ id: uuid, name: 'todo' }),
     repository: '/srv/todo',
     agent: { kind: 'exec', command: ['sh', '-c', 'node agent.js | tee log'] },
-    checks: null,
-    planner: null,
-    test_changes: 'ask',
-    red_base: 'refuse',
-    collisions: 'hold',
-    labels: [],
-    isolation: 'namespaces',
-    network: [],
-    created_at: at,
-    updated_at: at,
   },
   wishes: {},
   inspection: {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Answer, type Call, scriptedServer, skep } from '../../../test/harness/cli.ts';
+import { plainProject } from '../../../test/harness/plain-project.ts';
 
 const at = '2026-01-02T03:04:05.000Z';
 const id = 'dddd0000-2222-4333-8444-555555555555';
@@ -11,19 +12,7 @@ const limit = (scope: string, scope_id: string) => ({
   created_at: at,
   updated_at: at,
 });
-const project = {
-  ...{ id, name: 'Todo\u001b[2J', repository: null, agent: null, planner: null, checks: null },
-  ...{
-    test_changes: 'ask',
-    red_base: 'refuse',
-    collisions: 'hold',
-    labels: [],
-    isolation: 'namespaces',
-    network: [],
-    created_at: at,
-    updated_at: at,
-  },
-};
+const project = plainProject({ id, name: 'Todo\u001b[2J' });
 const pulled = { state: 'on', reason: 'storm\u001b[2J', pulled_by: 'storm', pulled_at: at, due_at: null, pulls: 2 };
 const off = { state: 'off', reason: 'past', pulled_by: 'storm', pulled_at: at, due_at: null, pulls: 0 };
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../../test/harness/cli.ts';
+import { plainProject } from '../../../test/harness/plain-project.ts';
 import type { Call } from '../../../test/harness/cli.ts';
 import type { NetworkRule } from '../../../contract/network/rules.ts';
 import { allowCommand } from './network-rule.ts';
@@ -8,10 +9,7 @@ const at = '2026-01-02T03:04:05.000Z';
 const id = '11111111-2222-4333-8444-555555555555';
 const run = '99999999-2222-4333-8444-555555555555';
 let network: readonly NetworkRule[] = [];
-const demo = () => ({
-  ...{ id, name: 'demo', repository: null, agent: null, planner: null, checks: null, test_changes: 'ask', red_base: 'refuse' },
-  ...{ collisions: 'hold', labels: [], isolation: 'namespaces', network, created_at: at, updated_at: at },
-});
+const demo = () => ({ ...plainProject({ id, name: 'demo' }), network });
 
 function answer({ method, path, body }: Call) {
   if (method === 'PATCH') return { json: { ...demo(), ...(body as object) } };

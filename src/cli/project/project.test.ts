@@ -4,24 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../../test/harness/cli.ts';
+import { plainProject } from '../../../test/harness/plain-project.ts';
 import type { Call } from '../../../test/harness/cli.ts';
 
-const at = '2026-01-02T03:04:05.000Z';
 const demo = {
-  id: '11111111-2222-4333-8444-555555555555',
-  name: 'demo',
-  repository: null,
+  ...plainProject({ id: '11111111-2222-4333-8444-555555555555', name: 'demo' }),
   agent: { kind: 'exec', command: ['node', 'agent.js'], timeout_ms: 60_000 },
-  planner: null,
-  checks: null,
-  test_changes: 'ask',
-  red_base: 'refuse',
-  collisions: 'hold',
-  labels: [],
-  isolation: 'namespaces',
-  network: [],
-  created_at: at,
-  updated_at: at,
 };
 
 const check = (line: string) => ({ name: line, command: ['sh', '-c', line] });

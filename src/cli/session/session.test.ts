@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../../test/harness/cli.ts';
+import { plainProject } from '../../../test/harness/plain-project.ts';
 import type { Answer, Call } from '../../../test/harness/cli.ts';
 
 const at = '2026-01-02T03:04:05.000Z';
@@ -58,22 +59,7 @@ function answer({ method, path }: Call): Answer {
     return { json: method === 'GET' ? { projects: project === undefined ? [] : [project] } : { ...plain } };
   return { json: session(ids[2] ?? '') };
 }
-const plain = {
-  id: projectId,
-  name: 'demo',
-  repository: null,
-  agent: null,
-  checks: null,
-  test_changes: 'ask',
-  planner: null,
-  red_base: 'refuse',
-  collisions: 'hold',
-  labels: [],
-  isolation: 'namespaces',
-  network: [],
-  created_at: at,
-  updated_at: at,
-};
+const plain = plainProject({ id: projectId, name: 'demo' });
 
 let server: Awaited<ReturnType<typeof scriptedServer>>;
 beforeEach(async () => {

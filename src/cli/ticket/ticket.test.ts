@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../../test/harness/cli.ts';
+import { plainProject } from '../../../test/harness/plain-project.ts';
 import type { Answer, Call } from '../../../test/harness/cli.ts';
 import { csvLine } from '../../kernel/csv.ts';
 
@@ -72,29 +73,7 @@ function answer({ method, path, body }: Call): Answer {
   if (url.pathname === '/api/brake') return { status: 404, fault: 'route_not_found', json: { error: 'No such route' } };
   if (url.pathname === '/api/hitl') return { json: { sessions: [session] } };
   if (url.pathname.startsWith('/api/hitl/')) return { json: session };
-  if (url.pathname === '/api/projects')
-    return {
-      json: {
-        projects: [
-          {
-            id: uuid,
-            name: 'demo',
-            repository: null,
-            agent: null,
-            checks: null,
-            test_changes: 'ask',
-            planner: null,
-            red_base: 'refuse',
-            collisions: 'hold',
-            labels: [],
-            isolation: 'namespaces',
-            network: [],
-            created_at: at,
-            updated_at: at,
-          },
-        ],
-      },
-    };
+  if (url.pathname === '/api/projects') return { json: { projects: [plainProject({ id: uuid, name: 'demo' })] } };
   if (url.pathname === '/api/tickets/graph') return { json: graph };
   if (url.pathname.endsWith('/cancel')) return { json: { tickets: [ticket(1, { status: 'cancelled' })] } };
   if (url.pathname === '/api/tickets' && method === 'GET') {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../../../test/harness/cli.ts';
+import { plainProject } from '../../../../test/harness/plain-project.ts';
 import type { Answer, Call } from '../../../../test/harness/cli.ts';
 
 const at = '2026-01-02T03:04:05.000Z';
@@ -111,20 +112,7 @@ function answer({ method, path, body }: Call): Answer {
   if (path === '/api/projects' && method === 'GET') return { json: { projects: project === undefined ? [] : [project] } };
   if (path.endsWith('/inspect')) return { json: inspection };
   if (path.startsWith('/api/projects')) {
-    project ??= {
-      id: projectId,
-      agent: null,
-      checks: null,
-      planner: null,
-      test_changes: 'ask',
-      red_base: 'refuse',
-      collisions: 'hold',
-      labels: [],
-      isolation: 'namespaces',
-      network: [],
-      created_at: at,
-      updated_at: at,
-    };
+    project ??= plainProject({ id: projectId, name: 'x' });
     if (method !== 'GET') Object.assign(project, body);
     return { json: project };
   }
@@ -271,20 +259,9 @@ describe('skep build --resume of an idea', () => {
   const resume = (more: object = {}) => build(['--resume', id], more);
   const known = () =>
     (project = {
-      id: projectId,
-      name: 'x',
+      ...plainProject({ id: projectId, name: 'x' }),
       repository: cwd,
-      agent: null,
-      checks: null,
       planner: { model: 'recorded/demo' },
-      test_changes: 'ask',
-      red_base: 'refuse',
-      collisions: 'hold',
-      labels: [],
-      isolation: 'namespaces',
-      network: [],
-      created_at: at,
-      updated_at: at,
     });
 
   it('tries again what had stopped', async () => {
@@ -346,22 +323,7 @@ describe('skep build --idea refuses before anything is planned', () => {
   });
 
   it('the same idea twice', async () => {
-    project = {
-      id: projectId,
-      name: 'x',
-      repository: cwd,
-      agent: null,
-      checks: null,
-      planner: null,
-      test_changes: 'ask',
-      red_base: 'refuse',
-      collisions: 'hold',
-      labels: [],
-      isolation: 'namespaces',
-      network: [],
-      created_at: at,
-      updated_at: at,
-    };
+    project = { ...plainProject({ id: projectId, name: 'x' }), repository: cwd };
     listed = [session()];
     const { code, err } = await build(idea);
     expect([code, posted()]).toEqual([4, []]);
