@@ -18,7 +18,7 @@ export const sandboxLimits = ['memory', 'processes', 'cpu', 'tmp', 'workspace', 
 
 /** What the sandboxes of one worker are worth. */
 export const sandboxWorth = z
-  .object({
+  .strictObject({
     kind: z.enum(sandboxKinds),
     isolation: z.enum(isolationLevels),
     limits: z.record(z.enum(sandboxLimits), hold),
