@@ -75,6 +75,8 @@ export class Compilation {
   volatile = 0;
   /** Parts of a WITH that write: they run, asked for or not. */
   readonly writers: ((x: Run) => void)[] = [];
+  /** Tables that any part of it writes to. */
+  readonly written = new Set<string>();
   #slots = 0;
   #memos = 0;
   #tracked: Set<number>[] = [];

@@ -32,6 +32,7 @@ export function compileStatement(node: Node, compiler: Compiler, variables?: Var
   return {
     columns,
     run: (world, given, variables = none) => {
+      for (const table of compilation.written) world.tx.willWrite(table);
       const x = new Run(world, { parameters: compilation.bind(given), variables });
       const rows = query.rows(x);
       const affected = select === undefined ? x.affected : rows.length;

@@ -40,7 +40,7 @@ export interface StorageTransaction extends Transaction {
   advisoryLock(key: bigint | number | string): void;
   /** `lock table … in share row exclusive mode`: until this transaction is over nobody else writes to it. */
   lockTable(table: string): void;
-  /** Said by each statement that writes to it, before it looks for rows: it waits for who has locked the table even where it finds none. */
+  /** Said by each statement that writes to it, before any part of it begins: it waits for who has locked the table even where it finds no row. */
   willWrite(table: string): void;
   /**
    * Every column has its value: defaults, and what triggers make of them, are filled in by the evaluator.

@@ -30,6 +30,7 @@ export function compileChange(stmt: Change, sets: readonly Node[] | undefined, o
   if (relation === undefined) throw unsupported('a change of no table');
   const around = scopeWith(stmt.withClause, outer);
   const table = around.compilation.compiler.catalog.table(tableName(relation));
+  around.compilation.written.add(table.name);
   const scope = new Scope(around.compilation, around);
   const { sources, conditions } = compileFrom([{ RangeVar: relation }, ...beside], scope);
   const walk = planJoin({ sources, conditions: [...conditions, ...compileConditions(whereClause, scope)] });
@@ -65,7 +66,6 @@ export function compileChange(stmt: Change, sets: readonly Node[] | undefined, o
     columns: returning.columns,
     rows: x => {
       const out: Values[] = [];
-      x.world.tx.willWrite(table.name);
       const found = find(x);
       for (const each of found) {
         x.noteWrite(each.tuple, each.before);

@@ -18,6 +18,7 @@ export function compileInsert(stmt: Insert, outer: Scope): Omit<Query, 'exists'>
   if (relation === undefined) throw unsupported('an insert into nothing');
   const around = scopeWith(stmt.withClause, outer);
   const table = around.compilation.compiler.catalog.table(tableName(relation));
+  around.compilation.written.add(table.name);
   const rowsOf = newRows(stmt, table, around);
   const scope = new Scope(around.compilation, around);
   const item = scope.add(relation.alias?.aliasname ?? relation.relname ?? '', columnsOf(table));
@@ -29,7 +30,6 @@ export function compileInsert(stmt: Insert, outer: Scope): Omit<Query, 'exists'>
     rows: x => {
       const out: Values[] = [];
       let count = 0;
-      x.world.tx.willWrite(table.name);
       for (const values of rowsOf(x)) {
         const rival = conflict && x.world.tx.conflicting(table.name, values, conflict.index);
         let written: Values | undefined = values;
