@@ -154,7 +154,8 @@ describe('a worker that was killed', () => {
     const other = server.queue({ repository: quick() });
     await expect.poll(next.out, patient).toContain('"submitted"');
     expect(other.state).toBe('submitted');
-    expect(sandboxesIn(join(home, 'sandboxes'))).toEqual([]);
+    // It is brought home beside the runs, which need not wait for that.
+    await expect.poll(() => sandboxesIn(join(home, 'sandboxes')), patient).toEqual([]);
     expect(readdirSync(join(home, 'worker/runs'))).toEqual([]);
   });
 });
