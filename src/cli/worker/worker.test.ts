@@ -134,7 +134,7 @@ describe('a worker that was stopped for longer than its lease', () => {
     const since = performance.now();
     worker.child.kill('SIGCONT');
     await expect.poll(worker.out, patient).toContain('"lost"');
-    expect(performance.now() - since).toBeLessThan(2_000);
+    expect(performance.now() - since).toBeLessThan(5_000);
     expect(processesWith('22361')).toEqual([]);
     expect(server.requests.slice(before).filter(({ path }) => path !== '/api/claim')).toEqual([]);
   });
