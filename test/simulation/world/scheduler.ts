@@ -81,7 +81,8 @@ export function createScheduler(): Scheduler {
           reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
-      process.nextTick(next);
+      // As above: called from no microtask, a tick would come before those that are waiting.
+      queueMicrotask(() => process.nextTick(next));
     });
   }
 
