@@ -100,7 +100,7 @@ describe.skipIf(process.geteuid?.() !== 0)('a workspace on a disk of its own', (
     const sandbox = await create(host, 'seen');
     await sh(sandbox, 'echo text > file');
     const [folder = ''] = folders();
-    const fd = openSync(join(home.folder, folder, 'slot/work/file'), 'r');
+    const fd = openSync(join(home.folder, folder, 'slot', 'work', 'file'), 'r');
     await sandbox.kill();
     expect([folders(), mountsIn(home.folder)]).toEqual([[], []]);
     closeSync(fd);

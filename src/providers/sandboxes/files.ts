@@ -47,7 +47,7 @@ const READ = '[ -L "$1" ] || [ ! -e "$1" ] || [ -f "$1" ] || { echo "not a plain
 const WRITE = `set -e
 folder=$(dirname -- "$1")
 mkdir -p -- "$folder"
-draft=$(mktemp -- "$folder/.skep-XXXXXXXX")
+draft=$(mktemp -p "$folder")
 trap 'rm -f -- "$draft"' EXIT
 cat > "$draft"
 chmod 644 -- "$draft"

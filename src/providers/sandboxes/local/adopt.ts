@@ -1,26 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
-import type { Sandbox, SandboxLimits } from '../../../worker/sandbox.ts';
+import type { Sandbox } from '../../../worker/sandbox.ts';
+import type { Left } from '../orphans.ts';
 import { hasDisk, isMounted } from './disk/mounted.ts';
 import { keptName } from './folder.ts';
 import { openLinks } from './links.ts';
 import { createSandbox } from './sandbox.ts';
 import type { Host } from './sandbox.ts';
 
-interface Adopted {
-  readonly id: string;
-  /** Its folder, named as this worker's. */
-  readonly path: string;
-  readonly uid: number | undefined;
-  readonly limits: SandboxLimits;
-}
-
 /**
  * The workspace of a dead worker's sandbox, and the files that were shown to it, with none of its ways out and none of the host's
  * folders. To remove it is the business of who adopts it.
  */
-export async function adoptSandbox(host: Host, { id, path, uid, limits }: Adopted): Promise<Sandbox> {
+export async function adoptSandbox(host: Host, { id, path, uid, limits }: Left): Promise<Sandbox> {
   if (host.disks !== undefined) await host.disks.again(path);
   else if (hasDisk(path) && !isMounted(path))
     throw new Fault('sandbox_unavailable', {

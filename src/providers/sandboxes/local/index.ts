@@ -13,8 +13,11 @@ import { createLiving } from '../living.ts';
 import { createSnapshots } from '../snapshots.ts';
 import { diskFault, findTools, run, SYSTEM_PATH } from './host/tools.ts';
 import { createUserIds } from './host/user-ids.ts';
-import { reap } from './orphans.ts';
-import { makeSandbox } from './sandbox.ts';
+import { reap } from '../orphans.ts';
+import type { Place } from '../orphans.ts';
+import { adoptSandbox } from './adopt.ts';
+import { killMarked, killUser } from './host/owner.ts';
+import { makeSandbox, marker } from './sandbox.ts';
 import type { Host } from './sandbox.ts';
 import { seccompProgram } from './seccomp/program.ts';
 
@@ -95,9 +98,25 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH }:
       await (await host().catch(() => undefined))?.disks?.prepare(limits.workspaceBytes, count);
     },
     async reapOrphans(settle = removeAll) {
-      const count = await reap(await host(), settle);
+      const place = await host();
+      place.disks?.reap();
+      const count = await reap(orphanage(place), settle);
       if (count > 0) log.info({ count }, 'removed sandboxes that dead workers had left');
       return count;
+    },
+  };
+}
+
+function orphanage(host: Host): Place {
+  return {
+    ...host,
+    end: name => killMarked(marker(name)),
+    adopt: left => adoptSandbox(host, left),
+    async clear(uid) {
+      const group = host.cgroups?.open(String(uid));
+      group?.kill();
+      killUser(uid);
+      await group?.remove();
     },
   };
 }

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
@@ -118,14 +117,4 @@ async function removeTraces(home: Home, { path, uid }: { path: string | undefine
   if (uid === undefined) return;
   await home.clear(uid);
   home.userIds?.release(uid);
-}
-
-/** Under which a dead worker's folder is taken over. */
-export function takenName(id: string): string {
-  return folderName(`${id}.${randomBytes(4).toString('hex')}`);
-}
-
-/** Written last when the folder is made: without it nothing was ever run there. */
-export function filterOf(path: string): { readonly mtimeMs: number } | undefined {
-  return lstatSync(join(path, 'seccomp'), { throwIfNoEntry: false });
 }

@@ -4,9 +4,9 @@ import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { SandboxLimits, SandboxProbe, SandboxProvider, Settle } from '../../../worker/sandbox.ts';
 import { createLiving } from '../living.ts';
-import { makeSandbox } from './home.ts';
+import { reap } from '../orphans.ts';
+import { adoptSandbox, makeSandbox } from './home.ts';
 import type { Home } from './home.ts';
-import { reap } from './orphans.ts';
 
 interface Prepared {
   readonly home: Home;
@@ -83,7 +83,7 @@ export function createProvider({ kind, log, prepare }: Options): SandboxProvider
     async reapOrphans(settle = removeAll) {
       const { home, sweep } = await ready();
       await sweep();
-      const count = await reap(home, settle);
+      const count = await reap({ ...home, adopt: left => adoptSandbox(home, left) }, settle);
       if (count > 0) log.info({ count }, 'removed sandboxes that dead workers had left');
       return count;
     },

@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { lstatSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../kernel/clock.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { isDead, thisOwner } from '../../kernel/process-owner.ts';
+import type { Sandbox, SandboxLimits, Settle } from '../../worker/sandbox.ts';
+import { removeFolder } from './local/folder.ts';
+import type { Tools } from './local/host/tools.ts';
+import type { UserIds } from './local/host/user-ids.ts';
+
+/** Where the sandboxes of one provider lie, and how it ends and opens what a dead worker has left there. */
+export interface Place {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly tools: Tools;
+  /** Present when the worker is root; then each sandbox runs as an id of its own. */
+  readonly userIds: UserIds | undefined;
+  /** Ends what still runs of the sandbox whose folder has this name. */
+  end?(name: string): void;
+  /** Ends what still runs as this id, and what belongs to it beside files. */
+  clear(uid: number): Promise<void>;
+  adopt(left: Left): Promise<Sandbox>;
+}
+
+/** A workspace that was taken over. */
+export interface Left {
+  readonly id: string;
+  /** Its folder, named as this worker's. */
+  readonly path: string;
+  readonly uid: number | undefined;
+  readonly limits: SandboxLimits;
+}
+
+/** Removes what dead workers have left, except workspaces of which `settle` says that they are to stay. */
+export async function reap(place: Place, settle: Settle): Promise<number> {
+  const names = orphansIn(place);
+  const kept = new Set(names.map(name => uidOf(join(place.folder, name))));
+  await place.userIds?.reap(
+    uid => place.clear(uid),
+    uid => kept.has(uid),
+  );
+  let count = 0;
+  for (const name of names) if (await take(place, name, settle)) count += 1;
+  return count;
+}
+
+/** Folders of dead workers, the one that was made last first. */
+function orphansIn({ folder }: Place): string[] {
+  const madeMs = (name: string): number => filterOf(join(folder, name))?.mtimeMs ?? 0;
+  return readdirSync(folder)
+    .filter(name => isDead(name.split('~')[1] ?? ''))
+    .sort((a, b) => madeMs(b) - madeMs(a));
+}
+
+/** Returns whether it was removed, by this worker. */
+async function take(place: Place, name: string, settle: Settle): Promise<boolean> {
+  // A worker that died while it did the same has left a word behind the first point.
+  const id = name.split(/[.~]/)[0] ?? '';
+  const path = join(place.folder, `${id}.${randomBytes(4).toString('hex')}~${thisOwner()}`);
+  place.end?.(name);
+  // Taking it over by name: of two workers that clean up at once, one gets it; should that one die, it is again a dead one's.
+  if (!renamed(join(place.folder, name), path)) return false;
+  const uid = uidOf(path);
+  const giveBack = uid === undefined ? undefined : await adopted(place, uid);
+  const isOurs = place.userIds === undefined || giveBack !== undefined;
+  if (uid !== undefined && giveBack !== undefined) await place.clear(uid);
+  const wish = filterOf(path) === undefined ? 'remove' : await ask(settle, { place, id, path, uid, isOurs });
+  if (uid !== undefined && giveBack !== undefined) await place.clear(uid);
+  if (wish === 'keep') {
+    giveBack?.();
+    renamed(path, join(place.folder, name));
+    return false;
+  }
+  await removeFolder(path, place.tools);
+  if (uid !== undefined && giveBack !== undefined) place.userIds?.release(uid);
+  return true;
+}
+
+/** A worker of another place may be clearing what runs as this id: that takes it 2 s at most. */
+const adoptMsMax = 3_000;
+const adoptAgainMs = 50;
+
+async function adopted({ userIds, clock }: Place, uid: number): Promise<(() => void) | undefined> {
+  for (const until = clock.mono() + adoptMsMax; ; await clock.sleep(adoptAgainMs)) {
+    const giveBack = userIds?.adopt(uid);
+    if (giveBack !== undefined || userIds === undefined || clock.mono() >= until) return giveBack;
+  }
+}
+
+interface Taken {
+  readonly place: Place;
+  readonly id: string;
+  readonly path: string;
+  readonly uid: number | undefined;
+  /** Whether nobody else has its user id. */
+  readonly isOurs: boolean;
+}
+
+async function ask(settle: Settle, { place, id, path, uid, isOurs }: Taken): Promise<'remove' | 'keep'> {
+  try {
+    return await settle({
+      id,
+      ageMs: Math.max(0, place.clock.now() - (filterOf(path)?.mtimeMs ?? 0)),
+      open(limits) {
+        if (isOurs) return place.adopt({ id, path, uid: place.userIds === undefined ? undefined : uid, limits });
+        const message = `somebody else has the user id ${uid ?? '?'} of the sandbox ${id} now`;
+        return Promise.reject(new Fault('sandbox_unavailable', { message }));
+      },
+    });
+  } catch {
+    // Whoever could not say what is to become of it has not looked at it.
+    return 'keep';
+  }
+}
+
+function uidOf(path: string): number | undefined {
+  return lstatSync(join(path, 'slot', 'work'), { throwIfNoEntry: false })?.uid;
+}
+
+/** False where another was faster. */
+function renamed(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Written last when the folder is made, and never again: without it nothing was ever run there. */
+function filterOf(path: string): { readonly mtimeMs: number } | undefined {
+  return lstatSync(join(path, 'seccomp'), { throwIfNoEntry: false });
+}
