@@ -44,7 +44,7 @@ export interface Host {
 }
 
 /** A name on the host that tells its owner, so that nothing that a dead worker has left is taken for a live one's. */
-export function folderName(id: string): string {
+function folderName(id: string): string {
   return `${id}~${thisOwner()}`;
 }
 
