@@ -13,7 +13,7 @@ import { type ClaimedRun, type ClaimWish, claimNext } from '../../src/stages/run
 import type { RunSettings } from '../../src/stages/runs/index.ts';
 import { createProject } from '../../src/support/projects/verbs.ts';
 import { refuseDrift } from '../replay/drift.ts';
-import { type TestDatabase, testDatabase } from './database.ts';
+import { sessionOptions, type TestDatabase, testDatabase } from './database.ts';
 import { doJobs } from './jobs.ts';
 import { ownerless, type Ownerless, refuseOwnerless } from './ownerless.ts';
 import { tempFolder } from './process.ts';
@@ -74,7 +74,7 @@ async function stagesOn(
   const scope = { tenantId, actor: 'test' };
   const folder = tempFolder();
   const parts = { database, settings, ...(await testStores(folder)) };
-  const connections = new pg.Pool({ connectionString: place.superuserUrl, options: '-c search_path=skep', max: connectionsMax });
+  const connections = new pg.Pool({ connectionString: place.superuserUrl, options: sessionOptions, max: connectionsMax });
   connections.on('error', () => {});
   const raw = async <Row extends object>(text: string, values: readonly unknown[] = []) =>
     (await connections.query<Row>(text, [...values])).rows;
