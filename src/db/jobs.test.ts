@@ -6,6 +6,7 @@ import { silentLog } from '../kernel/log.ts';
 import type { Lifecycle } from '../kernel/loop.ts';
 import { type Database, type FlowJob, openDatabase } from './database.ts';
 import { createJobs, type Task } from './jobs.ts';
+import { statement } from './statement.ts';
 
 let place: TestDatabase;
 let database: Database;
@@ -57,6 +58,8 @@ function createWorker() {
     },
   };
 }
+
+const cutOff = statement<object>('cut_off', 'select pg_terminate_backend(pg_backend_pid())');
 
 const jobsLeft = () => sql<{ locked: boolean }>('select locked_at is not null as locked from graphile_worker._private_jobs');
 
@@ -113,6 +116,23 @@ describe('a job', () => {
     );
     await worker.has('taken');
     expect(worker.done).toEqual(['first', 'taken']);
+  });
+
+  test('under which the database goes away again and again is done as soon as it is back', async () => {
+    let tries = 0;
+    let seen: object[] = [];
+    const done = createGate();
+    start(async () => {
+      tries += 1;
+      if (tries < 5) await database.enginePool.query(cutOff);
+      seen = await sql('select attempts, last_error from graphile_worker._private_jobs');
+      done.open();
+    });
+    await enqueue('cut');
+    await done.passed;
+    // Each attempt that fails makes it wait, up to minutes.
+    expect(seen).toEqual([{ attempts: 1, last_error: null }]);
+    expect(tries).toBe(5);
   });
 
   test('that is being done is finished before its server leaves', async () => {

@@ -3,6 +3,7 @@ import { Logger, run, type Runner, type WorkerEvents } from 'graphile-worker';
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
 import { failpoint } from '../kernel/failpoint.ts';
+import { isFault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
 import { createLoop, type Lifecycle } from '../kernel/loop.ts';
 import type { Database, FlowJob } from './database.ts';
@@ -49,13 +50,17 @@ const pollMs = 1_000;
 const beatMs = 1_000;
 /** After this silence a server counts as dead and its jobs are free again. */
 const silentMs = 5_000;
+/** So long a job is begun again by whoever has it when the database went away under it. */
+const awayMsMax = 30_000;
+const againMs = 200;
 
 /**
  * Background jobs of this server: graphile-worker, with a heartbeat row so that other servers can free the jobs of a dead one
  * (its own locks last four hours), and started again when it gives up because the database was away.
  */
 export function createJobs(options: JobsOptions): Lifecycle {
-  const { database, server, clock, log, take = graphile(options) } = options;
+  const stopping = new AbortController();
+  const { database, server, clock, log, take = graphile(options, stopping.signal) } = options;
   const serverId = randomUUID();
   const inHand: InHand = { slots: new Set(), jobs: new Set() };
   const { slots, jobs } = inHand;
@@ -105,6 +110,7 @@ export function createJobs(options: JobsOptions): Lifecycle {
     start: heart.start,
     async stop() {
       await heart.stop();
+      stopping.abort();
       // One that is giving up by itself, since the database is away, refuses to be stopped.
       await runner?.stop().catch((error: unknown) => log.debug({ error: String(error) }, 'the job slots had stopped already'));
       await database.enginePool
@@ -114,7 +120,7 @@ export function createJobs(options: JobsOptions): Lifecycle {
   };
 }
 
-function graphile({ database, tasks, log }: JobsOptions): TakeJobs {
+function graphile({ database, tasks, clock, log }: JobsOptions, stopping: AbortSignal): TakeJobs {
   return ({ slots, jobs }) => {
     const events: WorkerEvents = new EventEmitter();
     // Since 0.17 a job is locked in the name of the pool, and not of the one of its workers that does it.
@@ -134,10 +140,30 @@ function graphile({ database, tasks, log }: JobsOptions): TakeJobs {
         () => (level, message) => log[level === 'warning' ? 'warn' : level === 'info' ? 'debug' : level]({}, message),
       ),
       taskList: Object.fromEntries(
-        Object.entries(tasks).map(([name, task]) => [name, (payload: unknown) => perform(task, payload as FlowJob)]),
+        Object.entries(tasks).map(([name, task]) => [
+          name,
+          (payload: unknown) => throughOutages({ clock, stopping }, () => perform(task, payload as FlowJob)),
+        ]),
       ),
     });
   };
+}
+
+/**
+ * That the database went away is no failure of the job, each of which makes it wait e times as long as the one before: connections that
+ * are cut a few times in a row would put it off by minutes.
+ */
+async function throughOutages(
+  { clock, stopping }: { clock: Clock; stopping: AbortSignal },
+  work: () => Promise<void>,
+): Promise<void> {
+  for (const end = clock.mono() + awayMsMax; ; await clock.sleep(againMs, stopping)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isFault(error, 'database_unavailable') || stopping.aborted || clock.mono() >= end) throw error;
+    }
+  }
 }
 
 async function perform(task: Task, job: FlowJob): Promise<void> {

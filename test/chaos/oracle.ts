@@ -43,13 +43,17 @@ export interface Verdict {
 export type Fault = keyof Verdict;
 export const faults: readonly Fault[] = ['lost', 'doubled', 'stuck', 'leaked'];
 
-/** Looks until nothing is wrong or the time is over; what is wrong then is the verdict. */
+/** Looks until nothing is wrong or the time is over; what is wrong then is the verdict. Until then the database may be away too. */
 export async function comeClean(scene: Scene, msMax: number): Promise<{ readonly verdict: Verdict; readonly ms: number }> {
   const since = systemClock.mono();
+  const passedMs = (): number => Math.round(systemClock.mono() - since);
   for (;;) {
-    const verdict = await judge(scene);
-    const ms = Math.round(systemClock.mono() - since);
-    if (isClean(verdict) || ms > msMax) return { verdict, ms };
+    const verdict = await judge(scene).catch((error: unknown) => {
+      if (passedMs() > msMax) throw error;
+      return undefined;
+    });
+    const ms = passedMs();
+    if (verdict !== undefined && (isClean(verdict) || ms > msMax)) return { verdict, ms };
     await systemClock.sleep(150);
   }
 }
