@@ -7,7 +7,7 @@ import { guardName } from '../../src/providers/sandboxes/oci/guard.ts';
 import type { Sandbox } from '../../src/worker/sandbox.ts';
 import { until } from '../harness/process.ts';
 import { sandboxFolder, startSandboxWorker, subjects } from '../harness/sandbox-worker.ts';
-import type { SandboxWorker } from '../harness/sandbox-worker.ts';
+import type { ProviderName, SandboxWorker } from '../harness/sandbox-worker.ts';
 
 const limits = { memoryBytes: 256 * 2 ** 20, processCount: 16, cpuCount: 1, tmpBytes: 2 ** 20, workspaceBytes: 64 * 2 ** 20 };
 const quiet = { timeoutMs: 60_000, outputBytesMax: 65_536, onOutput: () => {} };
@@ -15,6 +15,7 @@ const quiet = { timeoutMs: 60_000, outputBytesMax: 65_536, onOutput: () => {} };
 /** What only containers have: an engine that keeps a note of each, and that no worker is the parent of. */
 describe.each(subjects.filter(({ isContainer }) => isContainer))('a container of $provider', ({ provider, who, possible }) => {
   const check = it.runIf(possible);
+  const ask = engineOf(provider);
   let home: ReturnType<typeof sandboxFolder>;
   const workers: SandboxWorker[] = [];
   beforeEach(() => {
@@ -39,7 +40,7 @@ describe.each(subjects.filter(({ isContainer }) => isContainer))('a container of
 
   /** Names of those whose worker this is. */
   function containersOf(pid: number): string[] {
-    const printed = podman('ps', '--all', '--filter', 'label=skep.owner', '--format', '{{.Names}}');
+    const printed = ask('ps', '--all', '--filter', 'label=skep.owner', '--format', '{{.Names}}');
     return printed.split('\n').filter(name => name.startsWith(`skep_${pid}.`));
   }
 
@@ -51,7 +52,7 @@ describe.each(subjects.filter(({ isContainer }) => isContainer))('a container of
       const secret = `canary-${randomBytes(8).toString('hex')}`;
       await sleeping(sandbox, { SECRET: secret });
       const [name = ''] = containersOf(pid);
-      const notes = podman('inspect', name);
+      const notes = ask('inspect', name);
       expect(notes).toContain('no-new-privileges');
       expect(notes).not.toContain(secret);
       const holders = (file: string) => allPids().filter(each => readOr(`/proc/${each}/${file}`).includes(secret));
@@ -77,8 +78,8 @@ describe.each(subjects.filter(({ isContainer }) => isContainer))('a container of
   });
 });
 
-function podman(...args: readonly string[]): string {
-  return execFileSync('podman', args, { encoding: 'utf8' });
+function engineOf(provider: ProviderName): (...args: readonly string[]) => string {
+  return (...args) => execFileSync(provider === 'oci:docker' ? 'docker' : 'podman', args, { encoding: 'utf8' });
 }
 
 function parentOf(pid: number): number {

@@ -29,6 +29,8 @@ export type Call = { readonly id: number } & (
     }
   | { readonly verb: 'kill'; readonly sandbox: number }
   | { readonly verb: 'stats'; readonly sandbox: number }
+  | { readonly verb: 'snapshot'; readonly sandbox: number }
+  | { readonly verb: 'forget'; readonly snapshot: string }
   | { readonly verb: 'abort'; readonly exec: number }
   | { readonly verb: 'ask'; readonly exec: number }
 );
@@ -53,8 +55,8 @@ export interface Answer {
 
 export type Who = 'root' | 'an ordinary user';
 
-/** How a provider is made: as SKEP_SANDBOX says it. */
-export type ProviderName = 'local' | 'oci' | 'oci:runsc' | 'process';
+/** How a provider is made: as SKEP_SANDBOX says it, and local with and without the compiled part. */
+export type ProviderName = 'local' | 'local:native' | 'oci' | 'oci:runsc' | 'oci:docker' | 'process';
 
 /** Those that this process can be; as an ordinary user nobody can become root. */
 const people: readonly { readonly who: Who; readonly possible: boolean }[] = [
@@ -84,29 +86,42 @@ export interface Subject {
   readonly isLean: boolean;
 }
 
+const repository = join(import.meta.dirname, '../..');
 /** Set by the proof that runs all of the suite. */
 const isThorough = process.env['SKEP_CONFORMANCE'] === 'thorough';
 const isRoot = process.geteuid?.() === 0;
 const has = (program: string): boolean => existsSync(`/usr/bin/${program}`) || existsSync(`/usr/sbin/${program}`);
 const hasContainers = has('podman') && (has('runc') || has('crun'));
+const hasDocker = has('docker') && existsSync('/run/docker.sock');
 
 /** Each provider as each user that this process can be; test/conformance runs on all of them. */
 export const subjects: readonly Subject[] = [
   ...people.map(({ who, possible }) => subject('local', who, possible ? '' : 'this is not root')),
+  subject('local:native', 'root', isRoot ? lackingNative() : 'this is not root'),
   ...people.map(({ who, possible }) => subject('process', who, possible ? '' : 'this is not root')),
-  subject('oci', 'root', isRoot ? lackingContainers(hasContainers, 'podman and runc') : 'this is not root'),
+  container('oci', hasContainers, 'podman and runc are not here (bin/setup --test)'),
+  ...(isThorough
+    ? [container('oci:runsc', has('podman') && has('runsc'), 'podman and runsc are not here (bin/setup --test)')]
+    : []),
+  ...(isThorough ? [container('oci:docker', hasDocker, 'no Docker answers at /run/docker.sock')] : []),
 ];
 
 for (const { provider, who, lacking } of subjects)
   if (lacking !== '') process.stderr.write(`SKIPPED: ${provider} as ${who}: ${lacking}\n`);
 
-function lackingContainers(isThere: boolean, programs: string): string {
-  return isThere ? '' : `${programs} are not here (bin/setup --test)`;
+function container(provider: ProviderName, isThere: boolean, lacking: string): Subject {
+  return subject(provider, 'root', isRoot ? (isThere ? '' : lacking) : 'this is not root');
+}
+
+function lackingNative(): string {
+  return existsSync(join(repository, 'dist/native/skep-sandbox'))
+    ? ''
+    : 'the compiled part is not here (bin/build, with a C compiler)';
 }
 
 function subject(provider: ProviderName, who: Who, lacking: string): Subject {
   const isContainer = provider.startsWith('oci');
-  return { provider, who, possible: lacking === '', lacking, isContainer, isLean: provider !== 'local' && !isThorough };
+  return { provider, who, possible: lacking === '', lacking, isContainer, isLean: !provider.startsWith('local') && !isThorough };
 }
 
 interface Start {
@@ -120,7 +135,6 @@ interface Start {
 }
 
 const ORDINARY = 65534;
-const repository = join(import.meta.dirname, '../..');
 
 /** A folder as a worker would have it: root's lies under a path that only root can walk. */
 export function sandboxFolder(who: Who): { readonly folder: string; remove(): void } {
@@ -211,14 +225,22 @@ function providerOver(ask: Ask, kind: SandboxProvider['kind']): SandboxProvider 
     prewarm: () => Promise.resolve(),
     probe: async () => (await ask(id => ({ id, verb: 'probe' }))) as SandboxProbe,
     reapOrphans: async () => (await ask(id => ({ id, verb: 'reap' }))) as number,
-    async create({ links = [], ...rest }) {
+    async create({ links = [], from = [], ...rest }) {
       // What each link does is the fixture's affair: it says its path, and then all that it hears.
-      const spec = { ...rest, links: links.map(({ path }) => ({ path, onConnection: undefined as never })) };
+      const spec = {
+        ...rest,
+        links: links.map(({ path }) => ({ path, onConnection: undefined as never })),
+        from: from.map(({ id }) => ({ id, remove: undefined as never })),
+      };
       const sandbox = (await ask(id => ({ id, verb: 'create', spec }))) as number;
       const exec = (command: SandboxCommand): Promise<SandboxExit> => execOver(ask, sandbox, command);
       return {
         ...{ id: spec.id, limits: spec.limits, madeAtMs: Date.now(), exec, files: createFiles(exec) },
         stats: async () => (await ask(id => ({ id, verb: 'stats', sandbox }))) as SandboxStats,
+        snapshot: async () => {
+          const snapshot = (await ask(id => ({ id, verb: 'snapshot', sandbox }))) as string;
+          return { id: snapshot, remove: async () => void (await ask(id => ({ id, verb: 'forget', snapshot }))) };
+        },
         kill: async () => void (await ask(id => ({ id, verb: 'kill', sandbox }))),
       } satisfies Sandbox;
     },
