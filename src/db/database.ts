@@ -1,6 +1,7 @@
 import type { EventType } from '../../contract/events.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { failpoint } from '../kernel/failpoint.ts';
+import { isFault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
 import { appendEvents } from './events.sql.ts';
 import { type Connection, openPool, type Pool, runStatement, type SqlValue } from './pool.ts';
@@ -63,12 +64,21 @@ interface DatabaseOptions {
   readonly connectionCountMax?: number;
 }
 
+/**
+ * The engine's statements are short: claims, heartbeats, what is handed in, sweeps, jobs. One that is not answered for so long is said to be
+ * lost, so that a line that is half-open holds up neither these nor, by what they have locked, anybody else for longer than a lease.
+ */
+const engineSilenceMsMax = 15_000;
+/** Of the other role: lists for people may take longer, and what they lock they hold no longer. */
+const answerMsMax = 60_000;
+
 /** A transaction that lost a race is run again this often before the error is passed on. */
 const attemptsMax = 5;
 
 export function openDatabase({ appUrl, engineUrl, log, connectionCountMax = 12, ...rest }: DatabaseOptions): Database {
-  const appPool = openPool(appUrl, log, connectionCountMax);
-  const enginePool = openPool(engineUrl, log, connectionCountMax);
+  const short = { connectionCountMax, answerMsMax: engineSilenceMsMax, silenceMsMax: engineSilenceMsMax };
+  const appPool = openPool(appUrl, log, { ...short, answerMsMax });
+  const enginePool = openPool(engineUrl, log, short);
   return createDatabase({ appPool, enginePool, ...rest });
 }
 
@@ -113,11 +123,15 @@ export function createDatabase({ appPool, enginePool, routes, clock }: DatabaseP
       if (announced.length > 0) committed();
       return result;
     } catch (error) {
+      const fault = asFault(error);
+      // Who does not answer is not asked to undo what it undoes anyway once it is cut off: that would be waited for again.
+      if (isFault(fault, 'database_unavailable')) broken = fault;
       // A client whose rollback fails is not given back to the pool.
-      await client.query('rollback').catch((failure: unknown) => {
-        broken = failure;
-      });
-      throw asFault(error);
+      else
+        await client.query('rollback').catch((failure: unknown) => {
+          broken = failure;
+        });
+      throw fault;
     } finally {
       client.release(broken instanceof Error ? broken : undefined);
     }

@@ -36,29 +36,48 @@ const int8 = 20;
 const types = new pg.TypeOverrides();
 types.setTypeParser(int8, Number);
 
+interface PoolLimits {
+  readonly connectionCountMax: number;
+  /** A statement that is not answered for so long counts as lost with its connection, which is half-open then. */
+  readonly answerMsMax: number;
+  /** One that says nothing in a transaction, or does not take what the database sends, is cut off by the database after so long. */
+  readonly silenceMsMax: number;
+}
+
+/** For what may take its time: lists and reports for people, contents of blobs. */
+const patience = { answerMsMax: 60_000, silenceMsMax: 60_000 };
+
 /**
- * The limits are for a server that is gone without a word, its machine switched off: what it had locked is free again a minute later.
+ * The limits of silence are for a server that is gone without a word, its machine switched off: what it had locked is free again then.
  * Nobody waits for something else within a transaction. Compiling a statement pays for scans of millions of rows, which none of ours
  * is; where the planner guessed one, on a server that compiles by default (Debian's 15), it cost 0.6 s each time.
  */
-const sessionSettings = [
-  'search_path=skep',
-  'jit=off',
-  'idle_in_transaction_session_timeout=60000',
-  ...['tcp_keepalives_idle=20', 'tcp_keepalives_interval=10', 'tcp_keepalives_count=4', 'tcp_user_timeout=60000'],
-];
+function sessionSettings(silenceMsMax: number): string {
+  const probeS = Math.max(1, Math.round(silenceMsMax / 6_000));
+  return [
+    'search_path=skep',
+    'jit=off',
+    `idle_in_transaction_session_timeout=${silenceMsMax}`,
+    ...[`tcp_keepalives_idle=${2 * probeS}`, `tcp_keepalives_interval=${probeS}`, 'tcp_keepalives_count=4'],
+    `tcp_user_timeout=${silenceMsMax}`,
+  ]
+    .map(setting => `-c ${setting}`)
+    .join(' ');
+}
 
-export function openPool(url: string, log: Log, connectionCountMax: number): Pool {
+/** `limits`: how many connections, and of whose silence how much is borne; a minute where it is not said. */
+export function openPool(url: string, log: Log, limits: number | PoolLimits): Pool {
+  const { connectionCountMax, answerMsMax, silenceMsMax } =
+    typeof limits === 'number' ? { connectionCountMax: limits, ...patience } : limits;
   const raw = new pg.Pool({
     connectionString: url,
     max: connectionCountMax,
     types,
     application_name: 'skep',
-    options: sessionSettings.map(setting => `-c ${setting}`).join(' '),
+    options: sessionSettings(silenceMsMax),
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 30_000,
-    // A half-open connection must not hold a request for ever; no statement of ours may take so long.
-    query_timeout: 60_000,
+    query_timeout: answerMsMax,
     keepAlive: true,
   });
   // Without a listener an idle connection that is cut ends the process. A pool that ends has given its connections up already.

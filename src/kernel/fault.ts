@@ -38,6 +38,7 @@ export const faults = {
   question_not_found: { status: 404, exit: 3, retry: false, text: 'Question not found' },
   memory_not_found: { status: 404, exit: 3, retry: false, text: 'Memory not found' },
   budget_not_found: { status: 404, exit: 3, retry: false, text: 'Budget not found' },
+  rule_not_found: { status: 404, exit: 3, retry: false, text: 'Rule not found' },
   limit_not_found: { status: 404, exit: 3, retry: false, text: 'Limit not found' },
   worker_not_found: { status: 404, exit: 3, retry: false, text: 'Worker not found' },
   sandbox_not_found: { status: 404, exit: 3, retry: false, text: 'Sandbox not found' },

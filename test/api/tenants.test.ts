@@ -113,6 +113,7 @@ describe("what is another tenant's", () => {
     '/generate-spec': { spec_card: card('x', [{ title: 'x' }]) },
     '/start-build': { confirmed: true },
     'PATCH /api/projects/:id': { repository: 'https://example.invalid/x' },
+    'PUT /api/projects/:id/network': { host: 'x.example' },
     'PATCH /api/tickets/:id': { title: 'x' },
     'PATCH /api/specs/:id': { on_result_found: 'do_nothing' },
     'POST /api/specs/:id/results': { summary: 'x' },

@@ -1,3 +1,4 @@
+import type { Upstream } from '../../src/support/repositories/index.ts';
 import { createOracle, type Violation } from './oracle/index.ts';
 import { unrest } from './oracle/rest.ts';
 import { watchCommits } from './oracle/feed.ts';
@@ -17,6 +18,8 @@ export interface SimulateOptions {
   readonly less?: Less;
   /** Changes a statement before it is compiled: of a mutant. */
   readonly rewrite?: (text: string) => string;
+  /** Changes how the user's repository is reached: of a mutant. */
+  readonly upstream?: (real: Upstream) => Upstream;
   readonly isTraceWhole?: boolean;
   /** Writes down what the database is asked, to be compared with the real one. */
   readonly record?: (outside: Outside) => Recording;
@@ -59,7 +62,11 @@ async function live(seed: number, how: SimulateOptions): Promise<Simulated> {
   const recording = how.record?.(outside);
   const opened = openMemoryPostgres(recording?.outside ?? outside, how.rewrite === undefined ? {} : { rewrite: how.rewrite });
   const memory = recording?.watch(opened) ?? opened;
-  const postgres = watchCommits(memory, { now: scheduler.now, onCommit: oracle.look });
+  const watching = [oracle.look];
+  const onCommit: typeof oracle.look = (commit, now) => {
+    for (const look of watching) look(commit, now);
+  };
+  const postgres = watchCommits(memory, { now: scheduler.now, onCommit });
   const life = beginLife({
     ...{
       options,
@@ -70,9 +77,11 @@ async function live(seed: number, how: SimulateOptions): Promise<Simulated> {
       isJobDue: dueJobs(memory.storage, scheduler.now),
       witness: oracle.witness,
       onPush: oracle.pushed,
+      upstream: how.upstream,
     },
     onUnexpected: what => oracle.violate('nothing unforeseen is thrown', what),
   });
+  watching.push(life.saw);
   await scheduler.run(beginning + options.horizonMs, eventsMax);
   life.calm();
   const left = oracle.violation() === undefined ? await settle(life, scheduler, () => oracle.violation() !== undefined) : [];

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mutants } from './mutants/index.ts';
 import { openPool, type Pool } from './pool/index.ts';
 import { shrink } from './shrink.ts';
-import { simulate } from './simulate.ts';
+import { simulate, type SimulateOptions } from './simulate.ts';
 import { faultKinds, faultsOn, optionsOf } from './world/options.ts';
 
 /** A hundred seeds are some five seconds of one core, and so these some nine minutes of two; a million are in the proof. */
@@ -16,6 +16,8 @@ beforeAll(async () => {
   pool = await openPool();
 });
 afterAll(() => pool.close());
+
+const same = <T>(made: T): T => made;
 
 const regressions = readFileSync(new URL('regressions.txt', import.meta.url), 'utf8')
   .split('\n')
@@ -51,15 +53,22 @@ test.each(mutants.map(mutant => [mutant.name, mutant] as const))(
 );
 
 test.each(mutants.map(mutant => [mutant.name, mutant] as const))(
-  'the fault %s is put into some statement',
-  async (_, { how: { rewrite } }) => {
+  'the fault %s is put into some statement, or stands in the way of some push',
+  async (_, { how: { rewrite = same, upstream = same } }) => {
     let changed = 0;
-    const counting = (text: string): string => {
-      const made = rewrite(text);
-      if (made !== text) changed += 1;
-      return made;
+    const how: SimulateOptions = {
+      rewrite(text) {
+        const made = rewrite(text);
+        if (made !== text) changed += 1;
+        return made;
+      },
+      upstream(real) {
+        const made = upstream(real);
+        if (made.publish !== real.publish) changed += 1;
+        return made;
+      },
     };
-    for (let seed = 1; changed === 0 && seed <= 50; seed++) await simulate(seed, { rewrite: counting });
+    for (let seed = 1; changed === 0 && seed <= 50; seed++) await simulate(seed, how);
     expect(changed).toBeGreaterThan(0);
   },
 );

@@ -1,12 +1,9 @@
 import type { Command } from 'commander';
-import { networkRulesMax, ruleKey } from '../../../contract/network/rules.ts';
-import type { NetworkRule } from '../../../contract/network/rules.ts';
+import { ruleKey } from '../../../contract/network/rules.ts';
 import { project as schema } from '../../../contract/projects.ts';
-import type { WireProject } from '../../../contract/projects.ts';
-import { Fault } from '../../kernel/fault.ts';
-import { collect, noun, remoteCommand, usage } from '../command.ts';
+import { collect, noun, remoteCommand } from '../command.ts';
 import { connect } from '../context.ts';
-import type { Context, RemoteOptions, World } from '../context.ts';
+import type { RemoteOptions, World } from '../context.ts';
 import { onePage, printList } from '../output/list.ts';
 import { findProject } from './find.ts';
 import { placeOf, ruleOf, ruleText } from './network-rule.ts';
@@ -45,10 +42,8 @@ function networkAllow(world: World): Command {
         context.show(project, () => `nothing changed: ${ruleText(rule)} is allowed already`);
         return;
       }
-      const others = project.network.filter(each => each !== before);
-      if (others.length >= networkRulesMax)
-        throw usage(`A project has at most ${networkRulesMax} rules`, 'Remove one: skep project network remove PROJECT HOST');
-      const after = await setRules(context, project, [...others, rule]);
+      const path = `/api/projects/${project.id}/network`;
+      const after = await context.client.request('PUT', path, { body: rule, schema });
       const instead = before === undefined ? '' : `\ninstead of ${ruleText(before)}`;
       context.show(after, () => `allowed from the next run on: ${ruleText(rule)}${instead}`);
     });
@@ -89,21 +84,10 @@ function networkRemove(world: World): Command {
     .action(async (name: string, host: string, options: RemoteOptions) => {
       const key = ruleKey(placeOf(host));
       const context = await connect(world, options);
-      const project = await findProject(context, name);
-      const rule = project.network.find(each => ruleKey(each) === key);
-      if (rule === undefined) throw unknownRule(project, key);
-      const others = project.network.filter(each => each !== rule);
-      const after = await setRules(context, project, others);
-      context.show(after, () => `removed from the next run on: ${ruleText(rule)}`);
+      const { id, network } = await findProject(context, name);
+      const path = `/api/projects/${id}/network/${encodeURIComponent(key)}`;
+      const after = await context.client.request('DELETE', path, { schema });
+      const rule = network.find(each => ruleKey(each) === key);
+      context.show(after, () => `removed from the next run on: ${rule === undefined ? key : ruleText(rule)}`);
     });
-}
-
-function unknownRule({ name, network }: WireProject, key: string): Fault {
-  const near = network.filter(({ host }) => host === key.replace(/:\d+$/, '')).map(ruleKey);
-  const hint = near.length > 0 ? `There is ${near.join(', ')}` : `See: skep project network list ${name}`;
-  return new Fault('invalid_request', { message: `No rule of '${name}' is for ${key}`, hint });
-}
-
-function setRules(context: Context, { id }: WireProject, network: readonly NetworkRule[]): Promise<WireProject> {
-  return context.client.request('PATCH', `/api/projects/${id}`, { body: { network }, schema });
 }

@@ -44,8 +44,8 @@ export async function resetLine(load: Load, times: number): Promise<void> {
   });
 }
 
-/** After which a statement that is not answered counts as lost (src/db/pool.ts). */
-const statementMsMax = 60_000;
+/** After which a statement of the engine that is not answered counts as lost (src/db/database.ts). */
+const statementMsMax = 15_000;
 
 /** What was on its way is gone, and nobody is told; then the line is good again, for those who call anew. */
 export async function holeInLine(load: Load, times: number): Promise<void> {

@@ -8,6 +8,8 @@ type Asked = Parameters<Connection['query']>[0];
 
 interface Request {
   readonly asked: Asked;
+  /** What came of it, while its commit waits for the disk. */
+  done?: readonly Row[];
   answer(rows: readonly Row[]): void;
   refuse(error: Error): void;
 }
@@ -30,6 +32,8 @@ export class SimulatedConnection implements Connection {
   /** Since a statement of its transaction failed, until the transaction ends. */
   #hasFailed = false;
   #isOver = false;
+  /** Of the transaction that is open. */
+  #lagMs = 0;
 
   constructor(meeting: Meeting, { role, whenOver, whenFree }: Holder) {
     this.#meeting = meeting;
@@ -50,7 +54,7 @@ export class SimulatedConnection implements Connection {
         return;
       }
       this.#pending = request;
-      this.#meeting.scheduler.after(this.#meeting.faults.takesMs(), () => this.#arrive(request));
+      this.#meeting.scheduler.after(this.#meeting.faults.takesMs() + this.#lagMs, () => this.#arrive(request));
     });
   }
 
@@ -58,6 +62,7 @@ export class SimulatedConnection implements Connection {
   release(broken?: Error): void {
     if (this.#isOver) return;
     const isClean = !this.#hasFailed && this.#pending === undefined && this.#session.transaction === undefined;
+    this.#lagMs = 0;
     if (broken === undefined && isClean) this.#whenFree(this);
     else this.#end();
   }
@@ -79,19 +84,39 @@ export class SimulatedConnection implements Connection {
 
   #backAtServer(happen: () => void): void {
     const { scheduler, process, faults } = this.#meeting;
-    scheduler.after(faults.takesMs(), () => process.enter(happen));
+    scheduler.after(faults.takesMs() + this.#lagMs, () => process.enter(happen));
   }
 
   #arrive(request: Request): void {
     if (this.#isOver || this.#pending !== request) return;
     try {
-      const rows = this.#perform(request.asked);
+      if (this.#hasToWaitForDisk(request)) return;
+      const rows = request.done === undefined ? this.#perform(request.asked) : this.#commitOf(request.done);
       this.#pending = undefined;
       request.answer(rows);
     } catch (error) {
       if (error instanceof Blocked) this.#wait(request, error);
       else this.#fail(request, error);
     }
+  }
+
+  /** A statement alone that writes, done and not committed: nobody sees it yet, and who wants its rows waits. */
+  #hasToWaitForDisk(request: Request): boolean {
+    const { asked, done } = request;
+    const isAlone = typeof asked !== 'string' && done === undefined && this.#session.transaction === undefined;
+    if (!isAlone || this.#hasFailed || asked.text.startsWith('select')) return false;
+    const flushMs = this.#meeting.faults.flushMs(asked.text);
+    if (flushMs === 0) return false;
+    this.#session.begin();
+    try {
+      request.done = this.#session.run(asked.text, asked.values);
+    } catch (error) {
+      this.#session.rollback();
+      throw error;
+    }
+    // What has found nothing has mostly written nothing.
+    this.#meeting.scheduler.after(request.done.length === 0 ? 0 : flushMs, () => this.#arrive(request));
+    return true;
   }
 
   #perform(asked: Asked): readonly Row[] {
@@ -104,6 +129,7 @@ export class SimulatedConnection implements Connection {
     }
     const [begin, ...rest] = asked.split(';').map(part => part.trim());
     if (begin !== 'begin') throw new Error(`The simulated connection cannot be asked ${asked}`);
+    this.#lagMs = this.#meeting.faults.lagMs();
     this.#session.begin();
     for (const text of rest) this.#session.run(text);
     return [];
@@ -119,9 +145,13 @@ export class SimulatedConnection implements Connection {
   #commit(): readonly Row[] {
     // PostgreSQL answers it as if all were well.
     if (this.#hasFailed) return this.#perform('rollback');
+    return this.#commitOf([]);
+  }
+
+  #commitOf(rows: readonly Row[]): readonly Row[] {
     return this.#cutAround(() => {
       this.#session.commit();
-      return [];
+      return rows;
     });
   }
 

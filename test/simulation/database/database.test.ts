@@ -156,6 +156,62 @@ describe('a server that crashes', () => {
   });
 });
 
+describe('a slow disk', () => {
+  test('keeps what a statement alone has done from being seen, and its row locked, until it is written', async () => {
+    faults.flushMs = () => 1_000;
+    const first = outcome(database.enginePool.query(rename, [one, 'first']));
+    await scheduler.run(beginning + 1_009);
+    faults.flushMs = () => 0;
+    const second = outcome(database.enginePool.query(rename, [one, 'second']));
+    expect([first.value, await names()]).toEqual([undefined, ['one', 'two']]);
+    await scheduler.run(beginning + 1_015);
+    expect([second.value, await names()]).toEqual([undefined, ['first', 'two']]);
+    await scheduler.run(beginning + 1_040);
+    expect([first.value, second.value, await names()]).toEqual([[{ name: 'first' }], [{ name: 'second' }], ['second', 'two']]);
+  });
+
+  test('loses it with a server that dies meanwhile, or keeps it', async () => {
+    faults.flushMs = () => 1_000;
+    const ends = new Set<string>();
+    for (let seed = 1; seed <= 20; seed++) {
+      const own = createProcess(scheduler, 0);
+      const dying = openSimulatedDatabase({ postgres, scheduler, process: own, dice: createDice(seed), faults, routes });
+      const done = outcome(dying.enginePool.query(rename, [one, `seed ${seed}`]));
+      await scheduler.run(scheduler.now() + 500);
+      own.kill();
+      dying.crash();
+      await scheduler.run(scheduler.now() + 2_000);
+      ends.add(JSON.stringify([(await names())[0] === `seed ${seed}`, Object.keys(done)]));
+    }
+    expect([...ends].sort()).toEqual(['[false,[]]', '[true,[]]']);
+  });
+
+  test('has nothing to write of what only reads, and of what is refused', async () => {
+    faults.flushMs = () => 1_000;
+    const read = outcome(database.enginePool.query(nameOf, [one]));
+    const refused = outcome(database.enginePool.query(rename, [one, 'two']));
+    await scheduler.run(beginning + 20);
+    expect([read.value, refused.error]).toMatchObject([[{ name: 'one' }], { code: '23505' }]);
+  });
+});
+
+test('a slow line makes each statement of its transaction late, and of no other', async () => {
+  const lags = [100, 0];
+  faults.lagMs = () => lags.shift() ?? 0;
+  const renameLate = (id: string, name: string) => outcome(database.engine(scope, tx => tx.query(rename, [id, name])));
+  const [slow, quick] = [renameLate(one, 'slow'), renameLate(two, 'quick')];
+  await scheduler.run(beginning + 60);
+  expect([slow.value, quick.value]).toEqual([undefined, [{ name: 'quick' }]]);
+  // Begun in 10 ms; that it has, the statement and the commit are late, there and back.
+  await scheduler.run(beginning + 559);
+  expect(slow.value).toBeUndefined();
+  await scheduler.run(beginning + 560);
+  expect(slow.value).toEqual([{ name: 'slow' }]);
+  const [again] = [renameLate(one, 'again')];
+  await scheduler.run(beginning + 620);
+  expect(again.value).toEqual([{ name: 'again' }]);
+});
+
 test('a stopped server gets its answer when it goes on', async () => {
   const done = outcome(database.enginePool.query(rename, [one, 'renamed']));
   process.stopFor(5_000);

@@ -7,6 +7,10 @@ import type { MemoryPostgres } from '../postgres/types.ts';
 export interface DatabaseFaults {
   /** How long what is asked, and again its answer, is under way: milliseconds. */
   takesMs(): number;
+  /** So much longer each statement of a transaction takes, decided as it begins: milliseconds, mostly 0. */
+  lagMs(): number;
+  /** How long what a statement alone has done waits for the disk before it is committed, with its locks: milliseconds, mostly 0. */
+  flushMs(text: string): number;
   /** The connection is lost before the commit arrives. */
   isCutBeforeCommit(): boolean;
   /** It is committed, and the answer lost. */
@@ -28,6 +32,8 @@ export interface Meeting {
 export function noFaults(dice: Dice): DatabaseFaults {
   return {
     takesMs: () => dice.between(0, 2),
+    lagMs: () => 0,
+    flushMs: () => 0,
     isCutBeforeCommit: () => false,
     isCutAfterCommit: () => false,
     isNotificationLost: () => false,

@@ -73,6 +73,18 @@ test('a slot that knows that there is nothing to take does not ask, and takes wh
   expect(asked).toBeGreaterThan(0);
 });
 
+test('one that is late is done all the same, and others meanwhile', async () => {
+  const lates = [3_000];
+  const server = openServer('a', ({ subject }) => Promise.resolve(void done.push(subject.id)), {
+    lateMs: () => lates.shift() ?? 0,
+  });
+  for (const id of ['1', '2']) void announce(server.database, id);
+  await scheduler.run(beginning + 2_900);
+  expect(done).toEqual(['2']);
+  await scheduler.run(beginning + 4_100);
+  expect([done, jobs()]).toEqual([['2', '1'], []]);
+});
+
 test('one that fails is done again after e, e² … seconds', async () => {
   const times: number[] = [];
   const server = openServer('a', () => {
@@ -147,6 +159,7 @@ type Work = (job: FlowJob, server: { readonly process: Process }) => Promise<voi
 interface Place {
   readonly database?: MemoryPostgres;
   readonly isAnyDue?: () => boolean;
+  readonly lateMs?: () => number;
 }
 
 function openServer(name: string, work: Work, { database: memory = postgres, ...knowing }: Place = {}) {

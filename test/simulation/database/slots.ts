@@ -15,6 +15,8 @@ interface SlotsOptions {
   readonly isAnyDue?: () => boolean;
   /** Told of what a job threw. */
   readonly whenFailed?: (job: TakenJob, error: unknown) => void;
+  /** So long a job that was taken lies there before it is begun: milliseconds. */
+  readonly lateMs?: () => number;
 }
 
 const slotCount = 4;
@@ -28,7 +30,9 @@ interface Turn {
 }
 
 /** Stands for graphile-worker: at least once, again after exp(attempts) seconds, at most 25 times. */
-export function takeSimulatedJobs({ database, tasks, clock, name, isAnyDue = () => true, whenFailed }: SlotsOptions): TakeJobs {
+export function takeSimulatedJobs({ isAnyDue = () => true, lateMs = () => 0, ...options }: SlotsOptions): TakeJobs {
+  const { database, tasks, clock, name, whenFailed } = options;
+
   async function work(slot: string, { doing, whenTaken }: Turn): Promise<boolean> {
     if (!isAnyDue()) return false;
     const [job] = await database.enginePool.query(takeJob, [slot]);
@@ -36,6 +40,8 @@ export function takeSimulatedJobs({ database, tasks, clock, name, isAnyDue = () 
     doing.add(String(job.id));
     whenTaken();
     try {
+      const waitMs = lateMs();
+      if (waitMs > 0) await clock.sleep(waitMs);
       await perform(job, slot);
     } finally {
       doing.delete(String(job.id));

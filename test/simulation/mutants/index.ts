@@ -1,3 +1,4 @@
+import type { Upstream } from '../../../src/support/repositories/index.ts';
 import type { SimulateOptions } from '../simulate.ts';
 
 /** A product with a fault put in, which the oracle must see. */
@@ -5,7 +6,7 @@ export interface Mutant {
   readonly name: string;
   /** What is taken away, and where it stands. */
   readonly what: string;
-  readonly how: Required<Pick<SimulateOptions, 'rewrite'>>;
+  readonly how: Pick<SimulateOptions, 'rewrite' | 'upstream'>;
   /** Seeds within which it dies. */
   readonly seedsMax: number;
 }
@@ -30,7 +31,7 @@ function asGlobal(from: string | RegExp): RegExp {
 const renews = /set lease_expires_at = clock_timestamp\(\) \+ make_interval/;
 const claims = /'run\.leased', 'run'/;
 const submits = /set state = 'submitted'/;
-const held = /lease_token_hash = [a-z$0-9._]+ and r\.lease_expires_at > clock_timestamp\(\)/g;
+const held = /lease_token_hash = [a-z$0-9._]+ and case when r\.lease_expires_at > clock_timestamp\(\) then true end/g;
 const isHeld = `lease_expires_at is not null`;
 
 /** The ten of the house's list, and those that fit this product. */
@@ -161,7 +162,45 @@ export const mutants: readonly Mutant[] = [
     }),
     seedsMax: 3_000,
   },
+  {
+    name: 'sweepWithoutLook',
+    what: 'the sweep takes what had a lease that had run out when it looked, without looking again',
+    how: inTexts({
+      where: /set state = 'lost'/,
+      edit: ['r.lease_expires_at < clock_timestamp()', 'r.lease_expires_at is not null'],
+    }),
+    seedsMax: 3_000,
+  },
+  {
+    name: 'ticketNotKept',
+    what: 'who queues a run does not keep its ticket as it is until then: withdrawn in between, its run waits for ever',
+    how: inTexts({ where: /t\.id = \$2 for share of t$/, edit: [' for share of t', ''] }),
+    seedsMax: 3_000,
+  },
+  {
+    name: 'wrongTicketStatus',
+    what: 'a claim does not look whether its ticket is still in the status in which it was queued',
+    how: inTexts({ where: claims, edit: ['t.status = r.ticket_status', 't.status is not null'] }),
+    seedsMax: 3_000,
+  },
+  {
+    name: 'pushBlindly',
+    what: 'a push goes wherever the branch is, whoever has put it there',
+    how: { upstream: overwriting },
+    seedsMax: 3_000,
+  },
 ];
+
+/** As `git push --force`: what is there is what is expected. */
+function overwriting(real: Upstream): Upstream {
+  return {
+    ...real,
+    async publish(repository, push) {
+      const { branchAt } = await real.look(repository, push);
+      await real.publish(repository, { ...push, expected: branchAt });
+    },
+  };
+}
 
 /**
  * Not here, since nothing that they do can be seen. noRetryComplete (a worker says once that it is done): the lease runs out, the next

@@ -2,7 +2,7 @@ import type { RunSettings } from '../../../src/stages/runs/index.ts';
 import { describe } from './claims.ts';
 import { becomes, changesOf, type Commit, type Rule, type RunFacts, type TicketFacts, type Violate } from './types.ts';
 
-type Group = 'restart' | 'handed back' | 'agent' | 'machine' | 'provider' | 'quota' | 'never';
+type Group = 'restart' | 'handed back' | 'agent' | 'machine' | 'setup' | 'provider' | 'quota' | 'never';
 
 /** As docs/recovery.md says it, in the oracle's own words. */
 const groups: Readonly<Record<string, Group>> = {
@@ -16,6 +16,7 @@ const groups: Readonly<Record<string, Group>> = {
   sandbox: 'machine',
   repository: 'machine',
   network: 'machine',
+  setup: 'setup',
   provider: 'provider',
   quota: 'quota',
 };
@@ -23,7 +24,16 @@ const groups: Readonly<Record<string, Group>> = {
 /** So many ends of a kind may be followed by another attempt without a person's word. */
 function triesMax({ attemptsMax, restartsMax }: RunSettings): Readonly<Record<Group, number>> {
   const agent = attemptsMax - 1;
-  return { restart: restartsMax, 'handed back': 100, agent, machine: 2 * attemptsMax - 1, provider: 7, quota: 5, never: 0 };
+  return {
+    restart: restartsMax,
+    'handed back': 100,
+    agent,
+    machine: 2 * attemptsMax - 1,
+    setup: 2,
+    provider: 7,
+    quota: 5,
+    never: 0,
+  };
 }
 
 /**

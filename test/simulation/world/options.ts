@@ -17,11 +17,15 @@ export const faultKinds = [
   'cutBeforeCommit',
   'cutAfterCommit',
   'slowDatabase',
+  'slowTransaction',
+  'slowCommit',
   'slowDisk',
   'lostNotification',
+  'lateJob',
   'depotLost',
   'upstreamAway',
   'pushWithoutWord',
+  'stranger',
   'agentFails',
   'poison',
   'badWork',
@@ -29,6 +33,7 @@ export const faultKinds = [
   'rescue',
   'budget',
   'people',
+  'haste',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -45,11 +50,15 @@ const rateMax: Readonly<Record<FaultKind, number>> = {
   cutBeforeCommit: 0.05,
   cutAfterCommit: 0.05,
   slowDatabase: 0.1,
+  slowTransaction: 0.5,
+  slowCommit: 0.1,
   slowDisk: 0.3,
   lostNotification: 0.5,
+  lateJob: 0.3,
   depotLost: 0.5,
   upstreamAway: 0.4,
   pushWithoutWord: 0.5,
+  stranger: 0.15,
   agentFails: 0.5,
   poison: 0.6,
   badWork: 0.4,
@@ -57,6 +66,7 @@ const rateMax: Readonly<Record<FaultKind, number>> = {
   rescue: 1,
   budget: 0.1,
   people: 1,
+  haste: 0.5,
 };
 
 export interface WorldOptions {
@@ -125,7 +135,7 @@ function ticketsOf(percent: number): number {
 }
 
 function horizonOf(dice: Dice): number {
-  return dice.chance(0.25) ? dice.between(4_000, 9_000) : dice.between(1_500, 4_000);
+  return dice.chance(0.25) ? dice.between(5_700, 10_700) : dice.between(3_200, 5_700);
 }
 
 function faultsOf(dice: Dice, without: readonly FaultKind[]): WorldOptions['faults'] {

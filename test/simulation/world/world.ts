@@ -1,3 +1,4 @@
+import type { Upstream } from '../../../src/support/repositories/index.ts';
 import type { MemoryPostgres } from '../postgres/types.ts';
 import { createDice, type Dice } from './dice.ts';
 import {
@@ -14,7 +15,8 @@ import { createLook, type Look } from './look.ts';
 import { createNetwork, type Peer } from './network.ts';
 import type { WorldOptions } from './options.ts';
 import type { Witness, World } from './parts.ts';
-import { createPeople } from './people.ts';
+import { createPeople, type People } from './people/people.ts';
+import { createStranger } from './people/stranger.ts';
 import type { Process } from './process.ts';
 import type { Scheduler } from './scheduler.ts';
 import { createServerMachine, isForeseen, type ServerMachine, type Stores } from './server/machine.ts';
@@ -31,6 +33,8 @@ export interface WorldParts {
   readonly isJobDue: () => boolean;
   readonly witness: Witness;
   readonly onPush: (push: Outgoing) => void;
+  /** Stands between the product and the user's repository: of a mutant. */
+  readonly upstream?: ((real: Upstream) => Upstream) | undefined;
   /** Something was thrown inside a server that nobody foresaw. */
   readonly onUnexpected: (what: string) => void;
 }
@@ -39,6 +43,8 @@ export interface WorldParts {
 export interface Life {
   readonly look: Look;
   readonly repositories: ReadonlyMap<string, UserRepository>;
+  /** To be told of each commit. */
+  readonly saw: People['saw'];
   /** From here on nothing goes wrong, whoever is down comes up, and people answer. */
   calm(): void;
 }
@@ -64,7 +70,8 @@ export function beginLife(parts: WorldParts): Life {
   };
   const look = createLook(postgres);
   const { tenantId, projectId } = settle(look, options, dice.of('project'));
-  const repositories = new Map<string, UserRepository>([[repository, { head: firstCommit(graph), branches: new Map() }]]);
+  const users: UserRepository = { head: firstCommit(graph), branches: new Map() };
+  const repositories = new Map([[repository, users]]);
   const disks = createDisks({ world, repositories, ...parts });
 
   for (let number = 0; number < options.servers; number++) {
@@ -77,10 +84,16 @@ export function beginLife(parts: WorldParts): Life {
   const workers = machinesOf(world, dice.of('poison'));
   for (const machine of [...servers, ...workers]) machine.start();
   haunt(world, servers, workers);
-  createPeople(world, look, projectId).begin();
+  const stranger = createStranger({ world, repository: users });
+  const people = createPeople({ world, look, projectId, stranger });
+  people.begin();
   return {
     look,
     repositories,
+    saw(commit, now) {
+      people.saw(commit, now);
+      stranger.saw(commit);
+    },
     calm() {
       isFaulty = false;
       trace.say('world', 'is calm');
@@ -127,6 +140,7 @@ interface DiskParts {
   readonly world: World;
   readonly repositories: ReadonlyMap<string, UserRepository>;
   readonly onPush: (push: Outgoing) => void;
+  readonly upstream?: WorldParts['upstream'];
 }
 
 interface Disks {
@@ -135,7 +149,7 @@ interface Disks {
   lose(number: number): void;
 }
 
-function createDisks({ world, repositories, onPush }: DiskParts): Disks {
+function createDisks({ world, repositories, onPush, upstream = real => real }: DiskParts): Disks {
   const { options, graph } = world;
   const { faults, sharesDepot } = options;
   const kept: KeptBlobs = new Map();
@@ -155,7 +169,7 @@ function createDisks({ world, repositories, onPush }: DiskParts): Disks {
       return {
         depot: fakeDepot(graph, { copies, folder, work }),
         blobs: fakeBlobs(kept, { work }),
-        upstream: fakeUpstream(graph, { repositories, copies, faults: trouble, work: farAway, onPush }),
+        upstream: upstream(fakeUpstream(graph, { repositories, copies, faults: trouble, work: farAway, onPush })),
       };
     },
     lose(number) {

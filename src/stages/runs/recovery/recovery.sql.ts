@@ -1,5 +1,7 @@
 import { statement } from '../../../db/statement.ts';
-import { type RunRow, runColumns } from '../runs.sql.ts';
+import type { Ended } from '../model/retry.ts';
+import type { RunState } from '../model/run.ts';
+import { endedAgo, type RunRow, runColumns } from '../runs.sql.ts';
 
 /** Looks at the clock again: of two servers that take back the same lease one does, and a renewal in between wins. */
 export const loseRunRow = statement<RunRow>(
@@ -13,6 +15,15 @@ export const buryRunRow = statement<RunRow>(
   'bury_run',
   `update runs r set state = 'lost', lease_expires_at = null, ended_at = clock_timestamp()
     where r.tenant_id = $1 and r.id = $2 and r.fence = $3 and r.lease_expires_at is not null returning ${runColumns}`,
+);
+
+/** How the last $4 runs of a subject ended, newest first, of those that were queued after $5. No person resumes any of them. */
+export const lastRunsSince = statement<Ended & { state: RunState }>(
+  'last_runs_since',
+  `select r.state, r.failure_class, ${endedAgo('r')} from runs r
+    where r.tenant_id = $1 and r.subject_type = $2 and r.subject_id = $3 and r.created_at > $5
+      and r.state in ('failed', 'lost', 'submitted', 'returned', 'accepted')
+    order by r.attempt desc limit $4`,
 );
 
 /** A run that is over hangs on a question from here on. */

@@ -4,10 +4,11 @@ import { announceRun } from '../holder.ts';
 import { afterAttempt, type Ended, endedCountMax, waitBeforeAttempt } from '../model/retry.ts';
 import { ofSubject } from '../planning/model/subject.ts';
 import { lastRunsOfPhase } from '../planning/planning.sql.ts';
-import { lastRunsOf, type RunRow } from '../runs.sql.ts';
+import { lastRunsOf, type RunRow, submittedRun } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 import { askAboutRun } from './ask.ts';
 import { remainsOf } from './carry.ts';
+import { lastRunsSince } from './recovery.sql.ts';
 import { requeueRun } from './requeue.ts';
 
 /**
@@ -43,12 +44,16 @@ async function settleTicket(
 }
 
 /**
- * How the last attempts ended that count: of a ticket those since a person had it tried anew, of a phase of planning those since it
- * was begun, or begun again.
+ * How the last attempts ended that count: of a ticket those since a person had it tried anew, of a conflict those since the work that
+ * is in it was begun, of a phase of planning those since it was begun, or begun again.
  */
-async function endedBefore(tx: Tx, { subjectType, subjectId }: RunRow): Promise<Ended[]> {
+async function endedBefore(tx: Tx, { subjectType, subjectId, ticketId }: RunRow): Promise<Ended[]> {
   if (subjectType === 'spec_phase')
     return tx.query(lastRunsOfPhase, [tx.tenantId, ofSubject(subjectId).sessionId, subjectId, endedCountMax]);
+  if (subjectType === 'conflict' && ticketId !== null) {
+    const [work] = await tx.query(submittedRun, [tx.tenantId, ticketId]);
+    if (work !== undefined) return tx.query(lastRunsSince, [tx.tenantId, subjectType, subjectId, endedCountMax, work.createdAt]);
+  }
   const { attempts } = subjectType === 'ticket' ? await getTicket(tx, subjectId) : { attempts: endedCountMax };
   return tx.query(lastRunsOf, [tx.tenantId, subjectType, subjectId, Math.min(attempts, endedCountMax)]);
 }

@@ -2,7 +2,7 @@ import { statement } from '../../../db/statement.ts';
 
 /** Ends that say nothing of the work itself: something that many runs need does not work. */
 const brokeOff = `(r.state = 'lost' or (r.state = 'failed'
-  and r.failure_class in ('agent_died', 'unresponsive', 'sandbox', 'repository', 'network', 'provider', 'quota')))`;
+  and r.failure_class in ('agent_died', 'unresponsive', 'sandbox', 'repository', 'network', 'setup', 'provider', 'quota')))`;
 
 export interface StormRow {
   readonly tenantId: string;

@@ -103,7 +103,8 @@ function begin(options: MachineOptions, { name, dice, process }: Birth): Life {
   const listener = createSimulatedListener(meeting);
   const desk = createClaimDesk({ database, listener, settings, clock, log });
   const whenFailed = (job: { readonly task: string }, error: unknown): void => onUnexpected(`the job ${job.task}`, error);
-  const take = takeSimulatedJobs({ database, tasks: tasks(parts), clock, name, isAnyDue: isJobDue, whenFailed });
+  const lateMs = lateJobs(world, dice.of('late'));
+  const take = takeSimulatedJobs({ database, tasks: tasks(parts), clock, name, isAnyDue: isJobDue, whenFailed, lateMs });
   const shared = { database, settings, clock, log };
   const about = { name, version: '0', url: '', state: 'active' as const };
   const loops: Lifecycle[] = [
@@ -133,14 +134,31 @@ function begin(options: MachineOptions, { name, dice, process }: Birth): Life {
 }
 
 function databaseFaults(world: World, dice: Dice): DatabaseFaults {
-  const { faults, databaseMsMax } = world.options;
+  const { faults, databaseMsMax, settings } = world.options;
   const happens = (rate: number): boolean => dice.chance(rate) && world.isFaulty();
+  const [line, disk] = [dice.of('line'), dice.of('disk')];
   return {
     takesMs: () => (happens(faults.slowDatabase) ? dice.between(5, 800) : dice.between(0, databaseMsMax)),
+    lagMs: () => (line.chance(faults.slowTransaction) && world.isFaulty() ? line.between(5, 60) : 0),
+    flushMs: text =>
+      disk.chance(faults.slowCommit * (renews.test(text) ? 4 : 1)) && world.isFaulty() ? stallMs(disk, settings.leaseMs) : 0,
     isCutBeforeCommit: () => happens(faults.cutBeforeCommit),
     isCutAfterCommit: () => happens(faults.cutAfterCommit),
     isNotificationLost: () => happens(faults.lostNotification * 0.1),
   };
+}
+
+/** What keeps a lease is what a late commit harms most, and there is little of it. */
+const renews = /^update runs r set lease_expires_at|set state = 'working', lease_expires_at/;
+
+/** A moment, or nearly as long as a lease: what renews one is then committed when the last one has run out. */
+function stallMs(dice: Dice, leaseMs: number): number {
+  return dice.chance(0.3) ? dice.between(1, 50) : Math.round(leaseMs * (0.6 + 0.38 * dice.next()));
+}
+
+/** Where many jobs wait, one that has its turn has waited. */
+function lateJobs(world: World, dice: Dice): () => number {
+  return () => (dice.chance(world.options.faults.lateJob) && world.isFaulty() ? dice.between(10, 1_500) : 0);
 }
 
 /** What the loops of the product say when something goes wrong that they did not foresee. */

@@ -111,6 +111,7 @@ async function describe(parts: VerbParts, scope: Scope, got: ClaimedRun): Promis
       project: { id: project.id, name: project.name, repository: project.repository, isolation: project.isolation },
       agent: project.agent,
       network: project.network,
+      setup: project.setup,
       limits: settings.limits,
       task,
       gateway: { token: got.runToken },

@@ -1,15 +1,20 @@
-import { isFault } from '../../../src/kernel/fault.ts';
-import { specCard, type SpecCard } from '../../../contract/spec-card.ts';
-import type { Dice } from './dice.ts';
-import type { Look } from './look.ts';
-import type { World } from './parts.ts';
-import { createProcess } from './process.ts';
+import { isFault } from '../../../../src/kernel/fault.ts';
+import { specCard, type SpecCard } from '../../../../contract/spec-card.ts';
+import type { Dice } from '../dice.ts';
+import type { Look } from '../look.ts';
+import type { World } from '../parts.ts';
+import { createProcess } from '../process.ts';
+import type { Commit, Snapshot } from '../../oracle/types.ts';
 import { type Ask, clicks } from './clicks.ts';
+import { hasty } from './hasty.ts';
+import type { Stranger } from './stranger.ts';
 
 /** Those who want something built, and who watch it. */
 export interface People {
   /** Opens the sessions and tickets of the seed, and does whatever comes to mind from then on. */
   begin(): void;
+  /** What they follow in the log. */
+  readonly saw: (commit: Commit, now: Snapshot) => void;
 }
 
 const patienceMs = 8_000;
@@ -17,11 +22,20 @@ const patienceMs = 8_000;
 /** Every so many milliseconds they look at what waits for them. */
 const lookMs = 500;
 
-export function createPeople(world: World, look: Look, projectId: string): People {
+interface PeopleParts {
+  readonly world: World;
+  readonly look: Look;
+  readonly projectId: string;
+  readonly stranger: Stranger;
+}
+
+export function createPeople({ world, look, projectId, stranger }: PeopleParts): People {
   const dice = world.dice.of('people');
   // Nobody kills a person.
   const person = createProcess(world.scheduler, 0);
   const { tickets, files } = world.options;
+  /** As `skep build` does it; else they look now and then. */
+  const isSwift = dice.of('swift').chance(0.7);
   const wanted = planOf(dice.of('plan'), { tickets, files });
 
   const ask: Ask = async verb => {
@@ -40,9 +54,15 @@ export function createPeople(world: World, look: Look, projectId: string): Peopl
     return answers.find(answer => answer === 'done') ?? answers[0];
   };
 
+  const act = clicks({ world, dice, look, ask, askHard, card: wanted.cards[0], stranger });
+
   async function open(card: SpecCard): Promise<void> {
     await person.clock.sleep(dice.between(0, 400));
     while ((await ask(server => server.openSession(projectId, card))) === 'unheard') await person.clock.sleep(300);
+    if (!isSwift) return;
+    // Approved, and built.
+    await act.tendSessions();
+    await act.tendSessions();
   }
 
   async function openAlone(title: string, paths: readonly string[]): Promise<void> {
@@ -54,7 +74,6 @@ export function createPeople(world: World, look: Look, projectId: string): Peopl
 
   /** What waits for a person, again and again: approved, built, answered, looked at. */
   async function tend(): Promise<void> {
-    const act = clicks({ world, dice, look, ask, askHard, card: wanted.cards[0] });
     for (;;) {
       await person.clock.sleep(dice.between(lookMs / 2, lookMs));
       if (world.isFaulty()) await act.whileFaulty();
@@ -68,6 +87,7 @@ export function createPeople(world: World, look: Look, projectId: string): Peopl
       for (const [i, paths] of wanted.alone.entries()) void openAlone(`alone ${i}`, paths);
       void tend();
     },
+    saw: hasty({ world, dice: dice.of('haste'), ask }),
   };
 }
 

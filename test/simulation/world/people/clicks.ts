@@ -1,8 +1,9 @@
-import type { SpecCard } from '../../../contract/spec-card.ts';
-import type { Dice } from './dice.ts';
-import type { Look } from './look.ts';
-import type { World } from './parts.ts';
-import type { ServerVerbs } from './server/verbs.ts';
+import type { SpecCard } from '../../../../contract/spec-card.ts';
+import type { Dice } from '../dice.ts';
+import type { Look } from '../look.ts';
+import type { World } from '../parts.ts';
+import type { ServerVerbs } from '../server/verbs.ts';
+import type { Stranger } from './stranger.ts';
 
 /** What a person asks of any server; `unheard` where no answer came. */
 export type Ask = (verb: (server: ServerVerbs) => Promise<unknown>) => Promise<'done' | 'refused' | 'unheard'>;
@@ -14,9 +15,12 @@ interface ClickParts {
   readonly ask: Ask;
   readonly askHard: Ask;
   readonly card: SpecCard | undefined;
+  readonly stranger: Stranger;
 }
 
 interface Clicks {
+  /** Sessions that wait for a word get it, as who watches them would. */
+  tendSessions(): Promise<void>;
   /** What waits is decided, mostly well, and now and then somebody does what comes to mind. */
   whileFaulty(): Promise<void>;
   /** Everything that waits for a person is answered so that it goes on. */
@@ -30,7 +34,7 @@ interface Stated {
 }
 
 export function clicks(parts: ClickParts): Clicks {
-  const { world, dice, look, ask, askHard, card } = parts;
+  const { world, dice, look, ask, askHard, card, stranger } = parts;
   const isMoody = (): boolean => dice.chance(world.options.faults.people * 0.3);
   let raised = 1;
 
@@ -81,6 +85,13 @@ export function clicks(parts: ClickParts): Clicks {
     for (const { scope, scope_id: scopeId } of limits) await ask(server => server.removeLimit({ scope, scopeId }));
     for (const { id } of look.rows<Stated>(`select id, state from trunks where state = 'refused'`))
       await ask(server => server.prepareTrunk(id));
+    for (const branch of stranger.branches()) {
+      const [seen] = look.rows(
+        'select from trunks where branch = $1 and (publish_error is not null or published_sha = head_sha)',
+        [branch],
+      );
+      if (seen !== undefined) stranger.leave(branch);
+    }
     const stalled = look.rows<Stated>(
       `select id, state from trunks where publish_error is not null and publish_due_at > clock_timestamp()`,
     );
@@ -92,6 +103,7 @@ export function clicks(parts: ClickParts): Clicks {
   }
 
   return {
+    tendSessions,
     async whileFaulty() {
       await tendSessions();
       await tendChanges(false);
