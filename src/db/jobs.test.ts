@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { query, type TestDatabase, testDatabase } from '../../test/harness/database.ts';
 import { createGate } from '../../test/harness/gate.ts';
@@ -237,4 +238,28 @@ describe('the database away', () => {
     await worker.has('after');
     expect(worker.done).toEqual(['before', 'after']);
   });
+});
+
+/* Counted in pages, which no other load changes: read one by one, the jobs that wait would be some 80 of them. */
+test('a job is added at the same cost however many wait, whatever was known when that was planned', async () => {
+  const engine = new pg.Client({ connectionString: place.engineUrl, options: '-c search_path=skep' });
+  await engine.connect();
+  try {
+    const add = async () => {
+      const { rows } = await engine.query<{ 'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number } }] }>(
+        `explain (analyze, buffers, format json) select enqueue_jobs('{work}', array['{"tenantId":"${tenantId}"}']::json[])`,
+      );
+      return rows[0]?.['QUERY PLAN'][0].Plan['Shared Hit Blocks'] ?? Number.NaN;
+    };
+    for (let i = 0; i < 3; i++) await add();
+    const few = await add();
+    await sql(
+      `select count(*) from graphile_worker.add_jobs(array(
+         select row('work', '{}', null, null, null, null, null, null)::graphile_worker.job_spec from generate_series(1, 5000)))`,
+    );
+    await add();
+    expect((await add()) - few).toBeLessThan(30);
+  } finally {
+    await engine.end();
+  }
 });

@@ -313,6 +313,7 @@ create table projects (
   labels text[] not null default '{}'::text[],
   isolation text not null default 'namespaces'::text,
   network jsonb not null default '[]'::jsonb,
+  setup jsonb,
   constraint projects_pkey PRIMARY KEY (id),
   constraint projects_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint projects_tenant_id_name_key UNIQUE (tenant_id, name),
@@ -320,6 +321,7 @@ create table projects (
   constraint projects_isolation CHECK ((isolation = ANY (ARRAY['none'::text, 'namespaces'::text, 'kernel'::text, 'machine'::text]))),
   constraint projects_network CHECK (((jsonb_typeof(network) = 'array'::text) AND (jsonb_array_length(network) <= 100))),
   constraint projects_red_base CHECK ((red_base = ANY (ARRAY['refuse'::text, 'leave_out'::text]))),
+  constraint projects_setup CHECK (((setup IS NULL) OR ((jsonb_typeof(setup) = 'array'::text) AND ((jsonb_array_length(setup) >= 1) AND (jsonb_array_length(setup) <= 100))))),
   constraint projects_test_changes CHECK ((test_changes = ANY (ARRAY['ask'::text, 'allow'::text]))),
   constraint projects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
 );
@@ -547,7 +549,7 @@ CREATE INDEX runs_of_ticket ON runs USING btree (tenant_id, ticket_id, created_a
 CREATE INDEX runs_queue ON runs USING btree (tenant_id, priority DESC, chain DESC, created_at, id) WHERE (state = 'queued'::text);
 CREATE INDEX runs_queue_of_no_ticket ON runs USING btree (tenant_id, priority DESC, created_at, id) WHERE ((state = 'queued'::text) AND (ticket_id IS NULL));
 CREATE INDEX runs_submitted ON runs USING btree (leased_at) WHERE (state = 'submitted'::text);
-CREATE TRIGGER wake_claims AFTER UPDATE OF lease_expires_at, state ON runs FOR EACH ROW WHEN ((((old.lease_expires_at IS NOT NULL) AND (new.lease_expires_at IS NULL)) OR ((old.state = 'submitted'::text) AND (new.state <> 'submitted'::text)))) EXECUTE FUNCTION wake_claims();
+CREATE TRIGGER wake_claims AFTER UPDATE OF lease_expires_at, state ON runs FOR EACH ROW WHEN ((((old.lease_expires_at IS NOT NULL) AND (new.lease_expires_at IS NULL) AND (new.state <> 'submitted'::text)) OR ((old.state = 'submitted'::text) AND (new.state <> 'submitted'::text)))) EXECUTE FUNCTION wake_claims();
 alter table runs set (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
 alter table runs enable row level security;
 alter table runs force row level security;
@@ -957,6 +959,7 @@ CREATE OR REPLACE FUNCTION skep.enqueue_jobs(tasks text[], payloads json[])
  SECURITY DEFINER
  SET search_path TO 'skep', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
 AS $function$
 begin
   if session_user = '{app}' then
@@ -1094,18 +1097,28 @@ begin
 end $function$;
 grant execute on sequence_events(integer) to {engine};
 
+CREATE OR REPLACE FUNCTION skep.tell_claims(of_tenant uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'skep', 'pg_temp'
+AS $function$
+begin
+  if exists (select from run_limits l where l.tenant_id = of_tenant)
+     or exists (select from brakes b where b.tenant_id = of_tenant and b.state <> 'off')
+     or exists (select from tickets t where t.tenant_id = of_tenant and t.status = 'ready' and (t.files <> '{}' or t.observed <> '{}'))
+  then
+    perform pg_notify('skep_runs', of_tenant::text);
+  end if;
+end $function$;
+grant execute on tell_claims(uuid) to {engine};
+
 CREATE OR REPLACE FUNCTION skep.wake_claims()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'skep', 'pg_temp'
 AS $function$
 begin
-  if exists (select from run_limits l where l.tenant_id = new.tenant_id)
-     or exists (select from brakes b where b.tenant_id = new.tenant_id and b.state <> 'off')
-     or exists (select from tickets t where t.tenant_id = new.tenant_id and t.status = 'ready' and (t.files <> '{}' or t.observed <> '{}'))
-  then
-    perform pg_notify('skep_runs', new.tenant_id::text);
-  end if;
+  perform tell_claims(new.tenant_id);
   return null;
 end $function$;
 grant execute on wake_claims() to public;

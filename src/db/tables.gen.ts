@@ -207,6 +207,7 @@ interface ProjectsTable {
   labels: string[];
   isolation: 'none' | 'namespaces' | 'kernel' | 'machine';
   network: unknown;
+  setup: unknown;
 }
 
 interface QuestionsTable {

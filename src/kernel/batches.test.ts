@@ -2,12 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { createBatches } from './batches.ts';
 
 /** Serves when it is told to, and keeps what it was asked. */
-function gated({ countMax = 3, atOnceMax = 1 } = {}) {
+function gated({ countMax = 3, atOnceMax = 1, besideMin = 1 } = {}) {
   const served: string[] = [];
   const gates: (() => void)[] = [];
   const batches = createBatches<string, string>({
     countMax,
     atOnceMax,
+    besideMin,
     async serve(key, asked) {
       served.push(`${key}:${asked.join('')}`);
       await new Promise<void>(open => gates.push(open));
@@ -43,6 +44,22 @@ describe('batches', () => {
     for (let i = 0; i < 3; i++) await next();
     expect(await Promise.all(all)).toEqual(['A', 'B', 'C', 'D', 'E', 'F']);
     expect(served).toEqual(['k:a', 'k:bcd', 'k:ef']);
+  });
+
+  test('begin beside another when enough wait for that, and else when it is over', async () => {
+    const { batches, served, next } = gated({ countMax: 9, atOnceMax: 2, besideMin: 3 });
+    const all = [batches('k', 'a')];
+    await expect.poll(() => served).toEqual(['k:a']);
+    all.push(...['b', 'c'].map(each => batches('k', each)));
+    await next();
+    await expect.poll(() => served).toEqual(['k:a', 'k:bc']);
+    all.push(...['d', 'e'].map(each => batches('k', each)));
+    await new Promise(resolve => setImmediate(resolve));
+    expect(served).toEqual(['k:a', 'k:bc']);
+    all.push(batches('k', 'f'));
+    await expect.poll(() => served).toEqual(['k:a', 'k:bc', 'k:def']);
+    for (let i = 0; i < 2; i++) await next();
+    expect(await Promise.all(all)).toEqual(['A', 'B', 'C', 'D', 'E', 'F']);
   });
 
   test('of another key do not wait', async () => {

@@ -3,6 +3,11 @@ interface Batches<Asked, Answer> {
   readonly countMax: number;
   /** So many batches of a key are served at the same time at most: while the database writes one, the next is made. */
   readonly atOnceMax: number;
+  /**
+   * Beside a batch that is being served another one begins when so many wait; fewer wait for it, and then go together. One, where nobody
+   * is to wait.
+   */
+  readonly besideMin?: number;
   /** An answer to each, in the order in which they are given; one that takes longer than the others may be a promise. */
   readonly serve: (key: string, asked: readonly Asked[]) => Promise<readonly (Answer | Promise<Answer>)[]>;
 }
@@ -25,6 +30,7 @@ interface Line<Asked, Answer> {
 export function createBatches<Asked, Answer>({
   countMax,
   atOnceMax,
+  besideMin = 1,
   serve,
 }: Batches<Asked, Answer>): (key: string, asked: Asked) => Promise<Answer> {
   const lines = new Map<string, Line<Asked, Answer>>();
@@ -55,7 +61,7 @@ export function createBatches<Asked, Answer>({
       const line = lines.get(key) ?? { waiting: [], served: 0 };
       lines.set(key, line);
       line.waiting.push({ asked, resolve, reject });
-      if (line.served === atOnceMax) return;
+      if (line.served === atOnceMax || (line.served > 0 && line.waiting.length < besideMin)) return;
       line.served += 1;
       // Begins when whoever else asks in this moment has taken his place.
       queueMicrotask(() => void work(key, line));

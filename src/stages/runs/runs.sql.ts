@@ -42,6 +42,10 @@ export interface StoredTask {
   /** The commit holds work of an attempt that broke off, which nobody has judged. */
   readonly hasWork?: boolean;
   readonly merge?: string;
+  /** What has landed and the commit is to be merged into; of a conflict, what is to be merged. */
+  readonly base?: string;
+  /** The user's own commit from which the work of its spec began. */
+  readonly origin?: string;
   readonly checks?: Check[];
   readonly plan?: StoredPlan;
 }
@@ -58,11 +62,17 @@ export const runColumns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.ti
   r.phase, r.phase_at, r.health, r.created_at, r.leased_at, r.started_at, r.ended_at`;
 
 /**
+ * The CASE hides from the planner that there is a lease: it would read all that are held, where it believes them to be few, and not the
+ * one row by its id.
+ */
+const isLive = 'case when r.lease_expires_at > clock_timestamp() then true end';
+
+/**
  * The fence: every write of a holder is an update of a row of which this is true. The token is of one claim, so it cannot be
  * that of an earlier holder; an expired lease is not held even before the sweep has taken it back; time is the database's.
  */
 export const heldByEach = (id: string, tokenHash: string) =>
-  `r.tenant_id = $1 and r.id = ${id} and r.lease_token_hash = ${tokenHash} and r.lease_expires_at > clock_timestamp()`;
+  `r.tenant_id = $1 and r.id = ${id} and r.lease_token_hash = ${tokenHash} and ${isLive}`;
 const heldBy = heldByEach('$2', '$3');
 
 export const leaseUntil = (ms: string) => `clock_timestamp() + make_interval(secs => ${ms}::int / 1000.0)`;
@@ -94,7 +104,7 @@ export const beginPhaseRow = statement<RunRow>(
 /** Locks a run whose lease lives, for who is known to work on its behalf otherwise than by the lease. */
 export const holdLiveRun = statement<RunRow>(
   'hold_live_run',
-  `select ${runColumns} from runs r where r.tenant_id = $1 and r.id = $2 and r.lease_expires_at > clock_timestamp() for no key update`,
+  `select ${runColumns} from runs r where r.tenant_id = $1 and r.id = $2 and ${isLive} for no key update`,
 );
 
 export const keepReportRow = statement<object>(
@@ -102,9 +112,13 @@ export const keepReportRow = statement<object>(
   'update runs set report = $3::jsonb where tenant_id = $1 and id = $2',
 );
 
+/** Tells the waiting claims in the same commit that there may be room. */
 export const submitRunRow = statement<RunRow>(
   'submit_run',
-  `update runs r set state = 'submitted', result = $4::jsonb, lease_expires_at = null where ${heldBy} returning ${runColumns}`,
+  `with submitted as (
+     update runs r set state = 'submitted', result = $4::jsonb, lease_expires_at = null where ${heldBy} returning ${runColumns}
+   ), told as (select tell_claims($1::uuid) from submitted)
+   select submitted.* from submitted left join told on true`,
 );
 
 export const failRunRow = statement<RunRow>(

@@ -10,9 +10,9 @@ const payload = `'subject', subject_id, 'subjectType', subject_type, 'ticketId',
 
 /**
  * Takes in what the holders of tickets' runs hand in, where nothing stands in the way of it: run, ticket, both events, and the tasks
- * $6 that follow from run.submitted, in one statement and so one commit. What it does not answer, submitRun has to look at: who asks
- * holds no lease, the ticket may not go on, the bundle is not there, or the rows are locked by somebody else right now. The submissions
- * are $2 to $5: run, hash of the lease token, result, actor.
+ * $6 that follow from run.submitted, in one statement and so one commit; claims that wait are told once. What it does not answer,
+ * submitRun has to look at: who asks holds no lease, the ticket may not go on, the bundle is not there, or the rows are locked by
+ * somebody else right now. The submissions are $2 to $5: run, hash of the lease token, result, actor.
  *
  * The ticket goes from a state in which its epic runs to another such, so the epic is not looked at. How many there are is hidden from
  * the planner, who would make a plan for each number of them, which takes longer than the work.
@@ -45,8 +45,8 @@ export const submitRuns = statement<RunRow & { turn: number }>(
                          array_agg(json_build_object('type', 'run.submitted', 'tenantId', tenant_id, 'subject', json_build_object('type', 'run', 'id', id),
                                                      'payload', json_build_object(${payload}))))
        from submitted cross join unnest((select $6::text[])) as follows (verb)
-   )
-   select submitted.* from submitted where (select count(*) from begun) >= 0`,
+   ), told as materialized (select tell_claims($1::uuid) from submitted limit 1)
+   select submitted.* from submitted where (select count(*) from begun) >= 0 and (select count(*) from told) >= 0`,
 );
 
 /** Types of events that submit_runs writes by itself; those of the run start what the flow says. */

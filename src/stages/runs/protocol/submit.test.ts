@@ -1,8 +1,12 @@
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { type Stages, useStages } from '../../../../test/harness/stages.ts';
 import type { Pool } from '../../../db/pool.ts';
-import type { HolderScope } from '../holder.ts';
+import { fence, type HolderScope } from '../holder.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
+import { renewLease } from '../runs.sql.ts';
+import { submitRun } from '../verbs.ts';
+import { submitRuns } from './submit.sql.ts';
 import { createSubmit } from './submit.ts';
 
 let stages: Stages;
@@ -104,4 +108,78 @@ test('a run that was stopped on the way is refused, and one whose ticket goes no
   await stages.sql(`update tickets set status = 'claimed' where id = $1`, [cancelled.run.subjectId]);
   for (const each of [halted, cancelled]) await submit(scopeOf(each), done);
   await stages.drain();
+});
+
+test('who waits for work hears of what is handed in, where that may make room', async () => {
+  const held = await claimed(4);
+  const listener = new pg.Client({ connectionString: stages.engineUrl });
+  await listener.connect();
+  try {
+    let heard = 0;
+    listener.on('notification', () => (heard += 1));
+    await listener.query('listen skep_runs');
+    const { submit, made } = counted();
+    const handIn = (...some: readonly ClaimedRun[]) => Promise.all(some.map(each => submit(scopeOf(each), done)));
+    await handIn(...held.slice(0, 1));
+    await listener.query('select');
+    expect(heard).toBe(0);
+    await stages.sql(`insert into run_limits (tenant_id, scope, scope_id, runs_max) values ($1, 'tenant', '', 9)`, [
+      stages.tenantId,
+    ]);
+    await handIn(...held.slice(1, 3));
+    await listener.query('select');
+    expect(heard).toBe(1);
+    expect(made).toEqual(['submit_runs', 'submit_runs']);
+    // By itself, as it is done where there is more to it.
+    const last = held[3];
+    if (last !== undefined) await stages.engine(tx => submitRun(tx, scopeOf(last).holder, done));
+    await listener.query('select');
+    expect(heard).toBe(2);
+  } finally {
+    await listener.end();
+  }
+  await stages.drain();
+});
+
+/* Counted in pages, which no other load changes: one by one, those that are held by others would be some 300 of them. */
+test('a holder finds its run by its id, however many are held and whatever was known when that was planned', async () => {
+  const claimed = await stages.claimNew();
+  await stages.sql(
+    `insert into runs (tenant_id, subject_type, subject_id, attempt, state) select $1, 'review', 'r' || n, 1, 'queued' from generate_series(1, 5000) n`,
+    [stages.tenantId],
+  );
+  await stages.sql('analyze');
+  const engine = new pg.Client({
+    connectionString: stages.engineUrl,
+    options: '-c search_path=skep -c plan_cache_mode=force_generic_plan',
+  });
+  await engine.connect();
+  try {
+    const [tenantId, id, hash] = fence(stages.tenantId, scopeOf(claimed).holder);
+    const token = `'\\x${hash.toString('hex')}'::bytea`;
+    await engine.query(`prepare renew as ${renewLease.text}`);
+    await engine.query(`prepare submit as ${submitRuns.text}`);
+    const pagesOf = async (call: string) => {
+      await engine.query('begin');
+      const { rows } = await engine.query<{ 'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number; 'Actual Rows': number } }] }>(
+        `explain (analyze, buffers, format json) execute ${call}`,
+      );
+      await engine.query('rollback');
+      const plan = rows[0]?.['QUERY PLAN'][0].Plan;
+      expect(plan?.['Actual Rows']).toBe(1);
+      return plan?.['Shared Hit Blocks'] ?? Number.NaN;
+    };
+    const look = async () =>
+      (await pagesOf(`renew('${tenantId}', '${id}', ${token}, 15000)`)) +
+      (await pagesOf(`submit('${tenantId}', '{${id}}', array[${token}], array['{}'], '{w}', '{}')`));
+    await look();
+    const few = await look();
+    await stages.sql(
+      `update runs set state = 'working', worker = 'w', fence = 1, lease_token_hash = '\\x00', lease_expires_at = now() + interval '1 hour'
+        where state = 'queued'`,
+    );
+    expect((await look()) - few).toBeLessThan(60);
+  } finally {
+    await engine.end();
+  }
 });
