@@ -20,6 +20,8 @@ export interface SandboxProvider {
   get(id: string): Sandbox | undefined;
   /** Has `count` sandboxes with these limits half made, so that `create` is quicker. Resolves when they are; where it can't, at once. */
   prewarm(limits: SandboxLimits, count: number): Promise<void>;
+  /** Whether a workspace that begins as snapshots shows them, which takes no time, and does not copy them. Absent: it copies. Never throws. */
+  readonly layers?: () => Promise<boolean>;
   /**
    * Removes what workers that died have left (folders, cgroups, processes); returns how many sandboxes that was. `settle` is asked
    * before a workspace is removed, by one worker alone, when all that ran in it is dead; without it all are removed.
@@ -71,6 +73,9 @@ export function limitsOf(told: RunLimits): SandboxLimits {
 /** A folder that outlives a command, as the workspace does, in sandboxes that are made so. */
 export const keptPath = '/kept';
 
+/** HOME of every command, empty at first. */
+export const homePath = '/home/agent';
+
 /** The last folder of the PATH of every command: what is shown there can be called, where the system has none of its own. */
 export const addedProgramsPath = '/skep/node/bin';
 
@@ -84,11 +89,17 @@ export interface SandboxSpec {
   readonly folders: readonly { readonly from: string; readonly to: string }[];
   /** Whether there is a `keptPath`, empty at first. */
   readonly keeps?: boolean;
-  /** What the workspace begins as; empty without it. Throws Fault `invalid_request` for one of another provider or another `workspaceBytes`. */
-  readonly from?: Snapshot;
+  /**
+   * What the workspace begins as, the later over the earlier, `snapshotsMax` of them at most; empty without any. Throws Fault
+   * `invalid_request` for one of another provider or another `workspaceBytes`.
+   */
+  readonly from?: readonly Snapshot[];
   /** Ways out of the sandbox, which has no network: none unless given. */
   readonly links?: readonly SandboxLink[];
 }
+
+/** That one workspace begins as. */
+export const snapshotsMax = 8;
 
 /** Of one provider and one process; gone with the worker that took it. */
 export interface Snapshot {

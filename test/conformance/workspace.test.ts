@@ -5,16 +5,17 @@ import { closeSync, copyFileSync, openSync, readdirSync, renameSync, statSync } 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
-import type { Sandbox, SandboxCommand } from '../../src/worker/sandbox.ts';
+import type { Sandbox, SandboxCommand, SandboxSpec } from '../../src/worker/sandbox.ts';
 import { loopsOf, mountsIn } from '../harness/disks.ts';
 import { until } from '../harness/process.ts';
-import { sandboxFolder, startSandboxWorker } from '../harness/sandbox-worker.ts';
-import type { SandboxWorker } from '../harness/sandbox-worker.ts';
+import { sandboxFolder, startSandboxWorker, subjects } from '../harness/sandbox-worker.ts';
+import type { ProviderName, SandboxWorker } from '../harness/sandbox-worker.ts';
 
 const MiB = 2 ** 20;
 const limits = { memoryBytes: 256 * MiB, processCount: 32, cpuCount: 1, tmpBytes: MiB, workspaceBytes: 32 * MiB };
 
 let home: ReturnType<typeof sandboxFolder>;
+let provider: ProviderName = 'local';
 const workers: SandboxWorker[] = [];
 const children: ChildProcess[] = [];
 
@@ -25,7 +26,7 @@ afterEach(async () => {
 });
 
 async function worker(who: 'root' | 'an ordinary user' = 'root', wrap: readonly string[] = []): Promise<SandboxWorker> {
-  const started = await startSandboxWorker({ who, folder: home.folder, wrap });
+  const started = await startSandboxWorker({ provider, who, folder: home.folder, wrap });
   workers.push(started);
   return started;
 }
@@ -43,8 +44,12 @@ async function sh(sandbox: Sandbox, script: string, more: Partial<SandboxCommand
 }
 
 const folders = () => readdirSync(home.folder).filter(name => name.includes('~'));
-const create = (from: SandboxWorker, id: string, more: { keeps?: boolean } = {}) =>
+const create = (from: SandboxWorker, id: string, more: Pick<SandboxSpec, 'keeps' | 'from'> = {}) =>
   from.provider.create({ id, limits, files: [], folders: [], ...more });
+
+function never(): never {
+  throw new Error('these sandboxes have no snapshots');
+}
 
 async function nothingLeft(): Promise<void> {
   expect(folders()).toEqual([]);
@@ -52,9 +57,13 @@ async function nothingLeft(): Promise<void> {
   await until('every loop device is free', () => (loopsOf(home.folder).length === 0 ? true : undefined));
 }
 
-describe.skipIf(process.geteuid?.() !== 0)('a workspace on a disk of its own', () => {
+const onDisks = subjects.filter(each => each.who === 'root' && each.possible && !each.isContainer);
+
+describe.each(onDisks)('a workspace on a disk of its own: $provider', subject => {
+  const isLocal = subject.provider !== 'process';
   beforeEach(() => {
     home = sandboxFolder('root');
+    ({ provider } = subject);
   });
 
   it('holds no more bytes than its limit, with what is kept, and says how many', async () => {
@@ -139,9 +148,30 @@ describe.skipIf(process.geteuid?.() !== 0)('a workspace on a disk of its own', (
     for (const place of mountsIn(home.folder)) execFileSync('umount', [place]);
     renameSync(`${image}.then`, image);
     const heir = await worker();
-    const seen = await heir.reap(['sh', '-c', 'cat left /kept/left; stat -c %u left; echo new > new && cat new']);
-    expect(seen).toEqual({ count: 1, orphans: [{ id: 'lost', text: 'work\nmore\n1000\nnew\n' }] });
+    const seen = await heir.reap(['sh', '-c', 'cat left /kept/left; [ -O left ] && echo new > new && cat new']);
+    expect(seen).toEqual({ count: 1, orphans: [{ id: 'lost', text: 'work\nmore\nnew\n' }] });
     expect(readdirSync('/run/skep/sandbox-uids')).not.toContain(String(uid));
+    await nothingLeft();
+  });
+
+  it.each(['was killed', 'lost its power'])('is whole, with what it began as, after its worker %s', async how => {
+    const doomed = await worker();
+    const first = await create(doomed, 'first');
+    await sh(first, 'mkdir old; echo one > old/one; echo two > old/two');
+    const from = [(await first.snapshot?.()) ?? never()];
+    const second = await create(doomed, 'second', { from });
+    await sh(second, 'echo more >> old/two; rm old/one; echo three > three; sync');
+    await doomed.kill();
+    if (how === 'lost its power') for (const place of mountsIn(home.folder)) execFileSync('umount', [place]);
+    const heir = await worker();
+    // With the snapshot that it has left.
+    expect(await heir.reap(['sh', '-c', 'cat */* three; echo new > old/new && ls old'])).toEqual({
+      count: 3,
+      orphans: [
+        { id: 'second', text: 'two\nmore\nthree\nnew\ntwo\n' },
+        { id: 'first', text: expect.stringMatching(/^one\ntwo\n/) },
+      ],
+    });
     await nothingLeft();
   });
 
@@ -159,7 +189,7 @@ describe.skipIf(process.geteuid?.() !== 0)('a workspace on a disk of its own', (
     await nothingLeft();
   });
 
-  it('leaves nothing behind, at whatever point the worker is killed', async () => {
+  it.runIf(isLocal)('leaves nothing behind, at whatever point the worker is killed', async () => {
     for (let round = 0; round < 12; round += 1) {
       const doomed = await prewarmed();
       await systemClock.sleep(round * 17);
@@ -171,7 +201,7 @@ describe.skipIf(process.geteuid?.() !== 0)('a workspace on a disk of its own', (
     await nothingLeft();
   });
 
-  it('can be had ready, and is given back by a worker that ends', async () => {
+  it.runIf(isLocal)('can be had ready, and is given back by a worker that ends', async () => {
     const idle = await prewarmed('idle');
     expect(folders().map(name => name.split('.')[0])).toEqual(['ready', 'ready']);
     expect(mountsIn(home.folder)).toHaveLength(2);
@@ -193,7 +223,7 @@ describe.skipIf(process.geteuid?.() !== 0)('a workspace on a disk of its own', (
 
   async function prewarmed(how = 'busy'): Promise<ChildProcess> {
     const file = join(import.meta.dirname, '../fixtures/workspace-worker.ts');
-    const child = fork(file, [home.folder, how], { execArgv: ['--import', 'tsx'] });
+    const child = fork(file, [home.folder, how, provider], { execArgv: ['--import', 'tsx'] });
     children.push(child);
     await once(child, 'message');
     return child;
@@ -219,6 +249,7 @@ describe.skipIf(process.geteuid?.() !== 0)('a workspace on a disk of its own', (
 it.skipIf(process.geteuid?.() !== 0)(
   'cgroups that can only be read make limits advisory, and sandboxes all the same',
   async () => {
+    provider = 'local';
     home = sandboxFolder('root');
     const find = String.raw`awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/self/mounts`;
     const script = `for at in $(${find}); do mount -o remount,bind,ro "$at"; done; exec "$@"`;
@@ -237,6 +268,7 @@ it.skipIf(process.geteuid?.() !== 0)(
 
 describe('an ordinary user', () => {
   beforeEach(() => {
+    provider = 'local';
     home = sandboxFolder('an ordinary user');
   });
 
@@ -263,5 +295,14 @@ describe('an ordinary user', () => {
     expect(look).toEqual({ text: 'large\nclean\n', exit: { reason: 'exited', code: 0, durationMs: expect.any(Number) } });
     await sandbox.kill();
     expect(folders()).toEqual([]);
+  });
+
+  it('has no more files in it than a disk of its size would', async () => {
+    const host = await worker('an ordinary user');
+    const sandbox = await create(host, 'many');
+    const { exit } = await sh(sandbox, 'i=0; while :; do i=$((i + 1)); : > f$i; [ $i -lt 6000 ] || sleep 1; done');
+    expect(exit).toMatchObject({ reason: 'workspace_full' });
+    expect((await sh(sandbox, 'find . -name "f*" -delete; echo clean')).text).toBe('clean\n');
+    await sandbox.kill();
   });
 });

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Sandbox } from '../../src/worker/sandbox.ts';
+import type { Sandbox, Snapshot } from '../../src/worker/sandbox.ts';
 import { sandboxFolder } from '../harness/sandbox-worker.ts';
 import type { SandboxWorker } from '../harness/sandbox-worker.ts';
 import { hasPython, hostileSpec, marked, program, run } from './hostile.ts';
 import { chosen, startContained } from './providers.ts';
-import { lastingRows } from './table/limits.ts';
+import { belowAttempt, lastingRows } from './table/limits.ts';
 
 const lasting = lastingRows.filter(({ group }) => group === 'lasting');
 const leaving: Readonly<Record<string, string>> = {
@@ -73,6 +73,34 @@ describe.each(chosen)('a hijacked agent that stays: $name', ({ provider, who, po
     expect(stdout).toBe('');
     await second.kill();
   });
+
+  check(`${belowAttempt}: it is as it was`, async () => {
+    const first = await worker.provider.create(hostileSpec('below'));
+    const names = 'below proc mapped linked linked2 renamed truncated moded marked punched one two';
+    const made = `mkdir folder && echo file > folder/file && for at in ${names}; do echo "this is $at" > "$at"; done`;
+    await run(first, ['sh', '-c', made]);
+    const snapshot = await first.snapshot?.();
+    if (snapshot === undefined) throw new Error('these sandboxes have no snapshots');
+    const [agent, other] = [await begun('agent', snapshot), await begun('other', snapshot)];
+    const look = [
+      'sh',
+      '-c',
+      'find . -mindepth 1 -printf "%P %m %s %T@\\n" | sort; cat below proc mapped */file; ls -A',
+    ] as const;
+    const before = await run(other, look);
+    expect(before.stdout).toContain('this is mapped');
+    const { stdout } = await run(agent, program('layers'));
+    expect(stdout).toMatch(/^opened throughProc mapped linked /);
+    expect(stdout).not.toContain('steered');
+    const late = await begun('late', snapshot);
+    expect([await run(other, look), await run(late, look)].map(each => each.stdout)).toEqual([before.stdout, before.stdout]);
+    await Promise.all([first, agent, other, late].map(each => each.kill()));
+    await snapshot.remove();
+  });
+
+  function begun(id: string, from: Snapshot): Promise<Sandbox> {
+    return worker.provider.create(hostileSpec(id, { from: [from] }));
+  }
 
   it('leaves no row untried', () => {
     const tried = [...Object.keys(leaving), 'what the sandbox before it with the same name has written'];

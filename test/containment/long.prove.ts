@@ -11,7 +11,7 @@ import { contained, startContained, uidOf } from './providers.ts';
 import { race } from './race.ts';
 import { raceRows } from './table/host.ts';
 
-const quick = contained.filter(({ provider }) => provider === 'local');
+const quick = contained.filter(({ provider }) => provider.startsWith('local'));
 
 /** Until all is dead that a killed worker has run. */
 const goneMsMax = 5_000;

@@ -7,9 +7,9 @@ export function removeTree(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** What a worker keeps sandboxes in, without the empty disks that it copies for new ones. */
+/** What a worker keeps sandboxes in, without the empty disks that it copies for new ones, and those that wait for a run. */
 export function sandboxesIn(folder: string): string[] {
-  return readdirSync(folder).filter(name => name !== 'disks');
+  return readdirSync(folder).filter(name => name !== 'disks' && !name.startsWith('ready.'));
 }
 
 /** Loop devices whose file lies, or lay, in this folder. */

@@ -1,122 +1,76 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Fault } from '../../kernel/fault.ts';
-import { thisOwner } from '../../kernel/process-owner.ts';
-import type { Sandbox, SandboxSpec, Snapshot } from '../../worker/sandbox.ts';
-import { diskFault } from './local/host/tools.ts';
+import { snapshotsMax } from '../../worker/sandbox.ts';
+import type { SandboxSpec, Snapshot } from '../../worker/sandbox.ts';
+import { createArchives } from './archives.ts';
+import type { Archives, Create } from './archives.ts';
 
-type Create = (spec: SandboxSpec) => Promise<Sandbox>;
+interface Snapshots {
+  /** By way of archives, what the disks of a way of making sandboxes can't do themselves. */
+  on(disks: { readonly canStack: boolean } | undefined, create: Create): Create;
+}
 
-const shownAt = '/skep/snapshot';
-const archiveName = 'work.tar';
-const unpackMsMax = 120_000;
-
-/**
- * Adds snapshots to any way of making sandboxes: an archive that a program inside writes, and that one in the next sandbox reads from a
- * file that is shown to it. `folder` is where sandboxes live: what a dead worker has left there is removed with them.
- */
-export function createSnapshots(folder: string): { creating(create: Create): Create } {
-  const archives = new WeakMap<Snapshot, Archive>();
-
-  async function take({ id, files, limits }: Sandbox): Promise<Snapshot> {
-    const name = snapshotName(folder);
-    const shown = join(name.place, 'shown');
-    mkdirSync(name.place, { mode: 0o700 });
-    try {
-      // The user of the next sandbox reads it, and may not be the worker's; nobody else gets through the folder above.
-      mkdirSync(shown);
-      chmodSync(shown, 0o755);
-      const fd = openSync(join(shown, archiveName), 'wx', 0o644);
-      try {
-        const bytesMax = Math.min(limits.workspaceBytes * 2, Number.MAX_SAFE_INTEGER);
-        await files.export({ bytesMax, onChunk: chunk => writeAll(fd, chunk) });
-      } finally {
-        closeSync(fd);
-      }
-      chmodSync(join(shown, archiveName), 0o644);
-    } catch (error) {
-      await name.remove();
-      throw diskFault(error);
-    }
-    const archive: Archive = { shown, users: 0, isThere: true, remove: name.remove };
-    const snapshot = { id: `${id}-${name.word}`, remove: () => dropArchive(archive) };
-    archives.set(snapshot, archive);
-    return snapshot;
-  }
-
-  async function createFrom(create: Create, spec: SandboxSpec, from: Snapshot): Promise<Sandbox> {
-    const archive = archives.get(from);
-    if (archive?.isThere !== true) throw unknownSnapshot(from);
-    archive.users += 1;
-    try {
-      const sandbox = await create({ ...spec, folders: [...spec.folders, { from: archive.shown, to: shownAt }] });
-      await unpack(sandbox);
-      let left: Promise<void> | undefined;
-      return { ...sandbox, kill: () => sandbox.kill().then(() => (left ??= leave(archive))) };
-    } catch (error) {
-      await leave(archive);
-      throw error;
-    }
-  }
-
+/** Adds snapshots to any way of making sandboxes, whose folder it is told. */
+export function createSnapshots(folder: string): Snapshots {
+  const archives = createArchives(folder);
   return {
-    creating: create => async spec => {
-      const { from, ...plain } = spec;
-      const sandbox = await (from === undefined ? create(plain) : createFrom(create, plain, from));
-      return { ...sandbox, snapshot: () => take(sandbox) };
+    on(disks, create) {
+      const way = disks === undefined ? archiving(archives, create) : disks.canStack ? create : overlaying(archives, create);
+      return async spec => {
+        checkCount(spec.from ?? []);
+        return await way(spec);
+      };
     },
   };
 }
 
-interface Archive {
-  readonly shown: string;
-  /** Sandboxes that it is shown to: a folder that is shown has to stay. */
-  users: number;
-  isThere: boolean;
-  remove(): Promise<void>;
+function archiving(archives: Archives, create: Create): Create {
+  return async spec => {
+    const { from = [], ...plain } = spec;
+    const sandbox = await (from.length === 0 ? create(plain) : archives.unpacked(create, plain, from));
+    return { ...sandbox, snapshot: () => archives.take(sandbox) };
+  };
 }
 
-async function dropArchive(archive: Archive): Promise<void> {
-  archive.isThere = false;
-  await rm(join(archive.shown, archiveName), { force: true });
-  if (archive.users === 0) await archive.remove();
+/** A disk is copied as a whole: what is to lie over it is unpacked. */
+function overlaying(archives: Archives, create: Create): Create {
+  return async spec => {
+    const [first, ...later] = spec.from ?? [];
+    if (first === undefined || later.length === 0) return await create(spec);
+    const packed: Snapshot[] = [];
+    try {
+      for (const each of later) {
+        const archive = await repacked(archives, { create, spec, from: each });
+        packed.push(archive);
+      }
+      return await archives.unpacked(create, { ...spec, from: [first] }, packed);
+    } finally {
+      await Promise.all(packed.map(each => each.remove()));
+    }
+  };
 }
 
-async function leave(archive: Archive): Promise<void> {
-  archive.users -= 1;
-  if (archive.users === 0 && !archive.isThere) await archive.remove();
+interface Repack {
+  readonly create: Create;
+  readonly spec: SandboxSpec;
+  readonly from: Snapshot;
 }
 
-/** Where a snapshot lies: its name tells the owner, and that it is no sandbox. */
-export function snapshotName(folder: string): { readonly word: string; readonly place: string; remove(): Promise<void> } {
-  const word = randomBytes(4).toString('hex');
-  const place = join(folder, `snapshot.${word}~${thisOwner()}`);
-  return { word, place, remove: () => rm(place, { recursive: true, force: true }) };
-}
-
-export function unknownSnapshot({ id }: Snapshot): Fault {
-  return new Fault('invalid_request', { message: `the snapshot ${id} was not made by this provider, or is removed` });
-}
-
-/** A sandbox that does not begin as it should is none. */
-async function unpack(sandbox: Sandbox): Promise<void> {
-  let words = '';
+async function repacked(archives: Archives, { create, spec: { limits }, from }: Repack): Promise<Snapshot> {
+  const id = `part-${randomBytes(4).toString('hex')}`;
+  const sandbox = await create({ id, limits, files: [], folders: [], from: [from] });
   try {
-    const exit = await sandbox.exec({
-      argv: ['tar', '--extract', '--preserve-permissions', '--file', `${shownAt}/${archiveName}`],
-      ...{ timeoutMs: unpackMsMax, outputBytesMax: 65_536 },
-      onOutput: (_stream, chunk) => void (words = `${words}${chunk.toString()}`.slice(0, 500)),
-    });
-    if (exit.reason === 'exited' && exit.code === 0) return;
-    throw new Fault('invalid_request', { message: `a workspace can't begin as a snapshot: ${words.trim() || exit.reason}` });
-  } catch (error) {
-    await sandbox.kill().catch(() => {});
-    throw error;
+    return await archives.take(sandbox);
+  } finally {
+    await sandbox.kill();
   }
 }
 
-function writeAll(fd: number, chunk: Buffer): void {
-  for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
+/** Throws Fault `invalid_request` for more than `snapshotsMax`. */
+function checkCount(from: readonly Snapshot[]): void {
+  if (from.length <= snapshotsMax) return;
+  throw new Fault('invalid_request', {
+    message: `a workspace was to begin as ${from.length} snapshots`,
+    hint: `give at most ${snapshotsMax}`,
+  });
 }

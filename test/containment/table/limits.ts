@@ -4,6 +4,7 @@ import type { Row } from './row.ts';
 const bombs = rows('bombs', 'S30');
 const lasting = rows('lasting', 'S31');
 const leaving = rows('leaving', 'S31');
+const beside = rows('beside', 'S32');
 const open = ['reached'];
 
 /** What bombs.ts takes. */
@@ -35,7 +36,11 @@ export const bombRows: readonly Row[] = [
     },
   ),
   ...bombs(['ENOSPC'], ['bytes in the workspace'], { guard: 'workspace', advisory: ['ENOSPC', 'workspace_full'], open }),
-  ...bombs(['ENOSPC'], ['files without content in the workspace'], { guard: 'workspace', advisory: open, open }),
+  ...bombs(['ENOSPC'], ['files without content in the workspace'], {
+    guard: 'workspace',
+    advisory: [...open, 'workspace_full'],
+    open,
+  }),
   ...bombs(['takes no place', 'EFBIG'], ['a file of 1 TiB without content in the workspace'], {
     guard: 'workspace',
     open: ['takes no place', 'EFBIG'],
@@ -47,6 +52,9 @@ export const bombRows: readonly Row[] = [
   ...bombs(['output_limit'], ['output without end'], { guard: 'output' }),
   ...bombs(['all of it'], ['one line of 32 MiB'], { guard: 'output' }),
 ];
+
+/** What layers.py does. */
+export const belowAttempt = 'what both begin as: every way to write to a file of it';
 
 /** What lasting.py leaves behind, and what is left of a sandbox. */
 export const lastingRows: readonly Row[] = [
@@ -63,4 +71,5 @@ export const lastingRows: readonly Row[] = [
     ['folders in one another, 3,000 deep', 'names that look like options, and folders that none may enter'],
   ),
   ...leaving(['empty'], ['what the sandbox before it with the same name has written']),
+  ...beside(['as it was'], [belowAttempt], { guard: 'platform' }),
 ];

@@ -1,11 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, isAbsolute, join, posix } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
 import type { SandboxSpec } from '../../../worker/sandbox.ts';
-import type { Disks } from './disk/index.ts';
-import { diskName, hasDisk, isMounted, unmount } from './disk/mounted.ts';
+import type { Disks } from '../disk/index.ts';
+import { isLayered } from '../disk/layers.ts';
+import { diskName, hasDisk, isMounted, keptName, mergedName, removeDisk } from '../disk/mounted.ts';
 import { run } from './host/tools.ts';
 import type { Tools } from './host/tools.ts';
 
@@ -22,46 +33,60 @@ export interface Folder {
   readonly sockets: readonly string[];
 }
 
-/** What of the slot is shown at `keptPath`. */
-export const keptName = 'kept';
-
-interface Make {
-  readonly path: string;
+interface Make extends Ground {
   readonly spec: SandboxSpec;
-  readonly uid: number | undefined;
   readonly seccomp: Buffer;
+  /** A folder of this worker with the ground of a sandbox of the same limits, to be this one's; then there is none at `path`. */
+  readonly ready?: string | undefined;
+}
+
+interface Ground {
+  readonly path: string;
+  readonly spec: Pick<SandboxSpec, 'limits' | 'keeps' | 'from'>;
+  readonly uid: number | undefined;
   readonly disks: Disks | undefined;
 }
 
 /** Writes the folder. Throws Fault `already_exists`, `disk_full`, `invalid_request`, or the errors of the file system. */
-export async function makeFolder({ path, spec, uid, seccomp, disks }: Make): Promise<Folder> {
+export async function makeFolder({ path, spec, uid, seccomp, disks, ready }: Make): Promise<Folder> {
   const slot = join(path, 'slot');
   const binds = spec.folders.map(({ from, to }, index) => ({ from: hostFolder(from), name: `ro${index}`, to: skepPath(to) }));
   const files = spec.files.map(({ path: to, content }) => ({ to: skepPath(to), content }));
   const sockets = (spec.links ?? []).map(link => join(slot, skepPath(link.path)));
-  makeOnce(path, spec.id);
-  const bytes = spec.limits.workspaceBytes;
-  if (spec.from === undefined) await disks?.put(path, bytes);
-  else await disks?.putCopy(path, { from: spec.from, bytes, uid });
-  // The umask of the worker must not decide what the sandbox can read, so every mode is set by name.
-  const own = ['work', ...(spec.keeps === true ? [keptName] : [])];
-  for (const name of own) ownFolder(slot, name, { uid, isOnDisk: disks !== undefined });
-  for (const name of ['', 'skep', 'etc', ...binds.map(({ name }) => name)]) folder(join(slot, name));
+  if (ready === undefined) {
+    makeOnce(path, spec.id);
+    await layGround({ path, spec, uid, disks });
+  } else renameSync(ready, path);
+  for (const { name } of binds) folder(join(slot, name));
   for (const { to, content } of files) readable(join(slot, to), content, slot);
   for (const { to } of binds) folders(join(slot, to), slot);
   for (const socket of sockets) folders(dirname(socket), slot);
-  for (const [name, content] of ETC) readable(join(slot, 'etc', name), content, slot);
   writeFileSync(join(path, 'seccomp'), seccomp, { mode: 0o600 });
   return { path, slot, binds, sockets };
 }
 
+/** What is the same for all sandboxes of the same limits, in a folder that is there and empty. */
+export async function layGround({ path, spec, uid, disks }: Ground): Promise<void> {
+  const slot = join(path, 'slot');
+  const bytes = spec.limits.workspaceBytes;
+  const from = spec.from ?? [];
+  if (from.length === 0) await disks?.put(path, bytes);
+  else await disks?.putFrom(path, { from, bytes, uid: uid ?? 0 });
+  // The umask of the worker must not decide what the sandbox can read, so every mode is set by name.
+  const own = ['work', ...(spec.keeps === true ? [keptName] : [])];
+  for (const name of own) ownFolder(slot, name, { uid, isOnDisk: disks !== undefined });
+  for (const name of ['', 'skep', 'etc']) folder(join(slot, name));
+  for (const [name, content] of etcContent) readable(join(slot, 'etc', name), content, slot);
+}
+
 /** On a disk, a link leads to it from where it is without one: whose it is can be seen also while the disk is not mounted. */
 function ownFolder(slot: string, name: string, { uid, isOnDisk }: { uid: number | undefined; isOnDisk: boolean }): void {
-  const path = isOnDisk ? join(slot, diskName, name) : join(slot, name);
+  const place = name === 'work' && isLayered(dirname(slot)) ? mergedName : join(diskName, name);
+  const path = isOnDisk ? join(slot, place) : join(slot, name);
   folder(path);
   if (uid !== undefined) chownSync(path, uid, uid);
   if (!isOnDisk) return;
-  symlinkSync(join(diskName, name), join(slot, name));
+  symlinkSync(place, join(slot, name));
   if (uid !== undefined) lchownSync(join(slot, name), uid, uid);
 }
 
@@ -71,12 +96,13 @@ function ownFolder(slot: string, name: string, { uid, isOnDisk }: { uid: number 
  */
 export async function removeFolder(path: string, tools: Tools): Promise<void> {
   try {
-    await removeDisk(path, tools);
+    await removeWithDisk(path, tools);
+    if (!existsSync(path)) return;
     await run(tools.rm, ['-rf', '--one-file-system', '--', path]);
   } catch (error) {
     if (!existsSync(path)) return;
     // What a worker that was killed had just begun to mount is there a moment later.
-    await removeDisk(path, tools).catch(() => {});
+    await removeWithDisk(path, tools).catch(() => {});
     await run(tools.chmod, ['-R', 'u+rwX', '--', path]).catch(() => {});
     await run(tools.rm, ['-rf', '--', path]).catch((again: unknown) => {
       throw new Fault('failed', { message: `the folder of a sandbox could not be removed: ${String(again)}`, cause: error });
@@ -85,10 +111,8 @@ export async function removeFolder(path: string, tools: Tools): Promise<void> {
 }
 
 /** Without it all that is left was written by the host. */
-async function removeDisk(path: string, tools: Tools): Promise<void> {
-  if (!hasDisk(path) && !isMounted(path)) return;
-  while (isMounted(path)) await unmount(path, tools);
-  await rm(path, { recursive: true, force: true });
+async function removeWithDisk(path: string, tools: Tools): Promise<void> {
+  if (hasDisk(path) || isMounted(path)) await removeDisk(path, tools);
 }
 
 /** Standard input as a file that the caller opens and unlinks: complete before the command starts, and nothing of it stays on the disk. */
@@ -104,7 +128,8 @@ export function stdinPath(folder: Folder, content: string | Uint8Array, uid: num
   }
 }
 
-const ETC = [
+/** What stands in /etc of a sandbox beside what is the host's. */
+export const etcContent = [
   ['passwd', 'agent:x:1000:1000:agent:/home/agent:/bin/sh\n'],
   ['group', 'agent:x:1000:\n'],
   ['hosts', '127.0.0.1 localhost skep\n::1 localhost skep\n'],

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { release } from 'node:os';
 import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -7,18 +6,24 @@ import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { SandboxLimits, SandboxProbe, SandboxProvider, SandboxSpec, Settle } from '../../../worker/sandbox.ts';
 import { findCgroups } from './host/cgroups.ts';
-import { findDisks } from './disk/index.ts';
+import { findDisks, workspaceFact } from '../disk/index.ts';
+import { createMounter } from '../disk/mounter.ts';
 import { checkLimits } from '../limits.ts';
+import { inheritedDescriptors, openHome } from '../host.ts';
 import { createLiving } from '../living.ts';
 import { createSnapshots } from '../snapshots.ts';
-import { diskFault, findTools, run, SYSTEM_PATH } from './host/tools.ts';
+import { findTools, run, SYSTEM_PATH } from './host/tools.ts';
 import { createUserIds } from './host/user-ids.ts';
 import { reap } from '../orphans.ts';
 import type { Place } from '../orphans.ts';
 import { adoptSandbox } from './adopt.ts';
 import { killMarked, killUser } from './host/owner.ts';
-import { makeSandbox, marker } from './sandbox.ts';
-import type { Host } from './sandbox.ts';
+import { marker } from './host/made.ts';
+import type { Host } from './host/made.ts';
+import { openNative } from './native/index.ts';
+import { makeSandbox } from './sandbox.ts';
+import { createWarm } from './warm/index.ts';
+import type { WarmSandboxes } from './warm/index.ts';
 import { seccompProgram } from './seccomp/program.ts';
 
 interface Options {
@@ -28,48 +33,42 @@ interface Options {
   readonly log: Log;
   /** Where bwrap and the programs of util-linux are looked for. */
   readonly path?: string;
+  /** False: never by the compiled part, also where it is there. */
+  readonly native?: boolean;
 }
 
 /** Sandboxes on this machine by bubblewrap: docs/sandbox.md tells what they hold back and what not. */
-export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH }: Options): SandboxProvider {
+export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH, native = true }: Options): SandboxProvider {
   const inherited = inheritedDescriptors();
   const living = createLiving();
   let prepared: Promise<Host> | undefined;
   let proven: Promise<void> | undefined;
+  let warm: WarmSandboxes | undefined;
   let snapshots: ReturnType<typeof createSnapshots> | undefined;
 
   /** What was found is kept; what was missing is looked for again. */
   function host(): Promise<Host> {
-    prepared ??= prepare({ folder, clock, path, inherited }).catch((error: unknown) => {
+    prepared ??= prepare({ folder, clock, path, inherited, native, log }).catch((error: unknown) => {
       prepared = undefined;
       throw error;
     });
     return prepared;
   }
 
-  /** One real sandbox before the first one that is asked for, so that a machine which cannot make any says so at once. */
-  function proof(): Promise<void> {
-    proven ??= tryOut().catch((error: unknown) => {
-      proven = undefined;
-      throw error;
-    });
-    return proven;
+  function warmIn(place: Host): WarmSandboxes | undefined {
+    warm ??= place.native === undefined ? undefined : createWarm(place, place.native, log);
+    return warm;
   }
 
-  async function tryOut(): Promise<void> {
-    const sandbox = await makeSandbox(await host(), {
-      id: `probe-${randomBytes(4).toString('hex')}`,
-      limits: PROBE_LIMITS,
-      files: [],
-      folders: [],
-    });
-    try {
-      const exit = await sandbox.exec({ argv: ['true'], timeoutMs: 10_000, outputBytesMax: 65_536, onOutput: () => {} });
-      if (exit.reason !== 'exited' || exit.code !== 0)
-        throw new Fault('sandbox_unavailable', { message: `"true" in a sandbox ended by ${JSON.stringify(exit)}` });
-    } finally {
-      await sandbox.kill();
-    }
+  /** One real sandbox before the first one that is asked for, so that a machine which cannot make any says so at once. */
+  function proof(): Promise<void> {
+    proven ??= host()
+      .then(tryOut)
+      .catch((error: unknown) => {
+        proven = undefined;
+        throw error;
+      });
+    return proven;
   }
 
   return {
@@ -86,16 +85,21 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH }:
     async create(spec) {
       await proof();
       const place = await host();
-      const create = (each: SandboxSpec) => makeSandbox(place, each);
-      // On a disk it is the disk that is copied.
+      const create = (each: SandboxSpec) => makeSandbox(place, each, warmIn(place));
       snapshots ??= createSnapshots(place.folder);
-      return living.add(await (place.disks === undefined ? snapshots.creating(create) : create)(spec));
+      return living.add(await snapshots.on(place.disks, create)(spec));
     },
     list: living.list,
     get: living.get,
+    layers: async () => (await host().catch(() => undefined))?.disks?.canStack === true,
     async prewarm(limits, count) {
       checkLimits(limits);
-      await (await host().catch(() => undefined))?.disks?.prepare(limits.workspaceBytes, count);
+      const place = await host().catch(() => undefined);
+      if (place === undefined) return;
+      // Without the compiled part it is their disks that are made before.
+      const warmed = warmIn(place);
+      if (warmed === undefined) await place.disks?.prepare(limits.workspaceBytes, count);
+      else await warmed.want(limits, count);
     },
     async reapOrphans(settle = removeAll) {
       const place = await host();
@@ -105,6 +109,22 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH }:
       return count;
     },
   };
+}
+
+async function tryOut(place: Host): Promise<void> {
+  const sandbox = await makeSandbox(place, {
+    id: `probe-${randomBytes(4).toString('hex')}`,
+    limits: PROBE_LIMITS,
+    files: [],
+    folders: [],
+  });
+  try {
+    const exit = await sandbox.exec({ argv: ['true'], timeoutMs: 10_000, outputBytesMax: 65_536, onOutput: () => {} });
+    if (exit.reason !== 'exited' || exit.code !== 0)
+      throw new Fault('sandbox_unavailable', { message: `"true" in a sandbox ended by ${JSON.stringify(exit)}` });
+  } finally {
+    await sandbox.kill();
+  }
 }
 
 function orphanage(host: Host): Place {
@@ -137,68 +157,40 @@ interface Preparation {
   readonly clock: Clock;
   readonly path: string;
   readonly inherited: readonly number[];
+  readonly native: boolean;
+  readonly log: Log;
 }
 
-async function prepare({ folder, clock, path, inherited }: Preparation): Promise<Host> {
+async function prepare({ folder, clock, path, inherited, native, log }: Preparation): Promise<Host> {
   const seccomp = seccompProgram(process.arch);
   if (process.platform !== 'linux' || seccomp === undefined)
     throw new Fault('sandbox_unavailable', {
       message: `bubblewrap sandboxes need Linux on x86-64 or arm64, not ${process.platform} on ${process.arch}`,
       hint: 'run the worker on another machine; the server may stay here',
     });
-  const tools = findTools(path);
-  const place = openFolder(folder);
+  const plain = findTools(path);
+  const place = openHome(folder);
   const root = process.geteuid?.() === 0;
-  const disks = await findDisks({ folder: place, tools, path });
+  const launcher = native ? await openNative({ seccomp, clock, log }) : { why: 'switched off' };
+  const tools = 'why' in launcher ? plain : { ...plain, mounter: createMounter(launcher.path) };
   return {
-    ...('why' in disks ? { disks: undefined, noDisks: disks.why } : { disks, noDisks: undefined }),
+    ...(await findDisks({ folder: place, tools, path })),
     folder: place,
     tools,
     seccomp,
     clock,
     inherited,
+    ...('why' in launcher ? { native: undefined, noNative: launcher.why } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,
     userIds: root ? createUserIds({ folder: USER_IDS }) : undefined,
     countsProcesses: root || countsPerNamespace(release()),
   };
 }
 
-/** Where it leads: an operator may have put it on another disk. */
-function openFolder(folder: string): string {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const place = realpathSync(folder);
-    chmodSync(place, 0o700);
-    readdirSync(place);
-    return place;
-  } catch (error) {
-    if (diskFault(error) !== error) throw diskFault(error);
-    throw new Fault('sandbox_unavailable', {
-      message: `the folder ${folder} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-      hint: `make it a folder of the user that runs the worker (uid ${process.geteuid?.() ?? '?'})`,
-      cause: error,
-    });
-  }
-}
-
 /** Since Linux 5.14 the limit of processes counts per user namespace; before, it would count all that the user runs. */
 function countsPerNamespace(kernel: string): boolean {
   const [major = 0, minor = 0] = kernel.split('.').map(part => Number.parseInt(part, 10));
   return major > 5 || (major === 5 && minor >= 14);
-}
-
-/** Whatever started the worker may have left descriptors open; bubblewrap would hand them on to the agent. */
-function inheritedDescriptors(): number[] {
-  if (process.platform !== 'linux') return [];
-  return readdirSync('/proc/self/fdinfo').flatMap(name => {
-    try {
-      const flags = /^flags:\s+([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0';
-      const closesOnExec = (Number.parseInt(flags, 8) & 0o2000000) !== 0;
-      return Number(name) > 2 && !closesOnExec ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
 }
 
 function worthOf({ cgroups, countsProcesses, disks }: Host): Extract<SandboxProbe, { ok: true }>['worth'] {
@@ -215,12 +207,14 @@ function worthOf({ cgroups, countsProcesses, disks }: Host): Extract<SandboxProb
   };
 }
 
-async function factsOf({ folder, tools, cgroups, userIds, noDisks }: Host): Promise<Record<string, string>> {
+async function factsOf(host: Host): Promise<Record<string, string>> {
+  const { folder, tools, cgroups, userIds } = host;
   return {
     engine: await run(tools.bwrap, ['--version']),
     runs_as: userIds ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`,
     cgroups: cgroups?.kind ?? 'none',
-    workspace: noDisks === undefined ? 'a disk of its own' : `a folder: ${noDisks}`,
+    launcher: host.noNative === undefined ? 'native' : `plain: ${host.noNative}`,
+    workspace: workspaceFact(host),
     folder: basename(folder),
   };
 }

@@ -1,4 +1,4 @@
-import { chownSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
 import { commandsMax } from '../../../worker/sandbox.ts';
@@ -29,23 +29,25 @@ interface Place {
   readonly path: string;
   readonly uid: number | undefined;
   readonly tools: Tools;
+  /** Makes new pipes of the sandbox's user; else a program of the system does. */
+  readonly make?: ((pipes: Pipes) => Promise<void>) | undefined;
 }
 
 export function createLanes(place: Place): Lanes {
   const free = Array.from({ length: commandsMax }, (_, number) => number);
-  const made = new Set<number>();
+  const made = new Set<number>(existsSync(pipesOf(place.path, 0).stderr) ? [0] : []);
   return {
     async take() {
       const number = free.shift();
       if (number === undefined)
         throw new Fault('wrong_state', { message: `${commandsMax} commands run in this sandbox, which is all that may at once` });
-      const pipes = { stdout: join(place.path, `stdout${number}`), stderr: join(place.path, `stderr${number}`) };
+      const pipes = pipesOf(place.path, number);
       const give = (): void => {
         free.push(number);
         free.sort((a, b) => a - b);
       };
       try {
-        if (!made.has(number)) await makePipes(pipes, place);
+        if (!made.has(number)) await (place.make ?? (each => makePipes(each, place)))(pipes);
         made.add(number);
       } catch (error) {
         give();
@@ -54,6 +56,11 @@ export function createLanes(place: Place): Lanes {
       return { pipes, haunt: () => void made.delete(number), give };
     },
   };
+}
+
+/** What has been made for the first command before there was one is there already. */
+export function pipesOf(path: string, number: number): Pipes {
+  return { stdout: join(path, `stdout${number}`), stderr: join(path, `stderr${number}`) };
 }
 
 /** New ones, also where something holds those that were there. */

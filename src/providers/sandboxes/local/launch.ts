@@ -44,8 +44,8 @@ export function launchArgv({ tools, argv, marker, limits, byRlimit, parentPid, r
     ...[tools.sh, '-c', SECOND_STEP, 'skep-sandbox', tools.mount],
     ...(root?.cgroupFiles ?? []).flatMap(file => ['cgroup', file]),
     ...(root?.binds ?? []).flatMap(({ from, to }) => ['bind', from, to]),
-    ...(byRlimit.processes ? ['processes', atMost('Max processes', limits.processCount + OWN_PROCESSES)] : []),
-    ...(byRlimit.memory ? ['data', atMost('Max data size', limits.memoryBytes, 1024)] : []),
+    ...(byRlimit.processes ? ['processes', String(atMost('Max processes', limits.processCount + OWN_PROCESSES))] : []),
+    ...(byRlimit.memory ? ['data', String(atMost('Max data size', limits.memoryBytes, 1024))] : []),
     'then',
     ...(root
       ? [tools.setpriv, '--reuid', uid, '--regid', uid, '--clear-groups', '--no-new-privs', '--pdeathsig', 'KILL', '--']
@@ -63,9 +63,9 @@ export function untilParentDies(tools: Tools, parentPid: number, more: readonly 
 }
 
 /** In units of `unit` bytes. What this process itself may not have more of nobody can be given. */
-function atMost(name: string, value: number, unit = 1): string {
+export function atMost(name: string, value: number, unit = 1): number {
   const hard = new RegExp(`^${name} +\\S+ +(\\d+)`, 'm').exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-  return String(Math.ceil(Math.min(value, Number(hard ?? value)) / unit));
+  return Math.ceil(Math.min(value, Number(hard ?? value)) / unit);
 }
 
 /** bubblewrap's monitor and its process 1 count too, and the command that starts. */

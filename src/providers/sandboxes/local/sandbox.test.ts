@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../kernel/clock.ts';
 import type { Cgroups } from './host/cgroups.ts';
+import type { Host } from './host/made.ts';
 import { findTools, SYSTEM_PATH } from './host/tools.ts';
 import type { Tools } from './host/tools.ts';
 import { createUserIds } from './host/user-ids.ts';
 import type { UserIds } from './host/user-ids.ts';
 import { makeSandbox } from './sandbox.ts';
-import type { Host } from './sandbox.ts';
 
 /** Far from those that sandboxes of this machine may be running as. */
 const firstUid = 1_999_000_000;
@@ -53,7 +53,16 @@ function named(create: (name: string) => void): Cgroups {
 function host(tools: Partial<Tools> = {}, cgroups = named(() => {})): Host {
   const found = { ...findTools(SYSTEM_PATH), ...tools };
   const parts = { tools: found, seccomp: Buffer.alloc(0), clock: systemClock, inherited: [], countsProcesses: true };
-  return { ...parts, folder: join(top, 'sandboxes'), cgroups, userIds, disks: undefined, noDisks: 'not asked for' };
+  return {
+    ...parts,
+    folder: join(top, 'sandboxes'),
+    cgroups,
+    userIds,
+    disks: undefined,
+    noDisks: 'not asked for',
+    native: undefined,
+    noNative: 'not asked for',
+  };
 }
 
 describe('a sandbox that cannot be made', () => {

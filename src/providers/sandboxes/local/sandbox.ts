@@ -1,69 +1,57 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../../kernel/clock.ts';
 import { Fault, isFault } from '../../../kernel/fault.ts';
 import { thisOwner } from '../../../kernel/process-owner.ts';
-import type { Sandbox, SandboxCommand, SandboxExit, SandboxSpec, Snapshot } from '../../../worker/sandbox.ts';
+import type { Sandbox, SandboxCommand, SandboxExit, SandboxSpec } from '../../../worker/sandbox.ts';
 import { createFiles } from '../files.ts';
 import { checkLimits } from '../limits.ts';
-import { bwrapArguments } from './arguments.ts';
-import type { Disks } from './disk/index.ts';
-import { diskName, hasDisk } from './disk/mounted.ts';
-import { watchSize } from './disk/watch.ts';
+import { openWorkspace } from '../disk/workspace.ts';
 import { execute } from './exec.ts';
 import type { Execution } from './exec.ts';
-import { keptName, makeFolder, removeFolder, stdinPath } from './folder.ts';
-import type { Folder } from './folder.ts';
-import { statsOf, usedOf } from './stats.ts';
-import type { Cgroup, Cgroups } from './host/cgroups.ts';
+import { makeFolder, removeFolder, stdinPath } from './folder.ts';
+import { statsBelow } from './stats.ts';
+import type { Cgroup } from './host/cgroups.ts';
+import type { Host, Made } from './host/made.ts';
 import { killUser } from './host/owner.ts';
 import { diskFault } from './host/tools.ts';
-import type { Tools } from './host/tools.ts';
-import type { UserIds } from './host/user-ids.ts';
 import { createLanes } from './lanes.ts';
 import type { Pipes } from './lanes.ts';
-import { launchArgv, reachablePlace } from './launch.ts';
+import type { Launch } from './launcher.ts';
 import { openLinks } from './links.ts';
 import type { Links } from './links.ts';
-
-/** What this machine offers to sandboxes, found once. */
-export interface Host {
-  readonly folder: string;
-  readonly tools: Tools;
-  readonly seccomp: Buffer;
-  readonly clock: Clock;
-  readonly inherited: readonly number[];
-  readonly cgroups: Cgroups | undefined;
-  /** Present when the worker is root; then each sandbox runs as an id of its own. */
-  readonly userIds: UserIds | undefined;
-  /** Absent where a workspace can't be a disk of its own. */
-  readonly disks: Disks | undefined;
-  /** Why there are none. */
-  readonly noDisks: string | undefined;
-  /** Whether a limit of processes set by the last step counts the sandbox's alone. */
-  readonly countsProcesses: boolean;
-}
+import { planOf } from './native/planned.ts';
+import type { Place as NativePlace } from './native/launcher.ts';
+import { launchPlain } from './plain/index.ts';
+import { plainOf } from './plain/way.ts';
+import type { WarmSandboxes } from './warm/index.ts';
 
 /** A name on the host that tells its owner, so that nothing that a dead worker has left is taken for a live one's. */
 function folderName(id: string): string {
   return `${id}~${thisOwner()}`;
 }
 
-export async function makeSandbox(host: Host, spec: SandboxSpec): Promise<Sandbox> {
+/** Of what waits in `warm`, where it fits; else from the beginning. */
+export async function makeSandbox(host: Host, spec: SandboxSpec, warm?: WarmSandboxes): Promise<Sandbox> {
   if (!/^[A-Za-z0-9-]{1,64}$/.test(spec.id))
     throw new Fault('invalid_request', { message: `"${spec.id}" is no name for a sandbox`, hint: 'letters, digits and dashes' });
   checkLimits(spec.limits);
   const path = join(host.folder, folderName(spec.id));
-  const uid = host.userIds?.take();
-  let cgroup: Cgroup | undefined;
+  // Nothing comes between this look and the moment at which it has the name.
+  const ready = existsSync(path) ? undefined : warm?.take(spec);
+  const uid = ready?.uid ?? host.userIds?.take();
+  let cgroup = ready?.cgroup;
   let links: Links | undefined;
   try {
-    cgroup = uid === undefined ? undefined : host.cgroups?.create(String(uid), spec.limits);
-    const folder = await makeFolder({ path, spec, uid, seccomp: host.seccomp, disks: host.disks });
+    if (ready === undefined && uid !== undefined) cgroup = host.cgroups?.create(String(uid), spec.limits);
+    const folder = await makeFolder({ path, spec, uid, seccomp: host.seccomp, disks: host.disks, ready: ready?.path });
     links = openLinks(spec.links ?? [], { sockets: folder.sockets, uid });
     await links.listening;
-    return createSandbox({ host, spec, folder, uid, cgroup, links });
+    const made = { host, spec, folder, uid, cgroup, links };
+    if (uid !== undefined) ready?.place.change(planOf(made, uid));
+    return createSandbox(made, ready?.place);
   } catch (error) {
-    await links?.close();
+    await Promise.all([links?.close(), ready?.place.close()]);
+    if (ready !== undefined && existsSync(ready.path)) await removeFolder(ready.path, host.tools).catch(() => {});
     const isOthers = error instanceof Fault && error.code === 'already_exists';
     // What could not be made is what the caller must hear of; that its folder stays is for the next worker to mend.
     const traces = { host, path: isOthers ? undefined : path, uid, cgroup: cgroup ?? begun(host, uid) };
@@ -95,33 +83,34 @@ async function removeTraces({ host, path, uid, cgroup }: Traces): Promise<void> 
   if (uid !== undefined) host.userIds?.release(uid);
 }
 
-export interface Made {
-  readonly host: Host;
-  readonly spec: SandboxSpec;
-  readonly folder: Folder;
-  readonly uid: number | undefined;
-  readonly cgroup: Cgroup | undefined;
-  readonly links: Links;
-}
-
-export function createSandbox(made: Made): Sandbox {
+/** `waiting` is where a process waits for its first command already. */
+export function createSandbox(made: Made, waiting?: NativePlace): Sandbox {
   const { host, spec, folder, uid, cgroup, links } = made;
   const madeAtMs = host.clock.now();
-  const lanes = createLanes({ path: folder.path, uid, tools: host.tools });
   const running = new Set<Execution>();
-  const { disks } = host;
-  const isOnDisk = hasDisk(folder.path);
-  const watch = isOnDisk ? undefined : watchSize(watched(made, () => running.forEach(({ stop }) => stop('workspace_full'))));
+  const place = waiting ?? (uid === undefined ? undefined : host.native?.open(planOf(made, uid)));
+  const lanes = createLanes({ path: folder.path, uid, tools: host.tools, make: place?.pipes });
+  // Only who is first waits for it to be made.
+  void place?.spare();
+  const launch: Launch = start => (place === undefined ? launchPlain(plainOf(made, start), start) : place.launch(start));
+  const workspace = openWorkspace({
+    ...{ id: spec.id, folder: folder.path, bytesMax: spec.limits.workspaceBytes },
+    ...{ disks: host.disks, tools: host.tools, clock: host.clock, whileAlive },
+    onFull: () => running.forEach(({ stop }) => stop('workspace_full')),
+  });
   let isHaunted = false;
   let gone: Promise<void> | undefined;
-  let copied: Promise<Snapshot> | undefined;
 
   async function remove(): Promise<void> {
-    await copied?.catch(() => {});
+    await workspace.settled();
     cgroup?.kill();
     for (const execution of running) execution.stop();
     await Promise.all([...running].map(({ done }) => done.catch(() => {})));
-    if (uid !== undefined) killUser(uid);
+    const isEmpty = await place?.close().catch(() => {
+      isHaunted = true;
+      return false;
+    });
+    if (uid !== undefined && isEmpty !== true) killUser(uid);
     await links.close();
     // Whoever does not end keeps its user id.
     await removeTraces({ host, path: folder.path, uid: isHaunted ? undefined : uid, cgroup });
@@ -130,13 +119,16 @@ export function createSandbox(made: Made): Sandbox {
   async function exec(command: SandboxCommand): Promise<SandboxExit> {
     whileAlive();
     if (command.signal?.aborted) return { reason: 'aborted', durationMs: 0 };
+    return await workspace.during(() => inLane(command));
+  }
+
+  async function inLane(command: SandboxCommand): Promise<SandboxExit> {
     const lane = await lanes.take();
-    const leave = watch?.enter();
     try {
       whileAlive();
-      const execution = begin(made, { command, pipes: lane.pipes });
+      const execution = begin(made, { command, pipes: lane.pipes, launch });
       running.add(execution);
-      return await execution.done.finally(() => running.delete(execution));
+      return await execution.done.finally(() => ended(execution));
     } catch (error) {
       // What does not end holds the pipes, and the next command would wait for its end.
       if (isFault(error, 'failed')) lane.haunt();
@@ -144,89 +136,41 @@ export function createSandbox(made: Made): Sandbox {
       throw error;
     } finally {
       lane.give();
-      leave?.();
     }
   }
 
-  /** Without a disk of its own the workspace would have to be walked. */
-  function used(): number | undefined {
-    return isOnDisk && gone === undefined ? usedOf(join(folder.slot, diskName)) : undefined;
+  function ended(execution: Execution): void {
+    running.delete(execution);
+    if (gone === undefined) void place?.spare();
   }
 
   function whileAlive(): void {
     if (gone) throw new Fault('wrong_state', { message: `the sandbox ${spec.id} has been removed` });
-    if (copied) throw new Fault('wrong_state', { message: `a snapshot of the sandbox ${spec.id} is being taken` });
-  }
-
-  /** On a disk that is written to meanwhile a copy would be no file system. */
-  async function snapshot(disks: Disks): Promise<Snapshot> {
-    whileAlive();
-    if (running.size > 0) throw new Fault('wrong_state', { message: `a command runs in the sandbox ${spec.id}` });
-    copied = disks.snapshot(folder.path, spec.id);
-    return await copied.finally(() => void (copied = undefined));
   }
 
   return {
     ...{ id: spec.id, limits: spec.limits, madeAtMs, exec, files: createFiles(exec) },
-    stats: () => Promise.resolve({ ...statsOf([...running].map(({ pid }) => pid)), workspaceBytes: used() }),
-    ...(disks === undefined || !isOnDisk ? {} : { snapshot: () => snapshot(disks) }),
+    stats: () =>
+      Promise.resolve({ ...statsBelow([...running].map(({ init }) => init())), workspaceBytes: workspace.usedBytes() }),
+    ...(workspace.snapshot === undefined ? {} : { snapshot: workspace.snapshot }),
     kill: () => (gone ??= remove()),
   };
-}
-
-function watched({ folder, spec, host }: Made, onFull: () => void): Parameters<typeof watchSize>[0] {
-  const folders = ['work', keptName].map(name => join(folder.slot, name));
-  return { folders, bytesMax: spec.limits.workspaceBytes, clock: host.clock, du: host.tools.du, onFull };
 }
 
 interface Asked {
   readonly command: SandboxCommand;
   readonly pipes: Pipes;
+  readonly launch: Launch;
 }
 
-function begin({ host, spec, folder, uid, cgroup }: Made, { command, pipes }: Asked): Execution {
-  const place = uid === undefined ? folder.slot : reachablePlace([folder.slot, ...folder.binds.map(({ from }) => from)]);
-  const within = (name: string) => join(place, name);
-  const root = uid === undefined ? undefined : { uid, cgroupFiles: cgroup?.joins ?? [], binds: bound() };
-  const has = (controller: 'pids' | 'memory') => cgroup !== undefined && host.cgroups?.controllers.includes(controller) === true;
-
-  function bound(): { from: string; to: string }[] {
-    return [{ from: folder.slot, to: place }, ...folder.binds.map(({ from, name }) => ({ from, to: within(name) }))];
-  }
-
+function begin({ host, spec, folder, uid, cgroup }: Made, { command, pipes, launch }: Asked): Execution {
   try {
     return execute({
-      launch: launchArgv({
-        tools: host.tools,
-        argv: command.argv,
-        marker: marker(folder.path),
-        limits: spec.limits,
-        byRlimit: { processes: host.countsProcesses && !has('pids'), memory: !has('memory') },
-        parentPid: process.pid,
-        root,
-      }),
-      arguments: bwrapArguments({
-        slot: place,
-        binds: folder.binds.map(({ from, name, to }) => ({ source: uid === undefined ? from : within(name), to })),
-        limits: spec.limits,
-        keeps: spec.keeps === true,
-        command,
-      }),
-      pipes,
-      seccomp: join(folder.path, 'seccomp'),
+      ...{ launch, pipes, command, cgroup, clock: host.clock },
       stdin: command.stdin === undefined ? undefined : stdinPath(folder, command.stdin, uid),
-      command,
       workspaceBytesMax: spec.limits.workspaceBytes,
-      cgroup,
-      inherited: host.inherited,
-      clock: host.clock,
     });
   } catch (error) {
     throw diskFault(error);
   }
-}
-
-/** Stands in the arguments of every process of the launch. */
-export function marker(path: string): string {
-  return `skep-sandbox-${path.slice(path.lastIndexOf('/') + 1)}`;
 }

@@ -1,20 +1,14 @@
 import { readdirSync, readFileSync, statfsSync } from 'node:fs';
 import type { SandboxStats } from '../../../worker/sandbox.ts';
-import { initOf } from './status.ts';
 
 const processesMax = 4_096;
 /** Of the clock in /proc, on every machine. */
 const tickMs = 10;
 
 /**
- * How the processes behind the launchers are, by what the kernel says of them: nothing runs in the sandbox for it, and no file of it
+ * How the processes below each process 1 are, by what the kernel says of them: nothing runs in the sandbox for it, and no file of it
  * is read, so that neither a full nor a frozen one makes it wait.
  */
-export function statsOf(launchers: readonly (number | undefined)[]): Omit<SandboxStats, 'workspaceBytes'> {
-  return statsBelow(launchers.map(initOf));
-}
-
-/** The same of what is below each process 1. */
 export function statsBelow(inits: readonly (number | undefined)[]): Omit<SandboxStats, 'workspaceBytes'> {
   const seen = inits.flatMap(descendantsOf).flatMap(pid => statOf(pid) ?? []);
   const living = seen.filter(({ state }) => !'ZX'.includes(state));

@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
-import { keptPath } from '../../../worker/sandbox.ts';
+import { homePath, keptPath } from '../../../worker/sandbox.ts';
 import type { SandboxLimits } from '../../../worker/sandbox.ts';
 import type { Folder } from '../local/folder.ts';
-import { keptName } from '../local/folder.ts';
-import { HOME } from '../started/starter.ts';
+import { keptName } from '../disk/mounted.ts';
 import type { Engine } from './engine.ts';
 import { hasOwnKernel } from './engine.ts';
 import type { Etc } from './etc.ts';
@@ -103,7 +102,7 @@ function mounts({ engine, folder: { slot, binds }, limits, keeps, hostFolders, e
   const users = [bind(etc.passwd, '/etc/passwd'), bind(etc.group, '/etc/group')];
   const shown = hostFolders.length === 0 ? [] : ETC.map(name => `/etc/${name}`).filter(path => existsSync(path));
   return [
-    ...['--tmpfs', `/tmp:${tmp}`, '--tmpfs', `${HOME}:${tmp}`],
+    ...['--tmpfs', `/tmp:${tmp}`, '--tmpfs', `${homePath}:${tmp}`],
     // What the host tells of itself there is no sandbox's business.
     ...(hasOwnKernel(engine) ? [] : ['--tmpfs', '/sys:ro,size=4096,mode=555']),
     ...[...hostFolders, ...shown].flatMap(path => bind(path, path)),

@@ -5,14 +5,16 @@ import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
 import type { SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
+import { findDisks, workspaceFact } from '../disk/index.ts';
+import { createMounter } from '../disk/mounter.ts';
+import { openHome } from '../host.ts';
 import { killUser } from '../local/host/owner.ts';
-import { SYSTEM_PATH } from '../local/host/tools.ts';
+import { findTools, SYSTEM_PATH } from '../local/host/tools.ts';
 import { createUserIds } from '../local/host/user-ids.ts';
+import { findNative } from '../local/native/index.ts';
 import { statsBelow } from '../local/stats.ts';
-import { openHome } from '../started/home.ts';
 import type { Home, Made } from '../started/home.ts';
 import { createProvider } from '../started/provider.ts';
-import { findTools } from '../started/tools.ts';
 import { ownerLabel, runArguments } from './arguments.ts';
 import { findEngine, hasOwnKernel } from './engine.ts';
 import type { Engine, EngineName } from './engine.ts';
@@ -34,15 +36,26 @@ interface Options {
   readonly image?: string;
   /** Where the engine and its runtimes are looked for. */
   readonly path?: string;
+  /** False: all that the compiled part of Skep could do is done by the system's programs. */
+  readonly native?: boolean;
 }
 
 /** Sandboxes as containers, one for each command: docs/sandbox.md tells what they hold back and what not. */
-export function createOciSandboxes({ folder, clock, log, engine, runtime, image, path = SYSTEM_PATH }: Options): SandboxProvider {
+export function createOciSandboxes({
+  folder,
+  clock,
+  log,
+  engine,
+  runtime,
+  image,
+  path = SYSTEM_PATH,
+  native = true,
+}: Options): SandboxProvider {
   return createProvider({
     kind: 'oci',
     clock,
     log,
-    prepare: () => prepare({ folder, clock, path, wanted: { engine, runtime, path }, image }),
+    prepare: () => prepare({ folder, clock, path, wanted: { engine, runtime, path }, image, mayUseNative: native }),
   });
 }
 
@@ -56,9 +69,10 @@ interface Preparation {
   readonly path: string;
   readonly wanted: Parameters<typeof findEngine>[0];
   readonly image: string | undefined;
+  readonly mayUseNative: boolean;
 }
 
-async function prepare({ folder, clock, path, wanted, image }: Preparation) {
+async function prepare({ folder: place, clock, path, wanted, image, mayUseNative }: Preparation) {
   const filter = seccompProfile(process.arch);
   if (process.platform !== 'linux' || filter === undefined)
     throw new Fault('sandbox_unavailable', {
@@ -66,22 +80,25 @@ async function prepare({ folder, clock, path, wanted, image }: Preparation) {
       hint: 'run the worker on another machine; the server may stay here',
     });
   const engine = findEngine(wanted);
-  const tools = findTools(path, ['rm', 'chmod']);
-  openHome(folder);
+  const native = mayUseNative ? await findNative() : { why: 'switched off' };
+  const mounter = 'path' in native ? createMounter(native.path) : undefined;
+  const tools = { ...findTools(path, { without: ['bwrap', 'unshare'] }), mounter };
+  const folder = openHome(place);
   const root = process.geteuid?.() === 0;
   const shown = await shownIn(engine, image);
   const canLimit = root || (await engine.run(['info', '--format', '{{.Host.CgroupsVersion}}']).catch(() => 'v1')) === 'v2';
   const guard = createGuard(engine, thisOwner());
   const home: Home = {
     ...{ folder, clock, tools, filter: Buffer.from(filter) },
+    ...(await findDisks({ folder, tools, path })),
     userIds: root ? createUserIds({ folder: USER_IDS }) : undefined,
     ground: made => groundOf({ engine, clock, shown, canLimit, guard }, made),
     clear: uid => Promise.resolve(killUser(uid)),
   };
   return {
     home,
-    worth: worthOf(engine, canLimit),
-    facts: () => factsOf(engine, { folder, root }),
+    worth: worthOf(engine, { canLimit, home }),
+    facts: () => factsOf(engine, { home, root }),
     sweep: () => sweep(engine),
   };
 }
@@ -120,7 +137,7 @@ function groundOf(
     countsKills: !hasOwnKernel(engine),
     preambleFd: 0,
     fault: setupFault,
-    stats: inits => ({ ...statsBelow(inits), workspaceBytes: undefined }),
+    stats: statsBelow,
     launch({ argv, token, stdin }) {
       const name = `skep_${thisOwner()}_${randomBytes(8).toString('hex')}`;
       const { image, folders } = shown;
@@ -140,7 +157,7 @@ async function sweep(engine: Engine): Promise<void> {
 
 type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
 
-function worthOf(engine: Engine, canLimit: boolean): Worth {
+function worthOf(engine: Engine, { canLimit, home }: { canLimit: boolean; home: Home }): Worth {
   const own = hasOwnKernel(engine);
   const held = canLimit ? 'enforced' : 'none';
   return {
@@ -149,15 +166,16 @@ function worthOf(engine: Engine, canLimit: boolean): Worth {
       memory: held,
       // Of a kernel in user space the host counts the threads, and not what it shows as processes.
       processes: own && canLimit ? 'advisory' : held,
-      ...{ cpu: held, workspace: 'none', tmp: 'enforced', output: 'enforced', time: 'enforced' },
+      workspace: home.disks === undefined ? 'advisory' : 'enforced',
+      ...{ cpu: held, tmp: 'enforced', output: 'enforced', time: 'enforced' },
     },
   };
 }
 
-async function factsOf(engine: Engine, { folder, root }: { folder: string; root: boolean }): Promise<Record<string, string>> {
+async function factsOf(engine: Engine, { home, root }: { home: Home; root: boolean }): Promise<Record<string, string>> {
   const version = await engine.run(['--version']);
   const runs_as = root ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`;
-  return { engine: version, runtime: engine.runtime, runs_as, folder: basename(folder) };
+  return { engine: version, runtime: engine.runtime, runs_as, workspace: workspaceFact(home), folder: basename(home.folder) };
 }
 
 /** What an engine says, with what to do about it. */

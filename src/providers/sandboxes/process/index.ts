@@ -1,19 +1,20 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
+import { findDisks, workspaceFact } from '../disk/index.ts';
+import { createMounter } from '../disk/mounter.ts';
+import { inheritedDescriptors, openHome } from '../host.ts';
 import { findCgroups } from '../local/host/cgroups.ts';
 import type { Cgroups } from '../local/host/cgroups.ts';
 import { killUser } from '../local/host/owner.ts';
-import { SYSTEM_PATH } from '../local/host/tools.ts';
+import { findTools, SYSTEM_PATH } from '../local/host/tools.ts';
 import { createUserIds } from '../local/host/user-ids.ts';
+import { findNative } from '../local/native/index.ts';
 import { statsBelow } from '../local/stats.ts';
-import { openHome } from '../started/home.ts';
 import type { Home, Made } from '../started/home.ts';
 import { createProvider } from '../started/provider.ts';
-import { findTools } from '../started/tools.ts';
 import { launch, preambleFd } from './launch.ts';
 
 interface Options {
@@ -23,19 +24,21 @@ interface Options {
   readonly log: Log;
   /** Where the programs of util-linux are looked for. */
   readonly path?: string;
+  /** False: all that the compiled part of Skep could do is done by the system's programs. */
+  readonly native?: boolean;
 }
 
 /**
  * Plain processes of this machine, which hold nothing back: a command finds its workspace where it would be in a sandbox, and beside it
  * the host's files, network and whatever else its user may reach. What it starts ends with it.
  */
-export function createProcessSandboxes({ folder, clock, log, path = SYSTEM_PATH }: Options): SandboxProvider {
+export function createProcessSandboxes({ folder, clock, log, path = SYSTEM_PATH, native = true }: Options): SandboxProvider {
   const inherited = inheritedDescriptors();
   return createProvider({
     kind: 'process',
     clock,
     log,
-    prepare: () => Promise.resolve().then(() => prepare({ folder, clock, path, inherited })),
+    prepare: () => prepare({ folder, clock, path, inherited, mayUseNative: native }),
   });
 }
 
@@ -47,20 +50,24 @@ interface Preparation {
   readonly clock: Clock;
   readonly path: string;
   readonly inherited: readonly number[];
+  readonly mayUseNative: boolean;
 }
 
-function prepare({ folder, clock, path, inherited }: Preparation) {
+async function prepare({ folder: wanted, clock, path, inherited, mayUseNative }: Preparation) {
   if (process.platform !== 'linux')
     throw new Fault('sandbox_unavailable', {
       message: `sandboxes as plain processes need Linux, not ${process.platform}`,
       hint: 'run the worker on another machine; the server may stay here',
     });
-  const tools = findTools(path, ['setpriv', 'unshare', 'mount', 'sh', 'mkfifo', 'rm', 'chmod']);
-  openHome(folder);
+  const native = mayUseNative ? await findNative() : { why: 'switched off' };
+  const mounter = 'path' in native ? createMounter(native.path) : undefined;
+  const tools = { ...findTools(path, { without: ['bwrap'] }), mounter };
+  const folder = openHome(wanted);
   const root = process.geteuid?.() === 0;
   const cgroups = root ? findCgroups(clock) : undefined;
   const home: Home = {
     ...{ folder, clock, tools, filter: Buffer.alloc(0) },
+    ...(await findDisks({ folder, tools, path })),
     userIds: root ? createUserIds({ folder: USER_IDS }) : undefined,
     prepare: (uid, limits) => void cgroups?.create(String(uid), limits),
     ground: made => groundOf({ home, cgroups, inherited }, made),
@@ -73,8 +80,8 @@ function prepare({ folder, clock, path, inherited }: Preparation) {
   };
   return {
     home,
-    worth: worthOf(cgroups),
-    facts: () => Promise.resolve(factsOf(cgroups, { folder, root })),
+    worth: worthOf(home, cgroups),
+    facts: () => Promise.resolve(factsOf(home, { cgroups, root })),
     sweep: () => Promise.resolve(),
   };
 }
@@ -97,14 +104,14 @@ function groundOf(
         message: `the mount namespace of a command could not be made: ${words.slice(0, 2_000) || 'it ended without a word'}`,
         hint: 'the words are those of unshare, mount or setpriv; in a container they need the right to make namespaces',
       }),
-    stats: inits => ({ ...statsBelow(inits), workspaceBytes: undefined }),
+    stats: statsBelow,
     launch: start => launch({ ...start, tools, folder, limits, keeps, uid, cgroup, inherited, clock }),
   };
 }
 
 type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
 
-function worthOf(cgroups: Cgroups | undefined): Worth {
+function worthOf({ disks }: Home, cgroups: Cgroups | undefined): Worth {
   // What is not apart can have its work done by others.
   const held = (controller: 'memory' | 'pids' | 'cpu') =>
     cgroups?.controllers.includes(controller) === true ? 'advisory' : 'none';
@@ -113,26 +120,16 @@ function worthOf(cgroups: Cgroups | undefined): Worth {
     limits: {
       memory: cgroups === undefined ? 'advisory' : held('memory'),
       ...{ processes: held('pids'), cpu: held('cpu') },
-      ...{ tmp: 'none', workspace: 'none', output: 'enforced', time: 'enforced' },
+      workspace: disks === undefined ? 'advisory' : 'enforced',
+      ...{ tmp: 'none', output: 'enforced', time: 'enforced' },
     },
   };
 }
 
-function factsOf(cgroups: Cgroups | undefined, { folder, root }: { folder: string; root: boolean }): Record<string, string> {
+function factsOf(home: Home, { cgroups, root }: { cgroups: Cgroups | undefined; root: boolean }): Record<string, string> {
   const runs_as = root ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`;
-  return { engine: 'plain processes: nothing is isolated', runs_as, cgroups: cgroups?.kind ?? 'none', folder: basename(folder) };
-}
-
-/** Whatever started the worker may have left descriptors open; they would be handed on. */
-function inheritedDescriptors(): number[] {
-  if (process.platform !== 'linux') return [];
-  return readdirSync('/proc/self/fdinfo').flatMap(name => {
-    try {
-      const flags = /^flags:\s+([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0';
-      const closesOnExec = (Number.parseInt(flags, 8) & 0o2000000) !== 0;
-      return Number(name) > 2 && !closesOnExec ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
+  return {
+    ...{ engine: 'plain processes: nothing is isolated', runs_as, cgroups: cgroups?.kind ?? 'none' },
+    ...{ workspace: workspaceFact(home), folder: basename(home.folder) },
+  };
 }

@@ -1,7 +1,7 @@
 import type { SandboxLimits } from '../../../worker/sandbox.ts';
 import { findProgram, SYSTEM_PATH } from '../local/host/tools.ts';
 import type { Tools } from '../local/host/tools.ts';
-import { HOME } from '../started/starter.ts';
+import { homePath } from '../../../worker/sandbox.ts';
 
 interface Steps {
   readonly tools: Tools;
@@ -57,12 +57,12 @@ done
 mkdir "$place/home"
 for path in /home/* /home/.[!.]*; do
   case $path in
-  ${HOME}) ;;
+  ${homePath}) ;;
   *) show "$path" "$place$path" ;;
   esac
 done
-mkdir "$place${HOME}"
-"$mount" -t tmpfs -o "mode=1777,nosuid,nodev,size=$size" skep "$place${HOME}"
+mkdir "$place${homePath}"
+"$mount" -t tmpfs -o "mode=1777,nosuid,nodev,size=$size" skep "$place${homePath}"
 "$mount" -t proc -o nosuid,nodev,noexec proc "$place/proc"
 while [ "$1" = ro ] || [ "$1" = rw ]; do
   [ -d "$place$3" ] || mkdir -p -- "$place$3"

@@ -4,7 +4,7 @@ import { constants as os } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import type { SandboxCommand, SandboxExit } from '../../../worker/sandbox.ts';
+import type { SandboxCommand, SandboxExit, SandboxLimits } from '../../../worker/sandbox.ts';
 import { createSpeech } from './speech.ts';
 import { preamble } from './starter.ts';
 import type { Word } from './starter.ts';
@@ -38,6 +38,7 @@ interface Job {
   readonly token: string;
   readonly command: SandboxCommand;
   readonly launched: Launched;
+  readonly limits: Pick<SandboxLimits, 'workspaceBytes'>;
   readonly clock: Clock;
   /** How long what was killed may take to be gone. */
   readonly clearMsMax: number;
@@ -50,13 +51,13 @@ interface Job {
 export interface Execution {
   readonly done: Promise<SandboxExit>;
   init(): number | undefined;
-  stop(): void;
+  stop(reason?: 'aborted' | 'workspace_full'): void;
 }
 
-type StopReason = 'timeout' | 'output_limit' | 'aborted';
+type StopReason = 'timeout' | 'output_limit' | 'workspace_full' | 'aborted';
 
 /** Starts the command. `done` resolves when nothing of it is left; it throws as Sandbox.exec says. */
-export function execute({ token, command, launched, clock, clearMsMax, countsKills, fault }: Job): Execution {
+export function execute({ token, command, launched, limits, clock, clearMsMax, countsKills, fault }: Job): Execution {
   const startedMs = clock.mono();
   const over = new AbortController();
   const spoken = new Set<Word>();
@@ -113,6 +114,7 @@ export function execute({ token, command, launched, clock, clearMsMax, countsKil
     if (broken !== undefined)
       throw broken instanceof Error ? broken : new Error('the receiver of the output failed', { cause: broken });
     const durationMs = clock.mono() - startedMs;
+    if (stopped === 'workspace_full') return { reason: stopped, workspaceBytesMax: limits.workspaceBytes, durationMs };
     if (stopped !== undefined) return { reason: stopped, durationMs };
     const exit = verdict({ spoken, launched, durationMs });
     if (exit === undefined) throw fault(speech.engineWords());
@@ -131,7 +133,7 @@ export function execute({ token, command, launched, clock, clearMsMax, countsKil
     for (const stream of [stdout, stderr, input]) stream.destroy();
     launched.release();
   });
-  return { done, init: () => launched.init(), stop: abort };
+  return { done, init: () => launched.init(), stop: (reason = 'aborted') => stop(reason) };
 }
 
 /** Resolves when the stream has closed. */

@@ -3,8 +3,10 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { SandboxLimits, SandboxProbe, SandboxProvider, Settle } from '../../../worker/sandbox.ts';
+import { checkLimits } from '../limits.ts';
 import { createLiving } from '../living.ts';
 import { reap } from '../orphans.ts';
+import { createSnapshots } from '../snapshots.ts';
 import { adoptSandbox, makeSandbox } from './home.ts';
 import type { Home } from './home.ts';
 
@@ -29,6 +31,7 @@ export function createProvider({ kind, log, prepare }: Options): SandboxProvider
   const living = createLiving();
   let prepared: Promise<Prepared> | undefined;
   let proven: Promise<void> | undefined;
+  let snapshots: ReturnType<typeof createSnapshots> | undefined;
 
   function ready(): Promise<Prepared> {
     prepared ??= prepare().catch((error: unknown) => {
@@ -75,13 +78,20 @@ export function createProvider({ kind, log, prepare }: Options): SandboxProvider
     },
     async create(spec) {
       await proof();
-      return living.add(await makeSandbox((await ready()).home, spec));
+      const { home } = await ready();
+      snapshots ??= createSnapshots(home.folder);
+      return living.add(await snapshots.on(home.disks, each => makeSandbox(home, each))(spec));
     },
     list: living.list,
     get: living.get,
-    prewarm: () => Promise.resolve(),
+    layers: async () => (await ready().catch(() => undefined))?.home.disks?.canStack === true,
+    async prewarm(limits, count) {
+      checkLimits(limits);
+      await (await ready().catch(() => undefined))?.home.disks?.prepare(limits.workspaceBytes, count);
+    },
     async reapOrphans(settle = removeAll) {
       const { home, sweep } = await ready();
+      home.disks?.reap();
       await sweep();
       const count = await reap({ ...home, adopt: left => adoptSandbox(home, left) }, settle);
       if (count > 0) log.info({ count }, 'removed sandboxes that dead workers had left');

@@ -3,7 +3,10 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { Fault, isFault } from '../../../kernel/fault.ts';
 import { commandsMax } from '../../../worker/sandbox.ts';
 import type { Sandbox, SandboxCommand, SandboxExit, SandboxLimits, SandboxStats } from '../../../worker/sandbox.ts';
+import type { Disks } from '../disk/index.ts';
+import { openWorkspace } from '../disk/workspace.ts';
 import { createFiles } from '../files.ts';
+import type { Tools } from '../local/host/tools.ts';
 import { execute } from './execute.ts';
 import type { Execution, Launched } from './execute.ts';
 import { preamble, starterArgv } from './starter.ts';
@@ -18,7 +21,9 @@ export interface Start {
 export interface Ground {
   readonly id: string;
   readonly limits: SandboxLimits;
-  readonly clock: Clock;
+  readonly home: { readonly disks: Disks | undefined; readonly tools: Tools; readonly clock: Clock };
+  /** Of the sandbox, on the host. */
+  readonly folder: string;
   /** What was killed may take so long to be gone. */
   readonly clearMsMax: number;
   readonly countsKills: boolean;
@@ -28,19 +33,24 @@ export interface Ground {
   launch(start: Start): Launched | Promise<Launched>;
   /** What kept it from starting, by the words of whoever should have started it. */
   fault(words: string): Fault;
-  stats(inits: readonly (number | undefined)[]): SandboxStats;
+  stats(inits: readonly (number | undefined)[]): Omit<SandboxStats, 'workspaceBytes'>;
   /** Removes every trace, when nothing runs any more, unless something that does not end is `haunting` it. */
   remove(haunting: boolean): Promise<void>;
 }
 
 export function createStartedSandbox(ground: Ground): Sandbox {
-  const { id, limits, clock } = ground;
+  const { id, limits, home, folder } = ground;
   const running = new Set<Execution>();
   const starting = new Set<Promise<Execution>>();
+  const workspace = openWorkspace({
+    ...{ ...home, id, folder, bytesMax: limits.workspaceBytes, whileAlive },
+    onFull: () => running.forEach(({ stop }) => stop('workspace_full')),
+  });
   let isHaunted = false;
   let gone: Promise<void> | undefined;
 
   async function remove(): Promise<void> {
+    await workspace.settled();
     await Promise.allSettled(starting);
     for (const execution of running) execution.stop();
     await Promise.all([...running].map(({ done }) => done.catch(() => {})));
@@ -48,10 +58,14 @@ export function createStartedSandbox(ground: Ground): Sandbox {
   }
 
   async function exec(command: SandboxCommand): Promise<SandboxExit> {
-    if (gone) throw removed();
+    whileAlive();
     if (command.signal?.aborted) return { reason: 'aborted', durationMs: 0 };
     if (running.size + starting.size >= commandsMax)
       throw new Fault('wrong_state', { message: `${commandsMax} commands run in this sandbox, which is all that may at once` });
+    return await workspace.during(() => started(command));
+  }
+
+  async function started(command: SandboxCommand): Promise<SandboxExit> {
     const start = begin(command);
     starting.add(start);
     const execution = await start.finally(() => starting.delete(start));
@@ -75,16 +89,18 @@ export function createStartedSandbox(ground: Ground): Sandbox {
     preamble({ token, command, hasInput: false, countsKills: false });
     const launched = await ground.launch({ argv, token, stdin: command.stdin });
     const { clearMsMax, countsKills, fault } = ground;
-    return execute({ token, command, launched, clock, clearMsMax, countsKills, fault });
+    return execute({ token, command, launched, limits, clock: home.clock, clearMsMax, countsKills, fault });
   }
 
-  function removed(): Fault {
-    return new Fault('wrong_state', { message: `the sandbox ${id} has been removed` });
+  function whileAlive(): void {
+    if (gone) throw new Fault('wrong_state', { message: `the sandbox ${id} has been removed` });
   }
 
   return {
-    ...{ id, limits, madeAtMs: clock.now(), exec, files: createFiles(exec) },
-    stats: () => Promise.resolve(ground.stats([...running].map(execution => execution.init()))),
+    ...{ id, limits, madeAtMs: home.clock.now(), exec, files: createFiles(exec) },
+    stats: () =>
+      Promise.resolve({ ...ground.stats([...running].map(({ init }) => init())), workspaceBytes: workspace.usedBytes() }),
+    ...(workspace.snapshot === undefined ? {} : { snapshot: workspace.snapshot }),
     kill: () => (gone ??= remove()),
   };
 }

@@ -1,11 +1,10 @@
 import { posix } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
-import { addedProgramsPath } from '../../../worker/sandbox.ts';
+import { addedProgramsPath, homePath } from '../../../worker/sandbox.ts';
 import type { SandboxCommand } from '../../../worker/sandbox.ts';
 
 /** Where a command begins to look for programs, beside what it is shown. */
 const PATH = `/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:${addedProgramsPath}`;
-export const HOME = '/home/agent';
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** What the starter says on stderr, each after its token and before a line's end. */
@@ -88,7 +87,7 @@ interface Setting {
 export function preamble({ token, command: { env = {} }, hasInput, countsKills }: Setting): string {
   const wrong = Object.keys(env).find(name => !variableName.test(name));
   if (wrong !== undefined) throw new Fault('invalid_request', { message: `"${wrong}" is no name of an environment variable` });
-  const given = Object.entries({ PATH, HOME, LANG: 'C.UTF-8', ...env });
+  const given = Object.entries({ PATH, HOME: homePath, LANG: 'C.UTF-8', ...env });
   const exports = given.map(([name, value]) => `export ${name}='${checked(value).replaceAll("'", String.raw`'\''`)}'\n`);
   const facts = `skep_input=${hasInput ? 'given' : 'none'}\nskep_memory=${countsKills ? 'counted' : 'unknown'}\n`;
   return `${exports.join('')}${facts}${token}\n`;

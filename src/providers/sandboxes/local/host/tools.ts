@@ -23,11 +23,23 @@ const PACKAGES = {
 } as const;
 
 type Tool = keyof typeof PACKAGES;
-export type Tools = Readonly<Record<Tool, string>>;
+
+/** What the compiled part does with disks: `disk` and `overlay`, each with its words. */
+export interface Mounter {
+  /** Throws an Error with the words of what failed. */
+  disk(verb: 'make' | 'mount' | 'seal' | 'end', words: readonly string[]): Promise<void>;
+  overlay(words: readonly string[]): Promise<void>;
+}
+
+export type Tools = Readonly<Record<Tool, string>> & {
+  /** Of the compiled part of Skep, where that is there and may be used. */
+  readonly mounter?: Mounter | undefined;
+};
 
 /** Throws Fault `sandbox_unavailable`, which names the package that is missing. */
-export function findTools(path: string): Tools {
-  const found = Object.entries(PACKAGES).map(([name, pack]) => {
+export function findTools(path: string, { without = [] }: { readonly without?: readonly Tool[] } = {}): Tools {
+  const needed = Object.entries(PACKAGES).filter(([name]) => !without.some(each => each === name));
+  const found = needed.map(([name, pack]) => {
     const file = findProgram(path, name);
     if (file !== undefined) return [name, file];
     throw new Fault('sandbox_unavailable', { message: `${name} is not on ${path}`, hint: `apt-get install ${pack}` });
@@ -67,6 +79,11 @@ export function setupFault(words: string, readSetting = readSysctl): Fault {
       ? `user namespaces are switched off: sysctl -w ${blocked.key}=${blocked.on}`
       : 'the words are those of bubblewrap or of the step before it; in a container it needs the right to make user namespaces';
   return new Fault('sandbox_unavailable', { message: `the sandbox could not be set up: ${text}`, hint });
+}
+
+/** The Fault for a command that was to run in a folder that is not there. */
+export function folderFault(): Fault {
+  return new Fault('invalid_request', { message: 'the folder to run in does not exist in the workspace' });
 }
 
 /** Turns "no space left" into Fault `disk_full`; other errors pass. */

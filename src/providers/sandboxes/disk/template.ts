@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDead, thisOwner } from '../../../../kernel/process-owner.ts';
-import { run } from '../host/tools.ts';
+import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
+import { run } from '../local/host/tools.ts';
 
 /** Changes with MKFS: a template of an older version is not used any more. */
 const VERSION = 1;

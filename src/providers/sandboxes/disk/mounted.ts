@@ -1,14 +1,19 @@
 import { existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault } from '../../../../kernel/fault.ts';
-import { findProgram, run } from '../host/tools.ts';
-import type { Tools } from '../host/tools.ts';
-import { untilParentDies } from '../launch.ts';
+import { run } from '../local/host/tools.ts';
+import type { Tools } from '../local/host/tools.ts';
+import { untilParentDies } from '../local/launch.ts';
 
 /** The file of a disk in the folder of its sandbox: its own file system, as large as the workspace may be. */
 export const imageName = 'disk.img';
 /** Where it is mounted in the slot. The only mounts of this name on a machine are those of sandboxes. */
 export const diskName = 'disk';
+/** Where in the slot it is shown over what the workspace began as, where it began as something. */
+export const mergedName = 'merged';
+
+/** What of the slot is shown at `keptPath`; on a disk, what of that. */
+export const keptName = 'kept';
 
 /**
  * Programs in the workspace get no rights by their files. Tables of inodes that nobody uses are never written, so the image stays as
@@ -22,13 +27,22 @@ export function hasDisk(folder: string): boolean {
 }
 
 export function isMounted(folder: string): boolean {
+  return isPlace(folder, diskName) || isMerged(folder);
+}
+
+export function isMerged(folder: string): boolean {
+  return isPlace(folder, mergedName);
+}
+
+export function isPlace(folder: string, name: string): boolean {
   const above = lstatSync(join(folder, 'slot'), { throwIfNoEntry: false });
-  const place = lstatSync(join(folder, 'slot', diskName), { throwIfNoEntry: false });
+  const place = lstatSync(join(folder, 'slot', name), { throwIfNoEntry: false });
   return above !== undefined && place !== undefined && above.dev !== place.dev;
 }
 
 /** Makes the disk of a folder by copying `template`, and mounts it. */
 export async function mountCopy(folder: string, template: string, tools: Tools): Promise<void> {
+  if (tools.mounter !== undefined) return await tools.mounter.disk('make', [template, folder]);
   for (const each of ['slot', join('slot', diskName)]) mkdirSync(join(folder, each), { mode: 0o755 });
   const copy = ['-c', COPY, 'skep-disk', tools.cp, template, join(folder, imageName)] as const;
   await run(...tied(tools, [tools.sh, ...copy, ...mountArgv(folder, tools)]));
@@ -44,9 +58,10 @@ const COPY = `
 shift 3
 exec "$@"`;
 
-/** Of two who mount one image the second gets the file system of the first. */
-async function mount(folder: string, tools: Tools): Promise<void> {
-  await run(...tied(tools, mountArgv(folder, tools)));
+/** The disk that is in a folder. Of two who mount one image plainly the second gets the file system of the first. */
+export async function mountDisk(folder: string, tools: Tools): Promise<void> {
+  if (tools.mounter === undefined) await run(...tied(tools, mountArgv(folder, tools)));
+  else await tools.mounter.disk('mount', [folder]);
 }
 
 function mountArgv(folder: string, tools: Tools): string[] {
@@ -59,31 +74,27 @@ function tied(tools: Tools, argv: readonly string[]): [program: string, argv: st
   return [program, [...before, ...argv]];
 }
 
-/** The disk of a sandbox of a dead worker, as after a loss of power. Throws Fault `sandbox_unavailable`. */
-export async function mountAgain(folder: string, tools: Tools, path: string): Promise<void> {
-  if (!hasDisk(folder) || isMounted(folder)) return;
-  try {
-    await mount(folder, tools).catch(async (error: unknown) => {
-      const fsck = findProgram(path, 'e2fsck');
-      if (fsck === undefined) throw error;
-      // Its exit code is 1 where it has mended something.
-      await run(fsck, ['-p', join(folder, imageName)]).catch(() => {});
-      await mount(folder, tools);
-    });
-  } catch (error) {
-    throw new Fault('sandbox_unavailable', {
-      message: `the disk of a workspace can't be mounted: ${error instanceof Error ? error.message : String(error)}`,
-      hint: `look at it with e2fsck ${join(folder, imageName)}`,
-      cause: error,
-    });
+/**
+ * What is mounted in a folder that is to be removed. What still uses it, as a process that does not end, keeps it until then; with the last
+ * one its loop device is free. Commands of other sandboxes have it in their mount namespaces too: there it goes when its folder does.
+ */
+async function unmount(folder: string, tools: Tools): Promise<void> {
+  if (tools.mounter !== undefined && (await succeeds(tools.mounter.disk('end', [folder])))) return;
+  for (const name of [mergedName, diskName].filter(each => isPlace(folder, each))) {
+    const place = join(folder, 'slot', name);
+    await run(tools.umount, ['--', place]).catch(() => run(tools.umount, ['--lazy', '--', place]));
   }
 }
 
-/**
- * What still uses it, as a process that does not end, keeps it until then; with the last one its loop device is free. Commands of other
- * sandboxes have it in their mount namespaces too: there it goes when its folder does.
- */
-export async function unmount(folder: string, tools: Tools): Promise<void> {
-  const place = join(folder, 'slot', diskName);
-  await run(tools.umount, ['--', place]).catch(() => run(tools.umount, ['--lazy', '--', place]));
+/** A folder with all that is mounted in it, in which the host alone has written beside that. */
+export async function removeDisk(folder: string, tools: Tools): Promise<void> {
+  while (isMounted(folder)) await unmount(folder, tools);
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function succeeds(act: Promise<unknown>): Promise<boolean> {
+  return await act.then(
+    () => true,
+    () => false,
+  );
 }

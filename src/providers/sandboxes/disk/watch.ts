@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import type { Clock } from '../../../../kernel/clock.ts';
-import { SYSTEM_PATH } from '../host/tools.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import { SYSTEM_PATH } from '../local/host/tools.ts';
 
 /** Between the end of a look and the next. */
 const everyMs = 5_000;
 /** Of one look; what takes longer tells nothing. */
 const lookMsMax = 10_000;
-/** What a command that only cleans up may write meanwhile. */
-const slackBytes = 2 ** 20;
+/** What a command that only cleans up may write meanwhile: bytes, and files. */
+const slack = [2 ** 20, 64] as const;
+/** As a disk of this size has inodes. */
+const bytesPerFile = 8_192;
 
 interface Watch {
   /** A command begins; the answer is to be called at its end. */
@@ -33,20 +35,24 @@ interface Watched {
  * that makes it no larger, so that it can be looked at and cleaned.
  */
 export function watchSize({ folders, bytesMax, clock, du, onFull }: Watched): Watch {
+  const max = [bytesMax, Math.ceil(bytesMax / bytesPerFile)] as const;
   let running = 0;
   /** At the last look. */
-  let usedBytes = 0;
+  let used: Amounts = [0, 0];
   let over = new AbortController();
 
   async function look(signal: AbortSignal): Promise<void> {
-    let allowedBytes = Math.max(bytesMax, usedBytes + slackBytes);
+    const allowed = max.map((most, i) => Math.max(most, (used[i] ?? 0) + (slack[i] ?? 0)));
     while (!signal.aborted) {
       await clock.sleep(everyMs, signal);
-      const bytes = signal.aborted ? undefined : await sizeOf({ folders, clock, du });
-      if (bytes === undefined) continue;
-      usedBytes = bytes;
-      allowedBytes = Math.max(bytesMax, Math.min(allowedBytes, bytes + slackBytes));
-      if (!signal.aborted && bytes > bytesMax && bytes > allowedBytes) onFull();
+      const amounts = signal.aborted ? undefined : await sizeOf({ folders, clock, du });
+      if (amounts === undefined) continue;
+      used = amounts;
+      for (const [i, amount] of amounts.entries()) {
+        const most = max[i] ?? 0;
+        allowed[i] = Math.max(most, Math.min(allowed[i] ?? 0, amount + (slack[i] ?? 0)));
+        if (!signal.aborted && amount > most && amount > allowed[i]) onFull();
+      }
     }
   }
 
@@ -69,10 +75,18 @@ export function watchSize({ folders, bytesMax, clock, du, onFull }: Watched): Wa
 
 type Sized = Pick<Watched, 'folders' | 'clock' | 'du'>;
 
-/** In bytes on the disk, other file systems left out and no link followed. Undefined where that could not be found in time. */
-async function sizeOf({ folders, clock, du }: Sized): Promise<number | undefined> {
+type Amounts = readonly [bytes: number, files: number];
+
+/** On the disk, other file systems left out and no link followed. Undefined where that could not be found in time. */
+async function sizeOf(sized: Sized): Promise<Amounts | undefined> {
+  const [bytes, files] = await Promise.all([totalOf(sized, '--block-size=1'), totalOf(sized, '--inodes')]);
+  // Not each du can count files.
+  return bytes === undefined ? undefined : [bytes, files ?? 0];
+}
+
+async function totalOf({ folders, clock, du }: Sized, of: string): Promise<number | undefined> {
   const there = folders.filter(folder => existsSync(folder));
-  const child = spawn(du, ['-s', '-x', '--block-size=1', '--', ...there], {
+  const child = spawn(du, ['-s', '-x', of, '--', ...there], {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: { PATH: SYSTEM_PATH, LC_ALL: 'C' },
     cwd: '/',

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { thisOwner } from '../../../../kernel/process-owner.ts';
-import type { Tools } from '../host/tools.ts';
-import { diskName, isMounted, unmount } from './mounted.ts';
+import { thisOwner } from '../../../kernel/process-owner.ts';
+import type { Tools } from '../local/host/tools.ts';
+import { diskName, isMounted, removeDisk } from './mounted.ts';
 
 /** Of all sizes together. */
 export const readyMax = 8;
@@ -55,8 +55,7 @@ export function createReady({ folder, tools, make }: Place): Ready {
 
   async function remove(place: string): Promise<void> {
     try {
-      if (isMounted(place)) await unmount(place, tools);
-      rmSync(place, { recursive: true, force: true });
+      await removeDisk(place, tools);
       begun.delete(place);
     } catch {
       // It stays for the end of this process, or for the next worker.

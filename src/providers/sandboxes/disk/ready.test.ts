@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { findTools, SYSTEM_PATH } from '../host/tools.ts';
+import { findTools, SYSTEM_PATH } from '../local/host/tools.ts';
 import { createReady, readyMax } from './ready.ts';
 
 const [small, large] = [16 * 2 ** 20, 32 * 2 ** 20];

@@ -1,0 +1,147 @@
+import { renameSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault } from '../../../kernel/fault.ts';
+import type { Snapshot } from '../../../worker/sandbox.ts';
+import { workspaceBytesMin } from '../limits.ts';
+import { diskFault, findProgram, run } from '../local/host/tools.ts';
+import type { Tools } from '../local/host/tools.ts';
+import { mountAgain } from './again.ts';
+import { stack } from './layers.ts';
+import { diskName, keptName, mountCopy } from './mounted.ts';
+import { createReady } from './ready.ts';
+import { createDiskSnapshots, giveTo } from './snapshots.ts';
+import { createTemplates } from './template.ts';
+import { tryDisks } from './trial.ts';
+
+interface Begin {
+  readonly from: readonly Snapshot[];
+  readonly bytes: number;
+  readonly uid: number;
+}
+
+/** Workspaces that are a file system of their own, which can't grow over its size. */
+export interface Disks {
+  /** Mounts an empty one of at most `bytes` in the slot of the folder, which is there and empty. Throws Fault `disk_full`. */
+  put(folder: string, bytes: number): Promise<void>;
+  /** The same with what is in snapshots, all of it the user's. Throws Fault `invalid_request` for one that is not of this size. */
+  putFrom(folder: string, begin: Begin): Promise<void>;
+  /** Whether a workspace can begin as several snapshots, which then lie below it; else as one, which is copied. */
+  readonly canStack: boolean;
+  /** A copy of the disk in a folder in which nothing runs. Throws Fault `disk_full`. */
+  snapshot(folder: string, id: string): Promise<Snapshot>;
+  /** Mounts the one that is in a folder of a dead worker. Throws Fault `sandbox_unavailable`. */
+  again(folder: string): Promise<void>;
+  /** Has `count` of them ready, `readyMax` at most; resolves when they are. Never throws. */
+  prepare(bytes: number, count: number): Promise<void>;
+  reap(): void;
+}
+
+export interface FoundDisks {
+  /** Absent where a workspace can't be a disk of its own. */
+  readonly disks: Disks | undefined;
+  /** Why there are none. */
+  readonly noDisks: string | undefined;
+}
+
+/** A file system larger than any disk that a workspace lies on is not made, only because somebody has named no limit. */
+const diskBytesMax = 4 * 2 ** 40;
+/** So much must be free where a disk is made: a sandbox that can write nothing is none. */
+const freeBytesMin = 2 * 2 ** 20;
+
+interface Place {
+  /** Where sandboxes live. */
+  readonly folder: string;
+  readonly tools: Tools;
+  /** Where programs are looked for. */
+  readonly path: string;
+}
+
+/** Whether disks can be made here, by making one; otherwise why not. Throws Fault `disk_full`. */
+export async function findDisks(place: Place): Promise<FoundDisks> {
+  if (process.geteuid?.() !== 0) return none('only root can mount a disk for each workspace');
+  const mkfs = findProgram(place.path, 'mkfs.ext4');
+  if (mkfs === undefined) return none(`mkfs.ext4 is not on ${place.path}: apt-get install e2fsprogs`);
+  const noLayers =
+    place.tools.mounter === undefined ? 'the compiled part is not there' : await tried(place, mkfs, { canStack: true });
+  const noDisks = noLayers === undefined ? undefined : await tried(place, mkfs, { canStack: false });
+  if (noDisks !== undefined) return none(`no disk can be mounted here: ${noDisks}`.slice(0, 500));
+  return { disks: createDisks(place, mkfs, { canStack: noLayers === undefined }), noDisks: undefined };
+}
+
+/** What stood in the way. */
+async function tried(place: Place, mkfs: string, { canStack }: { canStack: boolean }): Promise<string | undefined> {
+  try {
+    await tryDisks({ ...place, disks: createDisks(place, mkfs, { canStack }) }, { stacked: canStack });
+    return undefined;
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** For people. */
+export function workspaceFact({ disks, noDisks }: FoundDisks): string {
+  if (disks === undefined) return `a folder: ${noDisks ?? ''}`;
+  return disks.canStack ? 'a disk of its own, over those that it begins as' : 'a disk of its own';
+}
+
+function none(noDisks: string): FoundDisks {
+  return { disks: undefined, noDisks };
+}
+
+function createDisks({ folder, tools, path }: Place, mkfs: string, { canStack }: { canStack: boolean }): Disks {
+  const templates = createTemplates(join(folder, 'disks'), mkfs);
+  const snapshots = createDiskSnapshots({ folder, tools, areSealed: canStack });
+  const ready = createReady({ folder, tools, make: fill });
+
+  async function fill(place: string, bytes: number): Promise<void> {
+    try {
+      await mountCopy(place, await templates.of(bytes), tools);
+    } catch (error) {
+      throw diskFault(error);
+    }
+  }
+
+  async function put(place: string, bytes: number): Promise<void> {
+    const size = sizeOf(folder, bytes);
+    const made = ready.take(size);
+    // Onto the folder that is there: who made it has the name, and nobody else comes between.
+    if (made === undefined) await fill(place, size);
+    else renameSync(made, place);
+  }
+
+  async function putCopy(place: string, image: string, uid: number): Promise<void> {
+    await mountCopy(place, image, tools);
+    // What was kept there is no part of a workspace.
+    await run(tools.rm, ['-rf', '--one-file-system', '--', join(place, 'slot', diskName, keptName)]);
+    await giveTo(uid, place, tools);
+  }
+
+  return {
+    put,
+    canStack,
+    async putFrom(place, { from, bytes, uid }) {
+      const layers = from.toReversed().flatMap(each => snapshots.layersOf(each, sizeOf(folder, bytes)));
+      try {
+        if (!canStack) return await putCopy(place, layers[0]?.image ?? '', uid);
+        await put(place, bytes);
+        await stack(place, { layers, uid }, tools);
+      } catch (error) {
+        throw diskFault(error);
+      }
+    },
+    snapshot: snapshots.take,
+    again: place => mountAgain(place, tools, path),
+    prepare: (bytes, count) => ready.want(sizeOf(folder, bytes), count),
+    reap: templates.reap,
+  };
+}
+
+/** Never more than what it lies on can ever hold: a limit larger than the machine is one all the same. */
+function sizeOf(folder: string, bytes: number): number {
+  const { blocks, bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize < freeBytesMin)
+    throw new Fault('disk_full', { message: `there is no space left for a workspace where ${folder} lies` });
+  const most = Math.max(workspaceBytesMin, Math.min(bytes, blocks * bsize, diskBytesMax));
+  return Math.floor(most / 4096) * 4096;
+}

@@ -1,0 +1,35 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { Fault } from '../../kernel/fault.ts';
+import { diskFault } from './local/host/tools.ts';
+
+/** Where it leads: an operator may have put it on another disk. Throws Fault `disk_full`, or `sandbox_unavailable` where it can't be used. */
+export function openHome(folder: string): string {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const place = realpathSync(folder);
+    chmodSync(place, 0o700);
+    readdirSync(place);
+    return place;
+  } catch (error) {
+    if (diskFault(error) !== error) throw diskFault(error);
+    throw new Fault('sandbox_unavailable', {
+      message: `the folder ${folder} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      hint: `make it a folder of the user that runs the worker (uid ${process.geteuid?.() ?? '?'})`,
+      cause: error,
+    });
+  }
+}
+
+/** Whatever started the worker may have left descriptors open; they would be handed on to the agent. */
+export function inheritedDescriptors(): number[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc/self/fdinfo').flatMap(name => {
+    try {
+      const flags = /^flags:\s+([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0';
+      const closesOnExec = (Number.parseInt(flags, 8) & 0o2000000) !== 0;
+      return Number(name) > 2 && !closesOnExec ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -1,0 +1,99 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { setupFault, SYSTEM_PATH } from '../host/tools.ts';
+import { createReader, frame, heard, sent } from './frames.ts';
+import type { Heard } from './frames.ts';
+
+/** One launcher that runs. */
+export interface Connection {
+  send(kind: number, id: number, parts?: readonly Buffer[]): void;
+  /** Resolves when it can start sandboxes; rejects with Fault `sandbox_unavailable`. */
+  readonly ready: Promise<void>;
+  readonly isOver: () => boolean;
+  /** Whether it could start sandboxes, at some time. */
+  readonly wasReady: () => boolean;
+  /** The worker stays while something is on its way. */
+  busy(isBusy: boolean): void;
+  /** Ends it, and with it all that it has started. */
+  close(): void;
+}
+
+interface Connect {
+  readonly path: string;
+  readonly config: readonly Buffer[];
+  readonly onFrame: (frame: Heard) => void;
+  /** With its last words. */
+  readonly onEnd: (words: string) => void;
+}
+
+/** The command line of what it starts is written over its own: room for the name of a folder. */
+const room = '-'.repeat(400);
+const wordsMax = 2_000;
+
+/** Throws Fault `sandbox_unavailable` where no process can be started. */
+export function connect({ path, config, onFrame, onEnd }: Connect): Connection {
+  const child = spawn(path, ['serve', String(process.pid), room], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    cwd: '/',
+    env: { PATH: SYSTEM_PATH, LC_ALL: 'C' },
+  });
+  child.on('error', () => {});
+  if (child.pid === undefined) throw setupFault(`${path} could not be started: no process or descriptor is free`);
+  let words = '';
+  let isOver = false;
+  let wasReady = false;
+  let settle: { readonly done: () => void; readonly failed: (error: unknown) => void };
+  const ready = new Promise<void>((done, failed) => {
+    settle = { done, failed };
+  });
+  // Whoever does not wait for it hears of it by what becomes of the commands.
+  ready.catch(() => {});
+
+  function take(heardFrame: Heard): void {
+    if (heardFrame.kind !== heard.ready) return onFrame(heardFrame);
+    wasReady = true;
+    settle.done();
+  }
+
+  const read = createReader(take);
+  child.stdout.on('data', (chunk: Buffer) => {
+    try {
+      read(chunk);
+    } catch (error) {
+      words += String(error);
+      child.kill('SIGKILL');
+    }
+  });
+  child.stderr.on('data', (chunk: Buffer) => void (words = `${words}${chunk.toString()}`.slice(-wordsMax)));
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => {});
+  child.once('close', () => {
+    isOver = true;
+    settle.failed(setupFault(words || 'the launcher of sandboxes ended without a word'));
+    onEnd(words);
+  });
+  child.stdin.write(frame(sent.config, 0, config));
+  return {
+    ready,
+    send: (kind, id, parts) => void child.stdin.write(frame(kind, id, parts)),
+    isOver: () => isOver,
+    wasReady: () => wasReady,
+    busy: isBusy => (isBusy ? loud(child) : quiet(child)),
+    close: () => void child.kill('SIGKILL'),
+  };
+}
+
+function streamsOf(child: ChildProcess): Socket[] {
+  // Pipes of a child are sockets, which its types do not say.
+  return [child.stdin, child.stdout, child.stderr].flatMap(stream => (stream === null ? [] : [stream as unknown as Socket]));
+}
+
+function quiet(child: ChildProcess): void {
+  child.unref();
+  for (const stream of streamsOf(child)) stream.unref();
+}
+
+function loud(child: ChildProcess): void {
+  child.ref();
+  for (const stream of streamsOf(child)) stream.ref();
+}

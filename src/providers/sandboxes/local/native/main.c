@@ -1,0 +1,18 @@
+/* The compiled part of the sandboxes of this machine; docs/sandbox.md says what it does. */
+#include "mount.h"
+#include "serve/serve.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { version = 1 };
+
+int main(int argc, char **argv) {
+  const char *verb = argc > 1 ? argv[1] : "";
+  if (strcmp(verb, "version") == 0) return printf("skep-sandbox %d\n", version) < 0;
+  if (strcmp(verb, "serve") == 0) return serve(argc, argv);
+  if (strcmp(verb, "disk") == 0) return disk_main(argc - 1, argv + 1);
+  if (strcmp(verb, "overlay") == 0) return overlay_main(argc - 1, argv + 1);
+  if (strcmp(verb, "mounts") == 0) return mounts_main(argc - 1, argv + 1);
+  fputs("usage: skep-sandbox version|serve|disk|overlay|mounts …\n", stderr);
+  return 2;
+}

@@ -1,0 +1,163 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeTree } from '../../../../../test/harness/disks.ts';
+import { systemClock } from '../../../../kernel/clock.ts';
+import { isFault } from '../../../../kernel/fault.ts';
+import type { Log } from '../../../../kernel/log.ts';
+import { silentLog } from '../../../../kernel/log.ts';
+import { processInfo } from '../../../../kernel/process-info.ts';
+import type { Sandbox, SandboxCommand, SandboxProvider } from '../../../../worker/sandbox.ts';
+import { createLocalSandboxes } from '../index.ts';
+import { seccompProgram } from '../seccomp/program.ts';
+import { bytes, createReader, frame, heard, list, number, readReport, sent, text } from './frames.ts';
+import type { Heard } from './frames.ts';
+import { findNative } from './index.ts';
+import { configParts } from './plan.ts';
+
+const found = await findNative();
+if ('why' in found) process.stderr.write(`SKIPPED: the launcher of sandboxes: ${found.why}\n`);
+const program = 'path' in found ? found.path : '';
+const limits = { memoryBytes: 2 ** 28, processCount: 32, cpuCount: 1, tmpBytes: 2 ** 20, workspaceBytes: 16 * 2 ** 20 };
+
+describe.skipIf(program === '')('the launcher of sandboxes', () => {
+  /** What it answers to these frames; it is ended when there are so many. */
+  async function answers(frames: readonly Buffer[], count: number): Promise<{ heard: Heard[]; code: number | null }> {
+    const child = spawn(program, ['serve', String(process.pid), '-'.repeat(300)], { stdio: ['pipe', 'pipe', 'ignore'], env: {} });
+    const seen: Heard[] = [];
+    const read = createReader(each => {
+      seen.push(each);
+      if (seen.length >= count) child.stdin.end();
+    });
+    child.stdin.on('error', () => {});
+    child.stdout.on('data', read);
+    for (const each of frames) child.stdin.write(each);
+    await once(child, 'exit');
+    return { heard: seen, code: child.exitCode };
+  }
+
+  const filter = seccompProgram(process.arch) ?? Buffer.alloc(0);
+  const config = frame(sent.config, 0, configParts(filter));
+  const streams = ['', '/dev/null', '/dev/null', '/work'].map(text);
+
+  it('ends with its worker, and before it has a filter it starts nothing', async () => {
+    expect(await answers([config], 1)).toMatchObject({ code: 0, heard: [{ kind: heard.ready }] });
+    const start = frame(sent.start, 5, [number(1), ...streams, list([text('true')]), list([])]);
+    expect((await answers([start, config], 1)).heard.map(({ kind }) => kind)).toEqual([heard.ready]);
+  });
+
+  it.each([
+    ['no filter', [bytes(Buffer.alloc(0)), list([]), list([])]],
+    ['half an instruction', [bytes(Buffer.alloc(12)), list([]), list([])]],
+    ['more entries than there are', [bytes(filter), number(100), list([])]],
+    ['more than there should be', [...configParts(filter), number(0)]],
+  ])('takes no beginning with %s', async (_, parts) => {
+    const { heard: first } = await answers([frame(sent.config, 0, parts), config], 1);
+    expect(first.map(({ kind }) => kind)).toEqual([heard.ready]);
+  });
+
+  it('starts nothing as root, and nothing in a sandbox that it was not told of', async () => {
+    const sizes = Buffer.alloc(32, 1);
+    const place = ['marker', '/tmp'].map(text);
+    const plan = (uid: number, ...rest: Buffer[]) => [number(uid), number(0), sizes, ...place, ...rest];
+    const job = (id: number, sandbox: number) =>
+      frame(sent.start, id, [number(sandbox), ...streams, list([text('true')]), list([])]);
+    const wrong = [
+      frame(sent.describe, 1, plan(0, list([]), text(''), list([]))),
+      frame(sent.describe, 2, plan(1_900_000_000, number(2 ** 31))),
+      frame(sent.describe, 3, plan(1_900_000_000, list([]), text(''), list([]), number(0))),
+    ];
+    const { heard: all } = await answers([config, ...wrong, job(11, 1), job(12, 2), job(13, 3), job(14, 4)], 9);
+    expect(all.filter(({ kind }) => kind === heard.refused).map(({ id, body }) => [id, readReport(body).stage])).toEqual([
+      [11, 2],
+      [12, 2],
+      [13, 2],
+      [14, 2],
+    ]);
+  });
+
+  it('ends at a length that none has', async () => {
+    for (const length of [0, 7, 2 ** 24]) expect((await answers([config, number(length), Buffer.alloc(8)], 9)).code).toBe(1);
+  });
+});
+
+describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
+  let folder: string;
+  let provider: SandboxProvider;
+  let warnings: string[];
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'skep-native-'));
+    warnings = [];
+    const log: Log = { ...silentLog, warn: (_, words) => void warnings.push(words) };
+    provider = createLocalSandboxes({ folder, clock: systemClock, log });
+  });
+  afterAll(() => removeTree(folder));
+
+  const create = (id: string): Promise<Sandbox> => provider.create({ id, limits, files: [], folders: [] });
+  const ours = (): string[] => readdirSync(folder).filter(name => name.includes('~'));
+
+  function sh(sandbox: Sandbox, script: string, more: Partial<SandboxCommand> = {}) {
+    let output = '';
+    const onOutput: SandboxCommand['onOutput'] = (_, chunk) => void (output += chunk.toString());
+    const command = { argv: ['sh', '-c', script] as const, timeoutMs: 20_000, outputBytesMax: 2 ** 20, onOutput, ...more };
+    return sandbox.exec(command).then(exit => ({ exit, output }));
+  }
+
+  const launchers = (): number[] =>
+    readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .map(Number)
+      .filter(pid => processInfo(pid)?.argv[1] === 'serve');
+
+  it('end with it, and the next command has another', async () => {
+    const sandbox = await create('lost');
+    const [launcher = 0, ...others] = launchers();
+    expect([launcher > 0, others]).toEqual([true, []]);
+    const started = new Promise<void>(resolve => {
+      void sh(sandbox, 'echo in; exec sleep 1000', { onOutput: () => resolve() }).then(({ exit }) => ended.push(exit.reason));
+    });
+    const ended: string[] = [];
+    await started;
+    process.kill(launcher, 'SIGKILL');
+    await expect.poll(() => ended).toEqual(['signaled']);
+    expect(await sh(sandbox, 'echo again')).toMatchObject({ output: 'again\n', exit: { code: 0 } });
+    expect(warnings).toEqual([expect.stringContaining('the launcher of sandboxes has ended')]);
+    expect(launchers()).not.toContain(launcher);
+    await sandbox.kill();
+    expect(ours()).toEqual([]);
+  });
+
+  it('wait before they are asked for, each for one alone, and are gone in the end', async () => {
+    await provider.prewarm(limits, 2);
+    const waiting = ours();
+    expect(waiting).toEqual([expect.stringMatching(/^ready\./), expect.stringMatching(/^ready\./)]);
+    const one = await create('one');
+    await sh(one, 'echo mine > file; echo more > /tmp/file');
+    const two = await create('two');
+    expect((await sh(two, 'ls -A /work /tmp /skep; id -u')).output).toBe('/skep:\n\n/tmp:\n\n/work:\n1000\n');
+    await one.kill();
+    const three = await create('three');
+    expect((await sh(three, 'ls -A /work')).output).toBe('');
+    await Promise.all([two.kill(), three.kill()]);
+    await provider.prewarm(limits, 0);
+    expect(ours()).toEqual([]);
+  });
+
+  it('show what belongs to the one who asks, also where they waited', async () => {
+    await provider.prewarm(limits, 1);
+    const files = [{ path: '/skep/a/b', content: 'of the platform\n' }];
+    const sandbox = await provider.create({ id: 'shown', limits, files, folders: [{ from: '/usr/share', to: '/skep/share' }] });
+    const script = 'cat /skep/a/b; ls -d /skep/share/doc; touch /skep/share/x /skep/a/x 2>&1 | grep -c Read-only; ls -d /kept';
+    for (let time = 0; time < 2; time += 1)
+      expect((await sh(sandbox, script)).output).toMatch(/^of the platform\n\/skep\/share\/doc\n2\nls: cannot access '\/kept'/);
+    await sandbox.kill();
+    const refused = provider.create({ id: 'bad', limits, files: [], folders: [{ from: '/nowhere-at-all', to: '/skep/x' }] });
+    await expect(refused).rejects.toSatisfy(error => isFault(error, 'invalid_request'));
+    await provider.prewarm(limits, 0);
+    expect(ours()).toEqual([]);
+  });
+});

@@ -1,0 +1,120 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { freemem } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Log } from '../../../../kernel/log.ts';
+import { thisOwner } from '../../../../kernel/process-owner.ts';
+import type { SandboxLimits, SandboxSpec } from '../../../../worker/sandbox.ts';
+import { diskName, isMounted } from '../../disk/mounted.ts';
+import { layGround, removeFolder } from '../folder.ts';
+import type { Cgroup } from '../host/cgroups.ts';
+import type { Host } from '../host/made.ts';
+import { pipesOf } from '../lanes.ts';
+import type { Native, Place } from '../native/launcher.ts';
+import { planOf } from '../native/planned.ts';
+import { createPool } from './pool.ts';
+
+/** A sandbox that nobody has asked for yet: its folder, disk, user id and group, and in it a process that waits for a command. */
+export interface Warm {
+  readonly path: string;
+  readonly uid: number;
+  readonly cgroup: Cgroup | undefined;
+  readonly place: Place;
+}
+
+export interface WarmSandboxes {
+  /** One for this spec, the caller's from now on, where one waits. */
+  take(spec: SandboxSpec): Warm | undefined;
+  /** Has `count` of them wait. Resolves when they do, or can't. Never throws. */
+  want(limits: SandboxLimits, count: number): Promise<void>;
+}
+
+/** With what is in it of one that waits: some 400 KB of processes and kernel, measured, and a loop device. */
+const bytesEachMax = 2 ** 20;
+const bytesMax = 128 * 2 ** 20;
+/** Less must not become of what is free. */
+const freeBytesMin = 256 * 2 ** 20;
+
+interface Shape {
+  readonly limits: SandboxLimits;
+  readonly keeps: boolean;
+}
+
+export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes {
+  /** Agents that keep a conversation and those that don't: what was asked for last comes again. */
+  let keeps = false;
+  let isLast = false;
+  const pool = createPool<Shape, Warm>({
+    make: shape => makeWarm(host, native, shape),
+    remove: warm =>
+      removeWarm(host, warm).catch((error: unknown) => {
+        log.warn({ error: String(error) }, 'a sandbox that nobody asked for could not be removed; the next worker does it');
+      }),
+    isSame: (one, other) => one.keeps === other.keeps && JSON.stringify(one.limits) === JSON.stringify(other.limits),
+    isWell: ({ path, place }) => place.isReady() && existsSync(join(path, 'slot', 'work')),
+    hasRoom: () => freemem() > freeBytesMin,
+    countMax: Math.floor(bytesMax / bytesEachMax),
+    clock: host.clock,
+  });
+  return {
+    take(spec) {
+      keeps = spec.keeps === true;
+      // What begins as a snapshot has another disk.
+      return (spec.from ?? []).length > 0 ? undefined : pool.take({ limits: spec.limits, keeps });
+    },
+    want(limits, count) {
+      if (!isLast) process.once('exit', () => pool.items().forEach(warm => dropWarm(host, warm)));
+      isLast = true;
+      return pool.want({ limits, keeps }, count);
+    },
+  };
+}
+
+async function makeWarm(host: Host, native: Native, { limits, keeps }: Shape): Promise<Warm> {
+  // No sandbox has a name with a dot. What a worker that was killed leaves of it is removed with what else it has left.
+  const path = join(host.folder, `ready.${randomBytes(4).toString('hex')}~${thisOwner()}`);
+  const { userIds, cgroups, disks } = host;
+  const uid = userIds?.take();
+  if (uid === undefined) throw new Error('only root has sandboxes that wait');
+  let place: Place | undefined;
+  try {
+    const cgroup = cgroups?.create(String(uid), limits);
+    const spec = { id: 'ready', limits, keeps, files: [], folders: [] };
+    mkdirSync(path, { mode: 0o700 });
+    await layGround({ path, spec, uid, disks });
+    const folder = { path, slot: join(path, 'slot'), binds: [], sockets: [] };
+    place = native.open(planOf({ host, spec, folder, cgroup }, uid));
+    await place.pipes(pipesOf(path, 0));
+    if (!(await place.spare())) throw new Error('no process waits in it');
+    return { path, uid, cgroup, place };
+  } catch (error) {
+    await place?.close();
+    await removed(host, { path, uid, cgroup: cgroups?.open(String(uid)) }).catch(() => {});
+    throw error;
+  }
+}
+
+async function removeWarm(host: Host, warm: Warm): Promise<void> {
+  await warm.place.close();
+  await removed(host, warm);
+}
+
+/** As of any sandbox: a user id whose files could not be removed stays taken. */
+async function removed(host: Host, { path, uid, cgroup }: Pick<Warm, 'path' | 'uid' | 'cgroup'>): Promise<void> {
+  await Promise.all([removeFolder(path, host.tools), cgroup?.remove()]);
+  host.userIds?.release(uid);
+}
+
+/** In the last moment of this process, in which nothing can be waited for; what stays is for the next worker. The id last, as of any. */
+function dropWarm(host: Host, { path, uid, cgroup }: Warm): void {
+  try {
+    cgroup?.kill();
+    if (isMounted(path)) spawnSync(host.tools.umount, ['--lazy', '--', join(path, 'slot', diskName)]);
+    rmSync(path, { recursive: true, force: true });
+    for (const file of cgroup?.joins ?? []) rmdirSync(dirname(file));
+    host.userIds?.release(uid);
+  } catch {
+    // The group may still hold a process that is about to end.
+  }
+}
