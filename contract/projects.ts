@@ -19,11 +19,11 @@ const timeout_ms = z
   .meta({ description: 'Wall clock of one run, milliseconds' });
 
 /** Agents that bring their own program; each has an adapter of this name. */
-export const codingAgents = ['codex', 'pi'] as const;
+export const codingAgents = ['claude', 'codex', 'gemini', 'pi', 'qwen'] as const;
 
 /**
  * The agent of a project. `exec` is a command of the user's own: the ticket comes as JSON on stdin and in $SKEP_TICKET; where it names
- * a model it is given the gateway too.
+ * a model it is given the gateway too. `acp` is any other agent that speaks the Agent Client Protocol.
  */
 export const agent = z
   .discriminatedUnion('kind', [
@@ -31,6 +31,14 @@ export const agent = z
       kind: z.literal('exec'),
       command: commandLine.meta({ description: 'Program and arguments; not a shell string' }),
       model: modelName.optional(),
+      timeout_ms,
+    }),
+    z.strictObject({
+      kind: z.literal('acp'),
+      command: commandLine.meta({
+        description: 'Program and arguments of an agent that speaks the Agent Client Protocol on stdin and stdout',
+      }),
+      model: modelName,
       timeout_ms,
     }),
     ...codingAgents.map(kind => z.strictObject({ kind: z.literal(kind), model: modelName, timeout_ms })),
@@ -74,6 +82,11 @@ const repository = z
     error: 'give an absolute path, or a URL that starts with https://, http://, ssh://, git:// or file://',
   });
 
+/** What is run once for each state of what the work depends on, before any agent: such as `npm ci`. */
+export const setup = commandLine.nullable().meta({
+  description: 'Program and arguments that bring the dependencies in, before any agent comes; null: none (docs/dependencies.md)',
+});
+
 const settings = z.object({
   repository,
   agent,
@@ -85,12 +98,13 @@ const settings = z.object({
   labels,
   isolation,
   network: networkRules,
+  setup,
 });
 
 export const projectCreate = z.strictObject({ name: title, ...settings.partial().shape });
 export const projectEdit = z.strictObject(settings.partial().shape).refine(value => Object.keys(value).length > 0, {
   error:
-    'give at least one field to change: repository, agent, planner, checks, test_changes, red_base, collisions, labels, isolation or network',
+    'give at least one field to change: repository, agent, planner, checks, test_changes, red_base, collisions, labels, isolation, network or setup',
 });
 
 export const project = z
@@ -107,6 +121,7 @@ export const project = z
     labels,
     isolation,
     network: networkRules.default([]),
+    setup: setup.default(null),
     created_at: time,
     updated_at: time,
   })
@@ -115,6 +130,9 @@ export const project = z
 export const projectList = z.object({ projects: z.array(project) });
 
 export type Agent = z.infer<typeof agent>;
+/** Those that a command of the user's own is: a program for tickets, or an agent that speaks ACP. */
+export const commandAgents = ['exec', 'acp'] as const;
+
 /** A command of the user's own. */
 export type ExecAgent = Extract<Agent, { kind: 'exec' }>;
 export type Planner = z.infer<typeof planner>;

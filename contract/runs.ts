@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { branch, commit, cursor, id, pageLimit, sha256, text, time } from './fields.ts';
-import { agent, check, checksMax, modelName } from './projects.ts';
+import { agent, check, checksMax, modelName, setup } from './projects.ts';
 import { checkEvidence, feedback } from './reviews.ts';
 import { networkRules } from './network/rules.ts';
 import { isolationLevels } from './fleet/sandboxes.ts';
@@ -25,7 +25,7 @@ export const subjectTypes = ['ticket', 'spec_phase', 'review', 'conflict', 'diag
  * Why a run failed; what is done about each stands in src/stages/runs/model/retry.ts, and in docs/recovery.md. `agent_died`: a signal
  * that Skep did not send ended the agent; `unresponsive`: its sandbox did nothing any more; `stopped`: the worker was stopped and hands
  * it back; `provider`: no model provider answered; `quota`: the provider says that its limit is used up; `network`: the worker could
- * not reach what it needs; `model`: there is no such model, or no key for it; `blocked`: the agent says that it cannot go on.
+ * not reach what it needs; `setup`: the project's own setup command did not end well; `model`: there is no such model, or no key for it; `blocked`: the agent says that it cannot go on.
  */
 export const failureClasses = [
   'agent_failed',
@@ -40,6 +40,7 @@ export const failureClasses = [
   'sandbox',
   'repository',
   'network',
+  'setup',
   'invalid_task',
   'provider',
   'quota',
@@ -148,6 +149,14 @@ export const task = z
     merge: commit
       .nullable()
       .meta({ description: 'Of a conflict: the commit to be merged in, whose conflicts the agent resolves' }),
+    base: commit.nullable().optional().meta({
+      description:
+        'What has landed and the commit is to be merged into: nothing of an attempt is in it. Fetched from the same place',
+    }),
+    origin: commit.nullable().optional().meta({
+      description:
+        "The user's own commit from which the work of its spec began: no agent has written in it. Fetched from the same place",
+    }),
     checks: z.array(check).meta({ description: 'Of a review: what to run, in this order' }),
     feedback: feedback.nullable().meta({ description: 'What was wrong with the last attempt, which this one goes on from' }),
     continues: z
@@ -180,6 +189,7 @@ export const claimed = z
     }),
     agent: agent.nullable(),
     network: networkRules.default([]),
+    setup: setup.default(null),
     limits: runLimits,
     task,
     gateway: z

@@ -35,6 +35,8 @@ const environment = z.object({
   SKEP_WORKER_SLOTS: whole(1, 100).default(2),
   /** What runs work in: local, oci, oci:runsc, oci:docker, process (src/providers/sandboxes/choose.ts). The last isolates nothing. */
   SKEP_SANDBOX: z.string().default('local'),
+  /** How many sandboxes a worker has wait for runs at most, while it has free slots; by default as many as slots. 0: none. */
+  SKEP_SANDBOX_WARM: whole(0, 100).optional(),
   /** A run that is silent for so long is lost and its subject is run again (PRODUCT 3.4: 15 s, heartbeat 5 s). */
   SKEP_LEASE_MS: whole(300, 600_000).default(15_000),
   SKEP_HEARTBEAT_MS: whole(100, 200_000).default(5_000),
@@ -63,6 +65,10 @@ const environment = z.object({
   /** Of the workspace with all that is built in it; the repository's own size comes first out of it. */
   SKEP_RUN_WORKSPACE_BYTES: whole(16 * mebibyte, 1_048_576 * mebibyte).default(10_240 * mebibyte),
   SKEP_RUN_TMP_BYTES: whole(mebibyte, 1_048_576 * mebibyte).default(256 * mebibyte),
+  /** Wall clock of a project's setup command, and how much a worker keeps of what they leave. */
+  SKEP_SETUP_TIMEOUT_MS: whole(100, 86_400_000).default(900_000),
+  SKEP_DEPENDENCIES_MAX: whole(1, 10_000).default(20),
+  SKEP_DEPENDENCIES_BYTES_MAX: whole(mebibyte, 1_048_576 * mebibyte).default(20_480 * mebibyte),
   /** Keys of model providers. They stand in no log, message or process list: the gateway alone uses them. */
   ANTHROPIC_API_KEY: key.optional(),
   OPENAI_API_KEY: key.optional(),

@@ -57,6 +57,8 @@ export interface AgentContext {
   readonly gatewayUrl: string;
   /** Node as it is seen in the sandbox, where that has the gateway. */
   readonly node: string;
+  /** The folder of the programs of src/inside as it is seen in the sandbox, where that has the gateway. */
+  readonly inside: string;
   /** Starts the agent's program in the sandbox. May be called again when it has ended. */
   start(program: AgentProgram): Promise<SandboxExit>;
   /** What the agent does, as it does it. */

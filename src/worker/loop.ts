@@ -18,15 +18,20 @@ import { workerProtocol } from './client.ts';
 import type { ClaimRequest, Protocol } from './client.ts';
 import { openControl } from './control/server.ts';
 import type { Control } from './control/server.ts';
+import { createCheckOuts } from './dependencies/checkouts.ts';
+import { createDependencies, usualDependencies } from './dependencies/index.ts';
+import type { DependencyLimits } from './dependencies/index.ts';
 import type { NetworkTools } from './egress/index.ts';
 import { createOrphans } from './orphans/index.ts';
 import type { Orphans } from './orphans/index.ts';
 import { createRepositories } from './repository/index.ts';
 import { executeRun } from './run/index.ts';
 import type { RunEnd, RunTools } from './run/index.ts';
+import { limitsOf } from './sandbox.ts';
 import type { SandboxProbe, SandboxProvider } from './sandbox.ts';
 import { createKills } from './sandboxes/kills.ts';
 import { createSandboxReports } from './sandboxes/report.ts';
+import { createWarmth } from './sandboxes/warmth.ts';
 
 export interface WorkerOptions {
   readonly client: Client;
@@ -40,6 +45,10 @@ export interface WorkerOptions {
   readonly folder: string;
   /** Without it there are no credentials for sandboxes to be used. */
   readonly network?: NetworkTools | undefined;
+  /** How much is kept of what setup commands leave, and how long they may take; without it as settings have it at first. */
+  readonly dependencies?: DependencyLimits | undefined;
+  /** How many sandboxes wait for runs at most, while slots are free; 0 or nothing: none. */
+  readonly warm?: number | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Chance, 0 ≤ x < 1. */
@@ -96,6 +105,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let control: Control | undefined;
   const orphans = createOrphans(options);
   const kills = createKills(options.sandboxes, options.log);
+  const warmth = createWarmth(options);
   const ended = begun.then(work).finally(() => stopped.abort());
   // Whoever does not look at `ended` must not be ended by it.
   ended.catch(() => {});
@@ -111,6 +121,8 @@ export function createWorker(options: WorkerOptions): Worker {
       }
     } finally {
       await Promise.all(running);
+      await warmth.end();
+      await forget(tools);
       await orphans.stop();
       await beat?.stop();
       await control?.close();
@@ -123,8 +135,10 @@ export function createWorker(options: WorkerOptions): Worker {
     const run = execute(claimed, { tools, options, orphans, stop: aborting.signal }).then(end => {
       running.delete(run);
       claims.learn(end);
+      if (!draining.signal.aborted) warmth.free(slots - running.size);
     });
     running.add(run);
+    warmth.free(slots - running.size, limitsOf(claimed.limits));
   }
 
   return {
@@ -168,6 +182,7 @@ export async function runOnce(
     try {
       return await execute(claimed, { tools, options, orphans, stop });
     } finally {
+      await forget(tools);
       await orphans.stop();
     }
   }
@@ -199,7 +214,15 @@ async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<Prepared>
   const runFolder = join(folder, 'runs');
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
   const { worth } = probe;
-  return { ...options, protocol: workerProtocol(client), repositories, folder: runFolder, worth, sandboxFacts };
+  const dependencies = createDependencies({ ...(options.dependencies ?? usualDependencies), ...options });
+  const protocol = workerProtocol(client);
+  const kept = { dependencies, checkOuts: createCheckOuts(options) };
+  return { ...options, protocol, repositories, ...kept, folder: runFolder, worth, sandboxFacts };
+}
+
+/** What was kept for runs to begin with. */
+async function forget({ dependencies, checkOuts }: RunTools): Promise<void> {
+  await Promise.all([dependencies.close(), checkOuts.close()]);
 }
 
 /** Agents find the gateway at a port of their network: where that is the machine's own, two of them would meet there. */

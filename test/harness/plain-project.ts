@@ -6,6 +6,7 @@ export function plainProject({ id, name }: Pick<WireProject, 'id' | 'name'>): Wi
   return {
     ...{ id, name, repository: null, agent: null, planner: null, checks: null },
     ...{ test_changes: 'ask', red_base: 'refuse', collisions: 'hold', labels: [], isolation: 'namespaces', network: [] },
+    setup: null,
     ...{ created_at: at, updated_at: at },
   };
 }

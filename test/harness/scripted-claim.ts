@@ -15,6 +15,12 @@ export interface QueuedTask {
   readonly checks?: readonly Check[];
   readonly feedback?: Feedback;
   readonly network?: readonly NetworkRule[];
+  readonly setup?: readonly string[];
+  /** What has landed. */
+  readonly base?: string;
+  /** The user's own commit from which all of it began. */
+  readonly origin?: string;
+  readonly specId?: string;
   readonly agent?: Agent | null;
   readonly limits?: Partial<RunLimits>;
   readonly leaseMs?: number;
@@ -75,7 +81,7 @@ export function claimOf(run: ClaimedTask) {
     },
     subject: { type, id: ticketId },
     ticket: {
-      ...{ id: ticketId, tenant_id: none, session_id: null, spec_id: null, project_id: none, type: 'task' },
+      ...{ id: ticketId, tenant_id: none, session_id: null, spec_id: task.specId ?? null, project_id: none, type: 'task' },
       ...{ title: task.title ?? 'Add a file', description: 'as you like', acceptance_criteria: ['it is there'] },
       ...{ status: 'claimed', status_reason: null, proof: null, parent_id: null, depends_on: [], priority: 0, estimate: null },
       ...{
@@ -100,6 +106,7 @@ export function claimOf(run: ClaimedTask) {
     limits: { ...limits, ...task.limits },
     task: {
       ...{ commit, object_format: commit.length === 64 ? 'sha256' : 'sha1', merge: task.merge ?? null },
+      ...{ base: task.base ?? null, origin: task.origin ?? null },
       ...{
         checks: task.checks ?? [],
         feedback: task.feedback ?? null,
@@ -109,6 +116,7 @@ export function claimOf(run: ClaimedTask) {
       },
     },
     network: task.network ?? [],
+    setup: task.setup ?? null,
     gateway: { token: `skeprun_${run.token ?? ''}` },
   };
 }

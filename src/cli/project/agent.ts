@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { codingAgents, modelName } from '../../../contract/projects.ts';
+import { codingAgents, commandAgents, modelName } from '../../../contract/projects.ts';
 import type { Agent } from '../../../contract/projects.ts';
 import { usage, whole } from '../command.ts';
 import type { World } from '../context.ts';
@@ -44,7 +44,10 @@ export interface AgentOptions {
 export function withAgent(command: Command): Command {
   return command
     .addOption(
-      new Option('--agent <kind>', 'a coding agent, instead of a command of your own').choices(['exec', ...codingAgents]),
+      new Option('--agent <kind>', 'a coding agent, instead of a command of your own').choices([
+        ...commandAgents,
+        ...codingAgents,
+      ]),
     )
     .option('--model <name>', 'its model, such as anthropic/claude-sonnet-4-5; a command of your own is then given the gateway')
     .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400));
@@ -67,14 +70,19 @@ export function agentOf({ agent: command }: Operands, options: AgentOptions, bef
   const timeoutMs = timeout === undefined ? before?.timeout_ms : timeout * 1000;
   const limit = timeoutMs === undefined ? {} : { timeout_ms: timeoutMs };
   const model = options.model === undefined ? same?.model : modelGiven(options.model);
-  if (kind === 'exec') {
-    const argv = command.length > 0 ? [...command] : same?.kind === 'exec' ? same.command : undefined;
+  if (kind === 'exec' || kind === 'acp') {
+    const argv = command.length > 0 ? [...command] : same !== undefined && 'command' in same ? same.command : undefined;
     if (argv === undefined) throw usage('The command of the agent is missing', 'Add it behind --: -- node agent.js');
+    if (kind === 'acp') return { kind, command: argv, model: needed(kind, model), ...limit };
     return { kind, command: argv, ...(model === undefined ? {} : { model }), ...limit };
   }
   if (command.length > 0) throw usage(`${kind} brings its own program: leave the command behind -- out`);
+  return { kind, model: needed(kind, model), ...limit };
+}
+
+function needed(kind: string, model: string | undefined): string {
   if (model === undefined) throw usage(`${kind} needs a model`, 'Such as: --model anthropic/claude-sonnet-4-5');
-  return { kind, model, ...limit };
+  return model;
 }
 
 function modelGiven(name: string): string {
@@ -85,6 +93,6 @@ function modelGiven(name: string): string {
 
 /** What works: the command as it would be typed, or the agent with its model. */
 export function agentText(agent: Agent): string {
-  const what = agent.kind === 'exec' ? checkLine(agent) : agent.kind;
+  const what = 'command' in agent ? checkLine(agent) : agent.kind;
   return agent.model === undefined ? what : `${what} with ${agent.model}`;
 }

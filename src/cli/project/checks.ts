@@ -19,6 +19,8 @@ export interface PolicyOptions extends CheckOptions {
   readonly planner?: string;
   readonly collisions?: 'hold' | 'allow';
   readonly isolation?: IsolationLevel;
+  /** False with --no-setup. */
+  readonly setup?: string | false;
   readonly label?: readonly string[];
   /** False with --no-labels. */
   readonly labels?: boolean;
@@ -49,12 +51,22 @@ export function withPolicies(command: Command): Command {
     .addOption(
       new Option('--isolation <level>', 'the least that its sandboxes must give; namespaces at first').choices(isolationLevels),
     )
+    .option('--setup <line>', 'a line for sh that brings the dependencies in, before any agent comes (docs/dependencies.md)')
+    .option('--no-setup', 'nothing is brought in; so it is at first')
     .option('--label <label>', 'what a machine must have for it; may be repeated; replaces those before', collect)
     .option('--no-labels', 'any machine will do');
 }
 
 /** The fields of the project that were given; none where nothing was said. */
-export function policiesGiven({ testChanges, redBase, planner, collisions, isolation, ...options }: PolicyOptions): object {
+export function policiesGiven({
+  testChanges,
+  redBase,
+  planner,
+  collisions,
+  isolation,
+  setup,
+  ...options
+}: PolicyOptions): object {
   const checks = checksGiven(options);
   const labels = labelsGiven(options);
   return {
@@ -64,8 +76,17 @@ export function policiesGiven({ testChanges, redBase, planner, collisions, isola
     ...(collisions === undefined ? {} : { collisions }),
     ...(labels === undefined ? {} : { labels }),
     ...(isolation === undefined ? {} : { isolation }),
+    ...(setup === undefined ? {} : { setup: setupGiven(setup) }),
     ...(redBase === undefined ? {} : { red_base: redBase === 'leave-out' ? 'leave_out' : redBase }),
   };
+}
+
+/** The setup as it was typed: a line for a shell, or null with --no-setup. */
+function setupGiven(setup: string | false): readonly string[] | null {
+  if (setup === false) return null;
+  const line = setup.trim();
+  if (line === '') throw usage('The setup is empty', "Such as: --setup 'npm ci', or --no-setup");
+  return shellLine(line);
 }
 
 /** Labels as they were typed: a list, empty with --no-labels; undefined where nothing was said. */
@@ -89,8 +110,12 @@ export function checksGiven({ check = [], checks = true, findChecks = false }: C
 function asCheck(line: string): Check {
   if (line === '') throw usage('A check is empty', "Such as: --check 'npm test'");
   const name = line.length > nameMax ? `${line.slice(0, nameMax - 1)}…` : line;
-  // shell: a check is given as a line for sh; it is read in the sandbox and nowhere else
-  return { name, command: ['sh', '-c', line] };
+  return { name, command: shellLine(line) };
+}
+
+function shellLine(line: string): string[] {
+  // shell: checks and the setup are given as lines for sh, which are read in the sandbox and nowhere else
+  return ['sh', '-c', line];
 }
 
 const nameMax = 200;

@@ -27,8 +27,9 @@ export function projectText(project: WireProject): string {
     ['name', name],
     ['id', id],
     ['repository', repository ?? 'none'],
-    ['agent', agent === null ? 'none' : `${agent.kind === 'exec' ? 'exec: ' : ''}${agentText(agent)}`],
+    ['agent', agent === null ? 'none' : `${'command' in agent ? `${agent.kind}: ` : ''}${agentText(agent)}`],
     ['planner', project.planner?.model ?? 'none'],
+    ['setup', project.setup === null ? 'none' : checkLine({ command: project.setup })],
     ['checks', checksText(project)],
     [
       'test changes',

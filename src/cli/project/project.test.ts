@@ -82,7 +82,7 @@ describe('skep project create', () => {
     [['demo', '--agent', 'codex', '--model', 'a/b', '--', 'node'], 'codex brings its own program'],
     [['demo', '--agent', 'pi', '--model', '-x y'], "'-x y' is no name of a model"],
     [['demo', '--agent', 'exec', '--model', 'a/b'], 'The command of the agent is missing'],
-    [['demo', '--agent', 'claude', '--model', 'a/b'], 'Allowed choices are exec, codex, pi'],
+    [['demo', '--agent', 'aider', '--model', 'a/b'], 'Allowed choices are exec, acp, claude, codex, gemini, pi, qwen'],
     [['demo', '--timeout', 'long'], "'long' is not a whole number"],
     [['demo', '--repository', 'git@forge.example:a/b.git'], 'is not a URL\n  hint: Write it as ssh://git@forge.example/a/b.git'],
     [['demo', '--repository', 'nowhere'], 'nowhere does not exist'],
@@ -133,6 +133,8 @@ describe('skep project set', () => {
     [['--find-checks'], { checks: null }],
     [['--test-changes', 'allow', '--red-base', 'leave-out'], { test_changes: 'allow', red_base: 'leave_out' }],
     [['--isolation', 'kernel'], { isolation: 'kernel' }],
+    [['--setup', ' npm ci && make '], { setup: ['sh', '-c', 'npm ci && make'] }],
+    [['--no-setup'], { setup: null }],
   ])('says how the work is verified: %j', async (words, body) => {
     expect((await skep(['project', 'set', 'demo', ...words], at1('/'))).code).toBe(0);
     expect(server.calls.at(-1)?.body).toEqual(body);
@@ -141,6 +143,7 @@ describe('skep project set', () => {
   it.each([
     [['--check', 'a', '--no-checks'], 'Give one of --check, --no-checks and --find-checks'],
     [['--check', ' '], 'A check is empty'],
+    [['--setup', ' '], 'The setup is empty'],
     [['--test-changes', 'maybe'], 'Allowed choices are ask, allow'],
   ])('refuses %j before anything is sent', async (words, why) => {
     const { code, err } = await skep(['project', 'set', 'demo', ...words], at1('/'));

@@ -23,6 +23,7 @@ export function projectSet(world: World): Command {
       'skep project set demo --agent codex --model openai/gpt-5-codex',
       'skep project set demo --planner anthropic/claude-sonnet-4-5',
       "skep project set demo --check 'npm test' --check 'npm run lint' --test-changes allow",
+      "skep project set demo --setup 'npm ci'",
       'skep project set demo --label gpu --collisions allow',
       'skep project set demo --isolation kernel',
       'skep project set demo --repository https://forge.example/demo.git',
@@ -40,7 +41,7 @@ export function projectSet(world: World): Command {
     if (isNothing && Object.keys(policies).length === 0) {
       throw usage(
         'There is nothing to change',
-        "Give --repository, --agent, --model, --timeout, --planner, --check, --collisions, --label, --isolation, or -- and the agent's command",
+        "Give --repository, --agent, --model, --timeout, --planner, --setup, --check, --collisions, --label, --isolation, or -- and the agent's command",
       );
     }
     const context = await connect(world, options);

@@ -7,9 +7,13 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import { keyNamed } from '../../config.ts';
 import type { Settings } from '../../config.ts';
+import { createAcpAgent, createOtherAcpAgent } from '../../providers/agents/acp/index.ts';
+import { acpKinds } from '../../providers/agents/acp/agents.ts';
+import { createClaudeAgent } from '../../providers/agents/claude/index.ts';
 import { createCodexAgent } from '../../providers/agents/codex/index.ts';
 import { createExecAgent } from '../../providers/agents/exec.ts';
 import { createInstalls } from '../../providers/agents/install/installs.ts';
+import type { Installs } from '../../providers/agents/install/installs.ts';
 import { createPiAgent } from '../../providers/agents/pi/index.ts';
 import { chooseSandboxes } from '../../providers/sandboxes/choose.ts';
 import { readCredentials } from '../../worker/index.ts';
@@ -17,7 +21,8 @@ import type { WorkerOptions } from '../../worker/index.ts';
 import { version } from '../command.ts';
 
 type Places = Pick<Settings, 'SKEP_HOME' | 'SKEP_AGENTS'>;
-type Machine = Places & Pick<Settings, 'SKEP_SANDBOX'>;
+type Kept = Pick<Settings, 'SKEP_SETUP_TIMEOUT_MS' | 'SKEP_DEPENDENCIES_MAX' | 'SKEP_DEPENDENCIES_BYTES_MAX'>;
+type Machine = Places & Kept & Pick<Settings, 'SKEP_SANDBOX' | 'SKEP_SANDBOX_WARM' | 'SKEP_WORKER_SLOTS'>;
 
 interface Given {
   readonly client: Client;
@@ -41,17 +46,29 @@ export function workerParts({
     client,
     name,
     sandboxes: chooseSandboxes(settings.SKEP_SANDBOX, { home, clock, log }),
-    agents: [createExecAgent(), createCodexAgent(installs), createPiAgent(installs)],
+    agents: agentsOf(installs),
     folder: join(home, 'worker'),
     network: {
       credentials: readCredentials({ file: join(home, 'credentials.json'), variable: keyNamed }),
       ownPorts: () => databasePort(home),
     },
+    dependencies: {
+      timeoutMs: settings.SKEP_SETUP_TIMEOUT_MS,
+      layersMax: settings.SKEP_DEPENDENCIES_MAX,
+      layerBytesMax: settings.SKEP_DEPENDENCIES_BYTES_MAX,
+    },
+    warm: settings.SKEP_SANDBOX_WARM ?? settings.SKEP_WORKER_SLOTS,
     random: () => randomInt(0, 2 ** 32) / 2 ** 32,
     version: version(),
     clock,
     log,
   };
+}
+
+/** All that a project may name. */
+function agentsOf(installs: Installs): WorkerOptions['agents'] {
+  const own = [createExecAgent(), createClaudeAgent(installs), createCodexAgent(installs), createPiAgent(installs)];
+  return [...own, ...acpKinds.map(kind => createAcpAgent(kind, installs)), createOtherAcpAgent()];
 }
 
 /** Where coding agents are installed. */

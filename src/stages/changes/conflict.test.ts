@@ -164,6 +164,36 @@ describe('a resolution', () => {
     expect(await told(site)).toEqual(['completed merged', 'merging conflict', 'completed merged']);
   });
 
+  test('that no run could make is tried as often again once its ticket was retried', async () => {
+    const site = await siteForTests(stages, { features: [{ title: 'a' }, { title: 'b' }, { title: 'c' }], checks: [] });
+    const [first, second, third] = site.ticketIds;
+    const giveUp = async () => {
+      const states: string[] = [];
+      for (let i = 0; i < stages.settings.attemptsMax; i++) {
+        states.push((await told(site))[1] ?? '');
+        await failed(await site.resolve());
+        await stages.drain();
+      }
+      return states;
+    };
+    const attempts = [await site.start(first), await site.start(second)];
+    for (const attempt of attempts) {
+      attempt.commit({ 'a.txt': `${attempt.claimed.run.id}\n` });
+      await attempt.handIn();
+      await stages.drain();
+    }
+    const inWork = Array.from({ length: stages.settings.attemptsMax }, () => 'merging conflict');
+    expect([await giveUp(), await told(site)]).toEqual([inWork, ['completed merged', 'failed closed', 'ready none']]);
+    await stages.app(tx => retryTicket(tx, second ?? ''));
+    await stages.drain();
+    const again = await site.start(second);
+    await site.submit(third, { 'a.txt': 'third\n' });
+    again.commit({ 'a.txt': 'again\n' });
+    await again.handIn();
+    await stages.drain();
+    expect([await giveUp(), await told(site)]).toEqual([inWork, ['completed merged', 'failed closed', 'completed merged']]);
+  });
+
   test('that no run can make fails the ticket', async () => {
     const site = await inConflict();
     for (let i = 0; i < stages.settings.attemptsMax; i++) await failed(await site.resolve());

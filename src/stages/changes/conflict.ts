@@ -42,7 +42,11 @@ export async function giveUpConflict(tx: Tx, changeId: string, reason: string): 
   if (state === 'conflict') await failWork(tx, ticketId, `its conflict with what landed meanwhile was not resolved: ${reason}`);
 }
 
-async function queueResolution(tx: Tx, change: ChangeRow, { projectId, objectFormat, headSha }: TrunkRow): Promise<void> {
+async function queueResolution(
+  tx: Tx,
+  change: ChangeRow,
+  { projectId, objectFormat, baseSha, headSha }: TrunkRow,
+): Promise<void> {
   // Kept: cancelled in between, the run would wait in the queue for ever.
   const ticket = await keepTicket(tx, change.ticketId);
   if (ticket?.status !== 'merging') return;
@@ -56,7 +60,7 @@ async function queueResolution(tx: Tx, change: ChangeRow, { projectId, objectFor
     priority: ticket.priority,
     chain: finishingChain,
     requires: ['conflicts', ...(agent === null ? [] : [`agent:${agent.kind}`])],
-    task: { projectId, objectFormat, commit: change.headSha, merge: headSha },
+    task: { projectId, objectFormat, commit: change.headSha, merge: headSha, ...(baseSha === null ? {} : { origin: baseSha }) },
     waitMs: 0,
   });
 }

@@ -24,6 +24,8 @@ export async function beginReview(tx: Tx, review: ReviewRow, trunk: TrunkRow): P
       projectId: trunk.projectId,
       objectFormat: trunk.objectFormat,
       commit: review.candidateSha,
+      base: review.baseSha,
+      ...(trunk.baseSha === null ? {} : { origin: trunk.baseSha }),
       checks: trunk.checks,
     },
     waitMs: 0,

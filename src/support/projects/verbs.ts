@@ -23,6 +23,7 @@ interface ProjectFields {
   readonly labels?: readonly string[] | undefined;
   readonly isolation?: ProjectRow['isolation'] | undefined;
   readonly network?: readonly NetworkRule[] | undefined;
+  readonly setup?: readonly string[] | null | undefined;
 }
 
 /** Throws Fault `already_exists` when the name is taken. */
@@ -49,7 +50,8 @@ export async function projectNamed(tx: Tx, name: string): Promise<ProjectRow> {
 }
 
 export async function editProject(tx: Tx, id: string, fields: ProjectFields): Promise<ProjectRow> {
-  const [project] = await tx.query(updateProject, [tx.tenantId, id, ...valuesOf(fields), fields.checks !== undefined]);
+  const meant = [fields.checks !== undefined, fields.setup !== undefined];
+  const [project] = await tx.query(updateProject, [tx.tenantId, id, ...valuesOf(fields), ...meant]);
   if (project === undefined) throw new Fault('project_not_found');
   tx.announce({ type: 'project.changed', subject: { type: 'project', id }, payload: { fields: Object.keys(fields) } });
   return project;
@@ -79,10 +81,19 @@ async function insert(tx: Tx, name: string, fields: ProjectFields): Promise<Proj
   return project;
 }
 
-function valuesOf({ repository, agent, planner, checks, network, ...fields }: ProjectFields): SqlValue[] {
+function valuesOf({ repository, agent, planner, checks, network, setup, ...fields }: ProjectFields): SqlValue[] {
   const { testChanges = null, redBase = null, collisions = null, labels = null, isolation = null } = fields;
   const texts = [testChanges, redBase, json(planner), collisions] as const;
-  return [repository ?? null, json(agent), json(checks ?? undefined), ...texts, labels, isolation, json(network)];
+  return [
+    repository ?? null,
+    json(agent),
+    json(checks ?? undefined),
+    ...texts,
+    labels,
+    isolation,
+    json(network),
+    json(setup ?? undefined),
+  ];
 }
 
 function json(value: object | undefined): string | null {

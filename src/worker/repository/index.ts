@@ -9,6 +9,8 @@ import type { LeaseKey } from '../client.ts';
 import { runFailure } from '../failure.ts';
 import { mirrorOf, writeTemplate } from './mirror.ts';
 import type { Mirror } from './mirror.ts';
+import { filesOf } from './tree.ts';
+import type { CommitFiles } from './tree.ts';
 import { askServer, remoteOf } from './remote.ts';
 
 /** What a run needs of its project's repository. */
@@ -36,6 +38,8 @@ export interface Repositories {
   open(wanted: Wanted): Promise<Copy>;
   /** As `open`, after `broken` turned out to lack something. */
   replace(broken: Copy, wanted: Wanted): Promise<Copy>;
+  /** Every file of a commit that is there. Throws a run failure `repository`, or the signal's reason. */
+  files(copy: Copy, at: { readonly commit: string; readonly signal: AbortSignal }): Promise<CommitFiles>;
 }
 
 interface Options {
@@ -70,6 +74,14 @@ export async function createRepositories({ folder, client, clock, random }: Opti
       if ((await identity(broken.path)) === broken.made)
         await mirrorOf({ folder, projectId: wanted.projectId, template, git }).remove();
       return open(wanted);
+    },
+    async files(copy, at) {
+      try {
+        return await filesOf(git, copy.path, at);
+      } catch (error) {
+        at.signal.throwIfAborted();
+        throw isFault(error, 'repository_unavailable') ? runFailure('repository', error.message) : error;
+      }
     },
   };
 }

@@ -2,13 +2,12 @@ import { failpoint } from '../../kernel/failpoint.ts';
 import type { AgentContext, AgentOutcome } from '../agent.ts';
 import { lastWords, runFailure } from '../failure.ts';
 import { gatewayUrl } from '../host/job.ts';
-import { nodeInside } from '../inside.ts';
+import { insidePath, nodeInside } from '../inside.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { haltWarning } from './ending/halt.ts';
 import { watchSandbox } from './ending/watch.ts';
 import type { Watch } from './ending/watch.ts';
 import type { Conflict } from './git/merge.ts';
-import { createOutput } from './output.ts';
 import type { Output } from './output.ts';
 import type { Run } from './run.ts';
 import { closingMsMax } from './run.ts';
@@ -29,8 +28,8 @@ interface Given {
 
 /** Resolves when the agent says that it is done; throws a run failure when it ended in any other way. */
 export async function runAgent(run: Run, given: Given): Promise<void> {
-  const { claimed, tools, lease, reports, signal } = run;
-  const output = createOutput({ ...tools, lease, bytesMax: claimed.limits.output_bytes_max });
+  const { lease, reports, signal } = run;
+  const output = run.openOutput();
   const halt = haltWarning(run);
   const { sandbox, ways } = given;
   const watch = watchSandbox(run, { sandbox, isCalling: ways.isCalling, onStuck: halt.end });
@@ -80,7 +79,7 @@ function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, out
   }
 
   return {
-    ...{ settings, timeoutMs, outputBytesMax, gatewayUrl, node: nodeInside().program },
+    ...{ settings, timeoutMs, outputBytesMax, gatewayUrl, node: nodeInside().program, inside: insidePath },
     task: task.json(conflict),
     prompt: task.prompt(conflict),
     promptAgain: task.promptAgain,

@@ -15,6 +15,8 @@ export interface OutputOptions {
   readonly folder: string;
   /** Bytes kept; what comes after them is dropped. */
   readonly bytesMax: number;
+  /** Bytes that the log of the run has already. */
+  readonly at: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -25,6 +27,8 @@ export interface Output {
   write(chunk: Buffer): void;
   /** The last bytes written. */
   tail(): Buffer;
+  /** Bytes that the log of the run has by now. */
+  logged(): number;
   /**
    * Resolves when the server has all of it, when it will never have it as the lease is lost, or after 2 minutes: a log that
    * can't be stored must leave time for the work itself. Throws Fault `disk_full`.
@@ -39,7 +43,7 @@ const gatherBytes = 65_536;
 const tailBytes = 4_096;
 
 /** Chunks go out every 200 ms or 64 KiB. */
-export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: OutputOptions): Output {
+export function createOutput({ lease, protocol, folder, bytesMax, at, clock, log }: OutputOptions): Output {
   const file = openNameless(folder);
   let written = 0;
   let sent = 0;
@@ -83,12 +87,12 @@ export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: 
     const bytes = Buffer.alloc(Math.min(written - sent, logChunkBytesMax));
     readSync(file.descriptor, bytes, 0, bytes.length, sent);
     try {
-      await lease.send((key, call) => protocol.appendLog(key, { offset: sent, bytes }, call));
+      await lease.send((key, call) => protocol.appendLog(key, { offset: at + sent, bytes }, call));
       sent += bytes.length;
     } catch (error) {
       const stored = isFault(error, 'log_gap') ? error.facts['size'] : undefined;
-      if (typeof stored !== 'number' || stored >= sent) throw error;
-      sent = stored;
+      if (typeof stored !== 'number' || stored >= at + sent || stored < at) throw error;
+      sent = stored - at;
     }
   }
 
@@ -99,6 +103,7 @@ export function createOutput({ lease, protocol, folder, bytesMax, clock, log }: 
   return {
     write,
     tail: tail.bytes,
+    logged: () => at + sent,
     async end() {
       hasEnded = true;
       wakeUp();

@@ -64,7 +64,7 @@ async function work(run: Run): Promise<HandedIn | BrokenOff> {
   const bundle = openNameless(run.tools.folder);
   try {
     const keeps = needs.keeps === true;
-    const place = { branch: task.branch, files: task.files, folders, keeps, links: ways.links };
+    const place = { branch: task.branch, files: task.files, folders, keeps, links: ways.links, hasSetup: true };
     return await inWorkspace(run, place, sandbox => workIn(run, { sandbox, task, bundle, keeps, ways }));
   } finally {
     ways.close();
@@ -143,11 +143,11 @@ async function plan(run: Run): Promise<HandedIn> {
 /** No agent: the checks of the task on its commit. */
 async function review(run: Run): Promise<HandedIn> {
   const ways = await openWays(run, { gateway: false, network: true });
-  const place = { branch: 'skep/review', files: [], folders: ways.folders, links: ways.links };
+  const place = { branch: 'skep/review', files: [], folders: ways.folders, links: ways.links, hasSetup: true };
   try {
-    return await inWorkspace(run, place, async (sandbox, checkOutAgain) => {
+    return await inWorkspace(run, place, async (sandbox, again) => {
       run.phase('run_checks');
-      const checks = await runChecks(run, { sandbox, ways, checkOutAgain });
+      const checks = await runChecks(run, { sandbox, ways, again });
       ways.sumUp();
 
       run.phase('submit');

@@ -1,10 +1,14 @@
 import type { Claimed } from '../../../contract/runs.ts';
 import type { Conflict } from './git/merge.ts';
+import { setupLine } from './setup/command-line.ts';
 
-type Given = Pick<Claimed, 'task'> & { readonly ticket: NonNullable<Claimed['ticket']>; readonly conflict: Conflict | undefined };
+type Given = Pick<Claimed, 'task'> & {
+  readonly ticket: NonNullable<Claimed['ticket']>;
+  readonly conflict: Conflict | undefined;
+} & Partial<Pick<Claimed, 'setup'>>;
 
 /** A ticket as words to a coding agent: what is wanted, what was wrong with it last time, and how to end. */
-export function promptOf({ ticket, task, conflict }: Given): string {
+export function promptOf({ ticket, task, conflict, setup = null }: Given): string {
   const { id, title, description, acceptance_criteria: criteria } = ticket;
   return [
     'You work on one ticket of a software project, in the git repository that is your current folder.',
@@ -12,7 +16,7 @@ export function promptOf({ ticket, task, conflict }: Given): string {
     section('It is done when', criteria.map(each => `- ${each}`).join('\n')),
     section('What was wrong with the last attempt', lastAttempt(task.feedback?.text)),
     section('Conflicts to resolve', conflictText(conflict)),
-    section('How to work', rules.join('\n')),
+    section('How to work', [...rules, ...(setup === null ? [] : [setupRule(setup)])].join('\n')),
     section('How to end', reports),
   ]
     .filter(text => text !== '')
@@ -46,6 +50,10 @@ const reports = `When all of it is done, call submit_result with status "done" a
   skep-report report_blocker --reason "What stands in the way"
   skep-report ask_human --question "What must be known to go on"
 Then end your turn.`;
+
+function setupRule(setup: readonly string[]): string {
+  return `- What the project depends on is here already: ${JSON.stringify(setupLine(setup))} was run before you came. What it has left is not part of your work.`;
+}
 
 function section(heading: string, text: string): string {
   return text.trim() === '' ? '' : `## ${heading}\n\n${text.trim()}`;

@@ -1,5 +1,7 @@
 import type { Claimed } from '../../../contract/runs.ts';
 import type { Lease } from '../lease.ts';
+import { createOutput } from './output.ts';
+import type { Output } from './output.ts';
 import { createReports } from './reports.ts';
 import type { Reports } from './reports.ts';
 import type { RunTools } from './tools.ts';
@@ -17,12 +19,23 @@ export interface Run extends Started {
   readonly reports: Reports;
   /** Tells the server which part of the run begins. */
   phase(name: string): void;
+  /** The next part of its log. One at a time: it begins where the one before ended. */
+  openOutput(): Output;
 }
 
 /** For all that comes after the end of an agent or of the last check: the rest of the output, the collecting, the upload. */
 export const closingMsMax = 600_000;
 
 export function runOf(started: Started): Run {
-  const reports = createReports({ ...started.tools, lease: started.lease });
-  return { ...started, reports, phase: name => reports.add('phase.started', { phase: name }) };
+  const { tools, lease, claimed } = started;
+  const reports = createReports({ ...tools, lease });
+  let at = 0;
+
+  function openOutput(): Output {
+    const bytesMax = Math.max(0, claimed.limits.output_bytes_max - at);
+    const output = createOutput({ ...tools, lease, at, bytesMax });
+    return { ...output, end: () => output.end().finally(() => void (at = output.logged())) };
+  }
+
+  return { ...started, reports, phase: name => reports.add('phase.started', { phase: name }), openOutput };
 }

@@ -26,7 +26,7 @@ const ticketPath = '/skep/ticket.json';
 const feedbackPath = '/skep/feedback.txt';
 
 /** Throws a run failure `invalid_task` for what this worker can't do: no try of another worker of its kind will end better. */
-export function taskOf({ run, ticket, agent: settings, limits, project, task }: Claimed, agents: readonly Agent[]): Task {
+export function taskOf({ run, ticket, agent: settings, limits, project, setup, task }: Claimed, agents: readonly Agent[]): Task {
   if (ticket === null) throw runFailure('invalid_task', `A run of a ${run.subject_type} without a ticket can't be worked on`);
   if (settings === null) {
     throw runFailure('invalid_task', `The project '${project.name}' has no agent: give it one with 'skep project set'`);
@@ -50,7 +50,7 @@ export function taskOf({ run, ticket, agent: settings, limits, project, task }: 
       ...(feedback === null ? [] : [{ path: feedbackPath, content: feedback.text }]),
     ],
     json,
-    prompt: conflict => promptOf({ ticket, task, conflict }),
+    prompt: conflict => promptOf({ ticket, task, conflict, setup }),
     promptAgain: promptAgainOf({ ticket, task }),
     env: conflict => ({ ...known, ...told, ...(conflict === undefined ? {} : { SKEP_CONFLICT: conflict.files.join('\n') }) }),
   };

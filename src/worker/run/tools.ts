@@ -4,6 +4,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Agent } from '../agent.ts';
 import type { Protocol } from '../client.ts';
+import type { CheckOuts } from '../dependencies/checkouts.ts';
+import type { Dependencies } from '../dependencies/index.ts';
 import type { NetworkTools } from '../egress/index.ts';
 import type { Repositories } from '../repository/index.ts';
 import type { Sandbox, SandboxProvider } from '../sandbox.ts';
@@ -18,6 +20,9 @@ export interface RunTools {
   readonly worth: SandboxWorth;
   readonly agents: readonly Agent[];
   readonly repositories: Repositories;
+  /** What setup commands have left. */
+  readonly dependencies: Dependencies;
+  readonly checkOuts: CheckOuts;
   /** For the files of runs while they last. */
   readonly folder: string;
   /** Without it there are no credentials to add. */

@@ -1,12 +1,14 @@
-import { runFailure } from '../failure.ts';
+import type { Taken } from '../dependencies/index.ts';
 import { nodeInside } from '../inside.ts';
 import { limitsOf } from '../sandbox.ts';
 import type { Sandbox, SandboxSpec } from '../sandbox.ts';
 import { sandboxOfRun } from '../sandboxes/report.ts';
-import { checkOut, mirrorInside } from './git/checkout.ts';
-import type { CheckOut } from './git/checkout.ts';
-import { gitFiles } from './git/inside.ts';
+import { gitFilesWith } from './git/inside.ts';
+import { preparedCheckOut, takeOver } from './git/prepared.ts';
+import { openSource } from './git/source.ts';
+import type { Source } from './git/source.ts';
 import type { Run } from './run.ts';
+import { dependenciesOf } from './setup/index.ts';
 import { failpoint } from '../../kernel/failpoint.ts';
 
 interface Given {
@@ -17,59 +19,83 @@ interface Given {
   readonly keeps?: boolean | undefined;
   /** Ways out of it. */
   readonly links?: NonNullable<SandboxSpec['links']>;
+  /** Whether it begins with what the project's setup command has left. */
+  readonly hasSetup: boolean;
 }
 
 /**
- * Makes a sandbox with the run's commit checked out on `branch`, has `work` done in it, and takes it down in every case. What
- * `work` gets as `again` checks out once more, into a workspace that is empty.
+ * Makes a sandbox with the run's commit checked out on `branch`, over what the project's setup has left, has `work` done in it, and takes
+ * it down in every case. What `work` gets as `again` puts another one in its place, made as the first.
  */
 export async function inWorkspace<T>(
   run: Run,
-  { branch, files, folders = [], keeps = false, links = [] }: Given,
-  work: (sandbox: Sandbox, again: () => Promise<void>) => Promise<T>,
+  given: Given,
+  work: (sandbox: Sandbox, again: () => Promise<Sandbox>) => Promise<T>,
 ): Promise<T> {
-  const { claimed, tools, lease, signal } = run;
-  const { commit, merge, object_format: objectFormat } = claimed.task;
-  const key = { runId: claimed.run.id, token: claimed.lease.token };
-  const commits = merge === null ? [commit] : [commit, merge];
-  const wanted = { projectId: claimed.project.id, objectFormat, commits, key, signal };
-
   run.phase('prepare_sandbox');
-  const copy = await tools.repositories.open(wanted);
-  failpoint('before-sandbox');
-  const sandbox = await tools.sandboxes.create(
-    specOf(run, { files, keeps, folders: [...folders, ...nodeInside().folders, { from: copy.path, to: mirrorInside }], links }),
-  );
-  failpoint('sandbox-made');
+  const source = await openSource(run);
+  const layer = given.hasSetup ? await dependenciesOf(run, source) : undefined;
+  const checkOut = await preparedCheckOut(run, source).catch((error: unknown) => {
+    layer?.release();
+    throw error;
+  });
+  const place = { given, source, checkOut, layer };
+  let sandbox: Sandbox | undefined;
+
+  async function again(): Promise<Sandbox> {
+    await sandbox?.kill();
+    sandbox = await makeSandbox(run, place);
+    await fill(run, sandbox, place);
+    return sandbox;
+  }
+
   try {
-    lease.progress({ state: 'starting', sandbox: sandbox.id });
-    const at: CheckOut = { branch, commit, objectFormat, merge, signal };
+    failpoint('before-sandbox');
+    sandbox = await makeSandbox(run, place);
+    failpoint('sandbox-made');
+    run.lease.progress({ state: 'starting', sandbox: sandbox.id });
     run.phase('check_out');
-    if (!(await checkOut(sandbox, at))) {
-      await tools.repositories.replace(copy, wanted);
-      await checkOutAgain(sandbox, at);
-    }
+    await fill(run, sandbox, place);
     failpoint('checked-out');
-    return await work(sandbox, () => checkOutAgain(sandbox, at));
+    return await work(sandbox, again);
   } finally {
-    await tearDown(run, sandbox);
-    failpoint('sandbox-removed');
+    if (sandbox !== undefined) {
+      await tearDown(run, sandbox);
+      failpoint('sandbox-removed');
+    }
+    for (const taken of [checkOut, layer]) taken?.release();
   }
 }
 
-async function checkOutAgain(sandbox: Sandbox, at: CheckOut): Promise<void> {
-  if (await checkOut(sandbox, at)) return;
-  throw runFailure('repository', `The copy of the repository on the worker's machine lacks a part of ${at.commit}`);
+interface Place {
+  readonly given: Given;
+  readonly source: Source;
+  /** Of the commit, with which the workspace begins. */
+  readonly checkOut: Taken | undefined;
+  /** What lies over it. */
+  readonly layer: Taken | undefined;
 }
 
-function specOf({ claimed }: Run, given: Pick<SandboxSpec, 'files' | 'folders' | 'keeps' | 'links'>): SandboxSpec {
+function makeSandbox({ claimed, tools }: Run, { given, source, checkOut, layer }: Place): Promise<Sandbox> {
+  const { files, folders = [], keeps = false, links = [] } = given;
   const { limits, run, lease } = claimed;
-  return {
+  const from = [checkOut, layer].flatMap(taken => (taken === undefined ? [] : [taken.snapshot]));
+  return tools.sandboxes.create({
     id: sandboxOfRun(run.id, lease.fence),
     limits: limitsOf(limits),
-    ...given,
-    files: [...given.files, ...gitFiles],
-  };
+    files: [...files, ...gitFilesWith(layer?.exclude ?? '')],
+    folders: [...folders, ...nodeInside().folders, source.folder],
+    keeps,
+    links,
+    ...(from.length === 0 ? {} : { from }),
+  });
+}
+
+function fill({ claimed, signal }: Run, sandbox: Sandbox, { given, source, checkOut, layer }: Place): Promise<void> {
+  const { commit, merge, object_format: objectFormat } = claimed.task;
+  const { branch } = given;
+  if (checkOut !== undefined) return takeOver(sandbox, { branch, isCovered: layer !== undefined, signal });
+  return source.checkOut(sandbox, { branch, commit, objectFormat, merge, signal });
 }
 
 async function tearDown({ tools, lease }: Run, sandbox: Sandbox): Promise<void> {

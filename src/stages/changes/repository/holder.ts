@@ -29,7 +29,7 @@ export async function commitsOfHolder(
   });
   if (run.subjectType === 'spec_phase')
     return { repo: await openForPlan(parts, caller, { projectId: owner.projectId, task }), wants: [task.commit] };
-  const wants = [task.commit, ...(task.merge === null ? [] : [task.merge])];
+  const wants = [...new Set([task.commit, task.merge, task.base, task.origin].filter(commit => typeof commit === 'string'))];
   // The first of two requests only says what this server can do.
   const repo =
     service === 'advertise'

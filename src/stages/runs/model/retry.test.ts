@@ -40,6 +40,7 @@ const table: Readonly<Record<EndClass, { waits: number[]; last: string }>> = {
   sandbox: machine,
   repository: machine,
   network: machine,
+  setup: { waits: [30, 60], last: 'ask' },
   provider: { waits: [30, 60, 120, 240, 480, 960, 1_920], last: 'ask' },
   quota: { waits: [60, 120, 240, 480, 960], last: 'ask' },
   agent_missing: never,

@@ -4,7 +4,7 @@ import type { FailureClass } from '../../../../contract/runs.ts';
 export type EndClass = FailureClass | 'lost';
 
 /** Classes that are counted and waited for together. */
-type RuleName = 'restart' | 'handed_back' | 'agent' | 'machine' | 'provider' | 'quota' | 'never';
+type RuleName = 'restart' | 'handed_back' | 'agent' | 'machine' | 'setup' | 'provider' | 'quota' | 'never';
 
 const ruleOf: Readonly<Record<EndClass, RuleName>> = {
   lost: 'restart',
@@ -17,6 +17,7 @@ const ruleOf: Readonly<Record<EndClass, RuleName>> = {
   sandbox: 'machine',
   repository: 'machine',
   network: 'machine',
+  setup: 'setup',
   provider: 'provider',
   quota: 'quota',
   agent_missing: 'never',
@@ -71,7 +72,7 @@ const restartsInRowMax = 20;
 const handedBackAtOnceMax = 9;
 const handedBackMax = 100;
 
-/** With the usual unit of 2 s: the machine 5 s to 5 min, a provider 30 s to 32 min and about an hour together, a quota 60 s to 1 h. */
+/** With the usual unit of 2 s: the machine 5 s to 5 min, a setup 30 s and 1 min, a provider 30 s to 32 min and about an hour together, a quota 60 s to 1 h. */
 const rules: Readonly<Record<RuleName, Rule>> = {
   restart: {
     waitMs: (count, { restartCooldownMs }) => (count > 1 ? restartCooldownMs : 0),
@@ -87,6 +88,7 @@ const rules: Readonly<Record<RuleName, Rule>> = {
   },
   agent: growing({ factor: 1, waitMsMax: 600_000, triesMax: ({ attemptsMax }) => attemptsMax - 1, atLast: 'fail' }),
   machine: growing({ factor: 2.5, waitMsMax: 300_000, triesMax: ({ attemptsMax }) => 2 * attemptsMax - 1, atLast: 'ask' }),
+  setup: growing({ factor: 15, waitMsMax: hourMs, triesMax: () => 2, atLast: 'ask' }),
   provider: growing({ factor: 15, waitMsMax: hourMs, triesMax: () => 7, atLast: 'ask' }),
   quota: growing({ factor: 30, waitMsMax: hourMs, triesMax: () => 5, atLast: 'ask' }),
   never: growing({ factor: 1, waitMsMax: 0, triesMax: () => 0, atLast: 'fail' }),
@@ -127,7 +129,7 @@ function ruleFor(name: RuleName, { isAwaited = false }: AttemptPolicy): Rule {
   return isAwaited && patient.has(name) ? rules.agent : rules[name];
 }
 
-const patient: ReadonlySet<RuleName> = new Set(['machine', 'provider', 'quota']);
+const patient: ReadonlySet<RuleName> = new Set(['machine', 'setup', 'provider', 'quota']);
 
 /** By which rule the last attempt goes, how many count there, and how many there are however long ago. */
 function lastOf(ended: readonly Ended[]): { name: RuleName; count: number; countInRow: number } {

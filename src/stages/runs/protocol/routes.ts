@@ -188,6 +188,7 @@ async function describe(
       project: { id: project.id, name: project.name, repository: project.repository, isolation: project.isolation },
       agent: project.agent,
       network: project.network,
+      setup: project.setup,
       limits: run.subjectType === 'review' ? { ...settings.limits, timeout_ms: settings.reviewTimeoutMs } : settings.limits,
       task,
       gateway: { token: runToken },

@@ -11,12 +11,13 @@ import { keepTaskRow, lastReturnedRun, type RunRow, type StoredTask } from '../r
 /** What the holder of a run is to do, and with which commit of which project. */
 export async function taskOf(tx: Tx, run: RunRow): Promise<{ projectId: string; task: RunTask }> {
   if (run.task === null) throw new Error(`run ${run.id} was claimed without a task`);
-  const { projectId, objectFormat, commit, hasWork = false, merge = null, checks = [], plan = null } = run.task;
+  const { projectId, objectFormat, commit, hasWork = false, merge = null, base = merge, origin = null } = run.task;
+  const { checks = [], plan = null } = run.task;
   const feedback = await feedbackOn(tx, run);
   const continues = await continuedBy(tx, run);
   return {
     projectId,
-    task: { commit, has_work: hasWork, object_format: objectFormat, merge, checks, plan, feedback, continues },
+    task: { commit, has_work: hasWork, object_format: objectFormat, merge, base, origin, checks, plan, feedback, continues },
   };
 }
 
@@ -34,7 +35,8 @@ async function ticketTask(tx: Tx, ticket: TicketRow): Promise<StoredTask> {
   if (trunk === undefined || trunk.headSha === null) throw new Error(`${ticket.id} was queued without a trunk`);
   const [last] = await tx.query(lastReturnedRun, [tx.tenantId, 'ticket', ticket.id]);
   const from = { commit: last?.resumeSha ?? trunk.headSha, ...(last?.hasWork === true ? { hasWork: true } : {}) };
-  return { projectId: ticket.projectId, objectFormat: trunk.objectFormat, ...from };
+  const ground = { base: trunk.headSha, ...(trunk.baseSha === null ? {} : { origin: trunk.baseSha }) };
+  return { projectId: ticket.projectId, objectFormat: trunk.objectFormat, ...ground, ...from };
 }
 
 /** The attempt that broke off just before this one, and from whose work this one goes on. */

@@ -2,11 +2,11 @@ import type { Check } from '../../../../contract/projects.ts';
 import type { CheckEvidence } from '../../../../contract/reviews.ts';
 import { runFailure } from '../../failure.ts';
 import type { Sandbox } from '../../sandbox.ts';
-import { restore, wipe } from '../git/checkout.ts';
-import { createOutput } from '../output.ts';
+import { restore } from '../git/checkout.ts';
 import type { Output } from '../output.ts';
 import { closingMsMax } from '../run.ts';
 import type { Run } from '../run.ts';
+import { commandLine } from '../setup/command-line.ts';
 import { createTail } from '../tail.ts';
 import type { Ways } from '../ways.ts';
 import { evidenceOf, isGreen } from './evidence.ts';
@@ -16,8 +16,8 @@ import { evidenceOf, isGreen } from './evidence.ts';
  * as it was committed. Throws a run failure `sandbox` where the workspace could not be put in order, never for a red check.
  */
 export async function runChecks(run: Run, place: Place): Promise<CheckEvidence[]> {
-  const { claimed, tools, lease, reports } = run;
-  const output = createOutput({ ...tools, lease, bytesMax: claimed.limits.output_bytes_max });
+  const { claimed, lease, reports } = run;
+  const output = run.openOutput();
   const bench: Bench = { run, output, ...place };
   const evidence: CheckEvidence[] = [];
   try {
@@ -44,10 +44,12 @@ export function summaryOf(checks: readonly CheckEvidence[]): string {
 interface Place {
   readonly sandbox: Sandbox;
   readonly ways: Ways;
-  readonly checkOutAgain: () => Promise<void>;
+  /** Another sandbox in the place of this one, as the run began with it. */
+  readonly again: () => Promise<Sandbox>;
 }
 
-interface Bench extends Place {
+interface Bench extends Omit<Place, 'sandbox'> {
+  sandbox: Sandbox;
   readonly run: Run;
   readonly output: Output;
 }
@@ -94,26 +96,18 @@ async function runCheck({ run, sandbox, ways, output }: Bench, check: Check): Pr
 }
 
 /** A check may have broken the repository; then the workspace begins anew, without what was built. */
-async function tidyUp({ run, sandbox, checkOutAgain }: Bench, { isThorough }: { isThorough: boolean }): Promise<void> {
-  const { signal, claimed } = run;
-  if (await restore(sandbox, { commit: claimed.task.commit, isThorough, signal })) return;
-  await wipe(sandbox, signal);
-  await checkOutAgain().catch((error: unknown) => {
+async function tidyUp(bench: Bench, { isThorough }: { isThorough: boolean }): Promise<void> {
+  const { signal, claimed } = bench.run;
+  if (await restore(bench.sandbox, { commit: claimed.task.commit, isThorough, signal })) return;
+  try {
+    bench.sandbox = await bench.again();
+  } catch (error) {
     signal.throwIfAborted();
     throw runFailure('sandbox', `The workspace could not be put in order after a check: ${String(error)}`);
-  });
+  }
 }
 
 function startsLine(output: Output): boolean {
   const last = output.tail().at(-1);
   return last === undefined || last === 0x0a;
-}
-
-/** As one would type it, on one line. */
-function commandLine(command: readonly string[]): string {
-  const words = command.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`));
-  return words
-    .join(' ')
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-    .slice(0, 1_000);
 }

@@ -56,12 +56,3 @@ const restoreScript = `
 rm -f .git/index.lock
 git reset --quiet --hard "$1"
 [ -z "$2" ] || git clean --quiet --force -d`;
-
-/** Empties the workspace, also of folders made read-only. */
-export async function wipe(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
-  await gitInside(sandbox, wipeScript, { args: [], signal });
-}
-
-const wipeScript = `
-chmod -R u+rwX . || :
-find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +`;

@@ -89,7 +89,10 @@ function configured(settings: Readonly<Record<string, string>>): Record<string, 
 const configPath = '/skep/gitconfig';
 export const templatePath = '/skep/git-template';
 
-/** Files that git inside a sandbox reads. */
+/** Files that git inside a sandbox reads; what `exclude` matches is no work of an agent's. */
+export const gitFilesWith = (exclude: string): readonly { readonly path: string; readonly content: string }[] =>
+  exclude === '' ? gitFiles : [...gitFiles, { path: `${templatePath}/info/exclude`, content: exclude }];
+
 export const gitFiles = [
   { path: configPath, content: '[safe]\n\tdirectory = *\n[advice]\n\tdetachedHead = false\n' },
   {

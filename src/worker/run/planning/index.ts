@@ -4,7 +4,6 @@ import { lastWords, runFailure } from '../../failure.ts';
 import { insidePath, nodeInside } from '../../inside.ts';
 import type { Sandbox, SandboxExit } from '../../sandbox.ts';
 import { haltOf, haltWarning } from '../ending/halt.ts';
-import { createOutput } from '../output.ts';
 import type { Output } from '../output.ts';
 import { closingMsMax } from '../run.ts';
 import type { Run } from '../run.ts';
@@ -23,7 +22,7 @@ export async function planPhase(run: Run): Promise<Planned> {
   const stdin = questionOf(run.claimed);
   const ways = await openWays(run, { gateway: true, network: false });
   try {
-    const place = { branch: 'skep/plan', files: [], folders: ways.folders, links: ways.links };
+    const place = { branch: 'skep/plan', files: [], folders: ways.folders, links: ways.links, hasSetup: false };
     return await inWorkspace(run, place, sandbox => planIn(run, { sandbox, ways, stdin }));
   } finally {
     ways.close();
@@ -57,8 +56,8 @@ interface Ended {
 }
 
 async function runPlanner(run: Run, { sandbox, ways, stdin }: Parts): Promise<Ended> {
-  const { claimed, tools, lease } = run;
-  const output = createOutput({ ...tools, lease, bytesMax: claimed.limits.output_bytes_max });
+  const { claimed, lease } = run;
+  const output = run.openOutput();
   const halt = haltWarning(run);
   const answer: Buffer[] = [];
   try {
