@@ -29,6 +29,9 @@ interface Asked {
   readonly tools: string;
 }
 
+/** Of all gateways: the calls of a conversation that goes on have ids of their own. */
+let calls = 0;
+
 /** A small gateway in front of a scripted model, on the wires that coding agents speak. */
 export function scriptedGateway(steps: readonly Step[], onAsked: (count: number) => void = () => {}): ScriptedGateway {
   const heard: string[] = [];
@@ -38,6 +41,8 @@ export function scriptedGateway(steps: readonly Step[], onAsked: (count: number)
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
     const { pathname } = new URL(request.url ?? '/', 'http://x');
+    // Claude Code looks first whether anybody is there.
+    if (request.method === 'HEAD') return void response.writeHead(404).end();
     const token =
       request.headers.authorization?.replace('Bearer ', '') ?? request.headers['x-api-key'] ?? request.headers['x-goog-api-key'];
     heard.push(`${request.method} ${pathname} ${String(token)}`);
@@ -53,7 +58,7 @@ export function scriptedGateway(steps: readonly Step[], onAsked: (count: number)
       asked.push({ model, text: body, tools: JSON.stringify(given.tools ?? []) });
       const step = steps[asked.length - 1] ?? { say: 'Nothing is left to do.' };
       onAsked(asked.length);
-      speak(step, { pathname, given, response, id: `call_${asked.length}` });
+      speak(step, { pathname, given, response, id: `call_${++calls}` });
     }
   }
 
@@ -98,8 +103,12 @@ function toolCall(step: Step, tools: string): ToolCall | undefined {
   if (!('shell' in step) && !('report' in step)) return undefined;
   const isCodex = tools.includes('"exec_command"');
   if ('report' in step && isCodex) return { name: step.report, namespace: 'mcp__skep', args: step.args };
+  const [, own] = ('report' in step && new RegExp(`"(\\w+_${step.report})"`).exec(tools)) || [];
+  if ('report' in step && own !== undefined) return { name: own, args: step.args };
   const line = 'shell' in step ? step.shell : `skep-report ${step.report} --json '${JSON.stringify(step.args)}'`;
-  return isCodex ? { name: 'exec_command', args: { cmd: line } } : { name: 'bash', args: { command: line } };
+  if (isCodex) return { name: 'exec_command', args: { cmd: line } };
+  const [, shell = 'bash'] = /"(Bash|run_shell_command)"/.exec(tools) ?? [];
+  return { name: shell, args: { command: line } };
 }
 
 interface Said {

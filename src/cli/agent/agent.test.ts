@@ -26,10 +26,9 @@ describe('skep agent', () => {
       .trim()
       .split('\n')
       .map(line => JSON.parse(line) as object);
-    expect(rows).toMatchObject([
-      { kind: 'codex', installed: false, folder: null },
-      { kind: 'pi', installed: false },
-    ]);
+    expect(rows).toMatchObject(
+      ['claude', 'codex', 'gemini', 'pi', 'qwen'].map(kind => ({ kind, installed: false, folder: null })),
+    );
   });
 
   it('says of each thing that is wrong how to mend it', async () => {
@@ -51,7 +50,7 @@ describe('skep agent', () => {
   });
 
   it('knows no others', async () => {
-    const { code, err } = await skep(['agent', 'install', 'claude']);
-    expect([code, err]).toEqual([2, expect.stringContaining('codex, pi')]);
+    const { code, err } = await skep(['agent', 'install', 'aider']);
+    expect([code, err]).toEqual([2, expect.stringContaining('claude, codex, gemini, pi, qwen')]);
   });
 });

@@ -25,7 +25,7 @@ export async function ensureAgent({ world, options, signal }: Drive, { station, 
   const { agent } = await atAnyServer(station, signal, ({ client }) =>
     client.request('GET', `/api/projects/${session.project_id}`, { schema: projectSchema }),
   );
-  if (agent === null || agent.kind === 'exec') return;
+  if (agent === null || agent.kind === 'exec' || agent.kind === 'acp') return;
   const { settings } = await addressed(world, options);
   await installAgent(agent.kind, { folder: agentsFolder(settings), clock: world.clock, onStep: tell, signal });
 }

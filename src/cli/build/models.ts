@@ -11,10 +11,13 @@ export async function checkModels(
   { agent, planner }: { readonly agent?: Agent | null | undefined; readonly planner?: Planner | null | undefined },
 ): Promise<void> {
   const model = agent?.model;
-  // Codex speaks one wire; the others choose theirs by the model's name.
-  if (model !== undefined) await check(context, { name: model, ...(agent?.kind === 'codex' ? { wire: 'responses' } : {}) });
+  const wire = agent === undefined || agent === null ? undefined : wires[agent.kind];
+  if (model !== undefined) await check(context, { name: model, ...(wire === undefined ? {} : { wire }) });
   if (planner !== undefined && planner !== null && planner.model !== model) await check(context, { name: planner.model });
 }
+
+/** Of agents that speak one alone; the others choose theirs by the model's name. */
+const wires: Partial<Record<Agent['kind'], string>> = { claude: 'anthropic', codex: 'responses', gemini: 'gemini', qwen: 'chat' };
 
 async function check({ client }: Context, query: { readonly name: string; readonly wire?: string }): Promise<void> {
   await client.request('GET', '/api/models', { query, schema: modelList });

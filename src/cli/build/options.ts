@@ -123,7 +123,7 @@ function agentGiven(options: BuildOptions, { before, agent }: Operands): Agent |
   }
   const model = options.model === undefined ? {} : { model: modelGiven(options.model, '--model') };
   const limit = timeout === undefined ? {} : { timeout_ms: timeout * 1000 };
-  if (kind !== 'exec') {
+  if (kind !== 'exec' && kind !== 'acp') {
     if (command !== undefined || agent.length > 0) throw usage(`--agent ${kind} brings its own program: leave the command out`);
     if (model.model === undefined) throw usage(`--agent ${kind} needs a model`, 'Such as: --model anthropic/claude-sonnet-4-5');
     return { kind, model: model.model, ...limit };
@@ -132,6 +132,11 @@ function agentGiven(options: BuildOptions, { before, agent }: Operands): Agent |
   if (command?.trim() === '') throw usage("The agent's command is empty", "Such as: --command 'node agent.js'");
   // shell: whoever gives a line for sh wants one; it is read in the sandbox and nowhere else
   const argv = command === undefined ? [...agent] : ['sh', '-c', command];
+  if (kind === 'acp') {
+    if (argv.length === 0) throw usage('--agent acp needs the command of the agent', 'Add it behind --: -- agent --acp');
+    if (model.model === undefined) throw usage('--agent acp needs a model', 'Such as: --model anthropic/claude-sonnet-4-5');
+    return { kind, command: argv, model: model.model, ...limit };
+  }
   if (argv.length > 0) return { kind: 'exec', command: argv, ...model, ...limit };
   if (timeout !== undefined) throw usage('--timeout is for an agent, and none is given', "Add --command 'node agent.js'");
   if (options.model !== undefined) throw usage('--model is for an agent, and none is given', 'Add --agent codex, or pi');

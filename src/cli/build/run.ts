@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { codingAgents } from '../../../contract/projects.ts';
+import { codingAgents, commandAgents } from '../../../contract/projects.ts';
 import { collect, remoteCommand, whole } from '../command.ts';
 import type { World } from '../world.ts';
 import { addressed } from '../address.ts';
@@ -29,7 +29,12 @@ export function buildCommand(world: World): Command {
     .option('--spec <file>', 'the spec card, as JSON; - is stdin')
     .option('--idea <text>', 'what is wanted, in your words: a model asks what is not clear and plans it; you approve the plan')
     .option('--idea-file <file>', 'the same from a file; - is stdin')
-    .addOption(new Option('--agent <kind>', 'the agent; default: exec, a command of your own').choices(['exec', ...codingAgents]))
+    .addOption(
+      new Option('--agent <kind>', 'the agent; default: exec, a command of your own').choices([
+        ...commandAgents,
+        ...codingAgents,
+      ]),
+    )
     .option('--model <name>', 'its model, such as anthropic/claude-sonnet-4-5')
     .option('--planner <model>', "with --idea: the model that plans; default: the agent's")
     .option('--command <line>', 'the agent: a line for sh, run in the sandbox, with the ticket as JSON on stdin')

@@ -1,9 +1,11 @@
-import type { codingAgents } from '../../../contract/projects.ts';
 import type { World } from '../world.ts';
 import type { Clone, Places } from './places.ts';
 
+/** Those that the recording was made for. */
+export const demoAgents = ['codex', 'pi'] as const;
+
 export interface DemoOptions {
-  readonly agent: (typeof codingAgents)[number];
+  readonly agent: (typeof demoAgents)[number];
   readonly yes?: boolean;
   readonly chaos?: boolean;
   readonly resume?: boolean;

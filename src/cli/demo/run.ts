@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { codingAgents } from '../../../contract/projects.ts';
 import { localCommand, usage } from '../command.ts';
 import type { World } from '../world.ts';
+import { demoAgents } from './options.ts';
 import type { DemoOptions } from './options.ts';
 
 export function demoCommand(world: World): Command {
@@ -12,7 +12,7 @@ export function demoCommand(world: World): Command {
       'From an idea to merged work on a small repository, with a recorded model: a recorded demo. The agents, the sandboxes, the checks and the merges are real, and nothing is paid',
     examples: ['skep demo', 'skep demo --yes --chaos', 'skep demo --resume'],
   })
-    .addOption(new Option('--agent <kind>', 'the agent that works').choices(codingAgents).default('codex'))
+    .addOption(new Option('--agent <kind>', 'the agent that works').choices(demoAgents).default('codex'))
     .option('-y, --yes', 'do not ask: questions are answered by their defaults, and the plan is approved')
     .option('--chaos', 'kill the worker in the middle of its work, for real, and start another one')
     .option('--resume', 'go on with a demo that Ctrl-C has ended')

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { isSameProcess, processInfo } from '../../kernel/process-info.ts';
+import { demoAgents } from './options.ts';
 import { folderPrefix } from './places.ts';
 import type { Clone } from './places.ts';
 
@@ -9,7 +10,7 @@ import type { Clone } from './places.ts';
 const state = z.object({
   /** Its folder among the temporary files. It is removed some day, so it must be one of ours. */
   folder: z.string().refine(path => basename(path).startsWith(folderPrefix)),
-  agent: z.enum(['codex', 'pi']),
+  agent: z.enum(demoAgents),
   isChaotic: z.boolean(),
   /** The process that runs it; or, where it was kept, the server and its worker. */
   pid: z.number().int(),

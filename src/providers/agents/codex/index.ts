@@ -1,5 +1,5 @@
 import type { Agent, AgentContext, AgentOutcome } from '../../../worker/agent.ts';
-import { keptPath } from '../../../worker/sandbox.ts';
+import { homePath, keptPath } from '../../../worker/sandbox.ts';
 import type { SandboxExit } from '../../../worker/sandbox.ts';
 import type { Installs } from '../install/installs.ts';
 import { installedInside } from '../install/packages.ts';
@@ -44,7 +44,7 @@ async function runOnce(context: AgentContext, thread?: string): Promise<{ readon
   });
   const exit = await start({
     argv: [...argv, ...flags, ...(thread === undefined ? [] : ['resume', thread]), '-'],
-    env: { ...env, CODEX_HOME: `${home}/.codex` },
+    env: { ...env, CODEX_HOME: `${homePath}/.codex` },
     stdin: thread === undefined ? prompt : promptAgain,
     home: [
       { path: '.codex/config.toml', content: configToml({ model: settings.model, gatewayUrl }) },
@@ -59,7 +59,6 @@ async function runOnce(context: AgentContext, thread?: string): Promise<{ readon
 }
 
 /** Below /tmp, codex refuses to make what its commands need. */
-const home = '/home/agent';
 
 // Said here too, where nothing overrides it; a setting that this version does not know is a mistake of ours.
 const flags = [

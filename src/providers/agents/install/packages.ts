@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { AgentSettings } from '../../../worker/agent.ts';
 
-export type InstalledKind = Exclude<AgentSettings['kind'], 'exec'>;
+export type InstalledKind = Exclude<AgentSettings['kind'], 'exec' | 'acp'>;
 
 interface AgentPackage {
   readonly name: string;
@@ -14,8 +14,12 @@ interface AgentPackage {
   readonly path: readonly string[];
 }
 
+const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
+const claudePlatform = `node_modules/@anthropic-ai/claude-code-linux-${arch}`;
 const codexVendor = process.arch === 'arm64' ? 'aarch64-unknown-linux-musl' : 'x86_64-unknown-linux-musl';
-const codexPlatform = `node_modules/@openai/codex-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}/vendor/${codexVendor}`;
+const codexPlatform = `node_modules/@openai/codex-linux-${arch}/vendor/${codexVendor}`;
+const geminiPackage = 'node_modules/@google/gemini-cli';
+const qwenPackage = 'node_modules/@qwen-code/qwen-code';
 const piPackage = 'node_modules/@earendil-works/pi-coding-agent';
 
 /**
@@ -23,6 +27,14 @@ const piPackage = 'node_modules/@earendil-works/pi-coding-agent';
  * with it: what is installed is what was tried here, byte for byte.
  */
 export const packages: Readonly<Record<InstalledKind, AgentPackage>> = {
+  claude: {
+    name: '@anthropic-ai/claude-code',
+    version: '2.1.197',
+    // A script of the package would link it to its own launcher; no script is run.
+    program: `${claudePlatform}/claude`,
+    needsNode: false,
+    path: [],
+  },
   codex: {
     name: '@openai/codex',
     version: '0.169.0',
@@ -31,10 +43,24 @@ export const packages: Readonly<Record<InstalledKind, AgentPackage>> = {
     needsNode: false,
     path: [`${codexPlatform}/codex-path`],
   },
+  gemini: {
+    name: '@google/gemini-cli',
+    version: '0.61.0',
+    program: `${geminiPackage}/bundle/gemini.js`,
+    needsNode: true,
+    path: [],
+  },
   pi: {
     name: '@earendil-works/pi-coding-agent',
     version: '0.74.2',
     program: `${piPackage}/dist/cli.js`,
+    needsNode: true,
+    path: [],
+  },
+  qwen: {
+    name: '@qwen-code/qwen-code',
+    version: '0.15.10',
+    program: `${qwenPackage}/cli.js`,
     needsNode: true,
     path: [],
   },

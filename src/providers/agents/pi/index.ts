@@ -1,5 +1,5 @@
 import type { Agent, AgentContext, AgentOutcome } from '../../../worker/agent.ts';
-import { keptPath } from '../../../worker/sandbox.ts';
+import { homePath, keptPath } from '../../../worker/sandbox.ts';
 import type { SandboxExit } from '../../../worker/sandbox.ts';
 import type { Installs } from '../install/installs.ts';
 import { installedInside, packages } from '../install/packages.ts';
@@ -57,8 +57,8 @@ async function runOnce(context: AgentContext, last?: string): Promise<Once> {
       ...env,
       PI_OFFLINE: '1',
       PI_TELEMETRY: '0',
-      PI_CODING_AGENT_DIR: `${home}/pi`,
-      PI_PACKAGE_DIR: `${home}/pi-package`,
+      PI_CODING_AGENT_DIR: `${homePath}/pi`,
+      PI_PACKAGE_DIR: `${homePath}/pi-package`,
     },
     stdin: last === undefined ? prompt : promptAgain,
     home: [
@@ -82,7 +82,6 @@ function byNumber(one: string, other: string): number {
   return Number(one.slice(8, -6)) - Number(other.slice(8, -6));
 }
 
-const home = '/home/agent';
 /** What pi looks for beside its package.json. */
 const assets = ['dist', 'docs', 'examples', 'README.md', 'CHANGELOG.md'];
 const flags = [...['--mode', 'json', '-p'], ...['--no-extensions', '--no-skills', '--no-prompt-templates', '--no-themes']];

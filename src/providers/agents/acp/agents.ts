@@ -1,0 +1,115 @@
+import type { AgentSettings, AgentProgram } from '../../../worker/agent.ts';
+import type { InstalledKind } from '../install/packages.ts';
+
+/** What an agent is told that speaks the Agent Client Protocol. */
+export interface AcpAgent {
+  /** What makes it speak it. */
+  readonly args: (given: Given) => readonly string[];
+  readonly env: (given: Given) => Readonly<Record<string, string>>;
+  readonly home: (given: Given) => NonNullable<AgentProgram['home']>;
+  /** The folder of its HOME with its conversations, where it can go on with one in another sandbox. */
+  readonly conversations?: string;
+}
+
+export interface Given {
+  readonly model: string;
+  readonly gatewayUrl: string;
+  readonly token: string;
+}
+
+/** Those that Skep installs. */
+export const acpKinds = ['gemini', 'qwen'] as const satisfies readonly InstalledKind[];
+export type AcpKind = (typeof acpKinds)[number];
+export type AcpSettings = Extract<AgentSettings, { kind: AcpKind | 'acp' }>;
+
+/** The repository is not one whose settings count. */
+const distrust = JSON.stringify({ '/work': 'DO_NOT_TRUST' });
+
+/**
+ * Gemini CLI. It does not trust the folder, and so reads neither settings nor `.env` of the repository. A session of another process it
+ * does not find again.
+ */
+const gemini: AcpAgent = {
+  args: ({ model }) => ['--acp', '--model', model],
+  env: ({ gatewayUrl, token }) => ({
+    GEMINI_API_KEY: token,
+    GOOGLE_GEMINI_BASE_URL: gatewayUrl,
+    // By itself it starts itself again, and then a signal ends the first one only.
+    GEMINI_CLI_NO_RELAUNCH: 'true',
+  }),
+  home: () => [
+    {
+      path: '.gemini/settings.json',
+      content: JSON.stringify({
+        security: { auth: { selectedType: 'gemini-api-key' }, folderTrust: { enabled: true } },
+        privacy: { usageStatisticsEnabled: false },
+        telemetry: { enabled: false },
+        general: {
+          enableAutoUpdate: false,
+          enableAutoUpdateNotification: false,
+          maxAttempts: 2,
+          checkpointing: { enabled: false },
+        },
+        skills: { enabled: false },
+        hooksConfig: { enabled: false },
+        // shell: no call of ours, the name of a setting.
+        tools: { shell: { enableInteractiveShell: false } },
+      }),
+    },
+    { path: '.gemini/trustedFolders.json', content: distrust },
+    { path: '.gemini/policies/skep.toml', content: geminiPolicy },
+  ],
+};
+
+/** It is in a sandbox already. What asks the network is not offered. */
+const geminiPolicy = `[[rule]]
+toolName = ["google_web_search", "web_fetch"]
+decision = "deny"
+priority = 999
+`;
+
+/** Qwen Code asks over Chat Completions. */
+const qwen: AcpAgent = {
+  args: () => ['--acp'],
+  env: ({ model, gatewayUrl, token }) => ({
+    OPENAI_API_KEY: token,
+    OPENAI_BASE_URL: `${gatewayUrl}/v1`,
+    OPENAI_MODEL: model,
+    QWEN_CODE_NO_RELAUNCH: 'true',
+  }),
+  home: () => [
+    {
+      path: '.qwen/settings.json',
+      content: JSON.stringify({
+        security: { auth: { selectedType: 'openai' }, folderTrust: { enabled: true } },
+        privacy: { usageStatisticsEnabled: false },
+        telemetry: { enabled: false },
+        general: { enableAutoUpdate: false, checkpointing: { enabled: false } },
+        // Skills and agents of the repository come by them, whatever is trusted.
+        tools: { exclude: ['skill', 'agent', 'web_fetch', 'monitor'] },
+      }),
+    },
+    { path: '.qwen/trustedFolders.json', content: distrust },
+  ],
+  conversations: '.qwen/projects',
+};
+
+/**
+ * Any other: its command is the project's. It finds the gateway by the names that most look for, and by those of Skep's own. What it
+ * keeps of its conversations is not known.
+ */
+const other: AcpAgent = {
+  args: () => [],
+  env: ({ model, gatewayUrl, token }) => ({
+    SKEP_MODEL: model,
+    ANTHROPIC_BASE_URL: gatewayUrl,
+    ANTHROPIC_API_KEY: token,
+    OPENAI_BASE_URL: `${gatewayUrl}/v1`,
+    OPENAI_API_KEY: token,
+    GOOGLE_GEMINI_BASE_URL: gatewayUrl,
+    GEMINI_API_KEY: token,
+  }),
+  home: () => [],
+};
+
+export const acpAgents: Readonly<Record<AcpKind | 'acp', AcpAgent>> = { gemini, qwen, acp: other };

@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { acpKinds } from '../../src/providers/agents/acp/agents.ts';
+import { createAcpAgent, createOtherAcpAgent } from '../../src/providers/agents/acp/index.ts';
+import { installAgent } from '../../src/providers/agents/install/install.ts';
+import { createInstalls } from '../../src/providers/agents/install/installs.ts';
+import { startScriptedServer } from '../harness/scripted-server.ts';
+import type { ScriptedServer } from '../harness/scripted-server.ts';
+import { git, makeRepository, processesWith, startWorker } from '../harness/worker.ts';
+import type { TestWorker } from '../harness/worker.ts';
+import { agentStories } from './agent-stories.ts';
+import { hostileSettings } from './hostile-settings.ts';
+
+/** Installed once for all proofs: what is there already is what was written down, so it need not be fetched again. */
+const folder = process.env['SKEP_AGENTS'] ?? join(import.meta.dirname, '../../.cache/agents');
+const installs = createInstalls(folder);
+
+let server: ScriptedServer;
+let worker: TestWorker;
+const { begin, story, landed, killed, goingOn } = agentStories(() => server);
+
+beforeAll(async () => {
+  for (const kind of acpKinds) await installAgent(kind, { folder, clock: systemClock, onStep: () => {} });
+  server = await startScriptedServer();
+  worker = await startWorker(server, {
+    agents: [...acpKinds.map(kind => createAcpAgent(kind, installs)), createOtherAcpAgent()],
+  });
+}, 900_000);
+afterAll(async () => {
+  await worker.stop({ graceMs: 0 });
+  await server.close();
+});
+
+const chat = '/gateway/v1/chat/completions';
+const agents = [
+  {
+    agent: { kind: 'gemini', model: 'gemini/gemini-2.5-pro' },
+    keeps: false,
+    path: '/gateway/v1beta/models/gemini/gemini-2.5-pro:streamGenerateContent',
+  },
+  { agent: { kind: 'qwen', model: 'recorded/demo' }, keeps: true, path: chat },
+] as const;
+/** They take their time to start on a machine that has other work. */
+const limits = { timeout_ms: 120_000, memory_bytes: 2_048 * 2 ** 20, process_count: 512, workspace_bytes: 256 * 2 ** 20 };
+
+describe.each(agents)('$agent.kind', ({ agent, keeps, path }) => {
+  it('works on a ticket, and is seen to', async () => {
+    const steps = [
+      { shell: 'cat README.md; env | grep -c ^SKEP_RUN_TOKEN=skeprun_' },
+      { shell: 'echo done > done.txt; exit 3' },
+      { report: 'submit_result', args: { status: 'done', summary: 'Added it' } },
+      { say: 'All of it is done.' },
+    ];
+    const told = await story(agent, steps, { limits });
+    expect(told.run.failure).toBeUndefined();
+    expect(git(landed(told), 'show', 'result:done.txt')).toBe('done');
+    expect(told.gateway.reports).toEqual(['submit_result {"status":"done","summary":"Added it"}']);
+    const log = told.run.log.toString();
+    expect(log).toContain('$ cat README.md; env | grep -c ^SKEP_RUN_TOKEN=skeprun_\n  hello\n  1\n');
+    expect(log).toContain('$ echo done > done.txt; exit 3\n');
+    expect(log).toContain('All of it is done.\n');
+    expect(log.replace('=skeprun_', '')).not.toContain('skeprun_');
+    const [first] = told.gateway.asked;
+    expect([first?.model, first?.text]).toEqual([
+      agent.model,
+      expect.stringContaining(`Ticket ${told.run.ticketId}: Add a file`),
+    ]);
+    const paths = told.gateway.heard.filter(line => !/mcp|report/.test(line)).map(line => line.split(' ')[1]);
+    expect([...new Set(paths)]).toEqual([path]);
+    expect(told.gateway.heard.every(line => / skeprun_\S+$/.test(line))).toBe(true);
+  });
+
+  it.each([
+    [402, 'The budget of the run is spent'],
+    [422, 'The recording expected something else'],
+  ])('stops with the words of the gateway at %i, and leaves no commit', async (status, message) => {
+    const refusals = Array.from({ length: 20 }, () => ({ status, message }));
+    const { run } = await story(agent, [{ shell: 'cat README.md' }, ...refusals], { limits });
+    expect(run.failure?.class).toBe('agent_failed');
+    expect(run.failure?.message).toContain(message);
+    expect(run.failure?.message).toContain(String(status));
+    expect(run.bundle).toBeUndefined();
+  });
+
+  it('ends when its run is taken away in the middle of a command', async () => {
+    const mark = '27183';
+    const told = begin(agent, [{ shell: `echo begun; sleep ${mark}` }], { limits });
+    await expect.poll(() => processesWith(mark).length, { timeout: 60_000 }).toBeGreaterThan(0);
+    told.run.takeBack();
+    await expect.poll(() => processesWith(mark).length, { timeout: 60_000 }).toBe(0);
+  });
+
+  it(`${keeps ? 'goes on with its conversation' : 'begins anew'} in another sandbox when it was killed`, async () => {
+    const first = await killed(agent, '16450', { limits });
+    expect(first.run.failure?.class).toBe('agent_died');
+    expect(git(landed(first), 'show', 'result:half.txt')).toBe('half');
+    const second = await goingOn(first, agent, { limits });
+    expect(second.run.failure).toBeUndefined();
+    const [asked] = second.gateway.asked;
+    expect(asked?.text.includes('echo half > half.txt')).toBe(keeps);
+    expect(asked?.text.includes('You were broken off in the middle of your work')).toBe(keeps);
+    expect(asked?.text).toContain(`Ticket ${first.run.ticketId}: Add a file`);
+    expect(git(landed(second), 'show', 'result:done.txt')).toBe('done');
+  });
+
+  it('is changed by nothing that the repository says', async () => {
+    const repository = makeRepository(hostileSettings);
+    const steps = [{ shell: 'ls -A; echo x > x; ls -A $HOME /tmp' }, { say: 'Done.' }];
+    const told = await story(agent, steps, { repository, limits });
+    expect(told.run.failure).toBeUndefined();
+    const [first] = told.gateway.asked;
+    expect(first?.model).toBe(agent.model);
+    expect(first?.text).not.toMatch(/evil instructions/);
+    expect(first?.tools).not.toMatch(/evil|web_search/);
+    // Qwen Code brings settings of an older form to its own, though it does not read them.
+    const own = agent.kind === 'qwen' ? ['.qwen/settings.json', '.qwen/settings.json.orig'] : [];
+    expect(git(landed(told), 'diff', '--name-only', 'HEAD', 'result').split('\n')).toEqual([...own, 'x']);
+    expect(told.run.log.toString()).not.toMatch(/evil-ran/);
+  });
+});
