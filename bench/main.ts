@@ -1,3 +1,4 @@
+import { agentStart } from './agent-start/agent-start.ts';
 import { buildBench, graphBench, mergeToClaim } from './build/build.ts';
 import { claims } from './claims.ts';
 import { completeToClaim } from './complete-to-claim.ts';
@@ -15,6 +16,7 @@ import { claimComplete } from './peers/claim-complete.ts';
 import { keepAsBaseline, machine, publish, type Result } from './report.ts';
 import { recovery } from './recovery/recovery.ts';
 import { reservations } from './reservations.ts';
+import { sandbox } from './sandbox/sandbox.ts';
 import { start } from './start.ts';
 
 const benches: readonly Bench[] = [
@@ -27,6 +29,7 @@ const benches: readonly Bench[] = [
   events,
   start,
   readyToAgent,
+  agentStart,
   completeToClaim,
   http,
   buildBench,
@@ -36,6 +39,7 @@ const benches: readonly Bench[] = [
   reservations,
   gateway,
   demo,
+  sandbox,
 ];
 
 const usage = `npm run bench -- [--keep] [name...]   all without a name; --keep makes the run the new baseline

@@ -107,6 +107,11 @@ const nouns: readonly Noun[] = [
     load: async w => (await import('./sandbox/index.ts')).sandboxCommands(w),
   },
   {
+    name: 'bench',
+    summary: 'how quick sandboxes are on this machine',
+    load: async w => (await import('./bench/index.ts')).benchCommands(w),
+  },
+  {
     name: 'agent',
     summary: 'coding agents on this machine',
     load: async w => (await import('./agent/index.ts')).agentCommands(w),

@@ -30,12 +30,12 @@ export function checkDocumentLength(sources: readonly Source[]): Finding[] {
   });
 }
 
-/** Tests, generated files and migrations don't count: they follow the number of other things. */
+/** Tests, generated files, migrations and kept measurements don't count: they follow the number of other things. */
 export function checkFolderSize(paths: readonly string[]): Finding[] {
   const counts = new Map<string, number>();
   for (const path of paths) {
     const folder = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
-    if (folder === '' || isTest(path) || isGenerated(path) || folder.endsWith('/migrations')) continue;
+    if (folder === '' || isTest(path) || isGenerated(path) || /[/](migrations|results)$/.test(folder)) continue;
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
   return [...counts].flatMap(([path, count]) =>
