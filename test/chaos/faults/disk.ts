@@ -9,6 +9,7 @@ import type { Load } from '../load.ts';
 import { patienceMs } from '../world.ts';
 
 const ballast = 'ballast';
+let projects = 0;
 const piece = Buffer.alloc(65_536, 1);
 
 /** To the last byte. */
@@ -65,7 +66,7 @@ export async function refusals({ urls, token, project }: Load, countMax: number)
   for (let look = 0; look < 10; look++) {
     await systemClock.sleep(200);
     const { status, headers } = await callWith(urls[0] ?? '', token)('POST', '/api/projects', {
-      name: `full ${look} ${seen.size}`,
+      name: `full ${++projects}`,
     });
     if (status !== 201) seen.add(`${status} ${headers.get('skep-fault')}`);
   }
