@@ -7,8 +7,12 @@ import { processInfo } from './process-info.ts';
  */
 export type Owner = string;
 
+let own: Owner | undefined;
+
 export function thisOwner(): Owner {
-  return [process.pid, processInfo(process.pid)?.start ?? '', pidNamespace(), boot()].join('.');
+  // Four looks into /proc for what never changes.
+  own ??= [process.pid, processInfo(process.pid)?.start ?? '', pidNamespace(), boot()].join('.');
+  return own;
 }
 
 /** True only when the owner is surely dead: of a process in another container (pid namespace) that cannot be known from here. */

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,11 +100,18 @@ export const subjects: readonly Subject[] = [
   subject('local:native', 'root', isRoot ? lackingNative() : 'this is not root'),
   ...people.map(({ who, possible }) => subject('process', who, possible ? '' : 'this is not root')),
   container('oci', hasContainers, 'podman and runc are not here (bin/setup --test)'),
-  ...(isThorough
-    ? [container('oci:runsc', has('podman') && has('runsc'), 'podman and runsc are not here (bin/setup --test)')]
-    : []),
-  ...(isThorough ? [container('oci:docker', hasDocker, 'no Docker answers at /run/docker.sock')] : []),
+  ...(isThorough ? rarer() : []),
 ];
+
+function rarer(): readonly Subject[] {
+  // Its statx refuses a flag that ls and stat always give, on which half of the suite looks at what is there.
+  const isOld = has('runsc') && /0~2022/.test(execFileSync('runsc', ['--version'], { encoding: 'utf8' }));
+  const lacking = isOld ? 'ls fails in this gVisor, of December 2022' : 'podman and runsc are not here (bin/setup --test)';
+  return [
+    container('oci:runsc', has('podman') && has('runsc') && !isOld, lacking),
+    container('oci:docker', hasDocker, 'no Docker answers at /run/docker.sock'),
+  ];
+}
 
 for (const { provider, who, lacking } of subjects)
   if (lacking !== '') process.stderr.write(`SKIPPED: ${provider} as ${who}: ${lacking}\n`);
