@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { sandboxesIn } from '../harness/disks.ts';
+import { isKept, sandboxesIn } from '../harness/disks.ts';
 import { query } from '../harness/database.ts';
 import { type EventView, heldTwice } from '../harness/farm.ts';
 import { ownerless } from '../harness/ownerless.ts';
@@ -233,9 +233,13 @@ async function leftInKernel({ database, workerHomes }: Scene): Promise<string[]>
   const ids = (await query<{ id: string }>(database, 'select id from runs')).map(({ id }) => id);
   const groups = cgroups().filter(name => ids.some(id => name.includes(id)));
   return [
-    ...workerHomes.flatMap(home => mounts.filter(line => line.includes(home)).map(line => `mount ${line}`)),
+    ...workerHomes.flatMap(home => mounts.filter(line => line.includes(home) && !isOfKept(line)).map(line => `mount ${line}`)),
     ...groups.map(name => `cgroup ${name}`),
   ];
+}
+
+function isOfKept(line: string): boolean {
+  return isKept(/[/]sandboxes[/]([^/ ]+)/.exec(line)?.[1] ?? '');
 }
 
 function cgroups(): string[] {

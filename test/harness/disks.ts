@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { isDead } from '../../src/kernel/process-owner.ts';
 
 /** Removes a folder of which a worker may have been killed: what it had mounted is still there. */
 export function removeTree(folder: string): void {
@@ -7,9 +8,14 @@ export function removeTree(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** What a worker keeps sandboxes in, without the empty disks that it copies for new ones, and those that wait for a run. */
+/** The sandboxes of runs in the folder of a worker, and what dead ones have left, without the empty disks that are copied for new ones. */
 export function sandboxesIn(folder: string): string[] {
-  return readdirSync(folder).filter(name => name !== 'disks' && !name.startsWith('ready.'));
+  return readdirSync(folder).filter(name => name !== 'disks' && !isKept(name));
+}
+
+/** What a worker has ready for later, or keeps to begin others with, for as long as it lives. */
+export function isKept(name: string): boolean {
+  return /^(ready|snapshot)[.]/.test(name) && !isDead(name.split('~')[1] ?? '');
 }
 
 /** Loop devices whose file lies, or lay, in this folder. */
