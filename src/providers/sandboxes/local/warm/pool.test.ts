@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Clock } from '../../../../kernel/clock.ts';
+import { createGate } from '../../../../../test/harness/gate.ts';
 import { createPool } from './pool.ts';
 
 let made: string[];
@@ -46,6 +47,23 @@ it('hands each out once, the oldest first, and makes another for it', async () =
   ]);
   await expect.poll(() => waiting.items()).toEqual(['a2', 'a3']);
   expect(removed).toEqual([]);
+});
+
+it('loses none of which one was taken while the next was being made', async () => {
+  const begun = createGate();
+  const gate = createGate();
+  const waiting = pool(async () => {
+    if (made.length !== 1) return;
+    begun.open();
+    await gate.passed;
+  });
+  const wanted = waiting.want('a', 2);
+  await begun.passed;
+  expect(waiting.take('a')).toBe('a0');
+  gate.open();
+  await wanted;
+  await waiting.want('a', 0);
+  expect([waiting.items(), removed.toSorted()]).toEqual([[], made.slice(1)]);
 });
 
 it('replaces what has ended while it waited, and gives it to nobody', async () => {

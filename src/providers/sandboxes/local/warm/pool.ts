@@ -49,7 +49,9 @@ export function createPool<Shape, Item>(options: Options<Shape, Item>): Pool<Sha
     if (wanted === undefined) return false;
     const { shape } = wanted;
     try {
-      ready.push({ shape, item: await make(shape) });
+      const item = await make(shape);
+      // Not before it is made: what is ready then is another list than what was ready when it was begun.
+      ready.push({ shape, item });
       return true;
     } catch {
       // Whoever asks for one hears why none can be made.
