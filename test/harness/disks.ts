@@ -29,8 +29,13 @@ export function loopsOf(folder: string): string[] {
 export function mountsIn(folder: string): string[] {
   const places = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .map(line => line.split(' ')[4] ?? '');
+    .map(line => decoded(line.split(' ')[4] ?? ''));
   return places.filter(place => place.startsWith(`${folder}/`)).toReversed();
+}
+
+/** The kernel writes a space as \\040. */
+function decoded(place: string): string {
+  return place.replaceAll(/\\(\d{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
 function backingFile(loop: string): string {
