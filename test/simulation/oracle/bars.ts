@@ -49,7 +49,8 @@ export function createBars(violate: Violate): Rule {
   function refuseBraked(run: RunFacts, now: Snapshot): void {
     const [brake] = now.all('brakes');
     // One that was decided before, and whose commit had to wait, could not know of it.
-    if (brake?.state === 'on' && isSince(run, brake.changed_at)) violate('the brake holds', `${describe(run)} was claimed though the brake is on`);
+    if (brake?.state === 'on' && isSince(run, brake.changed_at))
+      violate('the brake holds', `${describe(run)} was claimed though the brake is on`);
     if (brake?.state !== 'trying') return;
     const others = held(now).filter(other => other.id !== run.id && isSince(other, brake.changed_at));
     if (others.length > 0)
