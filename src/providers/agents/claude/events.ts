@@ -1,32 +1,18 @@
 import type { SessionUpdate } from '../../../worker/agent.ts';
 import { isRecord, listIn, numberIn, textIn } from '../json-lines.ts';
-
-type Event = Readonly<Record<string, unknown>>;
-
-/** How a turn stands by the events so far. */
-export interface Turn {
-  /** Turns what `claude --output-format stream-json` prints into updates. */
-  read(event: Event): readonly SessionUpdate[];
-  readonly isCompleted: boolean;
-  /** Whether the model has said or done anything. */
-  readonly hasWorked: boolean;
-  /** The words of the error that ended it. */
-  readonly failure: string | undefined;
-}
+import type { AgentEvent, Turn } from '../turn.ts';
 
 /** Calls of tools without a result yet. An agent that makes more at once has gone mad; then names of old ones are forgotten. */
 const openCallsMax = 1_000;
 
 export function createTurn(): Turn {
-  let isCompleted = false;
-  let hasWorked = false;
-  let failure: string | undefined;
+  const stands = { isCompleted: false, hasWorked: false, failure: undefined as string | undefined };
   const open = new Map<string, string>();
 
   function said(message: unknown): readonly SessionUpdate[] {
     // An error of the model's provider comes as a message that no model wrote, and again at the end.
     if (textIn(message, 'model') === '<synthetic>') return [];
-    hasWorked = true;
+    stands.hasWorked = true;
     return listIn(message, 'content').flatMap(part => {
       if (textIn(part, 'type') === 'tool_use') remember(part);
       return partOf(part);
@@ -49,17 +35,8 @@ export function createTurn(): Turn {
     });
   }
 
-  return {
-    get isCompleted() {
-      return isCompleted;
-    },
-    get hasWorked() {
-      return hasWorked;
-    },
-    get failure() {
-      return failure;
-    },
-    read(event) {
+  return Object.assign(stands, {
+    read(event: AgentEvent): readonly SessionUpdate[] {
       switch (event['type']) {
         case 'assistant':
           return said(event['message']);
@@ -68,14 +45,14 @@ export function createTurn(): Turn {
         case 'system':
           return event['subtype'] === 'api_retry' ? [tryingAgain(event)] : [];
         case 'result':
-          failure = failureOf(event);
-          isCompleted = failure === undefined;
+          stands.failure = failureOf(event);
+          stands.isCompleted = stands.failure === undefined;
           return [usage(event['usage'])];
         default:
           return [];
       }
     },
-  };
+  });
 }
 
 function partOf(part: unknown): readonly SessionUpdate[] {
@@ -121,13 +98,13 @@ function resultOf(part: unknown, { toolCallId, name }: { readonly toolCallId: st
   return { sessionUpdate: 'tool_call_update', toolCallId, status, output: isKnown ? '' : output };
 }
 
-function tryingAgain(event: Event): SessionUpdate {
+function tryingAgain(event: AgentEvent): SessionUpdate {
   const status = numberIn(event, 'error_status');
   return { sessionUpdate: 'agent_thought_chunk', text: `trying again: ${status === 0 ? 'no answer' : `status ${status}`}` };
 }
 
 /** A turn that a provider's error has ended calls itself a success, and says besides that it is an error. */
-function failureOf(event: Event): string | undefined {
+function failureOf(event: AgentEvent): string | undefined {
   const subtype = textIn(event, 'subtype');
   if (event['is_error'] !== true && subtype === 'success') return undefined;
   const errors = listIn(event, 'errors').filter(each => typeof each === 'string');

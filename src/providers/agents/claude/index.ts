@@ -6,8 +6,8 @@ import { installedInside } from '../install/packages.ts';
 import { jsonLines } from '../json-lines.ts';
 import { beginsAnew, outcomeOf } from '../outcome.ts';
 import { claudeHome, environment, mcpJson, settingsJson } from './config.ts';
+import type { Turn } from '../turn.ts';
 import { createTurn } from './events.ts';
-import type { Turn } from './events.ts';
 
 /** Events are read and dropped, so this bounds only what an agent that has gone mad may send. */
 const eventBytesMax = 4 * 2 ** 30;

@@ -1,58 +1,35 @@
 import type { SessionUpdate } from '../../../worker/agent.ts';
 import { isRecord, listIn, numberIn, textIn } from '../json-lines.ts';
-
-type Event = Readonly<Record<string, unknown>>;
-
-/** How a turn stands by the events so far. */
-export interface Turn {
-  /** Turns what `codex exec --json` prints into updates. */
-  read(event: Event): readonly SessionUpdate[];
-  readonly isCompleted: boolean;
-  /** Whether the model has said or done anything. */
-  readonly hasWorked: boolean;
-  /** The words of the error that ended it. */
-  readonly failure: string | undefined;
-}
+import type { AgentEvent, Turn } from '../turn.ts';
 
 export function createTurn(): Turn {
-  let isCompleted = false;
-  let hasWorked = false;
-  let failure: string | undefined;
-  return {
-    get isCompleted() {
-      return isCompleted;
-    },
-    get hasWorked() {
-      return hasWorked;
-    },
-    get failure() {
-      return failure;
-    },
-    read(event) {
+  const stands = { isCompleted: false, hasWorked: false, failure: undefined as string | undefined };
+  return Object.assign(stands, {
+    read(event: AgentEvent): readonly SessionUpdate[] {
       switch (event['type']) {
         case 'turn.completed':
-          isCompleted = true;
-          failure = undefined;
+          stands.isCompleted = true;
+          stands.failure = undefined;
           return [usage(event['usage'])];
         case 'turn.failed':
-          isCompleted = false;
-          failure = textIn(event['error'], 'message') || 'the turn failed without a reason';
+          stands.isCompleted = false;
+          stands.failure = textIn(event['error'], 'message') || 'the turn failed without a reason';
           return [];
         case 'error':
           // It may go on: codex says so of connections that it makes again.
-          failure = textIn(event, 'message');
-          return [{ sessionUpdate: 'agent_thought_chunk', text: failure }];
+          stands.failure = textIn(event, 'message');
+          return [{ sessionUpdate: 'agent_thought_chunk', text: stands.failure }];
         case 'item.started':
-          hasWorked ||= isWork(event['item']);
+          stands.hasWorked ||= isWork(event['item']);
           return begun(event['item']);
         case 'item.completed':
-          hasWorked ||= isWork(event['item']);
+          stands.hasWorked ||= isWork(event['item']);
           return ended(event['item']);
         default:
           return [];
       }
     },
-  };
+  });
 }
 
 function isWork(item: unknown): boolean {

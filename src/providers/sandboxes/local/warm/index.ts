@@ -30,7 +30,7 @@ export interface WarmSandboxes {
   want(limits: SandboxLimits, count: number): Promise<void>;
 }
 
-/** With what is in it of one that waits: some 400 KB of processes and kernel, measured, and a loop device. */
+/** What one that waits is taken to need: 0.1 MB of processes (`skep bench sandbox`), and what the kernel keeps for it, which is not measured. */
 const bytesEachMax = 2 ** 20;
 const bytesMax = 128 * 2 ** 20;
 /** Less must not become of what is free. */
