@@ -70,6 +70,7 @@ export async function judge(scene: Scene): Promise<Verdict> {
     stuck: [
       ...(await stuckRows(scene)),
       ...tickets.filter(isOpen).map(({ id, status, why }) => `ticket ${id} is ${status} (${why})`),
+      ...(tickets.some(isOpen) ? await waitingJobs(scene) : []),
     ],
     leaked: [...leftProcesses(scene), ...leftFolders(scene), ...(await leftInKernel(scene)), ...(await leftInDatabase(scene))],
   };
@@ -212,6 +213,17 @@ async function stuckRows({ database }: Scene): Promise<string[]> {
     ...rows.map(({ what }) => what),
     ...alone.map(({ kind, id, state }) => `${kind} ${id} is ${state}, and nothing moves it`),
   ];
+}
+
+/** Beside work that does not come to its end: what it may wait for. */
+async function waitingJobs({ database }: Scene): Promise<string[]> {
+  const rows = await query<{ what: string }>(
+    database,
+    `select concat_ws(' ', 'job', j.id, t.identifier, 'is due in', round(extract(epoch from j.run_at - clock_timestamp())::numeric, 1), 's after',
+                      j.attempts, 'attempts', 'held by ' || j.locked_by, j.last_error) as what
+       from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id order by j.run_at limit 20`,
+  );
+  return rows.map(({ what }) => what);
 }
 
 /** A server's own processes have no home on their command line; what runs in a sandbox has its worker's. */

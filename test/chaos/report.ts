@@ -81,7 +81,7 @@ function page(rows: readonly Row[]): string {
 Made by \`npm run prove -- test/chaos\` from report.json: do not edit. Real processes on one machine; each time the oracle of
 test/chaos/oracle.ts looked at the database, the published branches and the machine. *Clean* is the time from when nothing went wrong any
 more until all was done and nothing was left, in seconds; it has to be at most twice the lease (4 s in these tests) and 10 s; where a line is half-open,
-the 60 s come first after which a statement without an answer counts as lost.
+the 15 s come first after which a statement without an answer counts as lost.
 
 | what | times | lost | doubled | stuck | left behind | clean, median | clean, longest | when |
 |---|---:|---:|---:|---:|---:|---:|---:|---|
