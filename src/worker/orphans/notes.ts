@@ -101,6 +101,12 @@ export function readNote(path: string): Note | undefined {
 /** Whole under its name or not there. */
 export function writeWhole(path: string, text: string): void {
   const draft = `${path}.draft`;
-  writeFileSync(draft, text, { mode: 0o600 });
-  renameSync(draft, path);
+  try {
+    writeFileSync(draft, text, { mode: 0o600 });
+    renameSync(draft, path);
+  } catch (error) {
+    // What a full disk has taken half of is in the way of the rest.
+    rmSync(draft, { force: true });
+    throw error;
+  }
 }
