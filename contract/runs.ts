@@ -239,6 +239,9 @@ export const runDetail = run
     due_at: time.meta({ description: 'Until then a run that is queued waits' }),
     aged_at: time.nullable().meta({ description: 'Since then it goes first, as it has waited so long' }),
     continues: id.nullable().meta({ description: 'The run that broke off, from whose work this one goes on' }),
+    transcript_events: z.number().int().default(0).meta({
+      description: 'What GET /api/runs/:id/transcript has of it; 0 where its agent tells no events, as `exec` does not',
+    }),
   })
   .meta({ id: 'RunDetail' });
 

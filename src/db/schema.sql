@@ -776,6 +776,27 @@ grant insert, select on tokens to {engine};
 grant update (revoked_at) on tokens to {app};
 grant update (revoked_at) on tokens to {engine};
 
+create table transcript_events (
+  tenant_id uuid not null,
+  run_id uuid not null,
+  seq integer not null,
+  chunk_end bigint not null,
+  type text not null,
+  at timestamp(3) with time zone not null,
+  body jsonb not null,
+  constraint transcript_events_pkey PRIMARY KEY (tenant_id, run_id, seq),
+  constraint transcript_events_chunk_end_check CHECK ((chunk_end > 0)),
+  constraint transcript_events_seq_check CHECK ((seq > 0)),
+  constraint transcript_events_type CHECK ((type = ANY (ARRAY['message'::text, 'thought'::text, 'tool_call'::text, 'tool_result'::text, 'file_change'::text, 'usage'::text, 'cut'::text]))),
+  constraint transcript_events_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES runs(tenant_id, id)
+);
+alter table transcript_events enable row level security;
+alter table transcript_events force row level security;
+create policy all_tenants on transcript_events to {engine} using (true) with check (true);
+create policy one_tenant on transcript_events to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant select on transcript_events to {app};
+grant insert, select on transcript_events to {engine};
+
 create table trunks (
   id uuid not null default gen_random_uuid(),
   tenant_id uuid not null,

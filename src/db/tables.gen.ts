@@ -29,6 +29,7 @@ export interface Tables {
   readonly ticket_dependencies: TicketDependenciesTable;
   readonly tickets: TicketsTable;
   readonly tokens: TokensTable;
+  readonly transcript_events: TranscriptEventsTable;
   readonly trunks: TrunksTable;
   readonly workers: WorkersTable;
 }
@@ -429,6 +430,16 @@ interface TokensTable {
   createdAt: Date;
   expiresAt: Date | null;
   revokedAt: Date | null;
+}
+
+interface TranscriptEventsTable {
+  tenantId: string;
+  runId: string;
+  seq: number;
+  chunkEnd: number;
+  type: 'message' | 'thought' | 'tool_call' | 'tool_result' | 'file_change' | 'usage' | 'cut';
+  at: Date;
+  body: unknown;
 }
 
 interface TrunksTable {

@@ -29,13 +29,13 @@ const rowsOfTenant = `
   insert into sessions (id, tenant_id, project_id, description, state) values (:t, :t, :t, 'd', 'building');
   insert into session_messages (tenant_id, session_id, number, author, text) values (:t, :t, 1, 'person', 'secret');
   insert into plannings (tenant_id, session_id, phase) values (:t, :t, 'CLARIFY');
-  insert into specs (id, tenant_id, session_id, project_id, name, status, phase, card)
-    values (:t, :t, :t, :t, 's', 'draft', 'SYNC', '{}');
+  insert into specs (id, tenant_id, session_id, project_id, name, status, phase, card) values (:t, :t, :t, :t, 's', 'draft', 'SYNC', '{}');
   insert into tickets (tenant_id, id, number, project_id, type, title, status)
     values (:t, 'TKT-001', 1, :t, 'task', 't', 'ready'), (:t, 'TKT-002', 2, :t, 'task', 't', 'blocked');
   insert into ticket_dependencies (tenant_id, ticket_id, needs_id) values (:t, 'TKT-002', 'TKT-001');
   insert into runs (id, tenant_id, subject_type, subject_id, attempt, state) values (:t, :t, 'ticket', 'TKT-001', 1, 'queued');
   insert into run_logs (tenant_id, run_id, chunk_offset, bytes) values (:t, :t, 0, 'secret');
+  insert into transcript_events (tenant_id, run_id, seq, chunk_end, type, at, body) values (:t, :t, 1, 1, 'cut', now(), '"secret"');
   insert into blobs (tenant_id, sha256, size, kind, run_id) values (:t, repeat('0', 64), 1, 'bundle', :t);
   insert into trunks (id, tenant_id, project_id, spec_id, branch, red_base) values (:t, :t, :t, :t, 'skep/secret', 'refuse');
   insert into reviews (id, tenant_id, kind, trunk_id, ticket_id, run_id, round, head_sha, base_sha, candidate_sha)

@@ -41,6 +41,7 @@ test('every route exists under /api and under /api/v1, and answers nobody withou
     ['POST', '/park'],
     ['POST', '/fail'],
     ['POST', `/runs/${nobody}/log`],
+    ['POST', `/runs/${nobody}/transcript`],
     ['POST', `/runs/${nobody}/events`],
     ['PUT', `/runs/${nobody}/bundle`],
   ] as const;

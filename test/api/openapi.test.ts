@@ -75,6 +75,9 @@ test('what is bytes is described as bytes', () => {
   expect(Object.keys(at('/api/runs/{id}/bundle', 'get')?.responses['200']?.content ?? {})).toEqual(['application/octet-stream']);
   expect(Object.keys(at('/api/runs/{id}/log', 'post')?.requestBody?.content ?? {})).toEqual(['text/plain']);
   expect(Object.keys(at('/api/runs/{id}/bundle', 'put')?.requestBody?.content ?? {})).toEqual(['application/octet-stream']);
+  expect(Object.keys(at('/api/runs/{id}/transcript', 'post')?.requestBody?.content ?? {})).toEqual(['application/x-ndjson']);
+  const asked = at('/api/runs/{id}/transcript', 'get')?.parameters?.map(({ name }) => name);
+  expect(asked?.sort()).toEqual(['after', 'id', 'limit', 'q', 'type']);
 });
 
 test('each {name} of a path is a required parameter, and there is no other path parameter', () => {

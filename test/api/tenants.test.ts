@@ -106,6 +106,8 @@ describe("what is another tenant's", () => {
     return { questions: id, memories: memory?.id ?? '' };
   }
 
+  const isStream = (url: string) => /\/(log|transcript)$/.test(url);
+  const event = '{"type":"message","at":"2026-01-02T03:04:05Z","text":"x"}\n';
   const theirHead = 'a'.repeat(40);
   const bodies: Readonly<Record<string, unknown>> = {
     '/respond': { message: 'x' },
@@ -128,14 +130,16 @@ describe("what is another tenant's", () => {
 
   async function attempt(route: GuardedRoute, id: string): Promise<unknown> {
     const { method, url } = route;
-    const path = url.replace(':id', id).replace(':name', 'x') + (url.endsWith('/log') ? '?offset=0' : '');
+    const path = url.replace(':id', id).replace(':name', 'x') + (isStream(url) ? '?offset=0' : '');
     const upload = { 'skep-lease': theirs.lease };
     const authorization = `Bearer ${api.adminToken}`;
-    if (url.endsWith('/log') && method === 'POST')
+    if (isStream(url) && method === 'POST') {
+      const type = url.endsWith('/log') ? 'text/plain' : 'application/x-ndjson';
       return shape(
-        await ask(api.url, { method, path, headers: { ...upload, authorization, 'content-type': 'text/plain' }, body: 'x' }),
+        await ask(api.url, { method, path, headers: { ...upload, authorization, 'content-type': type }, body: event }),
         id,
       );
+    }
     if (/\/(bundle|rescue|artifacts\/:name)$/.test(url) && method === 'PUT') {
       const headers = { ...upload, authorization, 'content-type': 'application/octet-stream' };
       return shape(await ask(api.url, { method, path: `${path}?fence=1`, headers, body: '# v2 git bundle\n' }), id);

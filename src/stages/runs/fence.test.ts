@@ -11,6 +11,7 @@ import type { HolderScope } from './holder.ts';
 import type { ClaimedRun } from './queue/claim.ts';
 import { reportRun } from './report.ts';
 import { appendLog, storeBundle } from './uploads.ts';
+import { appendTranscript } from './transcript/transcript.ts';
 import { loseRun } from './recovery/lose.ts';
 import { failRun, progress, renew, submitRun } from './verbs.ts';
 
@@ -33,6 +34,8 @@ afterAll(async () => {
 
 const bundle = () => Readable.from([Buffer.from('# v2 git bundle\n0000')]);
 
+const event = { type: 'message', at: '2026-01-02T03:04:05.000Z', text: 'mine' } as const;
+
 /** The verbs by which a holder writes. All of them over HTTP, and by every kind of zombie: test/scenarios/fencing. */
 const writes: Record<string, (scope: HolderScope) => Promise<unknown>> = {
   heartbeat: scope => renew(stages.database, scope, stages.settings),
@@ -40,6 +43,7 @@ const writes: Record<string, (scope: HolderScope) => Promise<unknown>> = {
   'progress to working': scope =>
     stages.engine(tx => progress(tx, scope.holder, { state: 'working', sandbox: 'box', leaseMs: 15_000 })),
   log: scope => appendLog(stages.database, scope, { offset: 0, bytes: Buffer.from('text'), sizeMax: 1_000 }),
+  transcript: scope => appendTranscript(stages.database, scope, { offset: 0, bytes: 10, events: [event] }),
   report: scope => reportRun(stages.database, scope, { type: 'note', payload: {} }),
   bundle: scope => storeBundle({ database: stages.database, blobs }, scope, { source: bundle(), bytesMax: 1_000 }),
   complete: scope => stages.engine(tx => submitRun(tx, scope.holder, { summary: 'mine' })),
@@ -57,7 +61,8 @@ const scopeOf = ({ run, token }: Held): HolderScope => ({
 const everything = () =>
   stages.sql(
     `select (select jsonb_agg(to_jsonb(r) order by id) from runs r) as runs, (select jsonb_agg(to_jsonb(t) order by number) from tickets t) as tickets,
-            (select count(*) from events) as events, (select count(*) from run_logs) as logs, (select count(*) from blobs) as blobs,
+            (select count(*) from events) as events, (select count(*) from run_logs) as logs,
+            (select count(*) from transcript_events) as transcripts, (select count(*) from blobs) as blobs,
             (select count(*) from graphile_worker._private_jobs) as jobs`,
   );
 

@@ -16,6 +16,7 @@ export interface RunDetailRow extends RunRow {
   readonly dueAt: Date;
   readonly agedAt: Date | null;
   readonly continues: string | null;
+  readonly transcriptEvents: number;
 }
 
 /** With the run from whose work it goes on: the one before it, where that broke off and its work was carried over. */
@@ -24,6 +25,7 @@ export const runDetailById = statement<RunDetailRow>(
   `select ${runColumns}, r.due_at, r.aged_at,
           (select before.id from runs before
             where before.tenant_id = r.tenant_id and before.subject_type = r.subject_type and before.subject_id = r.subject_id
-              and before.attempt = r.attempt - 1 and before.carried) as continues
+              and before.attempt = r.attempt - 1 and before.carried) as continues,
+          coalesce((select max(e.seq) from transcript_events e where e.tenant_id = r.tenant_id and e.run_id = r.id), 0) as transcript_events
      from runs r where r.tenant_id = $1 and r.id = $2`,
 );

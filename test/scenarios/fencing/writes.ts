@@ -79,6 +79,11 @@ function uploads(): Write[] {
   const bytes = 'application/octet-stream';
   return [
     upload('log', ['POST', 'log?offset=0', 'text/plain'], 'a zombie was here\n'),
+    upload(
+      'transcript',
+      ['POST', 'transcript?offset=0', 'application/x-ndjson'],
+      `${JSON.stringify({ type: 'message', at: '2026-01-02T03:04:05.000Z', text: 'a zombie was here' })}\n`,
+    ),
     upload('bundle', ['PUT', 'bundle', bytes], '# v2 git bundle\nof a zombie'),
     upload('artifact', ['PUT', 'artifacts/conversation', bytes], 'of a zombie'),
   ];

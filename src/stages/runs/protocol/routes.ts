@@ -36,6 +36,7 @@ import type { RunSettings } from '../settings.ts';
 import { appendLog, storeBundle } from '../uploads.ts';
 import { failRun, parkRun, renew, returnClaim } from '../verbs.ts';
 import { remainsRoutes } from '../remains/routes.ts';
+import { transcriptRoutes } from '../transcript/routes.ts';
 import { wireRun } from '../wire.ts';
 import { advance } from './advance.ts';
 import { createSubmit } from './submit.ts';
@@ -55,6 +56,7 @@ export function protocolRoutes(app: Api, parts: ProtocolParts): void {
   claimRoute(app, parts);
   leaseRoutes(app, parts);
   uploadRoutes(app, parts);
+  transcriptRoutes(app, parts);
   artifactRoutes(app, parts);
   remainsRoutes(app, parts);
 }

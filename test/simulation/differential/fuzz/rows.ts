@@ -220,6 +220,10 @@ export const rows: readonly GivenRow[] = [
   ['blob_chunks', { sha256: 'a'.repeat(64), number: 0, bytes: Buffer.from('abc') }],
   ['run_logs', { tenant_id: tenant, run_id: runId(6), chunk_offset: 0, bytes: Buffer.from('log\n') }],
   [
+    'transcript_events',
+    { tenant_id: tenant, run_id: runId(6), seq: 1, chunk_end: 80, type: 'message', at: at(-100), body: '{"text": "Hello"}' },
+  ],
+  [
     'memories',
     {
       id: uuid('3', 1),

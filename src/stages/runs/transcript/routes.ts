@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { leaseHeader, logAppend, logAppended, logChunkBytesMax } from '../../../../contract/runs.ts';
+import {
+  type KeptTranscriptEvent,
+  transcriptAppend,
+  transcriptFilter,
+  transcriptPage,
+  type TranscriptType,
+} from '../../../../contract/talk/transcript.ts';
+import type { Database } from '../../../db/database.ts';
+import { decodeNumber, encodeCursor } from '../../../http/cursor.ts';
+import { jsonLinesType } from '../../../http/json.ts';
+import { type Api, byId, callerOf } from '../../../http/route.ts';
+import { Fault } from '../../../kernel/fault.ts';
+import type { TranscriptRow } from './transcript.sql.ts';
+import { appendTranscript, readTranscript } from './transcript.ts';
+
+const placeCursor = 'transcript';
+
+/** What the agent of a run did: added by its holder, a line of JSON for each event, and read by people. */
+export function transcriptRoutes(app: Api, { database }: { readonly database: Database }): void {
+  const lease = z.looseObject({ [leaseHeader]: z.string().min(1, 'the lease token of the claim').max(200) });
+  const schema = { params: byId, querystring: logAppend, headers: lease, body: transcriptAppend, response: { 200: logAppended } };
+  const config = { need: 'work', takes: jsonLinesType } as const;
+  // How many bytes a chunk has is counted, and not what a body says of itself.
+  const preValidation = async ({ headers }: { headers: { 'content-type'?: string | undefined } }): Promise<void> => {
+    if (headers['content-type']?.startsWith(jsonLinesType) !== true)
+      throw new Fault('unsupported_media_type', { hint: `Send the events as ${jsonLinesType}: JSON, one a line` });
+  };
+  app.post('/runs/:id/transcript', { config, bodyLimit: logChunkBytesMax, schema, preValidation }, async request => {
+    const scope = { ...callerOf(request), holder: { runId: request.params.id, token: request.headers[leaseHeader] } };
+    const { bytes, lines } = request.body;
+    return { size: await appendTranscript(database, scope, { offset: request.query.offset, bytes, events: lines }) };
+  });
+
+  const reading = { params: byId, querystring: transcriptFilter, response: { 200: transcriptPage } };
+  app.get('/runs/:id/transcript', { config: { need: 'read' }, schema: reading }, async request => {
+    const { after, limit, type, q: words } = request.query;
+    const types = type?.split(',') as readonly TranscriptType[] | undefined;
+    const asked = { after: decodeNumber(placeCursor, after), limit, types, words };
+    const page = await database.request(callerOf(request), tx => readTranscript(tx, request.params.id, asked));
+    return { ...page, events: page.events.map(wireEvent), next: encodeCursor(placeCursor, page.next) };
+  });
+}
+
+/** The body is as the contract said when it was taken in. */
+function wireEvent({ seq, type, at, body }: TranscriptRow): KeptTranscriptEvent {
+  return { seq, type, at: at.toISOString(), ...body } as KeptTranscriptEvent;
+}
