@@ -97,7 +97,7 @@ export type AgentOutcome =
 
 export type StopReason = 'end_turn' | 'max_tokens' | 'max_turn_requests' | 'refusal' | 'cancelled';
 
-/** As ACP's session/update, of which these kinds are used. */
+/** As ACP's session/update, of which these kinds are used; what is told of files there stands in a kind of its own. */
 export type SessionUpdate =
   | { readonly sessionUpdate: 'agent_message_chunk' | 'agent_thought_chunk'; readonly text: string }
   | {
@@ -106,12 +106,23 @@ export type SessionUpdate =
       readonly kind: 'execute' | 'edit' | 'read' | 'other';
       /** The command line of `execute`; otherwise a few words. */
       readonly title: string;
+      /** What the tool was given, as the agent tells it. */
+      readonly input?: unknown;
     }
   | {
       readonly sessionUpdate: 'tool_call_update';
       readonly toolCallId: string;
       readonly status: 'completed' | 'failed';
       readonly output: string;
+      /** What was read or written is in the repository: for a log it is not worth its lines. */
+      readonly isQuiet?: boolean;
+    }
+  /** Told when it is done. Where an agent does not say that a file is new, it is `modified`. */
+  | {
+      readonly sessionUpdate: 'file_change';
+      readonly path: string;
+      readonly change: 'added' | 'modified' | 'deleted';
+      readonly toolCallId?: string;
     }
   /** As the agent counts; the gateway's count is the one that is paid by. */
   | { readonly sessionUpdate: 'usage_update'; readonly inputTokens: number; readonly outputTokens: number };

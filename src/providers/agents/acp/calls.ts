@@ -14,8 +14,17 @@ interface Call {
   readonly title: string;
   readonly kind: string;
   readonly input: unknown;
+  readonly changes: readonly Change[];
   isTold: boolean;
 }
+
+interface Change {
+  readonly path: string;
+  readonly change: 'added' | 'modified' | 'deleted';
+}
+
+/** Of one call. */
+const changesMax = 500;
 
 /** Calls that have not ended. An agent that makes more at once has gone mad; then the oldest are forgotten. */
 const openCallsMax = 1_000;
@@ -31,6 +40,7 @@ export function createCalls(): Calls {
       title: textIn(update, 'title') || (known?.title ?? ''),
       kind: textIn(update, 'kind') || (known?.kind ?? ''),
       input: isFilled(update['rawInput']) ? update['rawInput'] : known?.input,
+      changes: changesIn(update, textIn(update, 'kind') || (known?.kind ?? ''), known?.changes ?? []),
       isTold: known?.isTold ?? false,
     };
     const status = textIn(update, 'status');
@@ -41,8 +51,12 @@ export function createCalls(): Calls {
       told.push(callOf(id, call));
     }
     calls.delete(id);
-    if (isOver) told.push({ sessionUpdate: 'tool_call_update', toolCallId: id, status, output: outputOf(update, call.kind) });
-    else keep(id, call);
+    if (!isOver) keep(id, call);
+    else {
+      if (status === 'completed')
+        told.push(...call.changes.map(each => ({ sessionUpdate: 'file_change', toolCallId: id, ...each }) as const));
+      told.push(resultOf(update, { id, status, kind: call.kind }));
+    }
     return told;
   }
 
@@ -71,23 +85,49 @@ function isFilled(input: unknown): boolean {
   return isRecord(input) && Object.keys(input).length > 0;
 }
 
-const kinds: Readonly<Record<string, 'edit' | 'execute' | 'read'>> = {
-  ...{ edit: 'edit', delete: 'edit', move: 'edit' },
-  ...{ execute: 'execute', read: 'read', search: 'read' },
-};
+const kinds = new Map<string, 'edit' | 'execute' | 'read'>([
+  ...['edit', 'delete', 'move'].map(kind => [kind, 'edit'] as const),
+  ...['read', 'search'].map(kind => [kind, 'read'] as const),
+  ['execute', 'execute'],
+]);
 
 function callOf(toolCallId: string, { title, kind, input }: Call): SessionUpdate {
-  const call = { sessionUpdate: 'tool_call', toolCallId } as const;
-  const ours = kinds[kind] ?? 'other';
-  if (ours === 'execute') return { ...call, kind: ours, title: textIn(input, 'command') || title };
-  if (ours !== 'other') return { ...call, kind: ours, title };
-  return { ...call, kind: ours, title: isFilled(input) ? `${title} ${JSON.stringify(input)}` : title };
+  const call = { sessionUpdate: 'tool_call', toolCallId, ...(isFilled(input) ? { input } : {}) } as const;
+  const ours = kinds.get(kind) ?? 'other';
+  return { ...call, kind: ours, title: ours === 'execute' ? textIn(input, 'command') || title : title };
 }
 
-function outputOf(update: Update, kind: string): string {
+interface Over {
+  readonly id: string;
+  readonly status: 'completed' | 'failed';
+  readonly kind: string;
+}
+
+function resultOf(update: Update, { id, status, kind }: Over): SessionUpdate {
   // What was read is in the repository, and what was changed too; only that it failed is worth a line.
-  const isKnown = kinds[kind] !== undefined && kinds[kind] !== 'execute';
-  if (isKnown && textIn(update, 'status') === 'completed') return '';
+  const isQuiet = ![undefined, 'execute'].includes(kinds.get(kind)) && status === 'completed';
+  const result = { sessionUpdate: 'tool_call_update', toolCallId: id, status, output: outputOf(update) } as const;
+  return isQuiet ? { ...result, isQuiet } : result;
+}
+
+/** What a call changes: the diffs that it shows; where it shows none, the places where an edit or a deletion is at work. */
+function changesIn(update: Update, kind: string, before: readonly Change[]): readonly Change[] {
+  const diffs = listIn(update, 'content')
+    .filter(part => textIn(part, 'type') === 'diff')
+    .map((part): Change => ({ path: textIn(part, 'path'), change: isNew(part) ? 'added' : 'modified' }));
+  const change = kind === 'delete' ? 'deleted' : 'modified';
+  const places = listIn(update, 'locations').map((place): Change => ({ path: textIn(place, 'path'), change }));
+  const found = diffs.length > 0 ? diffs : kind === 'edit' || kind === 'delete' ? places : [];
+  // Each update says all of it again.
+  if (found.length === 0 || (diffs.length === 0 && before.length > 0)) return before;
+  return [...new Map(found.map(each => [each.path, each])).values()].slice(0, changesMax);
+}
+
+function isNew(diff: unknown): boolean {
+  return isRecord(diff) && (diff['oldText'] === null || diff['oldText'] === undefined);
+}
+
+function outputOf(update: Update): string {
   const parts = listIn(update, 'content').map(part => textIn(isRecord(part) ? part['content'] : undefined, 'text'));
   // What was printed, where it is there by itself; otherwise as the agent dresses it.
   return textIn(update, 'rawOutput') || textIn(update['rawOutput'], 'output') || parts.filter(text => text !== '').join('\n');

@@ -29,7 +29,8 @@ export function createTranscript(): Transcript {
     chunk = kind;
     words += text;
     lastWords = kind === 'agent_message_chunk' ? (lastWords + text).slice(-lastWordsMax) : '';
-    const at = words.length > wordsMax ? words.length : words.lastIndexOf('\n') + 1;
+    // Not within a word, which may be what must not be shown.
+    const at = words.length > wordsMax ? words.search(/\s\S*$/) + 1 || words.length : words.lastIndexOf('\n') + 1;
     const whole = words.slice(0, at);
     words = words.slice(at);
     return whole.trim() === '' ? before : [...before, { sessionUpdate: kind, text: whole }];

@@ -2,12 +2,18 @@ import type { SessionUpdate } from '../../../worker/agent.ts';
 import { isRecord, listIn, numberIn, textIn } from '../json-lines.ts';
 import type { AgentEvent, Turn } from '../turn.ts';
 
+interface Call {
+  readonly name: string;
+  /** Of the file that it is about. */
+  readonly path: string;
+}
+
 /** Calls of tools without a result yet. An agent that makes more at once has gone mad; then names of old ones are forgotten. */
 const openCallsMax = 1_000;
 
 export function createTurn(): Turn {
   const stands = { isCompleted: false, hasWorked: false, failure: undefined as string | undefined };
-  const open = new Map<string, string>();
+  const open = new Map<string, Call>();
 
   function said(message: unknown): readonly SessionUpdate[] {
     // An error of the model's provider comes as a message that no model wrote, and again at the end.
@@ -22,16 +28,20 @@ export function createTurn(): Turn {
   function remember(part: unknown): void {
     const [oldest] = open.keys();
     if (oldest !== undefined && open.size >= openCallsMax) open.delete(oldest);
-    open.set(textIn(part, 'id'), textIn(part, 'name'));
+    open.set(textIn(part, 'id'), { name: textIn(part, 'name'), path: pathIn(inputOf(part)) });
   }
 
-  function answered(message: unknown): readonly SessionUpdate[] {
+  function answered({ message, tool_use_result: more }: AgentEvent): readonly SessionUpdate[] {
     return listIn(message, 'content').flatMap(part => {
       if (textIn(part, 'type') !== 'tool_result') return [];
       const toolCallId = textIn(part, 'tool_use_id');
-      const name = open.get(toolCallId) ?? '';
+      const call = open.get(toolCallId) ?? { name: '', path: '' };
       open.delete(toolCallId);
-      return [resultOf(part, { toolCallId, name })];
+      const result = resultOf(part, { toolCallId, call });
+      const isChange = kinds.get(call.name) === 'edit' && call.path !== '' && result.status === 'completed';
+      // It says of a file that it has written whether it made it.
+      const change = textIn(more, 'type') === 'create' ? 'added' : 'modified';
+      return isChange ? [{ sessionUpdate: 'file_change', toolCallId, path: call.path, change }, result] : [result];
     });
   }
 
@@ -41,7 +51,7 @@ export function createTurn(): Turn {
         case 'assistant':
           return said(event['message']);
         case 'user':
-          return answered(event['message']);
+          return answered(event);
         case 'system':
           return event['subtype'] === 'api_retry' ? [tryingAgain(event)] : [];
         case 'result':
@@ -68,20 +78,28 @@ function partOf(part: unknown): readonly SessionUpdate[] {
   }
 }
 
-const kinds: Readonly<Record<string, 'edit' | 'read'>> = {
-  ...{ Edit: 'edit', MultiEdit: 'edit', Write: 'edit', NotebookEdit: 'edit' },
-  ...{ Read: 'read', Glob: 'read', Grep: 'read' },
-};
+const kinds = new Map<string, 'edit' | 'read'>([
+  ...['Edit', 'MultiEdit', 'Write', 'NotebookEdit'].map(name => [name, 'edit'] as const),
+  ...['Read', 'Glob', 'Grep'].map(name => [name, 'read'] as const),
+]);
 
 function toolCall(part: unknown): SessionUpdate {
   const name = textIn(part, 'name');
-  const input = isRecord(part) ? part['input'] : undefined;
-  const call = { sessionUpdate: 'tool_call', toolCallId: textIn(part, 'id') } as const;
+  const input = inputOf(part) ?? {};
+  const call = { sessionUpdate: 'tool_call', toolCallId: textIn(part, 'id'), input } as const;
   if (name === 'Bash') return { ...call, kind: 'execute', title: textIn(input, 'command') };
-  const kind = kinds[name];
-  if (kind === undefined) return { ...call, kind: 'other', title: `${ownName(name)} ${JSON.stringify(input ?? {})}` };
-  const what = textIn(input, 'file_path') || textIn(input, 'notebook_path') || textIn(input, 'pattern');
+  const kind = kinds.get(name);
+  if (kind === undefined) return { ...call, kind: 'other', title: ownName(name) };
+  const what = pathIn(input) || textIn(input, 'pattern');
   return { ...call, kind, title: `${name.toLowerCase()} ${what}`.trim() };
+}
+
+function inputOf(part: unknown): unknown {
+  return isRecord(part) ? part['input'] : undefined;
+}
+
+function pathIn(input: unknown): string {
+  return textIn(input, 'file_path') || textIn(input, 'notebook_path');
 }
 
 /** A tool of the gateway, as the gateway calls it. */
@@ -89,13 +107,15 @@ function ownName(name: string): string {
   return name.replace(/^mcp__skep__/, '');
 }
 
-function resultOf(part: unknown, { toolCallId, name }: { readonly toolCallId: string; readonly name: string }): SessionUpdate {
+type Result = Extract<SessionUpdate, { sessionUpdate: 'tool_call_update' }>;
+
+function resultOf(part: unknown, { toolCallId, call }: { readonly toolCallId: string; readonly call: Call }): Result {
   const status = isRecord(part) && part['is_error'] === true ? 'failed' : 'completed';
   const texts = listIn(part, 'content').map(each => textIn(each, 'text'));
   const output = textIn(part, 'content') || texts.filter(text => text !== '').join('\n');
   // What was read is in the repository, and what was written too; only that it failed is worth a line.
-  const isKnown = kinds[name] !== undefined && status === 'completed';
-  return { sessionUpdate: 'tool_call_update', toolCallId, status, output: isKnown ? '' : output };
+  const isQuiet = kinds.get(call.name) !== undefined && status === 'completed';
+  return { sessionUpdate: 'tool_call_update', toolCallId, status, output, ...(isQuiet ? { isQuiet } : {}) };
 }
 
 function tryingAgain(event: AgentEvent): SessionUpdate {

@@ -48,11 +48,11 @@ describe('a run of Claude Code', () => {
     const { outcome, updates, started } = await turn([done]);
     expect(outcome).toEqual({ kind: 'done', stopReason: 'end_turn', durationMs: 7 });
     expect(updates.map(({ sessionUpdate, ...fields }) => [sessionUpdate, fields])).toMatchObject([
-      ['tool_call', { kind: 'execute', title: 'cat README.md' }],
+      ['tool_call', { kind: 'execute', title: 'cat README.md', input: { command: 'cat README.md' } }],
       ['tool_call_update', { status: 'completed', output: 'hello' }],
       ['tool_call', { kind: 'execute', title: 'echo no >&2; exit 3' }],
       ['tool_call_update', { status: 'failed', output: 'Exit code 3\nno' }],
-      ['tool_call', { kind: 'other', title: 'submit_result {"status":"done","summary":"Added"}' }],
+      ['tool_call', { kind: 'other', title: 'submit_result', input: { status: 'done', summary: 'Added' } }],
       ['tool_call_update', { status: 'completed', output: 'Taken.' }],
       ['agent_message_chunk', { text: 'All done.' }],
       ['usage_update', { inputTokens: 400, outputTokens: 40 }],
@@ -83,6 +83,37 @@ describe('a run of Claude Code', () => {
     expect(printed.join('')).toContain('Execution error\n');
     const died = await turn([{ recorded: 'done', exit: { reason: 'signaled', signal: 'SIGKILL' } }]);
     expect(died.outcome).toMatchObject({ class: 'agent_died' });
+  });
+
+  it('tells what files it has written, and what it has read, though that is worth no lines of a log', async () => {
+    const call = (id: string, name: string, input: object) =>
+      JSON.stringify({ type: 'assistant', message: { content: [{ type: 'tool_use', id, name, input }] } });
+    const result = (id: string, content: string, more: object = {}) =>
+      JSON.stringify({
+        ...{ type: 'user', message: { content: [{ type: 'tool_result', tool_use_id: id, content }] } },
+        ...more,
+      });
+    const failed = { message: { content: [{ type: 'tool_result', tool_use_id: 'd', content: 'no', is_error: true }] } };
+    const printed = [
+      call('a', 'Write', { file_path: '/repo/new.js', content: 'x' }),
+      result('a', 'File created', { tool_use_result: { type: 'create', filePath: '/repo/new.js' } }),
+      call('b', 'MultiEdit', { file_path: '/repo/old.js', edits: [{ old_string: 'a', new_string: 'b' }] }),
+      result('b', 'Updated', { tool_use_result: { filePath: '/repo/old.js' } }),
+      call('c', 'Read', { file_path: '/repo/old.js' }),
+      result('c', 'b'),
+      call('d', 'Edit', { file_path: '/repo/old.js', old_string: 'z', new_string: 'y' }),
+      result('d', 'no', failed),
+    ];
+    const { updates } = await turn([{ printed: `${printed.join('\n')}\n`, exit: { reason: 'exited', code: 1 } }]);
+    expect(updates.filter(update => update.sessionUpdate !== 'tool_call')).toEqual([
+      { sessionUpdate: 'file_change', toolCallId: 'a', path: '/repo/new.js', change: 'added' },
+      { sessionUpdate: 'tool_call_update', toolCallId: 'a', status: 'completed', output: 'File created', isQuiet: true },
+      { sessionUpdate: 'file_change', toolCallId: 'b', path: '/repo/old.js', change: 'modified' },
+      { sessionUpdate: 'tool_call_update', toolCallId: 'b', status: 'completed', output: 'Updated', isQuiet: true },
+      { sessionUpdate: 'tool_call_update', toolCallId: 'c', status: 'completed', output: 'b', isQuiet: true },
+      { sessionUpdate: 'tool_call_update', toolCallId: 'd', status: 'failed', output: 'no' },
+    ]);
+    expect(updates[0]).toMatchObject({ kind: 'edit', title: 'write /repo/new.js', input: { content: 'x' } });
   });
 
   const file = (number: number): string => `-work/736b6570-0000-4000-8000-${String(number).padStart(12, '0')}.jsonl`;

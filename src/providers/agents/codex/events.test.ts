@@ -15,12 +15,14 @@ describe('a turn of codex', () => {
     [`/bin/bash -lc 'echo '\\''hi'\\'''`, "echo 'hi'"],
     ['python3 x.py', 'python3 x.py'],
   ])('shows the command of %s', (command, title) => {
-    expect(item('started', { type: 'command_execution', command })).toMatchObject([{ kind: 'execute', title }]);
+    expect(item('started', { type: 'command_execution', command })).toMatchObject([
+      { kind: 'execute', title, input: { command } },
+    ]);
   });
 
   it('shows calls of tools with their answers, and changes of files', () => {
     const call = { type: 'mcp_tool_call', server: 'skep', tool: 'submit_result', arguments: { status: 'done' } };
-    expect(item('started', call)).toMatchObject([{ title: 'submit_result {"status":"done"}' }]);
+    expect(item('started', call)).toMatchObject([{ title: 'submit_result', input: { status: 'done' } }]);
     const result = { content: [{ type: 'text', text: 'Taken.' }] };
     expect(item('completed', { ...call, result, status: 'completed' })).toMatchObject([
       { status: 'completed', output: 'Taken.' },
@@ -31,9 +33,18 @@ describe('a turn of codex', () => {
       { path: 'a.js', kind: 'update' },
       { path: 'b.js', kind: 'add' },
     ];
-    expect(item('completed', { type: 'file_change', changes, status: 'completed' })[0]).toMatchObject({
-      title: 'update a.js\nadd b.js',
-    });
+    const told = item('completed', { type: 'file_change', changes, status: 'completed' });
+    expect(told[0]).toMatchObject({ title: 'update a.js\nadd b.js', input: { changes } });
+    expect(told.slice(1)).toEqual([
+      { sessionUpdate: 'file_change', toolCallId: 'item_1', path: 'a.js', change: 'modified' },
+      { sessionUpdate: 'file_change', toolCallId: 'item_1', path: 'b.js', change: 'added' },
+      { sessionUpdate: 'tool_call_update', toolCallId: 'item_1', status: 'completed', output: '' },
+    ]);
+    // What could not be changed was not.
+    expect(item('completed', { type: 'file_change', changes, status: 'failed' }).map(each => each.sessionUpdate)).toEqual([
+      'tool_call',
+      'tool_call_update',
+    ]);
   });
 
   it('has failed when the last word is an error, and not when it went on after one', () => {

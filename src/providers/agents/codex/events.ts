@@ -44,10 +44,12 @@ function usage(counted: unknown): SessionUpdate {
 function begun(item: unknown): readonly SessionUpdate[] {
   const toolCallId = textIn(item, 'id');
   switch (textIn(item, 'type')) {
-    case 'command_execution':
-      return [{ sessionUpdate: 'tool_call', toolCallId, kind: 'execute', title: commandOf(textIn(item, 'command')) }];
+    case 'command_execution': {
+      const command = textIn(item, 'command');
+      return [{ sessionUpdate: 'tool_call', toolCallId, kind: 'execute', title: commandOf(command), input: { command } }];
+    }
     case 'mcp_tool_call':
-      return [{ sessionUpdate: 'tool_call', toolCallId, kind: 'other', title: callOf(item) }];
+      return [{ sessionUpdate: 'tool_call', toolCallId, kind: 'other', title: textIn(item, 'tool'), ...inputOf(item) }];
     default:
       return [];
   }
@@ -70,7 +72,14 @@ function ended(item: unknown): readonly SessionUpdate[] {
       return [{ sessionUpdate: 'tool_call_update', toolCallId, status, output: answerOf(item) }];
     case 'file_change':
       return [
-        { sessionUpdate: 'tool_call', toolCallId, kind: 'edit', title: changesOf(item) },
+        {
+          sessionUpdate: 'tool_call',
+          toolCallId,
+          kind: 'edit',
+          title: titleOf(item),
+          input: { changes: listIn(item, 'changes') },
+        },
+        ...(status === 'completed' ? changesOf(item) : []),
         { sessionUpdate: 'tool_call_update', toolCallId, status, output: '' },
       ];
     default:
@@ -89,9 +98,9 @@ function commandOf(command: string): string {
   );
 }
 
-function callOf(item: unknown): string {
-  const given = isRecord(item) ? item['arguments'] : undefined;
-  return `${textIn(item, 'tool')} ${given === undefined || given === null ? '' : JSON.stringify(given)}`.trim();
+function inputOf(item: unknown): { readonly input?: unknown } {
+  const input = isRecord(item) ? item['arguments'] : undefined;
+  return input === undefined || input === null ? {} : { input };
 }
 
 function answerOf(item: unknown): string {
@@ -100,7 +109,20 @@ function answerOf(item: unknown): string {
   return textIn(error, 'message') || texts.filter(text => text !== '').join('\n');
 }
 
-function changesOf(item: unknown): string {
+function titleOf(item: unknown): string {
   const changes = listIn(item, 'changes').map(change => `${textIn(change, 'kind') || 'change'} ${textIn(change, 'path')}`);
   return changes.join('\n') || 'change files';
+}
+
+const changes = new Map<string, 'added' | 'deleted'>([
+  ['add', 'added'],
+  ['delete', 'deleted'],
+]);
+
+function changesOf(item: unknown): readonly SessionUpdate[] {
+  const toolCallId = textIn(item, 'id');
+  return listIn(item, 'changes').map(each => ({
+    sessionUpdate: 'file_change',
+    ...{ toolCallId, path: textIn(each, 'path'), change: changes.get(textIn(each, 'kind')) ?? 'modified' },
+  }));
 }

@@ -24,6 +24,7 @@ export function createSession(): Session {
   let stopReason = '';
   let hasWorked = false;
   let failure: string | undefined;
+  const writing = new Map<string, string>();
   const used = { inputTokens: 0, outputTokens: 0 };
 
   function message(said: unknown): readonly SessionUpdate[] {
@@ -35,6 +36,25 @@ export function createSession(): Session {
     used.inputTokens += numberIn(usage, 'input') + numberIn(usage, 'cacheRead') + numberIn(usage, 'cacheWrite');
     used.outputTokens += numberIn(usage, 'output');
     return listIn(said, 'content').flatMap(chunk);
+  }
+
+  /** What is written is told when it is done, and its end does not say of what it is. */
+  function begun(event: Event): readonly SessionUpdate[] {
+    const [oldest] = writing.keys();
+    if (oldest !== undefined && writing.size >= openCallsMax) writing.delete(oldest);
+    if (isWriting(event)) writing.set(textIn(event, 'toolCallId'), textIn(event['args'], 'path'));
+    return [toolCall(event)];
+  }
+
+  function ended(event: Event): readonly SessionUpdate[] {
+    const toolCallId = textIn(event, 'toolCallId');
+    const path = writing.get(toolCallId);
+    writing.delete(toolCallId);
+    const isChange = path !== undefined && event['isError'] !== true;
+    return [
+      ...(isChange ? [{ sessionUpdate: 'file_change', toolCallId, path, change: 'modified' } as const] : []),
+      toolResult(event),
+    ];
   }
 
   return {
@@ -52,9 +72,9 @@ export function createSession(): Session {
         case 'message_end':
           return message(event['message']);
         case 'tool_execution_start':
-          return [toolCall(event)];
+          return begun(event);
         case 'tool_execution_end':
-          return [toolResult(event)];
+          return ended(event);
         case 'auto_retry_start':
           return [{ sessionUpdate: 'agent_thought_chunk', text: `trying again: ${textIn(event, 'errorMessage')}` }];
         case 'agent_end':
@@ -72,24 +92,35 @@ function chunk(part: unknown): readonly SessionUpdate[] {
   return kind === 'thinking' ? [{ sessionUpdate: 'agent_thought_chunk', text: textIn(part, 'thinking') }] : [];
 }
 
+/** Calls of tools that write, and have not ended. An agent that makes more at once has gone mad; then the oldest are forgotten. */
+const openCallsMax = 1_000;
+
+function isWriting(event: Event): boolean {
+  return ['edit', 'write'].includes(textIn(event, 'toolName'));
+}
+
 function toolCall(event: Event): SessionUpdate {
   const [toolCallId, name] = [textIn(event, 'toolCallId'), textIn(event, 'toolName')];
   const path = textIn(event['args'], 'path');
-  const call = { sessionUpdate: 'tool_call', toolCallId } as const;
+  const call = { sessionUpdate: 'tool_call', toolCallId, ...inputOf(event) } as const;
   if (name === 'bash') return { ...call, kind: 'execute', title: textIn(event['args'], 'command') };
-  if (name === 'edit' || name === 'write') return { ...call, kind: 'edit', title: `${name} ${path}` };
+  if (isWriting(event)) return { ...call, kind: 'edit', title: `${name} ${path}` };
   return { ...call, kind: name === 'read' ? 'read' : 'other', title: `${name} ${path}`.trim() };
+}
+
+function inputOf({ args }: Event): { readonly input?: unknown } {
+  return isRecord(args) ? { input: args } : {};
 }
 
 function toolResult(event: Event): SessionUpdate {
   const texts = listIn(event['result'], 'content').map(part => textIn(part, 'text'));
   const status = event['isError'] === true ? 'failed' : 'completed';
   // What was read is in the repository; only that a read failed is worth a line.
-  const isRead = textIn(event, 'toolName') === 'read' && status === 'completed';
+  const isQuiet = textIn(event, 'toolName') === 'read' && status === 'completed';
   return {
     sessionUpdate: 'tool_call_update',
     toolCallId: textIn(event, 'toolCallId'),
-    status,
-    output: isRead ? '' : texts.join('\n'),
+    ...{ status, output: texts.join('\n') },
+    ...(isQuiet ? { isQuiet } : {}),
   };
 }
