@@ -34,6 +34,8 @@ export interface Protocol {
   heartbeat(key: LeaseKey, progress: Progress, call: Call): Promise<{ leaseMs: number; heartbeatMs: number; halt?: Halt | null }>;
   /** Returns how many bytes the server holds. */
   appendLog(key: LeaseKey, chunk: { offset: number; bytes: Uint8Array }, call: Call): Promise<number>;
+  /** The same, of events of the transcript: lines of JSON, each whole. */
+  appendTranscript(key: LeaseKey, chunk: { offset: number; bytes: Uint8Array }, call: Call): Promise<number>;
   /** Sends all of an open file. Returns the name of the stored blob. */
   putBundle(key: LeaseKey, descriptor: number, call: Call): Promise<string>;
   /** Keeps all of an open file under a name of the run; said twice, the last counts. */
@@ -61,6 +63,18 @@ const downloadTimeoutMs = 60_000;
 export function workerProtocol(client: Client): Protocol {
   const post = <T>(path: string, schema: z.ZodType<T>, call: Call & { body: object }): Promise<T> =>
     client.request('POST', path, { schema, ...call });
+  const append =
+    (part: string, type: string): Protocol['appendLog'] =>
+    async ({ runId, token }, { offset, bytes }, call) => {
+      const { size } = await client.request('POST', `/api/runs/${runId}/${part}`, {
+        query: { offset },
+        raw: { type, content: () => bytes },
+        headers: { [leaseHeader]: token },
+        schema: logAppended,
+        ...call,
+      });
+      return size;
+    };
   return {
     claim: ({ worker, capabilities, waitMs, ticketId }, signal) =>
       post('/api/claim', claimed.optional(), {
@@ -72,16 +86,8 @@ export function workerProtocol(client: Client): Protocol {
       const { lease, halt } = await post('/api/heartbeat', heartbeatAnswer, { ...call, body: { ...named(key), ...progress } });
       return { leaseMs: lease.lease_ms, heartbeatMs: lease.heartbeat_ms, halt };
     },
-    async appendLog({ runId, token }, { offset, bytes }, call) {
-      const { size } = await client.request('POST', `/api/runs/${runId}/log`, {
-        query: { offset },
-        raw: { type: 'text/plain', content: () => bytes },
-        headers: { [leaseHeader]: token },
-        schema: logAppended,
-        ...call,
-      });
-      return size;
-    },
+    appendLog: append('log', 'text/plain'),
+    appendTranscript: append('transcript', 'application/x-ndjson'),
     async putBundle({ runId, token }, descriptor, call) {
       const { blob } = await client.request('PUT', `/api/runs/${runId}/bundle`, {
         raw: { type: 'application/octet-stream', content: () => contentOf(descriptor) },

@@ -73,6 +73,9 @@ export function limitsOf(told: RunLimits): SandboxLimits {
 /** A folder that outlives a command, as the workspace does, in sandboxes that are made so. */
 export const keptPath = '/kept';
 
+/** The workspace, where commands begin unless told otherwise. */
+export const workPath = '/work';
+
 /** HOME of every command, empty at first. */
 export const homePath = '/home/agent';
 

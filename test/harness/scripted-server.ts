@@ -54,6 +54,8 @@ export interface QueuedRun {
   readonly capabilities: readonly string[];
   state: 'queued' | 'leased' | 'starting' | 'working' | 'submitted' | 'parked' | 'failed' | 'cancelled' | 'lost';
   readonly log: Buffer;
+  /** What its agent told, as lines of JSON. */
+  readonly transcript: Buffer;
   readonly bundle: Buffer | undefined;
   /** What was kept of it, by name. */
   readonly artifacts: ReadonlyMap<string, Buffer>;
@@ -171,7 +173,9 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
       case 'POST /api/fail':
         return onFail(fail.parse(json(bytes)));
       case 'POST log':
-        return onLog(held(id, lease, call), Number(url.searchParams.get('offset')), bytes);
+        return onChunk(held(id, lease, call), 'log', { offset: Number(url.searchParams.get('offset')), bytes });
+      case 'POST transcript':
+        return onChunk(held(id, lease, call), 'transcript', { offset: Number(url.searchParams.get('offset')), bytes });
       case 'PUT bundle':
         return onBundle(held(id, lease, call), bytes);
       case 'GET conversation': {
@@ -266,6 +270,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
           state: 'queued',
           capabilities: [],
           log: Buffer.alloc(0),
+          transcript: Buffer.alloc(0),
           bundle: undefined,
           result: undefined,
           failure: undefined,
@@ -313,11 +318,16 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   };
 }
 
-function onLog(run: Held | undefined, offset: number, bytes: Buffer): Reply {
+function onChunk(
+  run: Held | undefined,
+  stream: 'log' | 'transcript',
+  { offset, bytes }: { readonly offset: number; readonly bytes: Buffer },
+): Reply {
   if (run === undefined) return lost;
-  if (offset > run.log.length) return { status: 409, fault: 'log_gap', body: { error: 'gap', size: run.log.length } };
-  run.log = Buffer.concat([run.log, bytes.subarray(run.log.length - offset)]);
-  return { status: 200, body: { size: run.log.length } };
+  const size = run[stream].length;
+  if (offset > size) return { status: 409, fault: 'log_gap', body: { error: 'gap', size } };
+  run[stream] = Buffer.concat([run[stream], bytes.subarray(size - offset)]);
+  return { status: 200, body: { size: run[stream].length } };
 }
 
 function onBundle(run: Held | undefined, bytes: Buffer): Reply {

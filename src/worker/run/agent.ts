@@ -13,6 +13,8 @@ import type { Run } from './run.ts';
 import { closingMsMax } from './run.ts';
 import type { Task } from './task.ts';
 import type { Ways } from './ways.ts';
+import type { Transcript } from './transcript/index.ts';
+import { secretsOf } from './transcript/secrets.ts';
 import { linesOf } from './updates.ts';
 
 interface Given {
@@ -30,11 +32,12 @@ interface Given {
 export async function runAgent(run: Run, given: Given): Promise<void> {
   const { lease, reports, signal } = run;
   const output = run.openOutput();
+  const transcript = run.openTranscript();
   const halt = haltWarning(run);
   const { sandbox, ways } = given;
   const watch = watchSandbox(run, { sandbox, isCalling: ways.isCalling, onStuck: halt.end });
   try {
-    const outcome = await given.task.agent.run(contextOf(run, { ...given, output, watch, stop: halt.signal }));
+    const outcome = await given.task.agent.run(contextOf(run, { ...given, output, transcript, watch, stop: halt.signal }));
     failpoint('agent-ended');
     signal.throwIfAborted();
     if (outcome.kind === 'aborted') throw runFailure('sandbox', 'The agent was ended from outside');
@@ -48,21 +51,24 @@ export async function runAgent(run: Run, given: Given): Promise<void> {
     watch.end();
     halt.unlink();
     lease.closeWithin(closingMsMax);
-    await output.end();
+    await Promise.all([output.end(), transcript.end()]);
   }
 }
 
 interface Parts extends Given {
   readonly output: Output;
+  readonly transcript: Transcript;
   readonly watch: Watch;
   /** Aborted when the agent is to end. */
   readonly stop: AbortSignal;
 }
 
-function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, output, watch, stop }: Parts): AgentContext {
+function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, ...parts }: Parts): AgentContext {
+  const { output, transcript, watch, stop } = parts;
   const { claimed, tools, lease, reports } = run;
   const { timeoutMs, settings } = task;
   const outputBytesMax = claimed.limits.output_bytes_max;
+  const withoutSecrets = secretsOf(run);
 
   function show(chunk: Buffer): void {
     watch.heard();
@@ -90,7 +96,9 @@ function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, out
       const ending = { signal: stop, now: lease.signal };
       return ways.run(sandbox, { ...command, ...ending, home, path });
     },
-    onUpdate(update) {
+    onUpdate(told) {
+      const update = withoutSecrets(told);
+      transcript.add(update);
       const lines = linesOf(update);
       if (lines !== '') show(Buffer.from(lines));
     },

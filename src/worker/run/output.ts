@@ -10,24 +10,27 @@ import { createTail } from './tail.ts';
 
 export interface OutputOptions {
   readonly lease: Lease;
-  readonly protocol: Protocol;
+  /** Sends a chunk, and may be told one twice. */
+  readonly append: Protocol['appendLog'];
+  /** Whether a chunk must end where a line ends; then each line is written at once, and is shorter than a chunk may be. */
+  readonly isLines?: boolean;
   /** On the host, for what the server does not have yet. */
   readonly folder: string;
   /** Bytes kept; what comes after them is dropped. */
   readonly bytesMax: number;
-  /** Bytes that the log of the run has already. */
+  /** Bytes that the server has already. */
   readonly at: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** The way of what programs print to the run's log on the server. */
+/** The way of what programs print, and of what an agent tells that it does, to the server. */
 export interface Output {
   /** Never waits: a slow server makes the file grow, to `bytesMax`, and not the memory. */
   write(chunk: Buffer): void;
   /** The last bytes written. */
   tail(): Buffer;
-  /** Bytes that the log of the run has by now. */
+  /** Bytes that the server has by now. */
   logged(): number;
   /**
    * Resolves when the server has all of it, when it will never have it as the lease is lost, or after 2 minutes: a log that
@@ -41,9 +44,10 @@ const endMsMax = 120_000;
 const gatherMs = 200;
 const gatherBytes = 65_536;
 const tailBytes = 4_096;
+const newline = 0x0a;
 
 /** Chunks go out every 200 ms or 64 KiB. */
-export function createOutput({ lease, protocol, folder, bytesMax, at, clock, log }: OutputOptions): Output {
+export function createOutput({ lease, append, isLines = false, folder, bytesMax, at, clock, log }: OutputOptions): Output {
   const file = openNameless(folder);
   let written = 0;
   let sent = 0;
@@ -84,10 +88,11 @@ export function createOutput({ lease, protocol, folder, bytesMax, at, clock, log
   }
 
   async function sendNext(): Promise<void> {
-    const bytes = Buffer.alloc(Math.min(written - sent, logChunkBytesMax));
-    readSync(file.descriptor, bytes, 0, bytes.length, sent);
+    const next = Buffer.alloc(Math.min(written - sent, logChunkBytesMax));
+    readSync(file.descriptor, next, 0, next.length, sent);
+    const bytes = isLines ? next.subarray(0, next.lastIndexOf(newline) + 1) : next;
     try {
-      await lease.send((key, call) => protocol.appendLog(key, { offset: at + sent, bytes }, call));
+      await lease.send((key, call) => append(key, { offset: at + sent, bytes }, call));
       sent += bytes.length;
     } catch (error) {
       const stored = isFault(error, 'log_gap') ? error.facts['size'] : undefined;

@@ -5,6 +5,9 @@ import type { Output } from './output.ts';
 import { createReports } from './reports.ts';
 import type { Reports } from './reports.ts';
 import type { RunTools } from './tools.ts';
+import { transcriptBytesMax } from '../../../contract/talk/transcript.ts';
+import { createTranscript } from './transcript/index.ts';
+import type { Transcript } from './transcript/index.ts';
 
 export interface Started {
   readonly claimed: Claimed;
@@ -21,6 +24,8 @@ export interface Run extends Started {
   phase(name: string): void;
   /** The next part of its log. One at a time: it begins where the one before ended. */
   openOutput(): Output;
+  /** What its agent does, as events. One a run. */
+  openTranscript(): Transcript;
 }
 
 /** For all that comes after the end of an agent or of the last check: the rest of the output, the collecting, the upload. */
@@ -33,9 +38,15 @@ export function runOf(started: Started): Run {
 
   function openOutput(): Output {
     const bytesMax = Math.max(0, claimed.limits.output_bytes_max - at);
-    const output = createOutput({ ...tools, lease, at, bytesMax });
+    const output = createOutput({ ...tools, lease, append: tools.protocol.appendLog, at, bytesMax });
     return { ...output, end: () => output.end().finally(() => void (at = output.logged())) };
   }
 
-  return { ...started, reports, phase: name => reports.add('phase.started', { phase: name }), openOutput };
+  function openTranscript(): Transcript {
+    const append = tools.protocol.appendTranscript;
+    const output = createOutput({ ...tools, lease, append, isLines: true, at: 0, bytesMax: transcriptBytesMax });
+    return createTranscript({ output, clock: tools.clock });
+  }
+
+  return { ...started, reports, phase: name => reports.add('phase.started', { phase: name }), openOutput, openTranscript };
 }

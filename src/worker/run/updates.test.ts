@@ -11,6 +11,7 @@ describe('what an agent does', () => {
     const call = { sessionUpdate: 'tool_call', toolCallId: '1' } as const;
     expect(linesOf({ ...call, kind: 'execute', title: 'npm test\nnpm run lint' })).toBe('$ npm test\n  npm run lint\n');
     expect(linesOf({ ...call, kind: 'edit', title: 'edit a.js' })).toBe('> edit a.js\n');
+    expect(linesOf({ ...call, kind: 'other', title: 'ask', input: { question: 'so?' } })).toBe('> ask {"question":"so?"}\n');
     expect(output('ok\n')).toBe('  ok\n');
     expect(linesOf({ sessionUpdate: 'usage_update', inputTokens: 5, outputTokens: 2 })).toContain('5 tokens in, 2 out');
   });
@@ -19,6 +20,15 @@ describe('what an agent does', () => {
     expect(linesOf({ sessionUpdate: 'agent_message_chunk', text: ' \n' })).toBe('');
     expect(output('')).toBe('');
     expect(output('', 'failed')).toBe('  failed\n');
+    const quiet = {
+      sessionUpdate: 'tool_call_update',
+      toolCallId: '1',
+      status: 'completed',
+      output: 'x',
+      isQuiet: true,
+    } as const;
+    expect(linesOf(quiet)).toBe('');
+    expect(linesOf({ sessionUpdate: 'file_change', path: 'a.js', change: 'added' })).toBe('');
   });
 
   it('is cut where it is long, and says so', () => {

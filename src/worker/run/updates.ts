@@ -9,15 +9,23 @@ export function linesOf(update: SessionUpdate): string {
     case 'agent_thought_chunk':
       return paragraph(update.text, { linesMax: thoughtLinesMax, indent: '· ' });
     case 'tool_call':
-      return paragraph(update.title, { linesMax: titleLinesMax, indent: update.kind === 'execute' ? '$ ' : '> ' });
+      return paragraph(titleOf(update), { linesMax: titleLinesMax, indent: update.kind === 'execute' ? '$ ' : '> ' });
     case 'tool_call_update': {
-      const output = paragraph(update.output, { linesMax: outputLinesMax, indent: '  ' });
+      const output = paragraph(update.isQuiet === true ? '' : update.output, { linesMax: outputLinesMax, indent: '  ' });
       return update.status === 'failed' && output === '' ? '  failed\n' : output;
     }
+    // Its call is told already.
+    case 'file_change':
+      return '';
     default:
       if (update.inputTokens + update.outputTokens === 0) return '';
       return `(${update.inputTokens} tokens in, ${update.outputTokens} out, as the agent counts)\n`;
   }
+}
+
+/** Of a tool that nothing else is known of, what it was given says the most. */
+function titleOf({ kind, title, input }: Extract<SessionUpdate, { sessionUpdate: 'tool_call' }>): string {
+  return kind === 'other' && input !== undefined ? `${title} ${JSON.stringify(input)}` : title;
 }
 
 // Enough to follow the work; a whole test log belongs to the checks.

@@ -46,6 +46,8 @@ export function simulatedProtocol(world: World, { name, number, process, files }
     appendLog: (key, chunk, call) =>
       ask(server => server.log(name, key, { offset: chunk.offset, bytes: Buffer.from(chunk.bytes) }), call),
     putBundle: (key, descriptor, call) => ask(server => server.bundle(name, key, files.read(descriptor)), call),
+    // Its agents tell no events.
+    appendTranscript: () => Promise.reject(new Fault('internal', { message: faults.internal.text })),
     putArtifact: () => Promise.reject(new Fault('internal', { message: faults.internal.text })),
     conversation: () => Promise.resolve(undefined),
     report: (key, event, call) => ask(server => server.report(name, key, event), call),
