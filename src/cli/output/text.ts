@@ -80,6 +80,27 @@ export function cut(text: string, columns: number): string {
   return `${kept}…`;
 }
 
+/** One line as several, none wider than `columns`, each broken after a space where one is near. */
+export function wrapped(line: string, columns: number): string[] {
+  if (width(line) <= columns) return [line];
+  const lines: string[] = [];
+  let part = '';
+  let used = 0;
+  for (const { segment } of graphemes.segment(line)) {
+    const more = width(segment);
+    if (used + more > columns && part !== '') {
+      const space = part.lastIndexOf(' ') + 1;
+      const end = space > part.length / 2 ? space : part.length;
+      lines.push(part.slice(0, end).trimEnd());
+      part = part.slice(end);
+      used = width(part);
+    }
+    part += segment;
+    used += more;
+  }
+  return [...lines, part];
+}
+
 /** Nearly all there is, and quickly measured. */
 const plain = /^[ -~]*$/;
 

@@ -1,5 +1,6 @@
 import { artifactList, run, runDetail, runHealths, runList, runStates } from '../../../contract/runs.ts';
 import type { WireRun, WireRunDetail } from '../../../contract/runs.ts';
+import { count } from '../build/view/words.ts';
 import type { Context } from '../context.ts';
 import { shortId, wholeId } from '../input/id.ts';
 import { allPages, gathered } from '../output/list.ts';
@@ -62,8 +63,13 @@ export function shownText({ out, clock }: Context, { run: it, artifacts, refused
     ['goes first', isQueued && it.aged_at !== null ? `it has waited so long, since ${it.aged_at}` : null],
     ['continues', it.continues === null ? null : `the work of run ${shortId(it.continues)}, which broke off`],
     ['kept', artifacts.join(', ')],
+    ['transcript', transcriptText(it)],
     ['refused', refusedText(refused)],
   ]);
+}
+
+function transcriptText({ id, transcript_events: events }: WireRunDetail): string | null {
+  return events === 0 ? null : `${count(events, 'event')}: skep run transcript ${shortId(id)}`;
 }
 
 function runFields(out: Context['out'], it: WireRun): Parameters<typeof fields>[0] {

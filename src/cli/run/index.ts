@@ -5,10 +5,11 @@ import { runFollow } from './follow.ts';
 import { runList } from './list.ts';
 import { runLog } from './log.ts';
 import { runRescue } from './rescue.ts';
+import { runTranscript } from './transcript/index.ts';
 import { runCancel, runRetry, runShow } from './show.ts';
 
 export function runCommands(world: World): Command {
-  const verbs = [runList, runShow, runFollow, runLog, runCancel, runRetry, runRescue];
+  const verbs = [runList, runShow, runFollow, runLog, runTranscript, runCancel, runRetry, runRescue];
   return noun(
     'run',
     'Attempts of agents at tickets',
