@@ -12,6 +12,6 @@ it('a note that could not be written leaves nothing, as on a full disk', () => {
   const note = { runId: randomUUID(), fence: 7, server: 'http://127.0.0.1:9' };
   const inItsPlace = `${nameOf(note)}~${thisOwner()}.json`;
   mkdirSync(join(folder, inItsPlace));
-  expect(() => notes.write(note)).toThrow();
+  expect(() => notes.write(note)).toThrow('EISDIR');
   expect(readdirSync(folder)).toEqual([inItsPlace]);
 });
