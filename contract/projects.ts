@@ -18,12 +18,34 @@ const timeout_ms = z
   .optional()
   .meta({ description: 'Wall clock of one run, milliseconds' });
 
+const repositoryPathMax = 500;
+
+/** Of a file in the repository: relative, with no way out of it and none into git's own folder. */
+const repositoryPath = z
+  .string()
+  .min(1)
+  .max(repositoryPathMax)
+  .refine(path => isInside(path), { error: 'give the path of a file in the repository, such as docs/notes.md' });
+
+/** The same, in which `*`, `**` and `?` may stand for others. */
+const repositoryPattern = z
+  .string()
+  .min(1)
+  .max(repositoryPathMax)
+  .refine(path => isInside(path), { error: 'give a path in the repository, or a pattern such as src/**/*.ts' });
+
+function isInside(path: string): boolean {
+  if (/[\u0000-\u001f\u007f\\]/.test(path)) return false;
+  return path.split('/').every(part => part !== '' && part !== '.' && part !== '..' && part.toLowerCase() !== '.git');
+}
+
 /** Agents that bring their own program; each has an adapter of this name. */
 export const codingAgents = ['claude', 'codex', 'gemini', 'pi', 'qwen'] as const;
 
 /**
  * The agent of a project. `exec` is a command of the user's own: the ticket comes as JSON on stdin and in $SKEP_TICKET; where it names
- * a model it is given the gateway too. `acp` is any other agent that speaks the Agent Client Protocol.
+ * a model it is given the gateway too. `acp` is any other agent that speaks the Agent Client Protocol. `model` is no agent but one call of a model,
+ * whose answer becomes a file.
  */
 export const agent = z
   .discriminatedUnion('kind', [
@@ -39,6 +61,25 @@ export const agent = z
         description: 'Program and arguments of an agent that speaks the Agent Client Protocol on stdin and stdout',
       }),
       model: modelName,
+      timeout_ms,
+    }),
+    z.strictObject({
+      kind: z.literal('model'),
+      model: modelName,
+      output: repositoryPath.meta({ description: 'The file that the answer becomes, whole' }),
+      prompt: z
+        .string()
+        .trim()
+        .min(1)
+        .max(20_000)
+        .optional()
+        .meta({ description: 'What the answer shall be like; the ticket is told in any case' }),
+      files: z
+        .array(repositoryPattern)
+        .min(1)
+        .max(50)
+        .optional()
+        .meta({ description: 'What the model is shown beside the file itself: paths, or patterns with *, ** and ?' }),
       timeout_ms,
     }),
     ...codingAgents.map(kind => z.strictObject({ kind: z.literal(kind), model: modelName, timeout_ms })),
@@ -132,6 +173,9 @@ export const projectList = z.object({ projects: z.array(project) });
 export type Agent = z.infer<typeof agent>;
 /** Those that a command of the user's own is: a program for tickets, or an agent that speaks ACP. */
 export const commandAgents = ['exec', 'acp'] as const;
+
+/** Those for work that needs no coding agent. */
+export const plainAgents = ['model'] as const;
 
 /** A command of the user's own. */
 export type ExecAgent = Extract<Agent, { kind: 'exec' }>;

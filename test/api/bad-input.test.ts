@@ -246,6 +246,7 @@ describe('a body', () => {
       ['POST', '/api/projects', { name: nul }],
       ['POST', '/api/projects', { name: 'x', repository: `/x${nul}` }],
       ['POST', '/api/projects', { name: 'x', agent: { kind: 'exec', command: [nul] } }],
+      ['POST', '/api/projects', { name: 'x', agent: { kind: 'model', model: 'm', output: nul } }],
       ['PATCH', `/api/projects/${project}`, { repository: `/x${nul}` }],
       ['POST', '/api/hitl', { project_name: nul, description: 'x' }],
       ['POST', `/api/hitl/${session}/respond`, { message: nul }],

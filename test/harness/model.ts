@@ -1,10 +1,13 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 
-/** What a scripted model answers: a document, raw text, a status with an error, or the beginning of an answer that breaks off. */
+/**
+ * What a scripted model answers: a document, raw text, a status with an error, the beginning of an answer that breaks off, or one that
+ * ends at its limit, or as it does not want to go on.
+ */
 export type ModelAnswer =
   | { readonly object: object }
-  | { readonly text: string }
+  | { readonly text: string; readonly end?: 'length' | 'content_filter' }
   | { readonly status: number; readonly message: string }
   | { readonly broken: string };
 
@@ -40,7 +43,7 @@ export function scriptedModel(answers: readonly ModelAnswer[]): ScriptedModel {
     }
     const text = 'object' in next ? JSON.stringify(next.object) : 'text' in next ? next.text : next.broken;
     answer.writeHead(200, { 'content-type': 'text/event-stream' });
-    const frames = message.url?.endsWith('/messages') === true ? anthropicFrames(text, body) : chatFrames(text);
+    const frames = message.url?.endsWith('/messages') === true ? anthropicFrames(text, body) : chatFrames(text, ('end' in next ? next.end : undefined) ?? 'stop');
     const sent = 'broken' in next ? frames.slice(0, -3) : frames;
     for (const frame of sent) answer.write(frame);
     if ('broken' in next) answer.destroy();
@@ -50,13 +53,13 @@ export function scriptedModel(answers: readonly ModelAnswer[]): ScriptedModel {
   return { asked, listener: (message, answer) => void serve(message, answer).catch(() => answer.destroy()) };
 }
 
-function chatFrames(text: string): string[] {
+function chatFrames(text: string, end: string): string[] {
   const chunk = (choices: object[], more: object = {}) =>
     `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices, ...more })}\n\n`;
   return [
     chunk([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }]),
     ...halves(text).map(content => chunk([{ index: 0, delta: { content }, finish_reason: null }])),
-    chunk([{ index: 0, delta: {}, finish_reason: 'stop' }]),
+    chunk([{ index: 0, delta: {}, finish_reason: end }]),
     chunk([], { usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 } }),
     'data: [DONE]\n\n',
   ];

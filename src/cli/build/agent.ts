@@ -1,4 +1,4 @@
-import { project as projectSchema } from '../../../contract/projects.ts';
+import { codingAgents, project as projectSchema } from '../../../contract/projects.ts';
 import type { WireSession } from '../../../contract/sessions.ts';
 import { installAgent } from '../../providers/agents/install/install.ts';
 import { addressed } from '../address.ts';
@@ -25,7 +25,8 @@ export async function ensureAgent({ world, options, signal }: Drive, { station, 
   const { agent } = await atAnyServer(station, signal, ({ client }) =>
     client.request('GET', `/api/projects/${session.project_id}`, { schema: projectSchema }),
   );
-  if (agent === null || agent.kind === 'exec' || agent.kind === 'acp') return;
+  const kind = codingAgents.find(each => each === agent?.kind);
+  if (kind === undefined) return;
   const { settings } = await addressed(world, options);
-  await installAgent(agent.kind, { folder: agentsFolder(settings), clock: world.clock, onStep: tell, signal });
+  await installAgent(kind, { folder: agentsFolder(settings), clock: world.clock, onStep: tell, signal });
 }

@@ -8,8 +8,10 @@ import { readCard, readText } from '../input/card.ts';
 import { repositoryArgument } from '../input/repository.ts';
 import type { Operands } from '../project/agent.ts';
 import { checksGiven } from '../project/checks.ts';
+import { isPlain, plainAgent, refusePlain } from '../project/plain.ts';
+import type { PlainOptions } from '../project/plain.ts';
 
-export interface BuildOptions extends RemoteOptions {
+export interface BuildOptions extends RemoteOptions, PlainOptions {
   readonly repo?: string;
   readonly spec?: string;
   readonly idea?: string;
@@ -123,9 +125,11 @@ function agentGiven(options: BuildOptions, { before, agent }: Operands): Agent |
   }
   const model = options.model === undefined ? {} : { model: modelGiven(options.model, '--model') };
   const limit = timeout === undefined ? {} : { timeout_ms: timeout * 1000 };
+  if (!isPlain(kind)) refusePlain(options, kind);
   if (kind !== 'exec' && kind !== 'acp') {
     if (command !== undefined || agent.length > 0) throw usage(`--agent ${kind} brings its own program: leave the command out`);
     if (model.model === undefined) throw usage(`--agent ${kind} needs a model`, 'Such as: --model anthropic/claude-sonnet-4-5');
+    if (isPlain(kind)) return plainAgent(kind, { options, model: model.model, timeoutMs: limit.timeout_ms });
     return { kind, model: model.model, ...limit };
   }
   if (command !== undefined && agent.length > 0) throw usage('Give the agent either by --command or behind --, not both');

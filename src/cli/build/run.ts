@@ -1,11 +1,11 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { codingAgents, commandAgents } from '../../../contract/projects.ts';
 import { collect, remoteCommand, whole } from '../command.ts';
 import type { World } from '../world.ts';
 import { addressed } from '../address.ts';
 import { repositoryArgument } from '../input/repository.ts';
-import { operands } from '../project/agent.ts';
+import { agentKinds, operands } from '../project/agent.ts';
+import { withPlain } from '../project/plain.ts';
 import { Interrupted } from '../report.ts';
 import { refuseUnasked } from './begin.ts';
 import { drive } from './drive.ts';
@@ -29,12 +29,7 @@ export function buildCommand(world: World): Command {
     .option('--spec <file>', 'the spec card, as JSON; - is stdin')
     .option('--idea <text>', 'what is wanted, in your words: a model asks what is not clear and plans it; you approve the plan')
     .option('--idea-file <file>', 'the same from a file; - is stdin')
-    .addOption(
-      new Option('--agent <kind>', 'the agent; default: exec, a command of your own').choices([
-        ...commandAgents,
-        ...codingAgents,
-      ]),
-    )
+    .addOption(new Option('--agent <kind>', 'the agent; default: exec, a command of your own').choices([...agentKinds]))
     .option('--model <name>', 'its model, such as anthropic/claude-sonnet-4-5')
     .option('--planner <model>', "with --idea: the model that plans; default: the agent's")
     .option('--command <line>', 'the agent: a line for sh, run in the sandbox, with the ticket as JSON on stdin')
@@ -48,7 +43,7 @@ export function buildCommand(world: World): Command {
     .option('--resume [session]', 'go on with a build that is not finished; default: the newest of this repository')
     .option('--retry-failed', 'with --resume: try failed tickets again')
     .option('--plain', 'lines instead of the live view');
-  return command.action(async () => {
+  return withPlain(command).action(async () => {
     const options = command.opts<BuildOptions>();
     const words = operands(world, command.args);
     const { settings, isNamed } = await addressed(world, options);

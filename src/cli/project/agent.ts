@@ -1,10 +1,12 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { codingAgents, commandAgents, modelName } from '../../../contract/projects.ts';
+import { codingAgents, commandAgents, modelName, plainAgents } from '../../../contract/projects.ts';
 import type { Agent } from '../../../contract/projects.ts';
 import { usage, whole } from '../command.ts';
 import type { World } from '../context.ts';
 import { checkLine } from './checks.ts';
+import { isPlain, plainAgent, refusePlain, saysPlain, withPlain } from './plain.ts';
+import type { PlainOptions } from './plain.ts';
 
 /** What stood before `--` and what stood behind it. */
 export interface Operands {
@@ -33,7 +35,7 @@ export function nameOf({ before }: Operands, option: string | undefined): string
   return name;
 }
 
-export interface AgentOptions {
+export interface AgentOptions extends PlainOptions {
   /** The kind. */
   readonly agent?: Agent['kind'];
   readonly model?: string;
@@ -41,20 +43,20 @@ export interface AgentOptions {
   readonly timeout?: number;
 }
 
+/** All that a project may name. */
+export const agentKinds: readonly Agent['kind'][] = [...commandAgents, ...codingAgents, ...plainAgents];
+
 export function withAgent(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--agent <kind>', 'a coding agent, instead of a command of your own').choices([
-        ...commandAgents,
-        ...codingAgents,
-      ]),
-    )
+  const named = command
+    .addOption(new Option('--agent <kind>', 'a coding agent, instead of a command of your own').choices([...agentKinds]))
     .option('--model <name>', 'its model, such as anthropic/claude-sonnet-4-5; a command of your own is then given the gateway')
     .option('--timeout <seconds>', 'longest time of one run', whole(1, 86_400));
+  return withPlain(named);
 }
 
-export function saysAgent({ agent }: Pick<Operands, 'agent'>, { agent: kind, model, timeout }: AgentOptions): boolean {
-  return agent.length > 0 || [kind, model, timeout].some(said => said !== undefined);
+export function saysAgent({ agent }: Pick<Operands, 'agent'>, options: AgentOptions): boolean {
+  const { agent: kind, model, timeout } = options;
+  return agent.length > 0 || [kind, model, timeout].some(said => said !== undefined) || saysPlain(options);
 }
 
 /** What was said of the agent, on top of what the project has; undefined where nothing was said. */
@@ -63,9 +65,11 @@ export function agentOf({ agent: command }: Operands, options: AgentOptions, bef
   if (!saysAgent({ agent: command }, options)) return undefined;
   const kind = said ?? (command.length > 0 ? 'exec' : before?.kind);
   if (kind === undefined) {
+    refusePlain(options, 'one that is not given');
     const option = options.model === undefined ? '--timeout' : '--model';
     throw usage(`${option} is for an agent, and none is given`, "Add --agent codex, or -- and the agent's command");
   }
+  if (!isPlain(kind)) refusePlain(options, kind);
   const same = before?.kind === kind ? before : undefined;
   const timeoutMs = timeout === undefined ? before?.timeout_ms : timeout * 1000;
   const limit = timeoutMs === undefined ? {} : { timeout_ms: timeoutMs };
@@ -77,6 +81,7 @@ export function agentOf({ agent: command }: Operands, options: AgentOptions, bef
     return { kind, command: argv, ...(model === undefined ? {} : { model }), ...limit };
   }
   if (command.length > 0) throw usage(`${kind} brings its own program: leave the command behind -- out`);
+  if (isPlain(kind)) return plainAgent(kind, { options, model: needed(kind, model), timeoutMs, before: same });
   return { kind, model: needed(kind, model), ...limit };
 }
 
@@ -94,5 +99,6 @@ function modelGiven(name: string): string {
 /** What works: the command as it would be typed, or the agent with its model. */
 export function agentText(agent: Agent): string {
   const what = 'command' in agent ? checkLine(agent) : agent.kind;
-  return agent.model === undefined ? what : `${what} with ${agent.model}`;
+  const file = agent.kind === 'model' ? ` into ${agent.output}` : '';
+  return agent.model === undefined ? what : `${what} with ${agent.model}${file}`;
 }

@@ -68,6 +68,13 @@ describe('skep project create', () => {
     expect(out).toMatch(/^agent +exec: node "a b\.js" --json "\$HOME"$/m);
   });
 
+  it('makes one whose work a plain model does', async () => {
+    const words = ['--model', 'a/b', '--output', 'docs/notes.md', '--prompt', 'Short.', '--file', '*.md', '--file', 'src/**'];
+    await skep(['project', 'create', 'demo', '--agent', 'model', ...words], at1('/'));
+    const agent = { kind: 'model', model: 'a/b', output: 'docs/notes.md', prompt: 'Short.', files: ['*.md', 'src/**'] };
+    expect(server.calls[0]?.body).toEqual({ name: 'demo', agent });
+  });
+
   it('takes --name instead of the argument', async () => {
     await skep(['project', 'create', '--name', 'demo', '--', 'true'], at1(folder()));
     expect(server.calls[0]?.body).toEqual({ name: 'demo', agent: { kind: 'exec', command: ['true'] } });
@@ -82,7 +89,14 @@ describe('skep project create', () => {
     [['demo', '--agent', 'codex', '--model', 'a/b', '--', 'node'], 'codex brings its own program'],
     [['demo', '--agent', 'pi', '--model', '-x y'], "'-x y' is no name of a model"],
     [['demo', '--agent', 'exec', '--model', 'a/b'], 'The command of the agent is missing'],
-    [['demo', '--agent', 'aider', '--model', 'a/b'], 'Allowed choices are exec, acp, claude, codex, gemini, pi, qwen'],
+    [['demo', '--agent', 'aider', '--model', 'a/b'], 'Allowed choices are exec, acp, claude, codex, gemini, pi, qwen, model'],
+    [['demo', '--agent', 'model', '--model', 'a/b'], '--agent model needs a file for its answer'],
+    [['demo', '--agent', 'model', '--output', 'a.md'], 'model needs a model'],
+    [['demo', '--agent', 'model', '--model', 'a/b', '--output', '../a'], "--output: '../a': give the path of a file in"],
+    [['demo', '--agent', 'model', '--model', 'a/b', '--output', '.git/config'], "--output: '.git/config': give"],
+    [['demo', '--agent', 'model', '--model', 'a/b', '--output', 'a', '--file', 'b', '--file', '/c'], "--file: '/c': give a path"],
+    [['demo', '--agent', 'codex', '--model', 'a/b', '--output', 'a'], '--output is for --agent model, and the agent is codex'],
+    [['demo', '--prompt', 'a'], '--prompt is for --agent model'],
     [['demo', '--timeout', 'long'], "'long' is not a whole number"],
     [['demo', '--repository', 'git@forge.example:a/b.git'], 'is not a URL\n  hint: Write it as ssh://git@forge.example/a/b.git'],
     [['demo', '--repository', 'nowhere'], 'nowhere does not exist'],

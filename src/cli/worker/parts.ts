@@ -14,6 +14,7 @@ import { createCodexAgent } from '../../providers/agents/codex/index.ts';
 import { createExecAgent } from '../../providers/agents/exec.ts';
 import { createInstalls } from '../../providers/agents/install/installs.ts';
 import type { Installs } from '../../providers/agents/install/installs.ts';
+import { createModelAgent } from '../../providers/agents/model.ts';
 import { createPiAgent } from '../../providers/agents/pi/index.ts';
 import { chooseSandboxes } from '../../providers/sandboxes/choose.ts';
 import { readCredentials } from '../../worker/index.ts';
@@ -67,8 +68,9 @@ export function workerParts({
 
 /** All that a project may name. */
 function agentsOf(installs: Installs): WorkerOptions['agents'] {
-  const own = [createExecAgent(), createClaudeAgent(installs), createCodexAgent(installs), createPiAgent(installs)];
-  return [...own, ...acpKinds.map(kind => createAcpAgent(kind, installs)), createOtherAcpAgent()];
+  const own = [createClaudeAgent(installs), createCodexAgent(installs), createPiAgent(installs)];
+  const any = [createExecAgent(), createOtherAcpAgent(), createModelAgent()];
+  return [...any, ...own, ...acpKinds.map(kind => createAcpAgent(kind, installs))];
 }
 
 /** Where coding agents are installed. */

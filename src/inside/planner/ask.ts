@@ -1,14 +1,8 @@
-import { createAnthropic } from '@ai-sdk/anthropic';
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { NoObjectGeneratedError, Output, streamText } from 'ai';
-import type { FlexibleSchema, LanguageModel, ModelMessage } from 'ai';
+import type { FlexibleSchema, ModelMessage } from 'ai';
+import { callMsMax, languageModel, listen, retriesMax } from '../asking/gateway.ts';
+import type { Gateway } from '../asking/gateway.ts';
 import type { Prompt } from './prompts.ts';
-
-export interface Gateway {
-  /** Such as http://127.0.0.1:7711/gateway. */
-  readonly url: string;
-  readonly token: string;
-}
 
 export interface Question {
   readonly gateway: Gateway;
@@ -19,9 +13,6 @@ export interface Question {
   readonly say: (line: string) => void;
 }
 
-/** The gateway tries again where that helps; this is for the way to it. */
-const retriesMax = 1;
-const callMsMax = 900_000;
 /** Of an answer that is shown to the model once more. */
 const shownLengthMax = 20_000;
 
@@ -69,36 +60,6 @@ async function call({ gateway, model, schema, system, messages, say }: Call): Pr
   } catch (error) {
     throw failure ?? error;
   }
-}
-
-/** So many characters between two lines of progress. */
-const stride = 4_000;
-
-async function listen(parts: AsyncIterable<{ readonly type: string }>, say: Question['say']): Promise<number> {
-  let length = 0;
-  let told = 0;
-  for await (const part of parts) {
-    if (part.type !== 'text-delta' || !('text' in part) || typeof part.text !== 'string') continue;
-    length += part.text.length;
-    if (length - told < stride) continue;
-    told = length;
-    say(`${length} characters so far`);
-  }
-  return length;
-}
-
-/** The wire is chosen by the name: the gateway speaks them all, and translates none. */
-function languageModel({ url, token }: Gateway, model: string): LanguageModel {
-  const baseURL = `${url}/v1`;
-  if (/^(anthropic\/|claude-)/.test(model)) return createAnthropic({ baseURL, apiKey: token })(model);
-  const chat = createOpenAICompatible({
-    name: 'skep',
-    baseURL,
-    apiKey: token,
-    supportsStructuredOutputs: true,
-    includeUsage: true,
-  });
-  return chat(model);
 }
 
 function whyNot({ cause, message }: NoObjectGeneratedError): string {

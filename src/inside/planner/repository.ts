@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
-import type { Dirent } from 'node:fs';
 import { extname, join } from 'node:path';
+import { listPaths } from '../looking/list.ts';
+import { readText } from '../looking/read.ts';
 
 /** What is known of a repository, as much of it as a model is shown. */
 export interface Glance {
@@ -11,19 +11,13 @@ export interface Glance {
   readonly files: readonly { readonly path: string; readonly text: string }[];
 }
 
-const pathsMax = 2_000;
-const pathsBytesMax = 24_576;
+const listMax = { pathsMax: 2_000, bytesMax: 24_576 };
 /** In all, paths among them. */
 const bytesMax = 61_440;
 const manifestBytesMax = 4_096;
 const readmeBytesMax = 10_240;
 const sampleBytesMax = 3_072;
 const manifestsMax = 10;
-
-const passedOver: ReadonlySet<string> = new Set([
-  ...['.git', 'node_modules', 'vendor', 'dist', 'build', 'target', 'out', 'coverage', '.venv', 'venv', '__pycache__', '.cache'],
-  ...['.next', '.idea', '.gradle', '.terraform', 'Pods'],
-]);
 
 const manifests: ReadonlySet<string> = new Set([
   ...['package.json', 'pyproject.toml', 'requirements.txt', 'setup.py', 'setup.cfg', 'go.mod', 'Cargo.toml', 'pom.xml'],
@@ -39,7 +33,7 @@ const sources: ReadonlySet<string> = new Set(
 
 /** Looks at the repository below `root`, without following a link out of it. What cannot be read is passed over. */
 export function glanceAt(root: string): Glance {
-  const { paths, isCut } = listPaths(root);
+  const { paths, isCut } = listPaths(root, listMax);
   let left = bytesMax - sizeOf(paths);
   const files: { path: string; text: string }[] = [];
   for (const { path, max } of worthReading(paths)) {
@@ -49,33 +43,6 @@ export function glanceAt(root: string): Glance {
     files.push({ path, text });
   }
   return { paths, isCut, files };
-}
-
-/** Folder by folder, those that are near first. */
-function listPaths(root: string): { paths: string[]; isCut: boolean } {
-  const paths: string[] = [];
-  let bytes = 0;
-  const folders = [''];
-  // What is appended on the way is walked too.
-  for (const folder of folders) {
-    for (const entry of entriesOf(join(root, folder))) {
-      const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() && !passedOver.has(entry.name) && folders.length < pathsMax) folders.push(path);
-      if (!entry.isFile()) continue;
-      bytes += Buffer.byteLength(path) + 1;
-      if (paths.length === pathsMax || bytes > pathsBytesMax) return { paths, isCut: true };
-      paths.push(path);
-    }
-  }
-  return { paths, isCut: false };
-}
-
-function entriesOf(folder: string): Dirent[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
-  } catch {
-    return [];
-  }
 }
 
 /** README and manifests first, then sources: one of each folder before a second of any. */
@@ -98,30 +65,6 @@ function worthReading(paths: readonly string[]): { path: string; max: number }[]
     ...known.map(path => ({ path, max: manifestBytesMax })),
     ...code,
   ];
-}
-
-/** The beginning of a regular file of text; undefined of any other. */
-function readText(path: string, max: number): string | undefined {
-  try {
-    // A link may lead anywhere, and a pipe would be waited for.
-    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      if (!fstatSync(descriptor).isFile()) return undefined;
-      const bytes = Buffer.alloc(max);
-      const size = readSync(descriptor, bytes, 0, max, 0);
-      if (bytes.subarray(0, size).includes(0)) return undefined;
-      // The last character may be cut in half.
-      const text = bytes
-        .subarray(0, size)
-        .toString('utf8')
-        .replace(/\ufffd$/, '');
-      return size === max ? `${text}\n[…]` : text;
-    } finally {
-      closeSync(descriptor);
-    }
-  } catch {
-    return undefined;
-  }
 }
 
 function sizeOf(paths: readonly string[]): number {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { AgentSettings } from '../../../worker/agent.ts';
+import type { codingAgents } from '../../../../contract/projects.ts';
 
-export type InstalledKind = Exclude<AgentSettings['kind'], 'exec' | 'acp'>;
+export type InstalledKind = (typeof codingAgents)[number];
 
 interface AgentPackage {
   readonly name: string;

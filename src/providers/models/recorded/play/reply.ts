@@ -26,8 +26,8 @@ interface Asked {
 export function replyTo(recording: Recording, asked: Asked): Reply {
   const { conversation, run, cwd } = asked;
   const { structured, tools } = conversation;
-  // Agents ask for titles and summaries on the side; nothing depends on the answer.
-  if (tools.length === 0 && structured === null) return said('This is a recorded demo: no model reads this.');
+  // Agents ask for titles and summaries on the side; nothing depends on the answer. Where the agent is a plain model it is all there is.
+  if (tools.length === 0 && structured === null && run.agent !== 'model') return said('This is a recorded demo: no model reads this.');
   const scene = sceneFor(recording, run);
   const hasObject = scene.steps.some(({ object }) => object !== undefined);
   if (structured !== null && tools.length === 0 && !hasObject)

@@ -36,9 +36,9 @@ function hasRunCommand({ entries }: Conversation): boolean {
   return entries.at(-1)?.kind === 'output' && last?.kind === 'call' && neutral(last.call, null).shell !== undefined;
 }
 
-/** Only planning is asked for structured output without tools; agents at work do it for titles. */
+/** Only planning is asked for structured output without tools, and only a plain model for words; agents at work do it for titles. */
 function isAside({ run }: UpstreamCall, { tools, structured }: Conversation): boolean {
-  return tools.length === 0 && (structured === null || run.subjectType !== 'spec_phase');
+  return run.agent !== 'model' && tools.length === 0 && (structured === null || run.subjectType !== 'spec_phase');
 }
 
 function stepsOf(heard: Heard, { structured }: Conversation, cwd: string | null): Step[] {
