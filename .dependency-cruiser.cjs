@@ -12,7 +12,7 @@ const STAGES = ['sessions', 'specs', 'tickets', 'runs', 'reviews', 'changes', 'd
  */
 const PORTS = {
   sandboxes: 'src/worker/sandbox[.]ts',
-  agents: 'src/worker/(agent|sandbox|host/acp-turn)[.]ts',
+  agents: 'src/worker/(agent|sandbox|host/(acp|http|model)-turn)[.]ts',
   blobs: 'src/stages/runs/blobs[.]ts',
   forges: 'src/(support/repositories/upstream[.]ts|git/index[.]ts)',
   models: 'src/gateway/upstream[.]ts',
@@ -115,7 +115,7 @@ const edges = [
   // What runs in a sandbox is bundled and shown to the agent: it has no secrets, and brings nothing of the product.
   never('a-sandbox-sees-no-product', code('^src/inside/'), {
     path: '^src/',
-    pathNot: ['^src/(inside|kernel)/', '^src/worker/host/(acp-turn|job|model-turn|planner-exits)[.]ts$'],
+    pathNot: ['^src/(inside|kernel)/', '^src/worker/host/(acp-turn|http-turn|job|model-turn|planner-exits)[.]ts$'],
   }),
   never('nobody-imports-what-runs-inside', code('^(src|contract)/', '^src/inside/'), { path: '^src/inside/' }),
   never('a-client-knows-only-the-wire', code('^src/client/'), { path: '^src/', pathNot: '^src/(client|kernel)/' }),

@@ -21,7 +21,7 @@ const timeout_ms = z
 const repositoryPathMax = 500;
 
 /** Of a file in the repository: relative, with no way out of it and none into git's own folder. */
-const repositoryPath = z
+export const repositoryPath = z
   .string()
   .min(1)
   .max(repositoryPathMax)
@@ -34,6 +34,11 @@ const repositoryPattern = z
   .max(repositoryPathMax)
   .refine(path => isInside(path), { error: 'give a path in the repository, or a pattern such as src/**/*.ts' });
 
+const endpointUrl = z
+  .url({ protocol: /^https?$/i, error: 'give a URL that starts with http:// or https://' })
+  .max(2_000)
+  .regex(/^[a-z]+:\/\/[^\s/?#@\\]+(?:[/?][^\s#\\]*)?$/i, 'the URL has no user, no password and no fragment');
+
 function isInside(path: string): boolean {
   if (/[\u0000-\u001f\u007f\\]/.test(path)) return false;
   return path.split('/').every(part => part !== '' && part !== '.' && part !== '..' && part.toLowerCase() !== '.git');
@@ -45,7 +50,7 @@ export const codingAgents = ['claude', 'codex', 'gemini', 'pi', 'qwen'] as const
 /**
  * The agent of a project. `exec` is a command of the user's own: the ticket comes as JSON on stdin and in $SKEP_TICKET; where it names
  * a model it is given the gateway too. `acp` is any other agent that speaks the Agent Client Protocol. `model` is no agent but one call of a model,
- * whose answer becomes a file.
+ * whose answer becomes a file. `http` is an endpoint that takes the ticket and answers with files.
  */
 export const agent = z
   .discriminatedUnion('kind', [
@@ -80,6 +85,13 @@ export const agent = z
         .max(50)
         .optional()
         .meta({ description: 'What the model is shown beside the file itself: paths, or patterns with *, ** and ?' }),
+      timeout_ms,
+    }),
+    z.strictObject({
+      kind: z.literal('http'),
+      url: endpointUrl.meta({
+        description: 'Takes the ticket as JSON and answers with files; a rule of the network must name its host',
+      }),
       timeout_ms,
     }),
     ...codingAgents.map(kind => z.strictObject({ kind: z.literal(kind), model: modelName, timeout_ms })),
@@ -175,7 +187,12 @@ export type Agent = z.infer<typeof agent>;
 export const commandAgents = ['exec', 'acp'] as const;
 
 /** Those for work that needs no coding agent. */
-export const plainAgents = ['model'] as const;
+export const plainAgents = ['model', 'http'] as const;
+
+/** The model that an agent asks; undefined where it has none. */
+export function modelOf(agent: Agent | null | undefined): string | undefined {
+  return agent !== null && agent !== undefined && 'model' in agent ? agent.model : undefined;
+}
 
 /** A command of the user's own. */
 export type ExecAgent = Extract<Agent, { kind: 'exec' }>;

@@ -12,7 +12,13 @@ import type { ModelEvent, ModelTurn } from '../worker/host/model-turn.ts';
 import { insideFolder } from '../worker/inside.ts';
 import { isPlainFile } from './looking/place.ts';
 
-const ticket = { id: 'TKT-001', title: 'Say hello', description: 'In French', acceptance_criteria: ['it is short'], feedback: null };
+const ticket = {
+  id: 'TKT-001',
+  title: 'Say hello',
+  description: 'In French',
+  acceptance_criteria: ['it is short'],
+  feedback: null,
+};
 
 interface Wanted extends Partial<Omit<ModelTurn, 'task'>> {
   readonly task?: object;
@@ -138,7 +144,7 @@ describe('no file is made', () => {
     ['where a budget is spent', [{ status: 402, message: 'The budget is spent' }], 'refused', 'The budget is spent'],
     ['while the provider is away', [away, away, away], 'no_answer', 'answers 503: away'],
     ['of an answer that broke off', [{ broken: 'Bonjour' }], 'no_answer', ''],
-  ] as const)('%s', async (_, answers, why, message) => {
+  ] as const)('%s', async (...[, answers, why, message]) => {
     const { event, file } = await write(answers);
     expect(event).toMatchObject({ event: 'failed', why });
     expect(event.event === 'failed' && event.message).toContain(message);

@@ -33,7 +33,8 @@ async function main(): Promise<ModelEvent> {
 
 function whole(output: string): string {
   const now = statSync(output).size < nowBytesMax ? readText(output, nowBytesMax) : undefined;
-  if (now === undefined) throw new Misplaced(`'${output}' is no text of less than ${nowBytesMax} bytes, which a model could write anew`);
+  if (now === undefined)
+    throw new Misplaced(`'${output}' is no text of less than ${nowBytesMax} bytes, which a model could write anew`);
   return now;
 }
 

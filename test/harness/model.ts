@@ -43,7 +43,10 @@ export function scriptedModel(answers: readonly ModelAnswer[]): ScriptedModel {
     }
     const text = 'object' in next ? JSON.stringify(next.object) : 'text' in next ? next.text : next.broken;
     answer.writeHead(200, { 'content-type': 'text/event-stream' });
-    const frames = message.url?.endsWith('/messages') === true ? anthropicFrames(text, body) : chatFrames(text, ('end' in next ? next.end : undefined) ?? 'stop');
+    const frames =
+      message.url?.endsWith('/messages') === true
+        ? anthropicFrames(text, body)
+        : chatFrames(text, ('end' in next ? next.end : undefined) ?? 'stop');
     const sent = 'broken' in next ? frames.slice(0, -3) : frames;
     for (const frame of sent) answer.write(frame);
     if ('broken' in next) answer.destroy();

@@ -1,4 +1,4 @@
-import { project as projectSchema } from '../../../contract/projects.ts';
+import { modelOf, project as projectSchema } from '../../../contract/projects.ts';
 import type { WireSession } from '../../../contract/sessions.ts';
 import { addressed } from '../address.ts';
 import type { Context, World } from '../world.ts';
@@ -117,7 +117,7 @@ async function loaded(context: Context, session: WireSession): Promise<Build> {
     specOf(context, specId),
     context.client.request('GET', `/api/projects/${session.project_id}`, { schema: projectSchema }),
   ]);
-  return loadBuild(context, { session, specId, name, note: recordedNote(agent?.model) });
+  return loadBuild(context, { session, specId, name, note: recordedNote(modelOf(agent)) });
 }
 
 /** Watches it, at another server where the one that is used goes away, until it stands. */

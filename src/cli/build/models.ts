@@ -1,4 +1,5 @@
 import { modelList } from '../../../contract/models/catalog.ts';
+import { modelOf } from '../../../contract/projects.ts';
 import type { Agent, Planner } from '../../../contract/projects.ts';
 import type { Context } from '../context.ts';
 
@@ -10,7 +11,7 @@ export async function checkModels(
   context: Context,
   { agent, planner }: { readonly agent?: Agent | null | undefined; readonly planner?: Planner | null | undefined },
 ): Promise<void> {
-  const model = agent?.model;
+  const model = modelOf(agent);
   const wire = agent === undefined || agent === null ? undefined : wires[agent.kind];
   if (model !== undefined) await check(context, { name: model, ...(wire === undefined ? {} : { wire }) });
   if (planner !== undefined && planner !== null && planner.model !== model) await check(context, { name: planner.model });

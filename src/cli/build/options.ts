@@ -125,11 +125,11 @@ function agentGiven(options: BuildOptions, { before, agent }: Operands): Agent |
   }
   const model = options.model === undefined ? {} : { model: modelGiven(options.model, '--model') };
   const limit = timeout === undefined ? {} : { timeout_ms: timeout * 1000 };
-  if (!isPlain(kind)) refusePlain(options, kind);
+  refusePlain(options, kind);
   if (kind !== 'exec' && kind !== 'acp') {
     if (command !== undefined || agent.length > 0) throw usage(`--agent ${kind} brings its own program: leave the command out`);
-    if (model.model === undefined) throw usage(`--agent ${kind} needs a model`, 'Such as: --model anthropic/claude-sonnet-4-5');
     if (isPlain(kind)) return plainAgent(kind, { options, model: model.model, timeoutMs: limit.timeout_ms });
+    if (model.model === undefined) throw usage(`--agent ${kind} needs a model`, 'Such as: --model anthropic/claude-sonnet-4-5');
     return { kind, model: model.model, ...limit };
   }
   if (command !== undefined && agent.length > 0) throw usage('Give the agent either by --command or behind --, not both');

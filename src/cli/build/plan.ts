@@ -1,3 +1,4 @@
+import { modelOf } from '../../../contract/projects.ts';
 import type { WireProject } from '../../../contract/projects.ts';
 import type { SpecCardInput } from '../../../contract/spec-card.ts';
 import type { WireInspection } from '../../../contract/trunks.ts';
@@ -62,7 +63,7 @@ export function planText(plan: Plan, out: Output): string {
     fields([
       ['repository', `${project.repository ?? 'none'}, ${at}`],
       ['branch', `${inspection.branch} (new; nothing else of the repository is written)`],
-      ['agent', agent === null ? 'none' : `${briefly(agentText(agent))}${recordedNote(agent.model)}`],
+      ['agent', agent === null ? 'none' : `${briefly(agentText(agent))}${recordedNote(modelOf(agent))}`],
       ['planner', planner === null ? null : `${planner.model}${recordedNote(planner.model)}`],
       ['checks', checksText(plan)],
       ['tests', testsText(plan)],
@@ -87,7 +88,7 @@ export function planDocument({ sessionId, card, project, wishes, inspection }: P
     branch: inspection.branch,
     agent: wishes.agent ?? project.agent,
     planner: wishes.planner ?? project.planner,
-    recorded: isRecorded((wishes.agent ?? project.agent)?.model),
+    recorded: isRecorded(modelOf(wishes.agent ?? project.agent)),
     checks: wishes.checks ?? inspection.checks,
     checks_from: checksFrom({ project, wishes }),
     notes: inspection.notes,

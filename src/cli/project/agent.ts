@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { codingAgents, commandAgents, modelName, plainAgents } from '../../../contract/projects.ts';
+import { codingAgents, commandAgents, modelName, modelOf, plainAgents } from '../../../contract/projects.ts';
 import type { Agent } from '../../../contract/projects.ts';
 import { usage, whole } from '../command.ts';
 import type { World } from '../context.ts';
@@ -69,11 +69,11 @@ export function agentOf({ agent: command }: Operands, options: AgentOptions, bef
     const option = options.model === undefined ? '--timeout' : '--model';
     throw usage(`${option} is for an agent, and none is given`, "Add --agent codex, or -- and the agent's command");
   }
-  if (!isPlain(kind)) refusePlain(options, kind);
+  refusePlain(options, kind);
   const same = before?.kind === kind ? before : undefined;
   const timeoutMs = timeout === undefined ? before?.timeout_ms : timeout * 1000;
   const limit = timeoutMs === undefined ? {} : { timeout_ms: timeoutMs };
-  const model = options.model === undefined ? same?.model : modelGiven(options.model);
+  const model = options.model === undefined ? modelOf(same) : modelGiven(options.model);
   if (kind === 'exec' || kind === 'acp') {
     const argv = command.length > 0 ? [...command] : same !== undefined && 'command' in same ? same.command : undefined;
     if (argv === undefined) throw usage('The command of the agent is missing', 'Add it behind --: -- node agent.js');
@@ -81,7 +81,7 @@ export function agentOf({ agent: command }: Operands, options: AgentOptions, bef
     return { kind, command: argv, ...(model === undefined ? {} : { model }), ...limit };
   }
   if (command.length > 0) throw usage(`${kind} brings its own program: leave the command behind -- out`);
-  if (isPlain(kind)) return plainAgent(kind, { options, model: needed(kind, model), timeoutMs, before: same });
+  if (isPlain(kind)) return plainAgent(kind, { options, model, timeoutMs, before: same });
   return { kind, model: needed(kind, model), ...limit };
 }
 
@@ -98,6 +98,7 @@ function modelGiven(name: string): string {
 
 /** What works: the command as it would be typed, or the agent with its model. */
 export function agentText(agent: Agent): string {
+  if (agent.kind === 'http') return `http at ${agent.url}`;
   const what = 'command' in agent ? checkLine(agent) : agent.kind;
   const file = agent.kind === 'model' ? ` into ${agent.output}` : '';
   return agent.model === undefined ? what : `${what} with ${agent.model}${file}`;

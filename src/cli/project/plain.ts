@@ -8,6 +8,7 @@ export interface PlainOptions {
   readonly output?: string;
   readonly prompt?: string;
   readonly file?: readonly string[];
+  readonly url?: string;
 }
 
 type PlainKind = (typeof plainAgents)[number];
@@ -16,17 +17,19 @@ export function withPlain(command: Command): Command {
   return command
     .option('--output <path>', 'with --agent model: the file of the repository that its answer becomes')
     .option('--prompt <text>', 'with --agent model: what the answer shall be like')
-    .option('--file <pattern>', 'with --agent model: what it is shown, such as docs/*.md; may be repeated', collect);
+    .option('--file <pattern>', 'with --agent model: what it is shown, such as docs/*.md; may be repeated', collect)
+    .option('--url <url>', 'with --agent http: where the ticket is posted to, and answered with files');
 }
 
-export function saysPlain({ output, prompt, file }: PlainOptions): boolean {
-  return [output, prompt, file].some(said => said !== undefined);
+export function saysPlain({ output, prompt, file, url }: PlainOptions): boolean {
+  return [output, prompt, file, url].some(said => said !== undefined);
 }
 
 /** Throws a usage error where an option was given that an agent of this kind knows nothing of. */
 export function refusePlain(options: PlainOptions, kind: string): void {
-  const [stray] = (['output', 'prompt', 'file'] as const).filter(name => options[name] !== undefined);
-  if (stray !== undefined) throw usage(`--${stray} is for --agent model, and the agent is ${kind}`);
+  const of = { output: 'model', prompt: 'model', file: 'model', url: 'http' } as const;
+  const stray = (Object.keys(of) as (keyof typeof of)[]).find(name => options[name] !== undefined && of[name] !== kind);
+  if (stray !== undefined) throw usage(`--${stray} is for --agent ${of[stray]}, and the agent is ${kind}`);
 }
 
 export function isPlain(kind: string | undefined): kind is PlainKind {
@@ -43,18 +46,33 @@ interface Given {
 
 /** The settings as they were typed. Throws a usage error that names the option. */
 export function plainAgent(kind: PlainKind, { options, model, timeoutMs, before }: Given): Agent {
-  const { output, prompt, file: files } = options;
+  refusePlain(options, kind);
+  const { output, prompt, file: files, url } = options;
+  if (kind === 'http' && model !== undefined) throw usage('--agent http has no model: leave --model out');
   const same = before?.kind === kind ? before : undefined;
-  const said = { kind, model, output, prompt, files, timeout_ms: timeoutMs };
+  const said = { kind, model, output, prompt, files, url, timeout_ms: timeoutMs };
   const told = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
-  const settings = { ...same, ...told };
-  if (!('output' in settings)) throw usage('--agent model needs a file for its answer', 'Such as: --output docs/notes.md');
+  const settings: Readonly<Record<string, unknown>> = { ...same, ...told };
+  for (const [field, hint] of Object.entries(needs[kind]))
+    if (settings[field] === undefined)
+      throw usage(`--agent ${kind} needs ${optionOf[field]}`, `Such as: ${optionOf[field]} ${hint}`);
   const checked = agentSettings.safeParse(settings);
   if (checked.success) return checked.data;
   const [issue] = checked.error.issues;
-  const [field = ''] = issue?.path ?? [];
-  const value = field === 'files' ? files?.[Number(issue?.path[1])] : settings[field as 'output'];
-  throw usage(`${optionOf[String(field)] ?? String(field)}: ${value === undefined ? '' : `'${value}': `}${issue?.message ?? ''}`);
+  const [field = '', index] = (issue?.path ?? []).map(String);
+  const value = index === undefined ? settings[field] : files?.[Number(index)];
+  throw usage(`${optionOf[field] ?? field}: '${String(value)}': ${issue?.message ?? ''}`);
 }
 
-const optionOf: Readonly<Record<string, string>> = { output: '--output', prompt: '--prompt', files: '--file' };
+const needs: Readonly<Record<PlainKind, Readonly<Record<string, string>>>> = {
+  model: { model: 'anthropic/claude-sonnet-4-5', output: 'docs/notes.md' },
+  http: { url: 'https://agent.example.org/tickets' },
+};
+
+const optionOf: Readonly<Record<string, string>> = {
+  model: '--model',
+  output: '--output',
+  prompt: '--prompt',
+  files: '--file',
+  url: '--url',
+};

@@ -75,6 +75,12 @@ describe('skep project create', () => {
     expect(server.calls[0]?.body).toEqual({ name: 'demo', agent });
   });
 
+  it('makes one whose work an endpoint does', async () => {
+    await skep(['project', 'create', 'demo', '--agent', 'http', '--url', 'https://x.test/work?a=b', '--timeout', '60'], at1('/'));
+    const agent = { kind: 'http', url: 'https://x.test/work?a=b', timeout_ms: 60_000 };
+    expect(server.calls[0]?.body).toEqual({ name: 'demo', agent });
+  });
+
   it('takes --name instead of the argument', async () => {
     await skep(['project', 'create', '--name', 'demo', '--', 'true'], at1(folder()));
     expect(server.calls[0]?.body).toEqual({ name: 'demo', agent: { kind: 'exec', command: ['true'] } });
@@ -89,9 +95,17 @@ describe('skep project create', () => {
     [['demo', '--agent', 'codex', '--model', 'a/b', '--', 'node'], 'codex brings its own program'],
     [['demo', '--agent', 'pi', '--model', '-x y'], "'-x y' is no name of a model"],
     [['demo', '--agent', 'exec', '--model', 'a/b'], 'The command of the agent is missing'],
-    [['demo', '--agent', 'aider', '--model', 'a/b'], 'Allowed choices are exec, acp, claude, codex, gemini, pi, qwen, model'],
-    [['demo', '--agent', 'model', '--model', 'a/b'], '--agent model needs a file for its answer'],
-    [['demo', '--agent', 'model', '--output', 'a.md'], 'model needs a model'],
+    [
+      ['demo', '--agent', 'aider', '--model', 'a/b'],
+      'Allowed choices are exec, acp, claude, codex, gemini, pi, qwen, model, http',
+    ],
+    [['demo', '--agent', 'http'], '--agent http needs --url'],
+    [['demo', '--agent', 'http', '--url', 'ftp://x/y'], "--url: 'ftp://x/y': give a URL that starts with http"],
+    [['demo', '--agent', 'http', '--url', 'https://me:secret@x/y'], 'the URL has no user, no password'],
+    [['demo', '--agent', 'http', '--url', 'https://x/y', '--model', 'a/b'], 'http has no model'],
+    [['demo', '--agent', 'exec', '--url', 'https://x/y', '--', 'a'], '--url is for --agent http'],
+    [['demo', '--agent', 'model', '--model', 'a/b'], '--agent model needs --output'],
+    [['demo', '--agent', 'model', '--output', 'a.md'], '--agent model needs --model'],
     [['demo', '--agent', 'model', '--model', 'a/b', '--output', '../a'], "--output: '../a': give the path of a file in"],
     [['demo', '--agent', 'model', '--model', 'a/b', '--output', '.git/config'], "--output: '.git/config': give"],
     [['demo', '--agent', 'model', '--model', 'a/b', '--output', 'a', '--file', 'b', '--file', '/c'], "--file: '/c': give a path"],

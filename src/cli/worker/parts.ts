@@ -14,6 +14,7 @@ import { createCodexAgent } from '../../providers/agents/codex/index.ts';
 import { createExecAgent } from '../../providers/agents/exec.ts';
 import { createInstalls } from '../../providers/agents/install/installs.ts';
 import type { Installs } from '../../providers/agents/install/installs.ts';
+import { createHttpAgent } from '../../providers/agents/http.ts';
 import { createModelAgent } from '../../providers/agents/model.ts';
 import { createPiAgent } from '../../providers/agents/pi/index.ts';
 import { chooseSandboxes } from '../../providers/sandboxes/choose.ts';
@@ -69,7 +70,7 @@ export function workerParts({
 /** All that a project may name. */
 function agentsOf(installs: Installs): WorkerOptions['agents'] {
   const own = [createClaudeAgent(installs), createCodexAgent(installs), createPiAgent(installs)];
-  const any = [createExecAgent(), createOtherAcpAgent(), createModelAgent()];
+  const any = [createExecAgent(), createOtherAcpAgent(), createModelAgent(), createHttpAgent()];
   return [...any, ...own, ...acpKinds.map(kind => createAcpAgent(kind, installs))];
 }
 

@@ -33,7 +33,7 @@ export async function ask({ gateway, model, prompt, say }: Question): Promise<An
     await listen(result.fullStream, say);
     const { inputTokens = 0, outputTokens = 0 } = await result.totalUsage;
     const [text, finishReason] = [await result.text, await result.finishReason];
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) throw new Error('it broke off');
     return { text, finishReason, inputTokens, outputTokens };
   } catch (error) {
     throw failure ?? error;

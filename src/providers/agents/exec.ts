@@ -8,7 +8,7 @@ import { outcomeOf } from './outcome.ts';
 export function createExecAgent(): Agent {
   return {
     kind: 'exec',
-    needs: async settings => ({ kind: 'met', folders: [], gateway: settings.model !== undefined }),
+    needs: async settings => ({ kind: 'met', folders: [], gateway: 'model' in settings && settings.model !== undefined }),
     async run(context) {
       const { settings, task, start, onOutput } = context;
       if (settings.kind !== 'exec') throw new Error(`the settings are those of ${settings.kind}`);

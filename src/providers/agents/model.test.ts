@@ -1,5 +1,6 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Agent } from '../../../contract/projects.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scriptedModel } from '../../../test/harness/model.ts';
 import type { ModelAnswer } from '../../../test/harness/model.ts';
@@ -21,7 +22,7 @@ afterAll(async () => {
   await server.close();
 });
 
-const agent = { kind: 'model', model: 'recorded/demo', output: 'docs/hello.md', files: ['*.md'] } as const;
+const agent: Agent = { kind: 'model', model: 'recorded/demo', output: 'docs/hello.md', files: ['*.md'] };
 
 /** A run of a plain model in a real sandbox, to its end. */
 async function run(answers: readonly ModelAnswer[], task: QueuedTask = {}) {
@@ -64,7 +65,7 @@ describe('what does not come to a file', () => {
     ['a provider that is away', [503, 503].map(status => ({ status, message: 'away' })), 'provider', 'answers 503: away'],
     ['an answer that was cut off', [{ text: 'Bon', end: 'length' as const }], 'agent_failed', 'the limit of the model'],
     ['an empty answer', [{ text: '' }], 'agent_failed', 'answered nothing'],
-  ] as const)('%s', async (_, answers, failure, message) => {
+  ] as const)('%s', async (...[, answers, failure, message]) => {
     const { run: it } = await run(answers);
     expect(it.failure?.class).toBe(failure);
     expect(it.failure?.message).toContain(message);

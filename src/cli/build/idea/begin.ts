@@ -1,4 +1,4 @@
-import { project as projectSchema } from '../../../../contract/projects.ts';
+import { modelOf, project as projectSchema } from '../../../../contract/projects.ts';
 import type { WireProject } from '../../../../contract/projects.ts';
 import type { WireSession } from '../../../../contract/sessions.ts';
 import { Fault } from '../../../kernel/fault.ts';
@@ -46,10 +46,10 @@ function projectOf({ context }: Beginning, id: string): Promise<WireProject> {
 /** Whoever works may plan too, where nobody else was named. Throws Fault `no_model` where nobody can. */
 function withPlanner(wishes: ProjectWishes, projects: readonly WireProject[]): ProjectWishes {
   if (wishes.planner !== undefined) return wishes;
-  const model = wishes.agent?.model;
+  const model = modelOf(wishes.agent);
   if (model !== undefined) return { ...wishes, planner: { model } };
   if (projects.some(({ planner }) => planner !== null)) return wishes;
-  const known = projects.flatMap(({ agent }) => agent?.model ?? [])[0];
+  const known = projects.flatMap(({ agent }) => modelOf(agent) ?? [])[0];
   if (known !== undefined) return { ...wishes, planner: { model: known } };
   throw new Fault('no_model', {
     message: 'No model is configured: there is nobody who could plan this idea',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { codingAgents } from '../../../../contract/projects.ts';
+import type { AgentSettings } from '../../../worker/agent.ts';
 
-export type InstalledKind = (typeof codingAgents)[number];
+export type InstalledKind = Exclude<AgentSettings['kind'], 'exec' | 'acp' | 'model' | 'http'>;
 
 interface AgentPackage {
   readonly name: string;

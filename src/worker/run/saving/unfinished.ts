@@ -1,3 +1,4 @@
+import { modelOf } from '../../../../contract/projects.ts';
 import type { FailureClass, RunResult } from '../../../../contract/runs.ts';
 import { failureOf } from '../../failure.ts';
 import type { Run } from '../run.ts';
@@ -37,5 +38,5 @@ export async function unfinishedWork(run: Run, work: Work, error: unknown): Prom
 /** An agent that calls models by the gateway may have failed for want of an answer: the server knows, and decides by that. */
 function isBrokenOff({ claimed }: Run, error: unknown): boolean {
   const failureClass = failureOf(error).class;
-  return brokenOff.has(failureClass) || (failureClass === 'agent_failed' && claimed.agent?.model !== undefined);
+  return brokenOff.has(failureClass) || (failureClass === 'agent_failed' && modelOf(claimed.agent) !== undefined);
 }

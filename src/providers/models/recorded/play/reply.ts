@@ -27,7 +27,8 @@ export function replyTo(recording: Recording, asked: Asked): Reply {
   const { conversation, run, cwd } = asked;
   const { structured, tools } = conversation;
   // Agents ask for titles and summaries on the side; nothing depends on the answer. Where the agent is a plain model it is all there is.
-  if (tools.length === 0 && structured === null && run.agent !== 'model') return said('This is a recorded demo: no model reads this.');
+  if (tools.length === 0 && structured === null && run.agent !== 'model')
+    return said('This is a recorded demo: no model reads this.');
   const scene = sceneFor(recording, run);
   const hasObject = scene.steps.some(({ object }) => object !== undefined);
   if (structured !== null && tools.length === 0 && !hasObject)

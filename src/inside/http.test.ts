@@ -1,0 +1,128 @@
+import { execa } from 'execa';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { NetworkRule } from '../../contract/network/rules.ts';
+import { besideLoopback, certificateFor, startEgress, startHost } from '../../test/harness/egress.ts';
+import { temporaryFolder } from '../../test/harness/worker.ts';
+import type { HttpEvent, HttpTurn } from '../worker/host/http-turn.ts';
+import { insideFolder } from '../worker/inside.ts';
+
+const task = '{\n  "id": "TKT-001",\n  "title": "Say hello"\n}\n';
+
+interface Wanted {
+  readonly folder?: string;
+  readonly rules?: (port: number) => readonly NetworkRule[];
+  readonly isSecure?: boolean;
+}
+
+/** The program as a process, before an endpoint behind the proxy of a sandbox. */
+async function hand(endpoint: RequestListener, { folder = temporaryFolder(), rules = allowed, isSecure = false }: Wanted = {}) {
+  const heard: { readonly headers: Readonly<Record<string, unknown>>; readonly body: string; readonly line: string }[] = [];
+  const certificate = isSecure ? certificateFor('x.test', besideLoopback) : undefined;
+  const listener: RequestListener = (request, response) => {
+    void text(request).then(body => {
+      heard.push({ headers: request.headers, body, line: `${request.method} ${request.url}` });
+      endpoint(request, response);
+    });
+  };
+  const host = await startHost(listener, certificate, besideLoopback);
+  const egress = await startEgress({ rules: rules(host.port) });
+  onTestFinished(() => {
+    host.close();
+    egress.close();
+  });
+  const url = `${isSecure ? 'https' : 'http'}://${besideLoopback}:${host.port}/work?a=b`;
+  const trusted = join(temporaryFolder(), 'certificate.pem');
+  writeFileSync(trusted, certificate?.cert ?? '');
+  const turn: HttpTurn = { url, task, headers: { 'skep-run': 'R', 'idempotency-key': 'R' } };
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [join(await insideFolder(), 'http.mjs')], {
+    ...{ cwd: folder, extendEnv: false, reject: false, input: JSON.stringify(turn), timeout: 30_000 },
+    env: { http_proxy: `http://127.0.0.1:${egress.port}`, NODE_EXTRA_CA_CERTS: trusted },
+  });
+  expect([exitCode, stderr.includes('Error')]).toEqual([0, false]);
+  return { event: JSON.parse(stdout) as HttpEvent, heard, stderr, folder, port: host.port };
+}
+
+const allowed = (port: number): readonly NetworkRule[] => [{ host: besideLoopback, port, private: true }];
+const says =
+  (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): RequestListener =>
+  (_request, response) =>
+    void response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));
+const done = (...files: readonly object[]) => says(200, { status: 'done', summary: 'It is done', files });
+const read = (folder: string, path: string): string => readFileSync(join(folder, path), 'utf8');
+
+test.each([false, true])('hands in the ticket and keeps what is answered; encrypted: %s', async isSecure => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'old.txt'), 'old');
+  const answer = done(
+    { path: 'a/b.txt', content: 'Grüße\n' },
+    { path: 'c.bin', content_base64: Buffer.from([0, 255]).toString('base64') },
+    { path: 'old.txt', content: null },
+    { path: 'never.txt', content: null },
+  );
+  const { event, heard } = await hand(answer, { folder, isSecure });
+  expect(event).toEqual({ event: 'done', summary: 'It is done', files: 4 });
+  expect(heard).toHaveLength(1);
+  expect(heard[0]).toMatchObject({ line: 'POST /work?a=b', body: task });
+  expect(heard[0]?.headers).toMatchObject({ 'content-type': 'application/json', 'skep-run': 'R', 'idempotency-key': 'R' });
+  expect([read(folder, 'a/b.txt'), [...readFileSync(join(folder, 'c.bin'))]]).toEqual(['Grüße\n', [0, 255]]);
+  expect(existsSync(join(folder, 'old.txt'))).toBe(false);
+});
+
+test('tries again what may be otherwise soon, and only that', async () => {
+  let times = 0;
+  const busy: RequestListener = (request, response) => {
+    times += 1;
+    (times === 1 ? says(503, 'busy') : done())(request, response);
+  };
+  const { event, heard } = await hand(busy);
+  expect([event.event, heard.length]).toEqual(['done', 2]);
+  const refused = await hand(says(422, 'no such\nwork'));
+  expect(refused.event).toEqual({ event: 'failed', why: 'refused', message: 'it answers 422: no such work' });
+  expect(refused.heard).toHaveLength(1);
+});
+
+describe('what is no work', () => {
+  const content = 'x';
+  test.each<[string, RequestListener, string, string]>([
+    ['one that could not', says(200, { status: 'failed', summary: 'No idea' }), 'gave_up', 'No idea'],
+    ['no JSON', says(200, 'done!'), 'malformed', 'its answer is no JSON'],
+    ['no UTF-8', (_, response) => void response.end(Buffer.from([0x22, 0xff, 0x22])), 'malformed', 'its answer is no JSON'],
+    ['another document', says(200, { ok: true }), 'malformed', 'status'],
+    ['a path out of the repository', done({ path: '../x', content }), 'malformed', 'give the path of a file'],
+    ["a path into git's folder", done({ path: '.git/hooks/post-merge', content }), 'malformed', 'give the path of a file'],
+    [
+      'a path through a link',
+      done({ path: 'fine', content }, { path: 'link/x', content }),
+      'malformed',
+      'link is a symbolic link',
+    ],
+    ['a redirect', says(302, '', { location: 'https://elsewhere.test/' }), 'refused', 'leads to https://elsewhere.test/'],
+    ['202', says(202, ''), 'malformed', 'it must answer 200'],
+    ['204', says(204, ''), 'malformed', 'it must answer 200'],
+    ['a refusal', says(401, 'who are you?'), 'refused', 'it answers 401: who are you?'],
+    ['a line that breaks off', (_, response) => void response.write('{', () => response.destroy()), 'away', 'broke off'],
+    ['more than is taken', (_, response) => void response.end('x'.repeat(34_000_000)), 'malformed', 'more than 33554432 bytes'],
+  ])('%s', async (...[, endpoint, why, message]) => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'real'));
+    symlinkSync(temporaryFolder(), join(folder, 'link'));
+    const { event, heard } = await hand(endpoint, { folder });
+    expect(event).toMatchObject({ event: 'failed', why });
+    expect(event.event === 'failed' && event.message).toContain(message);
+    expect(heard).toHaveLength(1);
+    expect(existsSync(join(folder, 'fine'))).toBe(false);
+  });
+
+  test.each([false, true])('a host that no rule names, with the rule that would; encrypted: %s', async isSecure => {
+    const { event, heard, port } = await hand(done(), { rules: () => [{ host: 'other.test' }], isSecure });
+    expect(event).toMatchObject({ event: 'failed', why: 'rule' });
+    const message = event.event === 'failed' ? event.message : '';
+    expect(message).toContain('no rule of the project names it');
+    expect(message).toContain(`skep project network allow PROJECT ${besideLoopback}:${port}`);
+    expect(heard).toEqual([]);
+  });
+});

@@ -1,0 +1,77 @@
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { besideLoopback, startHost } from '../../../test/harness/egress.ts';
+import type { TestHost } from '../../../test/harness/egress.ts';
+import { startScriptedServer } from '../../../test/harness/scripted-server.ts';
+import type { QueuedTask, ScriptedServer } from '../../../test/harness/scripted-server.ts';
+import { makeRepository, startWorker } from '../../../test/harness/worker.ts';
+import type { TestWorker } from '../../../test/harness/worker.ts';
+import { createHttpAgent } from './http.ts';
+
+let server: ScriptedServer;
+let worker: TestWorker;
+let endpoint: TestHost;
+/** What it answers, and what it was told. */
+let answer: () => object;
+let told: { readonly title?: string; readonly feedback?: { readonly text: string } | null; readonly run?: unknown };
+
+beforeAll(async () => {
+  server = await startScriptedServer();
+  worker = await startWorker(server, { agents: [createHttpAgent()] });
+  endpoint = await startHost(
+    (request, response) => {
+      void text(request).then(body => {
+        told = { ...(JSON.parse(body) as object), run: request.headers['skep-run'] };
+        response.end(JSON.stringify(answer()));
+      });
+    },
+    undefined,
+    besideLoopback,
+  );
+});
+afterAll(async () => {
+  await worker.stop({ graceMs: 0 });
+  await server.close();
+  endpoint.close();
+});
+
+/** A run of an endpoint in a real sandbox, to its end. */
+async function run(task: QueuedTask = {}) {
+  const network = [{ host: besideLoopback, port: endpoint.port, private: true }];
+  const agent = { kind: 'http' as const, url: `http://${besideLoopback}:${endpoint.port}/work` };
+  const queued = server.queue({ repository: makeRepository({ 'a.txt': 'a\n' }), agent, network, ...task });
+  await server.until(() => ['submitted', 'parked', 'failed', 'lost'].includes(queued.state));
+  return queued;
+}
+
+test('is given the ticket, and what it answers is the work of the run', async () => {
+  answer = () => ({ status: 'done', summary: 'One file', files: [{ path: 'b/c.txt', content: 'c\n' }] });
+  const it = await run({ title: 'Say hello', feedback: { round: 1, text: 'Too loud', checks: [] } });
+  expect(it.failure).toBeUndefined();
+  expect(it.state).toBe('submitted');
+  expect(it.bundle?.length).toBeGreaterThan(0);
+  expect(told).toMatchObject({ title: 'Say hello', feedback: { text: 'Too loud' }, run: it.id });
+  expect(it.log.toString()).toContain('One file\n(1 file)');
+});
+
+test('fails with its own words where it could not', async () => {
+  answer = () => ({ status: 'failed', summary: 'It is not my day' });
+  expect((await run()).failure).toMatchObject({
+    class: 'agent_failed',
+    message: expect.stringContaining('The endpoint has not done it: It is not my day') as string,
+  });
+});
+
+test.each([
+  ['no rule', []],
+  ['a rule for another host', [{ host: 'other.test' }]],
+])('with %s it says which one is missing, and is not tried again', async (_, network) => {
+  const { failure } = await run({ network });
+  expect(failure?.class).toBe('invalid_task');
+  expect(failure?.message).toContain(`skep project network allow PROJECT ${besideLoopback}:${endpoint.port}`);
+});
+
+test('one that has changed nothing has done nothing', async () => {
+  answer = () => ({ status: 'done', files: [{ path: 'a.txt', content: 'a\n' }] });
+  expect((await run()).failure?.class).toBe('no_changes');
+});
