@@ -54,3 +54,30 @@ describe('skep agent', () => {
     expect([code, err]).toEqual([2, expect.stringContaining('claude, codex, gemini, pi, qwen')]);
   });
 });
+
+describe('skep agent try', () => {
+  const trying = (...words: string[]) => skep(['agent', 'try', ...words], { env: { SKEP_HOME: home }, cwd: home });
+
+  it.each([
+    [['aider'], 'Allowed choices are exec, acp, claude'],
+    [['exec'], 'The command of the agent is missing'],
+    [['exec', 'node', 'a.js'], "'node' is one word too many"],
+    [['codex', '--', 'node'], 'codex brings its own program'],
+    [['http'], '--agent http needs --url'],
+    [['http', '--url', 'nowhere'], "--url: 'nowhere': give a URL"],
+    [['pi', '--model', '-x y'], "'-x y' is no name of a model"],
+    [['exec', '--with', 'nowhere', '--', 'true'], 'nowhere does not exist'],
+    [['exec', '--with', '..', '--', 'true'], '.. is no file or folder below this one'],
+  ])('refuses %j before anything is started', async (words, why) => {
+    const { code, err } = await trying(...words);
+    expect([code, err]).toEqual([2, expect.stringContaining(why)]);
+  });
+
+  it('says how to come by an agent that is not there', async () => {
+    const { code, out } = await trying('pi');
+    expect(code).toBe(7);
+    expect(out).toMatch(/^no +pi 0\.74\.2 is not installed on this machine .*\nhint +skep agent install pi$/m);
+    const json = await trying('pi', '--json');
+    expect(JSON.parse(json.out.trim().split('\n').at(-1) ?? '')).toMatchObject({ event: 'verdict', ok: false });
+  });
+});

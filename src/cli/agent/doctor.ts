@@ -9,7 +9,7 @@ import type { World } from '../context.ts';
 import { fields } from '../output/table.ts';
 import { printable, styled } from '../output/text.ts';
 import { Concluded } from '../report.ts';
-import { kindArgument, machineCommand, placeOf } from './place.ts';
+import { kindArgument, lackingExitCode, machineCommand, placeOf } from './place.ts';
 import type { PlaceOptions } from './place.ts';
 import { startInside } from './start-inside.ts';
 
@@ -20,9 +20,6 @@ interface Finding {
   readonly says: string;
   readonly mend?: string;
 }
-
-/** As of a machine on which no sandbox can be made. */
-const lackingExitCode = 7;
 
 export function agentDoctor(world: World): Command {
   return machineCommand({

@@ -7,6 +7,9 @@ import { installedKinds } from '../../providers/agents/install/packages.ts';
 import type { World } from '../context.ts';
 import { agentsFolder } from '../worker/parts.ts';
 
+/** As of a machine on which no sandbox can be made. */
+export const lackingExitCode = 7;
+
 export interface PlaceOptions {
   readonly json?: boolean;
   readonly home?: string;

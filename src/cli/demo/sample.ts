@@ -16,7 +16,7 @@ export async function makePlaces({ sample }: Clone): Promise<Places> {
   try {
     mkdirSync(places.home, { mode: 0o700 });
     cpSync(sample, places.repository, { recursive: true });
-    for (const words of commands) await git(places.repository, words);
+    await beginRepository(places.repository, 'Begin with a timesheet in plain text');
   } catch (error) {
     rmSync(places.folder, { recursive: true, force: true });
     throw error;
@@ -24,11 +24,12 @@ export async function makePlaces({ sample }: Clone): Promise<Places> {
   return places;
 }
 
-const commands = [
-  ['init', '--quiet', '--initial-branch=main', '--template='],
-  ['add', '--all'],
-  ['commit', '--quiet', '--no-verify', '--message', 'Begin with a timesheet in plain text'],
-] as const;
+/** Makes the files in `folder` the first commit of a repository. Throws Fault `failed` where git cannot. */
+export async function beginRepository(folder: string, message: string): Promise<void> {
+  await git(folder, ['init', '--quiet', '--initial-branch=main', '--template=']);
+  await git(folder, ['add', '--all']);
+  await git(folder, ['commit', '--quiet', '--no-verify', '--message', message]);
+}
 
 /** Always the same, so that the commit is. */
 const identity = {
@@ -41,16 +42,16 @@ const identity = {
 };
 
 /** Without what the user or the machine has set for git, such as signing. */
-async function git(cwd: string, words: readonly string[]): Promise<void> {
+export async function git(cwd: string, words: readonly string[]): Promise<string> {
   const own = { ...identity, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' };
   const env = Object.fromEntries(
     Object.entries(environmentWith(own)).filter(([name]) => !/^GIT_(DIR|WORK_TREE|INDEX_FILE)$/.test(name)),
   );
   try {
-    await run('git', [...words], { cwd, env, timeout: gitTimeoutMs });
+    return (await run('git', [...words], { cwd, env, timeout: gitTimeoutMs })).stdout;
   } catch (cause) {
     const said = (cause as { stderr?: string }).stderr?.trim() ?? '';
-    throw new Fault('failed', { message: `The sample repository could not be made: git ${words[0]} failed: ${said}`, cause });
+    throw new Fault('failed', { message: `The sample repository: git ${words[0]} failed: ${said}`, cause });
   }
 }
 
