@@ -129,6 +129,15 @@ describe('the recorded provider', () => {
     expect(JSON.parse(block?.text ?? '')).toEqual({ title: 'recorded demo', is_new: false });
   });
 
+  it('plays to a plain model what it says, though that offers no tool', async () => {
+    const upstream = playing({ expect: 'a poem', say: 'Roses are red' });
+    const run = runOf({ agent: 'model' });
+    const answer = await ask(upstream, { wire: 'anthropic', body: { messages: [user('Write a poem')] }, run });
+    expect(said(answer)).toMatchObject([{ text: 'Roses are red' }]);
+    const other = await ask(upstream, { wire: 'anthropic', body: { messages: [user('Write a letter')] }, run });
+    expect(other.status).toBe(422);
+  });
+
   it('hands over the object whose expectation is met', async () => {
     const upstream = playing({ expect: 'first', object: { n: 1 } }, { expect: 'second', object: { n: 2 } });
     const format = { type: 'json_schema', name: 'x', schema: { type: 'object' } };

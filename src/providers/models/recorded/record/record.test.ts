@@ -145,6 +145,14 @@ describe('a folder of recordings', () => {
     await expect(made()).rejects.toThrow('does not exist');
   });
 
+  it('has what a plain model says, though it was offered no tool', async () => {
+    const target = recordingFolder();
+    const asked = { ...responses('a'), body: { input: 'Write a poem' }, run: runOf({ agent: 'model' }) };
+    await ask(recording(playing({ say: 'Roses are red' }), target), asked);
+    await target.settled();
+    expect((await made()).scenes).toMatchObject([{ steps: [{ say: 'Roses are red' }] }]);
+  });
+
   it('has the steps of a model that calls several tools at once', async () => {
     const target = recordingFolder();
     const output = ['ls', 'pwd'].map((command, i) => ({
