@@ -77,5 +77,5 @@ const hints: Readonly<Partial<Record<string, string>>> = {
   quota: 'The limit at the provider is used up: look there, or take another --model',
   blocked: 'It has reported a blocker itself: its reason stands above',
   red: 'What the check printed stands above; the agent is told the same in $SKEP_FEEDBACK at its next attempt',
-  person: 'For the sample nobody needs to be asked: look at what it is told',
+  person: 'It has reported a blocker, or asked: for the sample nobody needs to be asked, so look at what it is told',
 };
