@@ -2,21 +2,17 @@ import { z } from 'zod';
 import { id, label, labelsMax, time, title } from './fields.ts';
 import { networkRules } from './network/rules.ts';
 import { isolationLevels } from './fleet/sandboxes.ts';
+import { router } from './templates/router.ts';
 
-const commandLine = z.array(z.string().max(10_000)).min(1).max(100);
+export const commandLine = z.array(z.string().max(10_000)).min(1).max(100);
 
 /** A model as the gateway knows it: `provider/model`, an alias, or a well-known name. */
 export const modelName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,199}$/, 'a model is named like anthropic/claude-sonnet-4-5');
 
-const timeout_ms = z
-  .number()
-  .int()
-  .min(100)
-  .max(86_400_000)
-  .optional()
-  .meta({ description: 'Wall clock of one run, milliseconds' });
+export const timeoutMs = z.number().int().min(100).max(86_400_000).meta({ description: 'Wall clock of one run, milliseconds' });
+const timeout_ms = timeoutMs.optional();
 
 const repositoryPathMax = 500;
 
@@ -152,12 +148,15 @@ const settings = z.object({
   isolation,
   network: networkRules,
   setup,
+  router: router
+    .nullable()
+    .meta({ description: 'Which template works on which type of ticket; null: the agent above, or the router of the tenant' }),
 });
 
 export const projectCreate = z.strictObject({ name: title, ...settings.partial().shape });
 export const projectEdit = z.strictObject(settings.partial().shape).refine(value => Object.keys(value).length > 0, {
   error:
-    'give at least one field to change: repository, agent, planner, checks, test_changes, red_base, collisions, labels, isolation, network or setup',
+    'give at least one field to change: repository, agent, planner, checks, test_changes, red_base, collisions, labels, isolation, network, setup or router',
 });
 
 export const project = z
@@ -175,6 +174,7 @@ export const project = z
     isolation,
     network: networkRules.default([]),
     setup: setup.default(null),
+    router: router.nullable().default(null),
     created_at: time,
     updated_at: time,
   })

@@ -45,6 +45,11 @@ const nouns: readonly Noun[] = [
     load: async w => (await import('./project/index.ts')).projectCommands(w),
   },
   {
+    name: 'template',
+    summary: 'set-ups of agents, in versions',
+    load: async w => (await import('./template/index.ts')).templateCommands(w),
+  },
+  {
     name: 'session',
     summary: 'from an idea to a build',
     load: async w => (await import('./session/index.ts')).sessionCommands(w),

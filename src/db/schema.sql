@@ -62,6 +62,7 @@ create table breakers (
   model text not null,
   state jsonb not null,
   changed_at timestamp(3) with time zone not null default now(),
+  retry_at timestamp(3) with time zone,
   constraint breakers_pkey PRIMARY KEY (tenant_id, provider, model),
   constraint breakers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
 );
@@ -314,6 +315,7 @@ create table projects (
   isolation text not null default 'namespaces'::text,
   network jsonb not null default '[]'::jsonb,
   setup jsonb,
+  router jsonb,
   constraint projects_pkey PRIMARY KEY (id),
   constraint projects_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint projects_tenant_id_name_key UNIQUE (tenant_id, name),
@@ -321,6 +323,7 @@ create table projects (
   constraint projects_isolation CHECK ((isolation = ANY (ARRAY['none'::text, 'namespaces'::text, 'kernel'::text, 'machine'::text]))),
   constraint projects_network CHECK (((jsonb_typeof(network) = 'array'::text) AND (jsonb_array_length(network) <= 100))),
   constraint projects_red_base CHECK ((red_base = ANY (ARRAY['refuse'::text, 'leave_out'::text]))),
+  constraint projects_router CHECK (((router IS NULL) OR (jsonb_typeof(router) = 'object'::text))),
   constraint projects_setup CHECK (((setup IS NULL) OR ((jsonb_typeof(setup) = 'array'::text) AND ((jsonb_array_length(setup) >= 1) AND (jsonb_array_length(setup) <= 100))))),
   constraint projects_test_changes CHECK ((test_changes = ANY (ARRAY['ask'::text, 'allow'::text]))),
   constraint projects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
@@ -521,15 +524,19 @@ create table runs (
   health text not null default 'ok'::text,
   aged_at timestamp with time zone,
   carried boolean not null default false,
+  template text,
+  fallback_of text,
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint a_failure_has_its_class CHECK (((state = 'failed'::text) = (failure_class IS NOT NULL))),
+  constraint a_fallback_has_its_template CHECK (((fallback_of IS NULL) OR (template IS NOT NULL))),
   constraint a_final_run_has_its_time CHECK (((state = ANY (ARRAY['accepted'::text, 'returned'::text, 'failed'::text, 'lost'::text, 'cancelled'::text])) = (ended_at IS NOT NULL))),
   constraint a_holder_has_a_fence CHECK (((lease_token_hash IS NULL) OR (fence IS NOT NULL))),
   constraint a_lease_is_whole CHECK (((state = ANY (ARRAY['leased'::text, 'starting'::text, 'working'::text])) = (lease_expires_at IS NOT NULL))),
   constraint runs_health CHECK ((health = ANY (ARRAY['ok'::text, 'late'::text, 'degraded'::text]))),
   constraint runs_state CHECK ((state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'accepted'::text, 'returned'::text, 'failed'::text, 'lost'::text, 'parked'::text, 'cancelled'::text]))),
   constraint runs_subject_type CHECK ((subject_type = ANY (ARRAY['ticket'::text, 'spec_phase'::text, 'review'::text, 'conflict'::text, 'diagnosis'::text]))),
+  constraint runs_template FOREIGN KEY (tenant_id, template) REFERENCES template_versions(tenant_id, id),
   constraint runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
   constraint runs_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
   constraint runs_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets(tenant_id, id)
@@ -539,6 +546,7 @@ CREATE INDEX runs_aged ON runs USING btree (tenant_id, project_id, priority DESC
 CREATE INDEX runs_ageing ON runs USING btree (due_at) WHERE ((state = 'queued'::text) AND (aged_at IS NULL));
 CREATE INDEX runs_ended ON runs USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
+CREATE INDEX runs_fallen_back ON runs USING btree (tenant_id, project_id) WHERE ((state = 'queued'::text) AND (fallback_of IS NOT NULL));
 CREATE INDEX runs_lanes ON runs USING btree (tenant_id, project_id, requires, priority DESC, chain DESC, created_at, id) INCLUDE (due_at, agent, aged_at) WHERE ((state = 'queued'::text) AND (ticket_id IS NOT NULL));
 CREATE INDEX runs_live ON runs USING btree (tenant_id, project_id) WHERE (lease_expires_at IS NOT NULL);
 CREATE INDEX runs_of_question ON runs USING btree (tenant_id, ((halt ->> 'questionId'::text))) WHERE (halt IS NOT NULL);
@@ -663,14 +671,61 @@ create policy one_tenant on specs to {app} using ((tenant_id = current_tenant())
 grant insert, select, update on specs to {app};
 grant insert, select, update on specs to {engine};
 
+create table template_versions (
+  tenant_id uuid not null,
+  id text not null,
+  name text not null,
+  version integer not null,
+  source text not null,
+  description text,
+  lineage text[] not null,
+  agent jsonb not null,
+  prompt text not null,
+  limits jsonb not null,
+  fallback text[] not null,
+  created_at timestamp with time zone not null default now(),
+  constraint template_versions_pkey PRIMARY KEY (tenant_id, id),
+  constraint template_versions_tenant_id_name_version_key UNIQUE (tenant_id, name, version),
+  constraint template_versions_id CHECK ((id = ((name || '@'::text) || version))),
+  constraint template_versions_lineage CHECK ((cardinality(lineage) <= 7)),
+  constraint template_versions_tenant_id_name_fkey FOREIGN KEY (tenant_id, name) REFERENCES templates(tenant_id, name)
+);
+alter table template_versions enable row level security;
+alter table template_versions force row level security;
+create policy all_tenants on template_versions to {engine} using (true) with check (true);
+create policy one_tenant on template_versions to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select on template_versions to {app};
+grant select on template_versions to {engine};
+
+create table templates (
+  tenant_id uuid not null,
+  name text not null,
+  version integer not null default 0,
+  removed_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint templates_pkey PRIMARY KEY (tenant_id, name),
+  constraint templates_name CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'::text)),
+  constraint templates_version CHECK ((version >= 0)),
+  constraint templates_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id)
+);
+alter table templates enable row level security;
+alter table templates force row level security;
+create policy all_tenants on templates to {engine} using (true) with check (true);
+create policy one_tenant on templates to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
+grant insert, select, update on templates to {app};
+grant select on templates to {engine};
+
 create table tenants (
   id uuid not null default gen_random_uuid(),
   name text not null,
   ticket_count integer not null default 0,
   created_at timestamp with time zone not null default now(),
+  router jsonb,
   constraint tenants_pkey PRIMARY KEY (id),
   constraint tenants_name_key UNIQUE (name),
-  constraint tenants_name_check CHECK ((name <> ''::text))
+  constraint tenants_name_check CHECK ((name <> ''::text)),
+  constraint tenants_router CHECK (((router IS NULL) OR (jsonb_typeof(router) = 'object'::text)))
 );
 alter table tenants enable row level security;
 alter table tenants force row level security;
@@ -678,7 +733,7 @@ create policy all_tenants on tenants to {engine} using (true) with check (true);
 create policy one_tenant on tenants to {app} using ((id = current_tenant())) with check ((id = current_tenant()));
 grant select on tenants to {app};
 grant insert, select on tenants to {engine};
-grant update (ticket_count) on tenants to {app};
+grant update (ticket_count, router) on tenants to {app};
 
 create table ticket_dependencies (
   tenant_id uuid not null,

@@ -25,6 +25,8 @@ export interface Tables {
   readonly session_messages: SessionMessagesTable;
   readonly sessions: SessionsTable;
   readonly specs: SpecsTable;
+  readonly template_versions: TemplateVersionsTable;
+  readonly templates: TemplatesTable;
   readonly tenants: TenantsTable;
   readonly ticket_dependencies: TicketDependenciesTable;
   readonly tickets: TicketsTable;
@@ -67,6 +69,7 @@ interface BreakersTable {
   model: string;
   state: unknown;
   changedAt: Date;
+  retryAt: Date | null;
 }
 
 interface BudgetsTable {
@@ -209,6 +212,7 @@ interface ProjectsTable {
   isolation: 'none' | 'namespaces' | 'kernel' | 'machine';
   network: unknown;
   setup: unknown;
+  router: unknown;
 }
 
 interface QuestionsTable {
@@ -324,6 +328,8 @@ interface RunsTable {
   health: 'ok' | 'late' | 'degraded';
   agedAt: Date | null;
   carried: boolean;
+  template: string | null;
+  fallbackOf: string | null;
 }
 
 interface SandboxKillsTable {
@@ -380,11 +386,36 @@ interface SpecsTable {
   plan: unknown;
 }
 
+interface TemplateVersionsTable {
+  tenantId: string;
+  id: string;
+  name: string;
+  version: number;
+  source: string;
+  description: string | null;
+  lineage: string[];
+  agent: unknown;
+  prompt: string;
+  limits: unknown;
+  fallback: string[];
+  createdAt: Date;
+}
+
+interface TemplatesTable {
+  tenantId: string;
+  name: string;
+  version: number;
+  removedAt: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
 interface TenantsTable {
   id: string;
   name: string;
   ticketCount: number;
   createdAt: Date;
+  router: unknown;
 }
 
 interface TicketDependenciesTable {

@@ -46,6 +46,9 @@ const rowsOfTenant = `
   insert into model_calls (id, tenant_id, run_id, project_id, agent, wire, provider, model, is_recorded, reserved_microusd, reserved_tokens)
     values (:t, :t, :t, :t, 'exec', 'chat', 'secret', 'm', false, 0, 0);
   insert into breakers (tenant_id, provider, model, state) values (:t, 'p', 'secret', '{}');
+  insert into templates (tenant_id, name, version) values (:t, 'a', 1);
+  insert into template_versions (tenant_id, id, name, version, source, lineage, agent, prompt, limits, fallback)
+    values (:t, 'a@1', 'a', 1, 'secret', '{}', '{}', '', '{}', '{}');
   insert into workers (tenant_id, name, incarnation, host, version, slots) values (:t, 'w', :t, 'secret', '1', 1);
   insert into sandbox_kills (tenant_id, sandbox_id, asked_by) values (:t, 'secret', 'a');
   insert into run_limits (tenant_id, scope, scope_id, runs_max) values (:t, 'agent', 'secret', 1);

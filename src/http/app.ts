@@ -29,6 +29,7 @@ import { fleetRoutes } from '../support/fleet/routes.ts';
 import { workerRoutes } from '../support/fleet/workers/routes.ts';
 import { memoryRoutes } from '../support/memory/routes.ts';
 import { questionRoutes } from '../support/questions/routes.ts';
+import { templateRoutes } from '../support/templates/routes.ts';
 import { projectRoutes } from '../support/projects/routes.ts';
 import { guard } from './auth.ts';
 import { drainable } from './drain.ts';
@@ -98,6 +99,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 
 function registerApi(api: Api, parts: AppParts): void {
   projectRoutes(api, parts.database);
+  templateRoutes(api, parts.database);
   tokenRoutes(api, parts.database);
   budgetRoutes(api, parts.database);
   hitlRoutes(api, parts.database);

@@ -7,6 +7,7 @@ export function plainProject({ id, name }: Pick<WireProject, 'id' | 'name'>): Wi
     ...{ id, name, repository: null, agent: null, planner: null, checks: null },
     ...{ test_changes: 'ask', red_base: 'refuse', collisions: 'hold', labels: [], isolation: 'namespaces', network: [] },
     setup: null,
+    router: null,
     ...{ created_at: at, updated_at: at },
   };
 }

@@ -25,6 +25,9 @@ const goes = (of: Kind, ...verbs: string[]): Step => ({ of, verbs });
 export const steps = {
   'project.created': null,
   'project.changed': null,
+  'template.changed': null,
+  'template.removed': null,
+  'router.changed': null,
   'token.created': null,
   'token.revoked': null,
   'session.opened': begins('session', 'input', 'clarifying'),
@@ -63,6 +66,7 @@ export const steps = {
   'epic.running': tells('ticket'),
   // The same run again, where its claim reached nobody.
   'run.queued': { of: 'run', begins: ['queued'], verbs: ['unclaim'] },
+  'run.routed': tells('run'),
   'run.leased': goes('run', 'claim'),
   'run.started': goes('run', 'work'),
   'run.reported': tells('run'),
@@ -87,6 +91,8 @@ export const steps = {
   'brake.pulled': null,
   'brake.eased': null,
   'brake.lifted': null,
+  'breaker.opened': null,
+  'breaker.closed': null,
   'limit.changed': null,
   'limit.removed': null,
   'trunk.opened': { of: 'trunk', begins: ['preparing'], verbs: ['prepare'] },

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { project as projectSchema, projectList } from '../../../contract/projects.ts';
 import type { WireProject } from '../../../contract/projects.ts';
 import type { WireSession } from '../../../contract/sessions.ts';
+import { routerAnswer } from '../../../contract/templates/router.ts';
 import { inspection } from '../../../contract/trunks.ts';
 import type { WireInspection } from '../../../contract/trunks.ts';
 import { usage } from '../command.ts';
@@ -31,10 +32,10 @@ export async function findOrMakeProject(context: Context, { repository, wishes, 
   const isBusy = ({ id }: WireProject) => sessions.some(session => session.project_id === id && session.state === 'building');
   const found = same.find(project => isAsWished(project, wishes)) ?? same.find(project => !isBusy(project));
   if (found !== undefined) {
-    if (found.agent === null && wishes.agent === undefined) throw noAgent();
+    if (found.agent === null && found.router === null) await requireAgent(context, wishes);
     return found;
   }
-  if (wishes.agent === undefined) throw noAgent();
+  await requireAgent(context, wishes);
   const name = freeName(nameOf(repository), new Set(all.map(project => project.name)));
   return context.client.request('POST', '/api/projects', { body: { name, repository, ...wishes }, schema: projectSchema });
 }
@@ -68,6 +69,13 @@ function nameOf(repository: string): string {
 function freeName(name: string, taken: ReadonlySet<string>): string {
   if (!taken.has(name)) return name;
   for (let number = 2; ; number += 1) if (!taken.has(`${name}-${number}`)) return `${name}-${number}`;
+}
+
+/** Of the project, or by a template that works wherever nothing else is said. */
+async function requireAgent({ client }: Context, wishes: ProjectWishes): Promise<void> {
+  if (wishes.agent !== undefined) return;
+  const { router } = await client.request('GET', '/api/router', { schema: routerAnswer });
+  if (router === null) throw noAgent();
 }
 
 function noAgent() {

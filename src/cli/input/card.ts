@@ -25,8 +25,12 @@ export async function readCard(world: World, path: string): Promise<SpecCardInpu
 
 /** The text of a file, `-` being stdin. Throws Fault `invalid_request` (no such file), `too_large`, `invalid_json` (not UTF-8). */
 export async function readText(world: World, path: string): Promise<string> {
-  const bytes = path === '-' ? await world.input.read(cardBytesMax) : readFile(resolve(world.cwd, path), path);
-  return decoded(bytes, path === '-' ? 'stdin' : path);
+  return decoded(await readBytes(world, path, cardBytesMax), path === '-' ? 'stdin' : path);
+}
+
+/** A file, `-` being stdin. Throws Fault `invalid_request` (no such file), `too_large`. */
+export async function readBytes(world: World, path: string, bytesMax: number): Promise<Buffer> {
+  return path === '-' ? world.input.read(bytesMax) : readFile(resolve(world.cwd, path), path, bytesMax);
 }
 
 /** `features[3].title` */
@@ -37,12 +41,12 @@ function pathText(path: readonly PropertyKey[]): string {
   }, '');
 }
 
-function readFile(path: string, shown: string): Buffer {
+function readFile(path: string, shown: string, bytesMax: number): Buffer {
   try {
     const facts = statSync(path);
     if (!facts.isFile()) throw new Fault('invalid_request', { message: `${shown} is not a file` });
-    if (facts.size > cardBytesMax) {
-      throw new Fault('too_large', { message: `${shown} has ${facts.size} bytes; it may have at most ${cardBytesMax}` });
+    if (facts.size > bytesMax) {
+      throw new Fault('too_large', { message: `${shown} has ${facts.size} bytes; it may have at most ${bytesMax}` });
     }
     return readFileSync(path);
   } catch (error) {

@@ -9,8 +9,10 @@ import type { AgentOptions } from './agent.ts';
 import { policiesGiven, withPolicies } from './checks.ts';
 import type { PolicyOptions } from './checks.ts';
 import { projectText } from './find.ts';
+import { routerGiven, withRouter } from '../template/router.ts';
+import type { RouterOptions } from '../template/router.ts';
 
-interface Options extends RemoteOptions, PolicyOptions, AgentOptions {
+interface Options extends RemoteOptions, PolicyOptions, AgentOptions, RouterOptions {
   readonly name?: string;
   readonly repository?: string;
 }
@@ -28,12 +30,13 @@ export function projectCreate(world: World): Command {
     .argument('[agent...]', "after --: the agent's command")
     .option('--name <name>', 'its name, instead of the argument')
     .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone');
-  return withPolicies(withAgent(command)).action(async () => {
+  return withRouter(withPolicies(withAgent(command))).action(async () => {
     const options = command.opts<Options>();
     const words = operands(world, command.args);
     const name = nameOf(words, options.name);
     const agent = agentOf(words, options);
-    const policies = policiesGiven(options);
+    const router = routerGiven(options);
+    const policies = { ...policiesGiven(options), ...(router === undefined ? {} : { router }) };
     const context = await connect(world, options);
     const repository =
       options.repository === undefined

@@ -7,6 +7,7 @@ import { fields } from '../output/table.ts';
 import { agentText } from './agent.ts';
 import { checkLine } from './checks.ts';
 import { ruleText } from './network-rule.ts';
+import { routerText } from '../template/router.ts';
 
 /** The project of that name, or of that whole id. Throws Fault `project_not_found`. */
 export async function findProject(context: Context, nameOrId: string): Promise<WireProject> {
@@ -28,6 +29,7 @@ export function projectText(project: WireProject): string {
     ['id', id],
     ['repository', repository ?? 'none'],
     ['agent', agent === null ? 'none' : `${'command' in agent ? `${agent.kind}: ` : ''}${agentText(agent)}`],
+    ['templates', routerText(project.router)],
     ['planner', project.planner?.model ?? 'none'],
     ['setup', project.setup === null ? 'none' : checkLine({ command: project.setup })],
     ['checks', checksText(project)],

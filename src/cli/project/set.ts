@@ -9,8 +9,10 @@ import type { AgentOptions } from './agent.ts';
 import { policiesGiven, withPolicies } from './checks.ts';
 import type { PolicyOptions } from './checks.ts';
 import { findProject, projectText } from './find.ts';
+import { routerGiven, withRouter } from '../template/router.ts';
+import type { RouterOptions } from '../template/router.ts';
 
-interface Options extends RemoteOptions, PolicyOptions, AgentOptions {
+interface Options extends RemoteOptions, PolicyOptions, AgentOptions, RouterOptions {
   readonly repository?: string;
 }
 
@@ -24,6 +26,7 @@ export function projectSet(world: World): Command {
       'skep project set demo --planner anthropic/claude-sonnet-4-5',
       "skep project set demo --check 'npm test' --check 'npm run lint' --test-changes allow",
       "skep project set demo --setup 'npm ci'",
+      'skep project set demo --route bug=careful --default-template quick',
       'skep project set demo --label gpu --collisions allow',
       'skep project set demo --isolation kernel',
       'skep project set demo --repository https://forge.example/demo.git',
@@ -32,16 +35,17 @@ export function projectSet(world: World): Command {
     .argument('<name>', 'its name or id')
     .argument('[agent...]', "after --: the agent's command")
     .option('--repository <path-or-url>', 'a folder here, or a URL that git can clone');
-  return withPolicies(withAgent(command)).action(async () => {
+  return withRouter(withPolicies(withAgent(command))).action(async () => {
     const options = command.opts<Options>();
     const words = operands(world, command.args);
     const name = nameOf(words, undefined);
-    const policies = policiesGiven(options);
+    const router = routerGiven(options);
+    const policies = { ...policiesGiven(options), ...(router === undefined ? {} : { router }) };
     const isNothing = options.repository === undefined && !saysAgent(words, options);
     if (isNothing && Object.keys(policies).length === 0) {
       throw usage(
         'There is nothing to change',
-        "Give --repository, --agent, --model, --timeout, --planner, --setup, --check, --collisions, --label, --isolation, or -- and the agent's command",
+        "Give --repository, --agent, --model, --timeout, --planner, --setup, --check, --collisions, --label, --isolation, --route, --default-template, or -- and the agent's command",
       );
     }
     const context = await connect(world, options);

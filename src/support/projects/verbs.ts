@@ -1,8 +1,10 @@
 import type { NetworkRule } from '../../../contract/network/rules.ts';
 import type { Agent, Check, Planner } from '../../../contract/projects.ts';
+import type { Router } from '../../../contract/templates/router.ts';
 import type { Tx } from '../../db/database.ts';
 import type { SqlValue } from '../../db/pool.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { requireTemplates } from '../templates/index.ts';
 import {
   insertProject,
   type ProjectRow,
@@ -24,10 +26,12 @@ interface ProjectFields {
   readonly isolation?: ProjectRow['isolation'] | undefined;
   readonly network?: readonly NetworkRule[] | undefined;
   readonly setup?: readonly string[] | null | undefined;
+  readonly router?: Router | null | undefined;
 }
 
-/** Throws Fault `already_exists` when the name is taken. */
+/** Throws Fault `already_exists` when the name is taken, `template_not_found`. */
 export async function createProject(tx: Tx, { name, ...fields }: ProjectFields & { name: string }): Promise<ProjectRow> {
+  await requireTemplates(tx, fields.router ?? null);
   const project = await insert(tx, name, fields);
   if (project === undefined) {
     throw new Fault('already_exists', {
@@ -49,8 +53,10 @@ export async function projectNamed(tx: Tx, name: string): Promise<ProjectRow> {
   return theirs;
 }
 
+/** Throws Fault `project_not_found`, `template_not_found`. */
 export async function editProject(tx: Tx, id: string, fields: ProjectFields): Promise<ProjectRow> {
-  const meant = [fields.checks !== undefined, fields.setup !== undefined];
+  await requireTemplates(tx, fields.router ?? null);
+  const meant = [fields.checks !== undefined, fields.setup !== undefined, fields.router !== undefined];
   const [project] = await tx.query(updateProject, [tx.tenantId, id, ...valuesOf(fields), ...meant]);
   if (project === undefined) throw new Fault('project_not_found');
   tx.announce({ type: 'project.changed', subject: { type: 'project', id }, payload: { fields: Object.keys(fields) } });
@@ -81,7 +87,7 @@ async function insert(tx: Tx, name: string, fields: ProjectFields): Promise<Proj
   return project;
 }
 
-function valuesOf({ repository, agent, planner, checks, network, setup, ...fields }: ProjectFields): SqlValue[] {
+function valuesOf({ repository, agent, planner, checks, network, setup, router, ...fields }: ProjectFields): SqlValue[] {
   const { testChanges = null, redBase = null, collisions = null, labels = null, isolation = null } = fields;
   const texts = [testChanges, redBase, json(planner), collisions] as const;
   return [
@@ -93,6 +99,7 @@ function valuesOf({ repository, agent, planner, checks, network, setup, ...field
     isolation,
     json(network),
     json(setup ?? undefined),
+    json(router ?? undefined),
   ];
 }
 

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { codingAgents, commandAgents, commandLine, modelName, timeoutMs } from '../projects.ts';
+import { templateName, templateReference } from './names.ts';
+
+const mebibyte = 1_048_576;
+const bytes = (low: number) =>
+  z
+    .number()
+    .int()
+    .min(low)
+    .max(1_048_576 * mebibyte);
+
+/** Of one run; what the server allows is never exceeded, whatever stands here. */
+export const templateLimits = z
+  .strictObject({
+    memory_bytes: bytes(16 * mebibyte),
+    process_count: z.number().int().min(8).max(100_000),
+    cpu_count: z.number().min(0.1).max(1_000),
+    tmp_bytes: bytes(mebibyte),
+    workspace_bytes: bytes(16 * mebibyte),
+    output_bytes_max: bytes(1_000),
+  })
+  .partial()
+  .meta({ id: 'TemplateLimits' });
+
+const fallbackMax = 8;
+
+/** A template as it is written. What is absent comes from the template that it extends. */
+export const templateDocument = z.strictObject({
+  name: templateName,
+  description: z
+    .string()
+    .trim()
+    .min(1)
+    .max(500)
+    .optional()
+    .meta({ description: 'For people; not taken over by those that extend it' }),
+  extends: templateReference
+    .optional()
+    .meta({ description: 'What is not said here is as there, at its newest version or at the one named' }),
+  agent: z
+    .strictObject({
+      kind: z.enum([...commandAgents, ...codingAgents]),
+      command: commandLine.meta({ description: 'Of exec and acp: program and arguments; not a shell string' }),
+      model: modelName.meta({ description: 'Such as anthropic/claude-sonnet-4-5; only exec may go without' }),
+      timeout_ms: timeoutMs,
+    })
+    .partial()
+    .optional()
+    .meta({ description: 'Field by field over that of the extended template; another kind begins anew' }),
+  prompt: z.string().max(20_000).optional().meta({ description: 'Told to the agent beside the ticket' }),
+  limits: templateLimits.optional(),
+  fallback: z
+    .array(templateName)
+    .max(fallbackMax)
+    .refine(names => new Set(names).size === names.length, { error: 'each template may stand once' })
+    .optional()
+    .meta({ description: 'Templates that stand in while the model of this one does not answer, the best first' }),
+});
+
+/** Characters. */
+export const templateSourceLengthMax = 65_536;
+
+export type TemplateDocument = z.infer<typeof templateDocument>;
+export type TemplateLimits = z.infer<typeof templateLimits>;
