@@ -12,7 +12,7 @@ import { createListener } from './db/listen.ts';
 import { migrate } from './db/migrate.ts';
 import { createSequencer } from './db/sequencer.ts';
 import { flow, nets, tasks } from './flow.ts';
-import { createGateway, type Gateway, type GatewayParts, type ModelSettings, readModels } from './gateway/index.ts';
+import { createGateway, type Gateway, type GatewayParts, type ModelSettings, modelTargets, readModels } from './gateway/index.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
@@ -77,7 +77,7 @@ export async function startServer(settings: Settings, log: Log): Promise<Running
     ...(settings.SKEP_DB_PORT === undefined ? {} : { port: settings.SKEP_DB_PORT }),
   });
   const database = openDatabase({ appUrl: place.appUrl, engineUrl: place.engineUrl, routes: flow, clock, log });
-  const runs = runSettings(settings);
+  const runs = { ...runSettings(settings), modelTargets: modelTargets(models) };
   const chunks = openChunks(place.engineUrl, log);
   const { blobs, depot, upstream } = await openStores(settings, { clock, chunks });
   const parts = { database, depot, upstream, blobs, settings: runs };
@@ -297,7 +297,7 @@ async function ping(database: Database): Promise<void> {
   if (row === undefined) throw new Fault('database_unavailable');
 }
 
-function runSettings(settings: Settings): RunSettings {
+function runSettings(settings: Settings): Omit<RunSettings, 'modelTargets'> {
   return {
     leaseMs: settings.SKEP_LEASE_MS,
     heartbeatMs: settings.SKEP_HEARTBEAT_MS,

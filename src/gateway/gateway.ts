@@ -11,7 +11,7 @@ import { type Asked, type CallParts, type Client, Cut, type CutKind } from './ca
 import type { ModelSettings } from './configure.ts';
 import { requestsOfRunMax } from './intake.ts';
 import type { Ledger } from './ledger.ts';
-import { type Catalog, type KnownProvider, resolveModel, usableModels } from './model/catalog.ts';
+import { type Catalog, type KnownProvider, resolveModel, type Target, targetsNamed, usableModels } from './model/catalog.ts';
 import { type RetryLimits, retryLimits } from './model/retry.ts';
 import { createBreakerStore } from './store/breakers.ts';
 import type { Upstream, Wire } from './upstream.ts';
@@ -129,6 +129,12 @@ export function createGateway(parts: GatewayParts): Gateway {
   };
 }
 
+/** Whose breakers say whether a model is answered for. */
+export function modelTargets(parts: Pick<GatewayParts, 'models' | 'upstreams'>): (model: string) => readonly Target[] {
+  const catalog = catalogOf(parts);
+  return model => targetsNamed(catalog, model);
+}
+
 function admit(runId: string, underWay: ReadonlyMap<unknown, { readonly runId: string }>): void {
   const ofRun = [...underWay.values()].filter(each => each.runId === runId).length;
   if (ofRun < callsOfRunMax && underWay.size < callsMax) return;
@@ -141,7 +147,7 @@ function admit(runId: string, underWay: ReadonlyMap<unknown, { readonly runId: s
   });
 }
 
-function catalogOf({ models, upstreams }: GatewayParts): Catalog {
+function catalogOf({ models, upstreams }: Pick<GatewayParts, 'models' | 'upstreams'>): Catalog {
   const settings = new Map(models.providers.map(provider => [provider.name, provider]));
   const providers = upstreams.map((upstream): [string, KnownProvider] => {
     const { name, wires, isRecorded, pricedAs = null } = upstream;

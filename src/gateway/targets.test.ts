@@ -181,14 +181,21 @@ test('a recording that does not fit ends the run with its words', async () => {
 });
 
 describe('a breaker', () => {
+  const newsOf = async (model: string) => {
+    const text = `select type from events where subject_id = $1 and type like 'breaker.%' order by id`;
+    return (await at.stages.sql<{ type: string }>(text, [model])).map(({ type }) => type);
+  };
+
   test('opens after five failures in a row, is known to the next server, and closes when it goes again', async () => {
     at.local.answer({ status: 500 });
     for (const _ of [1, 2]) await at.askWire('chat', { model: 'local/b' });
     // Three attempts and then two: what was left of the second call waited for half-open in vain, as its probe failed too.
-    const [stored] = await at.stages.sql<{ state: { ownState: { value: number } } }>(
-      "select state from breakers where model = 'b'",
+    const [stored] = await at.stages.sql<{ state: { ownState: { value: number } }; retry_at: Date | null }>(
+      "select state, retry_at from breakers where model = 'b'",
     );
     expect(stored?.state.ownState.value).toBe(1);
+    expect(stored?.retry_at).not.toBeNull();
+    expect((await newsOf('local/b'))[0]).toBe('breaker.opened');
     const asked = at.local.requests.length;
     const second = await at.another();
     at.local.answer({ parts: answers.chat.events });
@@ -215,6 +222,8 @@ describe('a breaker', () => {
     await expect
       .poll(() => at.stages.sql("select state -> 'ownState' ->> 'value' as value from breakers where model = 'b'"))
       .toEqual([{ value: '0' }]);
+    expect(await at.stages.sql("select retry_at from breakers where model = 'b'")).toEqual([{ retry_at: null }]);
+    expect((await newsOf('local/b')).at(-1)).toBe('breaker.closed');
     await second.close();
   });
 

@@ -22,7 +22,16 @@ export interface BreakerKey {
 /** Where the states of breakers outlive the process. */
 export interface BreakerStore {
   load(): Promise<readonly StoredBreaker[]>;
-  save(key: BreakerKey, state: unknown): Promise<void>;
+  save(key: BreakerKey, change: BreakerChange): Promise<void>;
+}
+
+export interface BreakerChange {
+  /** For the library. */
+  readonly state: unknown;
+  /** After which time one call is let through; null: all are. */
+  readonly retryMs: number | null;
+  /** Null while that one call is under way: nothing is known yet. */
+  readonly news: 'breaker.opened' | 'breaker.closed' | null;
 }
 
 export interface StoredBreaker extends BreakerKey {
@@ -99,7 +108,7 @@ export function createBreakers({ store, limits, clock, log }: BreakersOptions): 
     );
     let saved = Promise.resolve();
     policy.onStateChange(() => {
-      const next = policy.toJSON();
+      const next = changeOf(policy, limits);
       // One after the other: the last one is to stand.
       saved = saved
         .then(() => store.save(key, next))
@@ -131,6 +140,13 @@ export function createBreakers({ store, limits, clock, log }: BreakersOptions): 
       }
     },
   };
+}
+
+function changeOf(policy: CircuitBreakerPolicy, { halfOpenMs }: BreakerLimits): BreakerChange {
+  const state: unknown = policy.toJSON();
+  if (policy.state === CircuitState.Open) return { state, retryMs: halfOpenMs, news: 'breaker.opened' };
+  if (policy.state === CircuitState.HalfOpen) return { state, retryMs: 0, news: null };
+  return { state, retryMs: null, news: 'breaker.closed' };
 }
 
 function nameOf({ tenantId, provider, model }: BreakerKey): string {

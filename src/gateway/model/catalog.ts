@@ -1,4 +1,4 @@
-import { Fault } from '../../kernel/fault.ts';
+import { Fault, isFault } from '../../kernel/fault.ts';
 import { knownModel, type KnownModel, knownModels, ownModel, type OwnPrice } from './prices.ts';
 import { type ProviderKind, type Wire, wireNames } from './wire.ts';
 
@@ -47,6 +47,17 @@ export function resolveModel(catalog: Catalog, name: string, wire: Wire): readon
     message: `The model ${shown(name)} is not reached over ${wireNames[wire]}`,
     hint: `${targets.map(({ provider }) => `${provider} speaks ${spoken(catalog, provider)}`).join('; ')}. The gateway does not translate`,
   });
+}
+
+/** Who could be asked for a model, over whatever wire; none where nobody can. */
+export function targetsNamed(catalog: Catalog, name: string): readonly Target[] {
+  try {
+    return targetsOf(catalog, name).filter(({ provider }) => catalog.providers.has(provider));
+  } catch (error) {
+    // It is said to who asks for the model.
+    if (isFault(error)) return [];
+    throw error;
+  }
 }
 
 function targetsOf(catalog: Catalog, name: string): readonly Target[] {

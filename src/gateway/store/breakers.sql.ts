@@ -13,8 +13,11 @@ export const breakersOfAll = statement<BreakerRow>(
   'select tenant_id, provider, model, state from breakers order by changed_at desc limit $1::int',
 );
 
+/** $5: after how many milliseconds it lets one call through; null: it is closed. */
 export const putBreaker = statement<{ provider: string }>(
   'put_breaker',
-  `insert into breakers as b (tenant_id, provider, model, state) values ($1, $2, $3, $4::jsonb)
-       on conflict (tenant_id, provider, model) do update set state = excluded.state, changed_at = now() returning b.provider`,
+  `insert into breakers as b (tenant_id, provider, model, state, retry_at)
+   values ($1, $2, $3, $4::jsonb, clock_timestamp() + make_interval(secs => $5::int / 1000.0))
+       on conflict (tenant_id, provider, model) do update set state = excluded.state, retry_at = excluded.retry_at, changed_at = now()
+   returning b.provider`,
 );

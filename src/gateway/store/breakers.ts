@@ -9,8 +9,11 @@ const rowsMax = 1_000;
 export function createBreakerStore(database: Database): BreakerStore {
   return {
     load: () => database.enginePool.query(breakersOfAll, [rowsMax]),
-    async save({ tenantId, provider, model }, state) {
-      await database.enginePool.query(putBreaker, [tenantId, provider, model, JSON.stringify(state)]);
-    },
+    save: ({ tenantId, provider, model }, { state, retryMs, news }) =>
+      database.engine({ tenantId, actor: 'gateway' }, async tx => {
+        await tx.query(putBreaker, [tenantId, provider, model, JSON.stringify(state), retryMs]);
+        if (news !== null)
+          tx.announce({ type: news, subject: { type: 'model', id: `${provider}/${model}` }, payload: { retryMs } });
+      }),
   };
 }
