@@ -100,6 +100,16 @@ export const run = z
     subject_id: z.string(),
     ticket_id: z.string().nullable().meta({ description: 'On whose behalf it runs' }),
     project_id: id.nullable(),
+    template: z
+      .string()
+      .nullable()
+      .default(null)
+      .meta({ description: 'name@version of the template by which it is worked on; null: by the agent of its project' }),
+    fallback_of: z
+      .string()
+      .nullable()
+      .default(null)
+      .meta({ description: 'The version in whose place that stands, as its model did not answer' }),
     attempt: z.number().int(),
     state: z.enum(runStates),
     worker: z.string().nullable(),
@@ -188,6 +198,11 @@ export const claimed = z
       isolation: z.enum(isolationLevels).meta({ description: 'The least that its sandbox must give' }),
     }),
     agent: agent.nullable(),
+    template: z
+      .object({ id: z.string(), prompt: z.string() })
+      .nullable()
+      .default(null)
+      .meta({ description: 'By which it is worked on: its agent and its limits stand here, its prompt is told to the agent' }),
     network: networkRules.default([]),
     setup: setup.default(null),
     limits: runLimits,

@@ -4,6 +4,7 @@ import type { RunSettings } from '../../src/stages/runs/index.ts';
 export const benchSettings: RunSettings = {
   ...{ leaseMs: 600_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 2_000, roundsMax: 10, reviewTimeoutMs: 1, questionMs: 1 },
   ...{ restartCooldownMs: 60_000, restartsMax: 3, stormFailures: 10, queueAgeMs: 7_200_000 },
+  modelTargets: () => [],
   limits: {
     ...{
       timeout_ms: 0,

@@ -28,6 +28,7 @@ export const testSettings: RunSettings = {
   queueAgeMs: 7_200_000,
   roundsMax: 3,
   reviewTimeoutMs: 60_000,
+  modelTargets: () => [],
   questionMs: 60_000,
   limits: {
     timeout_ms: 60_000,

@@ -78,6 +78,7 @@ function runFields(out: Context['out'], it: WireRun): Parameters<typeof fields>[
     ['id', it.id],
     ['subject', `${it.subject_type} ${it.subject_id}`],
     ['attempt', it.attempt],
+    ['template', templateText(it)],
     ['state', it.state, text => painted(out, it.state, text)],
     ['phase', isHeld ? it.phase : null],
     ['health', isHeld ? healthText(it) : null, text => (it.health === 'ok' ? text : styled(out, healthStyles[it.health], text))],
@@ -91,6 +92,10 @@ function runFields(out: Context['out'], it: WireRun): Parameters<typeof fields>[
     ['started', it.started_at],
     ['ended', it.ended_at],
   ];
+}
+
+function templateText({ template, fallback_of: first }: WireRun): string | null {
+  return first === null ? template : `${template}, in the place of ${first}, whose model did not answer`;
 }
 
 const healthStyles = { late: 'yellow', degraded: 'red' } as const;

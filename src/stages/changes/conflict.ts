@@ -2,7 +2,16 @@ import type { Tx } from '../../db/database.ts';
 import { getProject } from '../../support/projects/index.ts';
 import { holdTrunk, reserve, type TrunkRow } from '../../support/repositories/index.ts';
 import type { ReviewSettings } from '../reviews/index.ts';
-import { acceptRun, countResolutions, failWork, finishingChain, getRun, queueSubject, submittedRunOf } from '../runs/index.ts';
+import {
+  acceptRun,
+  countResolutions,
+  failWork,
+  finishingChain,
+  getRun,
+  placeOf,
+  queueSubject,
+  submittedRunOf,
+} from '../runs/index.ts';
 import { keepTicket } from '../tickets/index.ts';
 import { type ChangeRow, conflictChangeRow } from './changes.sql.ts';
 import { announceChange, getChange } from './verbs.ts';
@@ -14,7 +23,7 @@ interface Conflict {
 }
 
 /** The work does not merge with what landed meanwhile: an agent gets both sides, and the next change may go. */
-export async function queueConflict(tx: Tx, { trunk, change, files }: Conflict): Promise<void> {
+export async function queueConflict(tx: Tx, { trunk, change, files }: Conflict, settings: ReviewSettings): Promise<void> {
   const [conflict] = await tx.query(conflictChangeRow, [tx.tenantId, change.id, JSON.stringify(files), trunk.headSha]);
   if (conflict === undefined) return;
   await reserve(tx, trunk.id, null);
@@ -22,17 +31,17 @@ export async function queueConflict(tx: Tx, { trunk, change, files }: Conflict):
   const { id, subjectType } = await getRun(tx, change.runId);
   if (subjectType === 'conflict') await acceptRun(tx, id);
   announceChange(tx, conflict, { type: 'change.conflict', files, with: trunk.headSha });
-  await queueResolution(tx, conflict, trunk);
+  await queueResolution(tx, { change: conflict, trunk }, settings);
 }
 
 /** Queues the resolution of a conflict that nobody works on; after the last round its ticket is failed. */
-export async function resolveAgain(tx: Tx, changeId: string, { roundsMax }: ReviewSettings): Promise<void> {
+export async function resolveAgain(tx: Tx, changeId: string, settings: ReviewSettings): Promise<void> {
   const trunk = await holdTrunk(tx, (await getChange(tx, changeId)).trunkId);
   const change = await getChange(tx, changeId);
   const work = await submittedRunOf(tx, change.ticketId);
   if (change.state !== 'conflict' || work === undefined) return;
   const rounds = await countResolutions(tx, changeId, work);
-  if (rounds < roundsMax) await queueResolution(tx, change, trunk);
+  if (rounds < settings.roundsMax) await queueResolution(tx, { change, trunk }, settings);
   else await failWork(tx, change.ticketId, `its conflict with what landed meanwhile was not resolved in ${rounds} rounds`);
 }
 
@@ -44,14 +53,14 @@ export async function giveUpConflict(tx: Tx, changeId: string, reason: string): 
 
 async function queueResolution(
   tx: Tx,
-  change: ChangeRow,
-  { projectId, objectFormat, baseSha, headSha }: TrunkRow,
+  { change, trunk: { projectId, objectFormat, baseSha, headSha } }: Pick<Conflict, 'change' | 'trunk'>,
+  settings: ReviewSettings,
 ): Promise<void> {
   // Kept: cancelled in between, the run would wait in the queue for ever.
   const ticket = await keepTicket(tx, change.ticketId);
   if (ticket?.status !== 'merging') return;
-  const { agent } = await getProject(tx, projectId);
   if (headSha === null) return;
+  const { requires, template } = await placeOf(tx, { project: await getProject(tx, projectId), type: ticket.type }, settings);
   await queueSubject(tx, {
     type: 'conflict',
     id: change.id,
@@ -59,7 +68,8 @@ async function queueResolution(
     ticketStatus: 'merging',
     priority: ticket.priority,
     chain: finishingChain,
-    requires: ['conflicts', ...(agent === null ? [] : [`agent:${agent.kind}`])],
+    requires: ['conflicts', ...requires],
+    template,
     task: { projectId, objectFormat, commit: change.headSha, merge: headSha, ...(baseSha === null ? {} : { origin: baseSha }) },
     waitMs: 0,
   });

@@ -42,7 +42,7 @@ export async function mergeNext(parts: ReviewParts, tenantId: string, trunkId: s
     if (!(await isOurTurn(tx, turn))) return;
     if ((await reviewsNow(tx, turn)).some(({ state }) => state === 'pending' || state === 'passed')) return;
     if (merged.kind === 'clean') await openMergeReview(tx, { trunk, candidate: merged.candidate, work: change });
-    else await queueConflict(tx, { trunk, change, files: merged.kind === 'conflict' ? merged.files : [] });
+    else await queueConflict(tx, { trunk, change, files: merged.kind === 'conflict' ? merged.files : [] }, parts.settings);
   });
 }
 
@@ -94,7 +94,7 @@ async function isOurTurn(tx: Tx, { trunk, change }: Turn): Promise<boolean> {
 async function land(parts: ReviewParts, repo: BareRepository, turn: Approved): Promise<void> {
   const { trunk, change, approval } = turn;
   const scope = flowScope(change.tenantId);
-  const { attempt, id: runId } = await parts.database.engine(scope, tx => getRun(tx, change.runId));
+  const { attempt, agent, id: runId } = await parts.database.engine(scope, tx => getRun(tx, change.runId));
   const proof = approval.state === 'passed' ? ('proven' as const) : ('unproven' as const);
   const commit = await repo.merging.commit({
     tree: await repo.objects.treeOf(approval.candidateSha),
@@ -104,7 +104,7 @@ async function land(parts: ReviewParts, repo: BareRepository, turn: Approved): P
       reviewId: approval.id,
       runId,
       attempt,
-      agent: turn.project.agent?.kind ?? 'none',
+      agent: agent ?? 'none',
       checks: approval.checks,
       proof,
     }),

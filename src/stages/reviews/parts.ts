@@ -1,6 +1,6 @@
 import type { Database, Scope } from '../../db/database.ts';
 import type { Depot, Upstream } from '../../support/repositories/index.ts';
-import type { BlobStore } from '../runs/index.ts';
+import type { BlobStore, RunSettings } from '../runs/index.ts';
 
 /** What reviews work with beside the database: the repositories, and the bundles that runs have handed in. */
 export interface ReviewParts {
@@ -11,7 +11,7 @@ export interface ReviewParts {
   readonly settings: ReviewSettings;
 }
 
-export interface ReviewSettings {
+export interface ReviewSettings extends Pick<RunSettings, 'modelTargets'> {
   /** How often the work on one ticket is sent back before it is failed. */
   readonly roundsMax: number;
 }

@@ -64,7 +64,7 @@ describe('a run token', () => {
     const claimed = await stages.claimNew();
     expect(await codeOf(runOfToken(stages.database, claimed.token))).toBe('unauthenticated');
     expect(await stages.sql('select run_token_hash as hash from runs')).toEqual([{ hash: hashSecret(claimed.runToken) }]);
-    await stages.engine(tx => returnClaim(tx, holderOf(claimed)));
+    await stages.engine(tx => returnClaim(tx, holderOf(claimed), stages.settings));
     expect(await codeOf(runOfToken(stages.database, claimed.runToken))).toBe('unauthenticated');
   });
 

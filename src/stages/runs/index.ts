@@ -21,10 +21,11 @@ export {
   queueRun,
   queueRunsOfTrunk,
   queueSubject,
-  refitRuns,
   reorderRuns,
   withdrawRuns,
 } from './queue/queue.ts';
+export { lookAgain, placeOf, refitAllRuns, refitRuns } from './queue/route.ts';
+export { runsFallenBack } from './queue/place.sql.ts';
 export { createAgeing } from './queue/ageing.ts';
 export { createNets, createSweep, type Net } from './queue/sweep.ts';
 export type { TakenIn } from './recovery/carry.ts';

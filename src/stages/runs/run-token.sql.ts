@@ -23,13 +23,14 @@ export const runOfRunToken = statement<RunContextRow>(
   'run_of_run_token',
   `select r.tenant_id, r.id as run_id, p.id as project_id, coalesce(t.spec_id, (r.task ->> 'specId')::uuid) as spec_id, r.ticket_id,
           r.subject_type, r.subject_id, r.attempt,
-          case when r.subject_type = 'spec_phase' then 'planner' else coalesce(p.agent ->> 'kind', 'none') end as agent,
-          coalesce(r.task -> 'plan' ->> 'model', p.agent ->> 'model') as model,
+          case when r.subject_type = 'spec_phase' then 'planner' else coalesce(coalesce(v.agent, p.agent) ->> 'kind', 'none') end as agent,
+          coalesce(r.task -> 'plan' ->> 'model', coalesce(v.agent, p.agent) ->> 'model') as model,
           coalesce(t.title, r.task -> 'plan' ->> 'phase', r.subject_id) as title, r.task -> 'plan' ->> 'phase' as phase,
           (select count(*) from runs o where o.tenant_id = r.tenant_id and o.subject_type = r.subject_type
               and o.subject_id = r.subject_id and o.state = 'returned' and not o.resumed) as round
      from runs r left join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
      join projects p on p.tenant_id = r.tenant_id and p.id = coalesce(t.project_id, (r.task ->> 'projectId')::uuid)
+     left join template_versions v on v.tenant_id = r.tenant_id and v.id = r.template
     where r.run_token_hash = $1 and r.lease_expires_at > clock_timestamp()`,
 );
 

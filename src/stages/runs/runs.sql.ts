@@ -59,7 +59,7 @@ export interface StoredPlan {
 
 export const runColumns = `r.id, r.tenant_id, r.subject_type, r.subject_id, r.ticket_id, r.attempt, r.state, r.worker, r.fence, r.lease_expires_at, r.sandbox,
   r.failure_class, r.failure_message, r.result, r.task, r.feedback, r.resume_sha, r.halt, r.report, r.resumed, r.carried, r.project_id, r.agent,
-  r.phase, r.phase_at, r.health, r.created_at, r.leased_at, r.started_at, r.ended_at`;
+  r.template, r.fallback_of, r.phase, r.phase_at, r.health, r.created_at, r.leased_at, r.started_at, r.ended_at`;
 
 /**
  * The CASE hides from the planner that there is a lease: it would read all that are held, where it believes them to be few, and not the
@@ -159,14 +159,14 @@ export const insertRun = statement<RunRow>(
   'insert_run',
   `with queued as (
      insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, ticket_id, ticket_status, priority, chain, requires, task,
-                            project_id, agent, due_at)
+                            project_id, agent, due_at, template, fallback_of)
      select $1, $2, $3, 1 + coalesce(max(attempt), 0), 'queued', $4, $5, $6, $7,
             $8::text[] || array(select 'label:' || l from projects p, unnest(p.labels) as l
                                  where p.tenant_id = $1 and p.id = ${projectOfSubject} order by l)
                       || array(select 'isolation:' || p.isolation from projects p
                                 where p.tenant_id = $1 and p.id = ${projectOfSubject} and p.isolation <> 'none'),
             $9::jsonb, ${projectOfSubject},
-            (select substring(need from 7) from unnest($8::text[]) as need where need like 'agent:%' limit 1), ${dueIn('$10')}
+            (select substring(need from 7) from unnest($8::text[]) as need where need like 'agent:%' limit 1), ${dueIn('$10')}, $11, $12
        from runs where tenant_id = $1 and subject_type = $2 and subject_id = $3
      on conflict do nothing returning ${runColumns}
    ), told as (select pg_notify('skep_runs', $1::text) from queued)
@@ -178,9 +178,9 @@ export const requeueRunRow = statement<RunRow>(
   'requeue_run',
   `with queued as (
      insert into runs as r (tenant_id, subject_type, subject_id, attempt, state, ticket_id, ticket_status, priority, chain, requires, task,
-                            project_id, agent, due_at)
+                            project_id, agent, due_at, template, fallback_of)
      select tenant_id, subject_type, subject_id, attempt + 1, 'queued', ticket_id, ticket_status, priority, chain, requires, task,
-            project_id, agent, ${dueIn('$3')}
+            project_id, agent, ${dueIn('$3')}, template, fallback_of
        from runs where tenant_id = $1 and id = $2
      on conflict do nothing returning ${runColumns}
    ), told as (select pg_notify('skep_runs', $1::text) from queued)

@@ -1,4 +1,5 @@
 import type { RunLimits } from '../../../contract/runs.ts';
+import type { ModelTargets } from '../../support/templates/index.ts';
 import type { AttemptPolicy } from './model/retry.ts';
 
 /** What the engine goes by; each number is a documented setting. */
@@ -16,4 +17,6 @@ export interface RunSettings extends AttemptPolicy {
   readonly queueAgeMs: number;
   /** Wall clock of one round of checks; the other limits are those of all runs. */
   readonly reviewTimeoutMs: number;
+  /** Whom the gateway would ask for a model: no setting, but what the models file and the keys say. */
+  readonly modelTargets: ModelTargets;
 }

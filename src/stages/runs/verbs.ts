@@ -7,6 +7,7 @@ import { failTicket, ticketStarted, ticketSubmitted, ticketWaits, unclaimTicket 
 import { announceRun, fence, type Holder, type HolderScope, lostLease, single } from './holder.ts';
 import { runMachine } from './model/run.ts';
 import { closeQuestionOf } from './parking/close.ts';
+import { routeAnew } from './queue/route.ts';
 import { type Classed, classed } from './recovery/classed.ts';
 import { settle } from './recovery/settle.ts';
 import {
@@ -33,11 +34,12 @@ import {
 import type { RunSettings } from './settings.ts';
 
 /** Gives a claim back whose answer could not be delivered, as if it had not been: by its token, so at most once. */
-export async function returnClaim(tx: Tx, holder: Holder): Promise<void> {
+export async function returnClaim(tx: Tx, holder: Holder, settings: RunSettings): Promise<void> {
   const [run] = await tx.query(unclaimRunRow, fence(tx.tenantId, holder));
   if (run === undefined) return;
   announceRun(tx, run, { type: 'run.queued', why: 'the claim reached nobody' });
   if (run.subjectType === 'ticket') await unclaimTicket(tx, run.subjectId);
+  await routeAnew(tx, run, settings);
 }
 
 /** Keeps the lease. One statement, since it is said every few seconds for every live run. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Claimed } from '../../../contract/runs.ts';
-import { promptOf } from './prompt.ts';
+import { promptAgainOf, promptOf } from './prompt.ts';
 
 const ticket = {
   id: 'TKT-007',
@@ -28,5 +28,12 @@ describe('the prompt', () => {
     const prompt = promptOf({ ...given({ feedback }), conflict });
     expect(prompt).toContain('## What was wrong with the last attempt\n\nnpm test was red:\n1 failed');
     expect(prompt).toContain('- src/a.js\n- b c.txt');
+  });
+
+  it('has what a template adds, under its name; where it adds nothing there is no heading', () => {
+    const by = (prompt: string) => ({ ...given({ feedback: null }), conflict: undefined, template: { id: 'careful@3', prompt } });
+    expect(promptOf(by('First a test.\n'))).toContain('## What the template careful@3 adds\n\nFirst a test.\n\n## How to end');
+    expect(promptAgainOf(by('First a test.'))).toContain('## What the template careful@3 adds\n\nFirst a test.');
+    expect(promptOf(by(' '))).not.toContain('careful');
   });
 });

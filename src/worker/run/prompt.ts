@@ -5,10 +5,10 @@ import { setupLine } from './setup/command-line.ts';
 type Given = Pick<Claimed, 'task'> & {
   readonly ticket: NonNullable<Claimed['ticket']>;
   readonly conflict: Conflict | undefined;
-} & Partial<Pick<Claimed, 'setup'>>;
+} & Partial<Pick<Claimed, 'setup' | 'template'>>;
 
 /** A ticket as words to a coding agent: what is wanted, what was wrong with it last time, and how to end. */
-export function promptOf({ ticket, task, conflict, setup = null }: Given): string {
+export function promptOf({ ticket, task, conflict, setup = null, template }: Given): string {
   const { id, title, description, acceptance_criteria: criteria } = ticket;
   return [
     'You work on one ticket of a software project, in the git repository that is your current folder.',
@@ -17,6 +17,7 @@ export function promptOf({ ticket, task, conflict, setup = null }: Given): strin
     section('What was wrong with the last attempt', lastAttempt(task.feedback?.text)),
     section('Conflicts to resolve', conflictText(conflict)),
     section('How to work', [...rules, ...(setup === null ? [] : [setupRule(setup)])].join('\n')),
+    ofTemplate(template),
     section('How to end', reports),
   ]
     .filter(text => text !== '')
@@ -24,11 +25,12 @@ export function promptOf({ ticket, task, conflict, setup = null }: Given): strin
 }
 
 /** The words to an agent whose conversation a new sandbox goes on with. */
-export function promptAgainOf({ ticket, task }: Omit<Given, 'conflict'>): string {
+export function promptAgainOf({ ticket, task, template }: Omit<Given, 'conflict'>): string {
   return [
     `You were broken off in the middle of your work on ticket ${ticket.id}: what you did last may have had no answer.`,
     section('What happened', task.feedback?.text ?? ''),
     'You are in a new sandbox. The current folder has what you had changed until then, committed for you; nothing else of the old sandbox is left, neither files elsewhere nor processes. Look at where you stand, for instance with `git log --stat -1`, and go on. The ticket stands in the file $SKEP_TICKET, should you need it again.',
+    ofTemplate(template),
     section('How to end', reports),
   ]
     .filter(text => text !== '')
@@ -53,6 +55,10 @@ Then end your turn.`;
 
 function setupRule(setup: readonly string[]): string {
   return `- What the project depends on is here already: ${JSON.stringify(setupLine(setup))} was run before you came. What it has left is not part of your work.`;
+}
+
+function ofTemplate(template: Given['template']): string {
+  return section(`What the template ${template?.id ?? ''} adds`, template?.prompt ?? '');
 }
 
 function section(heading: string, text: string): string {

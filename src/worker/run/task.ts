@@ -26,7 +26,10 @@ const ticketPath = '/skep/ticket.json';
 const feedbackPath = '/skep/feedback.txt';
 
 /** Throws a run failure `invalid_task` for what this worker can't do: no try of another worker of its kind will end better. */
-export function taskOf({ run, ticket, agent: settings, limits, project, setup, task }: Claimed, agents: readonly Agent[]): Task {
+export function taskOf(
+  { run, ticket, agent: settings, template, limits, project, setup, task }: Claimed,
+  agents: readonly Agent[],
+): Task {
   if (ticket === null) throw runFailure('invalid_task', `A run of a ${run.subject_type} without a ticket can't be worked on`);
   if (settings === null) {
     throw runFailure('invalid_task', `The project '${project.name}' has no agent: give it one with 'skep project set'`);
@@ -38,7 +41,8 @@ export function taskOf({ run, ticket, agent: settings, limits, project, setup, t
   const title = merge === null ? ticket.title : `Merge ${merge.slice(0, 12)} into ${branch}`;
   const known = { SKEP_TICKET: ticketPath, SKEP_TICKET_ID: ticket.id, SKEP_RUN_ID: run.id, SKEP_ATTEMPT: String(run.attempt) };
   const told = feedback === null ? {} : { SKEP_FEEDBACK: feedbackPath };
-  const json = (conflict?: Conflict): string => asJson({ ...ticket, feedback, ...(conflict === undefined ? {} : { conflict }) });
+  const json = (conflict?: Conflict): string =>
+    asJson({ ...ticket, feedback, ...(template === null ? {} : { template }), ...(conflict === undefined ? {} : { conflict }) });
   return {
     agent,
     settings,
@@ -50,8 +54,8 @@ export function taskOf({ run, ticket, agent: settings, limits, project, setup, t
       ...(feedback === null ? [] : [{ path: feedbackPath, content: feedback.text }]),
     ],
     json,
-    prompt: conflict => promptOf({ ticket, task, conflict, setup }),
-    promptAgain: promptAgainOf({ ticket, task }),
+    prompt: conflict => promptOf({ ticket, task, conflict, setup, template }),
+    promptAgain: promptAgainOf({ ticket, task, template }),
     env: conflict => ({ ...known, ...told, ...(conflict === undefined ? {} : { SKEP_CONFLICT: conflict.files.join('\n') }) }),
   };
 }

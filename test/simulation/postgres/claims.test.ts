@@ -32,7 +32,7 @@ function queue(...files: string[][]): void {
       `insert into tickets (tenant_id, id, number, project_id, type, title, status, files) values ($1, $2, $3, $4, 'task', '', 'ready', $5)`,
       [tenant, id, i, project, each],
     );
-    session.run(insertRun.text, [tenant, 'ticket', id, id, 'ready', 0, 0, ['agent:exec'], null, 0]);
+    session.run(insertRun.text, [tenant, 'ticket', id, id, 'ready', 0, 0, ['agent:exec'], null, 0, null, null]);
     now += 1000;
   }
 }

@@ -161,6 +161,7 @@ function settingsOf(dice: Dice, leaseMs: number): RunSettings {
     queueAgeMs: dice.pick([1_500, 7_200_000]),
     roundsMax: dice.between(1, 3),
     reviewTimeoutMs: 60_000,
+    modelTargets: () => [],
     questionMs: 60_000,
     limits: {
       timeout_ms: 60_000,

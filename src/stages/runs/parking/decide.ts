@@ -4,6 +4,7 @@ import { Fault } from '../../../kernel/fault.ts';
 import { type BudgetRow, getBudget, raiseBudget } from '../../../support/budgets/index.ts';
 import { changeAgentModel, editProject } from '../../../support/projects/index.ts';
 import { answerQuestion, type Decision, getQuestion, type QuestionRow, readAnswer } from '../../../support/questions/index.ts';
+import { getTemplate, nameOf } from '../../../support/templates/index.ts';
 import { projectsOfQuestion } from './parking.sql.ts';
 
 /**
@@ -48,9 +49,20 @@ function refuseLess(budget: BudgetRow, wanted: number, isTokens: boolean): void 
 /** Of each project of which something hangs on the question: its agent where that works on tickets, its planner where it plans. */
 async function useModel(tx: Tx, { id, projectId }: QuestionRow, model: string): Promise<void> {
   const hanging = await tx.query(projectsOfQuestion, [tx.tenantId, id]);
-  const wanted = hanging.length > 0 || projectId === null ? hanging : [{ projectId, isPlanning: false }];
+  const wanted = hanging.length > 0 || projectId === null ? hanging : [{ projectId, isPlanning: false, template: null }];
   for (const each of wanted) {
     if (each.isPlanning) await editProject(tx, each.projectId, { planner: { model } });
+    else if (each.template !== null) await requireModel(tx, each.template, model);
     else await changeAgentModel(tx, each.projectId, model);
   }
+}
+
+/** A template is shared, and has versions: it is not changed by an answer, but must have the model when what waits goes on. */
+async function requireModel(tx: Tx, template: string, model: string): Promise<void> {
+  const newest = await getTemplate(tx, nameOf(template));
+  if (newest.agent.model === model) return;
+  throw new Fault('invalid_request', {
+    message: `answer: what waits works by the template ${newest.id}, whose model is ${newest.agent.model ?? 'its own affair'}`,
+    hint: `Put a version of ${newest.name} with ${model} first (skep template put), then answer the same again`,
+  });
 }

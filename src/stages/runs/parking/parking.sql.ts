@@ -42,10 +42,10 @@ export const resumeRunRow = statement<{ id: string }>(
     where r.tenant_id = $1 and r.id = $2 and not r.resumed and r.state in ('parked', 'failed', 'lost') and ${isLast} returning r.id`,
 );
 
-/** Of which projects the runs are that hang on a question or will, and what they are about. */
-export const projectsOfQuestion = statement<{ projectId: string; isPlanning: boolean }>(
+/** Of which projects the runs are that hang on a question or will, what they are about, and by which template they are worked on. */
+export const projectsOfQuestion = statement<{ projectId: string; isPlanning: boolean; template: string | null }>(
   'projects_of_question',
-  `select distinct (task ->> 'projectId')::uuid as project_id, subject_type = 'spec_phase' as is_planning from runs
+  `select distinct (task ->> 'projectId')::uuid as project_id, subject_type = 'spec_phase' as is_planning, template from runs
     where tenant_id = $1 and halt ->> 'questionId' = $2 and task ->> 'projectId' is not null and not resumed and state <> 'cancelled'
     limit 100`,
 );

@@ -16,14 +16,17 @@ import {
   logChunkBytesMax,
   park,
   runAnswer,
+  type RunLimits,
   runReport,
 } from '../../../../contract/runs.ts';
+import type { TemplateLimits } from '../../../../contract/templates/document.ts';
 import type { Database } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
 import { failpoint } from '../../../kernel/failpoint.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Caller } from '../../../support/access/index.ts';
 import { getProject } from '../../../support/projects/index.ts';
+import { getVersion } from '../../../support/templates/index.ts';
 import { getTicket, wireTicket } from '../../tickets/index.ts';
 import { artifactRoutes } from '../artifacts/routes.ts';
 import type { BlobStore } from '../blobs.ts';
@@ -166,7 +169,7 @@ async function handOver(
     gone.throwIfAborted();
     return await describe(parts, caller, got);
   } catch (error) {
-    await parts.database.engine(caller, tx => returnClaim(tx, { runId: got.run.id, token: got.token }));
+    await parts.database.engine(caller, tx => returnClaim(tx, { runId: got.run.id, token: got.token }, parts.settings));
     throw error;
   }
 }
@@ -182,20 +185,37 @@ async function describe(
     const run = await keepTask(tx, got, ticket);
     const { projectId, task } = await taskOf(tx, run);
     const project = await getProject(tx, projectId);
+    const template = run.template === null ? null : await getVersion(tx, run.template);
     return {
       run: wireRun(run),
       subject: { type: run.subjectType, id: run.subjectId },
       ticket: ticket === null ? null : wireTicket(ticket),
       lease: { token, ...leaseOf(run, settings) },
       project: { id: project.id, name: project.name, repository: project.repository, isolation: project.isolation },
-      agent: project.agent,
+      agent: template?.agent ?? project.agent,
+      template: template === null ? null : { id: template.id, prompt: template.prompt },
       network: project.network,
       setup: project.setup,
-      limits: run.subjectType === 'review' ? { ...settings.limits, timeout_ms: settings.reviewTimeoutMs } : settings.limits,
+      limits: limitsOf(run, settings, template?.limits),
       task,
       gateway: { token: runToken },
     };
   });
+}
+
+/** What the server allows; a template can only have less. */
+function limitsOf(run: RunRow, { limits, reviewTimeoutMs }: RunSettings, own: TemplateLimits = {}): RunLimits {
+  if (run.subjectType === 'review') return { ...limits, timeout_ms: reviewTimeoutMs };
+  const least = (name: keyof TemplateLimits) => Math.min(limits[name], own[name] ?? Infinity);
+  return {
+    ...limits,
+    output_bytes_max: least('output_bytes_max'),
+    memory_bytes: least('memory_bytes'),
+    process_count: least('process_count'),
+    cpu_count: least('cpu_count'),
+    tmp_bytes: least('tmp_bytes'),
+    workspace_bytes: least('workspace_bytes'),
+  };
 }
 
 function leaseOf(run: RunRow, { leaseMs, heartbeatMs }: RunSettings): Omit<Claimed['lease'], 'token'> {

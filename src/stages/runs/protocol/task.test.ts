@@ -19,7 +19,7 @@ test('what a run was told to begin from stays, wherever the trunk moves; a claim
   const now = async () => stages.app(async tx => (await taskOf(tx, await getRun(tx, claimed.run.id))).task.commit);
   await stages.sql('update trunks set head_sha = $1', [sha(7)]);
   expect(await now()).toBe(head);
-  await stages.engine(tx => returnClaim(tx, { runId: claimed.run.id, token: claimed.token }));
+  await stages.engine(tx => returnClaim(tx, { runId: claimed.run.id, token: claimed.token }, stages.settings));
   await expect(now()).rejects.toThrow('was claimed without a task');
   const again = await stages.claim({ ticketId: site.ticketIds[0] ?? '' });
   await stages.engine(async tx => {

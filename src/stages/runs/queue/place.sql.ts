@@ -16,25 +16,65 @@ export const ageRunRow = statement<RunRow>(
     where r.tenant_id = $1 and r.id = $2 and r.state = 'queued' and r.aged_at is null returning ${runColumns}`,
 );
 
+const writesCode = `r.subject_type in ('ticket', 'conflict')`;
+const agentNow = 'coalesce(v.agent, p.agent)';
 const isOpen = `r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked')`;
 
 /**
- * Has the runs of a project require what it now asks of a machine; what is to write code, its agent too. Those that are held are
- * meant as well: they may come back to the queue.
+ * Has the runs of a project require what it now asks of a machine; what is to write code, the agent of its template or of the project
+ * too. Those that are held are meant as well: they may come back to the queue. $3: only this one.
  */
 export const refitRunRows = statement<object>(
   'refit_runs',
   `with wanted as (
      select r.id, r.subject_type, array(
               select need from unnest(r.requires) as need
-               where need not like 'label:%' and need not like 'isolation:%' and not (r.subject_type = 'ticket' and need like 'agent:%'))
-            || case when r.subject_type = 'ticket' and p.agent is not null then array['agent:' || (p.agent ->> 'kind')] else '{}' end
+               where need not like 'label:%' and need not like 'isolation:%' and not (${writesCode} and need like 'agent:%'))
+            || case when ${writesCode} and ${agentNow} is not null then array['agent:' || (${agentNow} ->> 'kind')] else '{}' end
             || array(select 'label:' || l from unnest(p.labels) as l order by l)
             || case when p.isolation <> 'none' then array['isolation:' || p.isolation] else '{}' end as requires,
-            case when r.subject_type = 'ticket' then p.agent ->> 'kind' else r.agent end as agent
+            case when ${writesCode} then ${agentNow} ->> 'kind' else r.agent end as agent
        from runs r join projects p on p.tenant_id = r.tenant_id and p.id = r.project_id
-      where r.tenant_id = $1 and r.project_id = $2 and ${isOpen}
+       left join template_versions v on v.tenant_id = r.tenant_id and v.id = r.template
+      where r.tenant_id = $1 and r.project_id = $2 and ($3::uuid is null or r.id = $3) and ${isOpen}
    )
    update runs r set requires = w.requires, agent = w.agent from wanted w
     where r.tenant_id = $1 and r.id = w.id and ${isOpen} and (r.requires <> w.requires or r.agent is distinct from w.agent)`,
+);
+
+const waitsFor = `r.tenant_id = $1 and r.project_id = $2 and r.state = 'queued' and ${writesCode}
+      and t.tenant_id = r.tenant_id and t.id = r.ticket_id and t.type = $3`;
+
+/** Of what waits for tickets of the type $3 in project $2: by which template it is worked on. $6: only this one; $7: what is left alone. */
+export const rerouteRunRows = statement<RunRow>(
+  'reroute_runs',
+  `update runs r set template = $4, fallback_of = $5 from tickets t
+    where ${waitsFor} and ($6::uuid is null or r.id = $6) and ($7::text is null or r.template is distinct from $7)
+      and (r.template is distinct from $4 or r.fallback_of is distinct from $5) returning ${runColumns}`,
+);
+
+/** The first of them. */
+export const probeRow = statement<{ id: string }>(
+  'first_to_look',
+  `select r.id from runs r, tickets t where ${waitsFor} order by r.priority desc, r.chain desc, r.created_at, r.id limit 1`,
+);
+
+/** A run that waits or is worked on by this version. */
+export const lookingRun = statement<{ id: string }>(
+  'looking_run',
+  `select id from runs where tenant_id = $1 and template = $2 and state in ('queued', 'leased', 'starting', 'working') limit 1`,
+);
+
+/** Those of which something waits. */
+export const projectsRouted = statement<{ id: string }>(
+  'projects_routed',
+  `select distinct r.project_id as id from runs r
+    where r.tenant_id = $1 and r.state = 'queued' and ${writesCode} and r.project_id is not null order by 1`,
+);
+
+/** Projects of which something waits, for longer than $1 ms, with a template that stands in for another. */
+export const runsFallenBack = statement<{ tenantId: string; id: string }>(
+  'runs_fallen_back',
+  `select distinct tenant_id, project_id as id from runs
+    where state = 'queued' and fallback_of is not null and created_at < clock_timestamp() - make_interval(secs => $1::int / 1000.0) limit 100`,
 );

@@ -8,7 +8,6 @@ import { keepTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { endedCountMax, waitBeforeAttempt } from '../model/retry.ts';
 import { closeQuestions, endParked } from '../parking/close.ts';
-import { refitRunRows } from './place.sql.ts';
 import {
   begunChain,
   cancelRunsOfTicket,
@@ -20,6 +19,7 @@ import {
   type StoredTask,
 } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
+import { type Place, placeOf } from './route.ts';
 
 /**
  * Puts a ready ticket in the queue; one that is not ready, or queued already, is left as it is. The first of a spec opens the
@@ -42,7 +42,7 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
     ticketStatus: 'ready',
     priority: ticket.priority,
     chain: ticket.chain + (ticket.attempts > 0 ? begunChain : 0),
-    requires: project.agent === null ? [] : [`agent:${project.agent.kind}`],
+    ...(await placeOf(tx, { project, type: ticket.type }, settings)),
     waitMs: waitBeforeAttempt(last, settings),
   });
 }
@@ -63,6 +63,8 @@ export interface QueuedSubject {
   readonly chain: number;
   /** Beside the labels of its project. */
   readonly requires: readonly string[];
+  /** By which it is worked on; absent: by the agent of its project, where it is one's work. */
+  readonly template?: Place | undefined;
   readonly task?: StoredTask;
   readonly waitMs: number;
 }
@@ -72,23 +74,21 @@ export const finishingChain = 1_000_000;
 
 /** Puts a run of any subject in the queue. One that has a live run is left as it is. */
 export async function queueSubject(tx: Tx, subject: QueuedSubject): Promise<RunRow | undefined> {
-  const { type, id, ticketId, ticketStatus, priority, chain, requires, task, waitMs } = subject;
+  const { type, id, ticketId, ticketStatus, priority, chain, requires, template, task, waitMs } = subject;
   const place = [ticketId, ticketStatus, priority, chain, requires] as const;
   const stored = task === undefined ? null : JSON.stringify(task);
-  const [run] = await tx.query(insertRun, [tx.tenantId, type, id, ...place, stored, waitMs]);
-  if (run !== undefined) announceRun(tx, run, { type: 'run.queued', waitMs });
+  const by = [template?.id ?? null, template?.fallbackOf ?? null];
+  const [run] = await tx.query(insertRun, [tx.tenantId, type, id, ...place, stored, waitMs, ...by]);
+  if (run === undefined) return undefined;
+  announceRun(tx, run, { type: 'run.queued', waitMs, ...(run.template === null ? {} : { template: run.template }) });
+  if (run.fallbackOf !== null)
+    announceRun(tx, run, { type: 'run.routed', template: run.template, fallbackOf: run.fallbackOf, why: template?.why ?? null });
   return run;
 }
 
 /** A ticket was changed: its priority, what waits for it and so the chains of others too, or what it will touch. */
 export async function reorderRuns(tx: Tx): Promise<void> {
   await tx.query(reorderRunRows, [tx.tenantId]);
-  await wakeClaims(tx);
-}
-
-/** A project was changed: its agent, what it asks of a machine, or whether its tickets wait for each other. */
-export async function refitRuns(tx: Tx, projectId: string): Promise<void> {
-  await tx.query(refitRunRows, [tx.tenantId, projectId]);
   await wakeClaims(tx);
 }
 

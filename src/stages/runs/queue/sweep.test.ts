@@ -111,8 +111,8 @@ test('a net that waits for somebody’s repository holds up no other', async () 
 test('a claim that reached nobody is given back: no attempt was made, and its token is worth nothing', async () => {
   const { run, token } = await stages.claimNew();
   const holder = { runId: run.id, token };
-  await stages.engine(tx => returnClaim(tx, holder));
-  await stages.engine(tx => returnClaim(tx, holder));
+  await stages.engine(tx => returnClaim(tx, holder, stages.settings));
+  await stages.engine(tx => returnClaim(tx, holder, stages.settings));
   await stages.drain();
   expect(await stages.sql('select state, worker from runs')).toEqual([{ state: 'queued', worker: null }]);
   expect(await stages.sql('select status, attempts from tickets')).toEqual([{ status: 'ready', attempts: 0 }]);

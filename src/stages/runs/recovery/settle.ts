@@ -7,6 +7,7 @@ import { lastRunsOfPhase } from '../planning/planning.sql.ts';
 import { lastRunsOf, type RunRow, submittedRun } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 import { askAboutRun } from './ask.ts';
+import { routeAnew } from '../queue/route.ts';
 import { remainsOf } from './carry.ts';
 import { lastRunsSince } from './recovery.sql.ts';
 import { requeueRun } from './requeue.ts';
@@ -29,8 +30,18 @@ export async function settle(
   const policy = { ...settings, isAwaited: run.subjectType === 'spec_phase' };
   const { next, reason } = afterAttempt({ message, ended }, policy);
   if (isOfTicket) await settleTicket(tx, run, { next, reason });
-  else if (next === 'again') await requeueRun(tx, run, waitBeforeAttempt(ended, policy));
+  else if (next === 'again') await requeueAnew(tx, run, { waitMs: waitBeforeAttempt(ended, policy), settings });
   else announceRun(tx, run, { type: 'run.exhausted', reason });
+}
+
+/** A conflict by the template that holds now. */
+async function requeueAnew(
+  tx: Tx,
+  run: RunRow,
+  { waitMs, settings }: { readonly waitMs: number; readonly settings: RunSettings },
+): Promise<void> {
+  const queued = await requeueRun(tx, run, waitMs);
+  if (queued !== undefined) await routeAnew(tx, queued, settings);
 }
 
 async function settleTicket(

@@ -73,7 +73,7 @@ function claimVerbs(parts: VerbParts): Pick<ServerVerbs, 'claim' | 'fetch'> {
         gone.throwIfAborted();
         return await describe(parts, scope, got);
       } catch (error) {
-        await database.engine(scope, tx => returnClaim(tx, { runId: got.run.id, token: got.token }));
+        await database.engine(scope, tx => returnClaim(tx, { runId: got.run.id, token: got.token }, parts.settings));
         throw error;
       }
     },
@@ -110,6 +110,7 @@ async function describe(parts: VerbParts, scope: Scope, got: ClaimedRun): Promis
       },
       project: { id: project.id, name: project.name, repository: project.repository, isolation: project.isolation },
       agent: project.agent,
+      template: null,
       network: project.network,
       setup: project.setup,
       limits: settings.limits,
