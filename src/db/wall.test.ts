@@ -46,13 +46,10 @@ const rowsOfTenant = `
   insert into model_calls (id, tenant_id, run_id, project_id, agent, wire, provider, model, is_recorded, reserved_microusd, reserved_tokens)
     values (:t, :t, :t, :t, 'exec', 'chat', 'secret', 'm', false, 0, 0);
   insert into breakers (tenant_id, provider, model, state) values (:t, 'p', 'secret', '{}');
-  insert into templates (tenant_id, name, version) values (:t, 'a', 1);
-  insert into template_versions (tenant_id, id, name, version, source, lineage, agent, prompt, limits, fallback)
-    values (:t, 'a@1', 'a', 1, 'secret', '{}', '{}', '', '{}', '{}');
+  insert into templates (tenant_id, name) values (:t, 'a'); insert into template_versions values (:t, 'a@1', 'a', 1, 'secret', null, '{}', '{}', '', '{}', '{}');
   insert into workers (tenant_id, name, incarnation, host, version, slots) values (:t, 'w', :t, 'secret', '1', 1);
   insert into sandbox_kills (tenant_id, sandbox_id, asked_by) values (:t, 'secret', 'a');
-  insert into run_limits (tenant_id, scope, scope_id, runs_max) values (:t, 'agent', 'secret', 1);
-  insert into brakes (tenant_id, state, reason) values (:t, 'off', 'secret');
+  insert into run_limits (tenant_id, scope, scope_id, runs_max) values (:t, 'agent', 'secret', 1); insert into brakes (tenant_id, state, reason) values (:t, 'off', 'secret');
   insert into questions (id, tenant_id, kind, subject_type, subject_id, text) values (:t, :t, 'ask', 'run', 'r', 'secret');
   insert into memories (id, tenant_id, project_id, kind, text, sha256) values (:t, :t, :t, 'warning', 'secret', 's');
   insert into result_submissions (id, tenant_id, spec_id, version, proof, summary, evidence, criteria, submitted_by)
