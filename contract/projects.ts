@@ -41,7 +41,7 @@ function isInside(path: string): boolean {
 }
 
 /** Agents that bring their own program; each has an adapter of this name. */
-export const codingAgents = ['claude', 'codex', 'gemini', 'pi', 'qwen'] as const;
+export const codingAgents = ['claude', 'codex', 'gemini', 'opencode', 'pi', 'qwen'] as const;
 
 /**
  * The agent of a project. `exec` is a command of the user's own: the ticket comes as JSON on stdin and in $SKEP_TICKET; where it names

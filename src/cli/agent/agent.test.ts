@@ -27,7 +27,7 @@ describe('skep agent', () => {
       .split('\n')
       .map(line => JSON.parse(line) as object);
     expect(rows).toMatchObject(
-      ['claude', 'codex', 'gemini', 'pi', 'qwen'].map(kind => ({ kind, installed: false, folder: null })),
+      ['claude', 'codex', 'gemini', 'opencode', 'pi', 'qwen'].map(kind => ({ kind, installed: false, folder: null })),
     );
   });
 
@@ -51,7 +51,7 @@ describe('skep agent', () => {
 
   it('knows no others', async () => {
     const { code, err } = await skep(['agent', 'install', 'aider']);
-    expect([code, err]).toEqual([2, expect.stringContaining('claude, codex, gemini, pi, qwen')]);
+    expect([code, err]).toEqual([2, expect.stringContaining('claude, codex, gemini, opencode, pi, qwen')]);
   });
 });
 

@@ -81,5 +81,8 @@ async function agentFinding(kind: InstalledKind, { from, sandboxes }: Given): Pr
     return { what: kind, ok: false, says: `${version} is installed and does not start in a sandbox: ${printed}`, mend: again };
   const isRight = printed.split(/\s+/).includes(version);
   if (!isRight) return { what: kind, ok: false, says: `it calls itself ${printed} and should be ${version}`, mend: again };
-  return { what: kind, ok: true, says: `${version} starts in a sandbox` };
+  const { node: wanted } = packages[kind];
+  const by =
+    wanted === undefined ? '' : wanted === 'machine' ? `, with Node ${process.version}` : `, with a Node of its own, v${wanted}`;
+  return { what: kind, ok: true, says: `${version} starts in a sandbox${by}` };
 }

@@ -97,7 +97,7 @@ describe('skep project create', () => {
     [['demo', '--agent', 'exec', '--model', 'a/b'], 'The command of the agent is missing'],
     [
       ['demo', '--agent', 'aider', '--model', 'a/b'],
-      'Allowed choices are exec, acp, claude, codex, gemini, pi, qwen, model, http',
+      'Allowed choices are exec, acp, claude, codex, gemini, opencode, pi, qwen, model, http',
     ],
     [['demo', '--agent', 'http'], '--agent http needs --url'],
     [['demo', '--agent', 'http', '--url', 'ftp://x/y'], "--url: 'ftp://x/y': give a URL that starts with http"],

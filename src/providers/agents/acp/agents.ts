@@ -1,24 +1,10 @@
-import type { AgentSettings, AgentProgram } from '../../../worker/agent.ts';
+import type { AgentSettings } from '../../../worker/agent.ts';
 import type { InstalledKind } from '../install/packages.ts';
-
-/** What an agent is told that speaks the Agent Client Protocol. */
-export interface AcpAgent {
-  /** What makes it speak it. */
-  readonly args: (given: Given) => readonly string[];
-  readonly env: (given: Given) => Readonly<Record<string, string>>;
-  readonly home: (given: Given) => NonNullable<AgentProgram['home']>;
-  /** The folder of its HOME with its conversations, where it can go on with one in another sandbox. */
-  readonly conversations?: string;
-}
-
-export interface Given {
-  readonly model: string;
-  readonly gatewayUrl: string;
-  readonly token: string;
-}
+import type { AcpAgent } from './agent.ts';
+import { opencode } from './opencode.ts';
 
 /** Those that Skep installs. */
-export const acpKinds = ['gemini', 'qwen'] as const satisfies readonly InstalledKind[];
+export const acpKinds = ['gemini', 'opencode', 'qwen'] as const satisfies readonly InstalledKind[];
 export type AcpKind = (typeof acpKinds)[number];
 export type AcpSettings = Extract<AgentSettings, { kind: AcpKind | 'acp' }>;
 
@@ -86,6 +72,7 @@ const qwen: AcpAgent = {
         telemetry: { enabled: false },
         general: { enableAutoUpdate: false, checkpointing: { enabled: false } },
         // Skills and agents of the repository come by them, whatever is trusted.
+        skills: { disabledLevels: ['project', 'user', 'extension', 'bundled'] },
         tools: { exclude: ['skill', 'agent', 'web_fetch', 'monitor'] },
       }),
     },
@@ -112,4 +99,4 @@ const other: AcpAgent = {
   home: () => [],
 };
 
-export const acpAgents: Readonly<Record<AcpKind | 'acp', AcpAgent>> = { gemini, qwen, acp: other };
+export const acpAgents: Readonly<Record<AcpKind | 'acp', AcpAgent>> = { gemini, opencode, qwen, acp: other };

@@ -7,7 +7,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { createInstalls, installFolder } from './installs.ts';
 import { holding, isAlive, thisProcess } from './lock.ts';
-import { lockedPackages, lockText, packages } from './packages.ts';
+import { lockedPackages, lockText, ownNode, packages } from './packages.ts';
 import type { InstalledKind } from './packages.ts';
 
 export interface Installing {
@@ -73,8 +73,17 @@ async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-// No script of a package is run: none of ours needs one.
-const npm = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--omit=dev', '--no-update-notifier', '--loglevel=error'];
+// No script of a package is run: none of ours needs one. That a package wants a newer Node than npm's is seen to here.
+const npm = [
+  'ci',
+  '--ignore-scripts',
+  '--no-engine-strict',
+  '--no-audit',
+  '--no-fund',
+  '--omit=dev',
+  '--no-update-notifier',
+  '--loglevel=error',
+];
 
 /** Of no use to npm, which talks to a registry. */
 const secrets = ['SKEP_TOKEN', 'DATABASE_URL', 'ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY'];
@@ -83,12 +92,9 @@ async function download(
   kind: InstalledKind,
   { draft, signal }: { draft: string; signal: AbortSignal | undefined },
 ): Promise<void> {
-  const { name, version } = packages[kind];
-  await writeFile(
-    join(draft, 'package.json'),
-    JSON.stringify({ name: `skep-agent-${kind}`, private: true, dependencies: { [name]: version } }),
-  );
-  await writeFile(join(draft, 'package-lock.json'), lockText(kind));
+  const lock = lockText(kind);
+  await writeFile(join(draft, 'package.json'), JSON.stringify({ ...lockedPackages(lock)[''], private: true }));
+  await writeFile(join(draft, 'package-lock.json'), lock);
   const { failed, code, timedOut, stderr } = await execa('npm', npm, {
     ...{ cwd: draft, reject: false, stdin: 'ignore', timeout: installMsMax, maxBuffer: 1_048_576 },
     ...(signal === undefined ? {} : { cancelSignal: signal }),
@@ -140,7 +146,8 @@ function verify(kind: InstalledKind, draft: string): void {
     throw new Fault('failed', { message: `${kind} was not installed: ${strange[0]} is not the package that is expected` });
   }
   const { name, program } = packages[kind];
-  if (found[`node_modules/${name}`] !== undefined && existsSync(join(draft, program))) return;
+  const files = [program, ownNode(kind) ?? program];
+  if (found[`node_modules/${name}`] !== undefined && files.every(file => existsSync(join(draft, file)))) return;
   throw new Fault('failed', {
     message: `${kind} was not installed: its package has no program for ${process.platform} on ${process.arch}`,
     hint: 'Sandboxes, and with them agents, need Linux on x86-64 or arm64',

@@ -7,19 +7,23 @@ interface AgentPackage {
   readonly name: string;
   /** The one that its adapter was made and tried with. */
   readonly version: string;
-  /** The file, in the folder of an install, that is started; and whether Node starts it. */
+  /** The file, in the folder of an install, that is started. */
   readonly program: string;
-  readonly needsNode: boolean;
+  /** The Node that starts it: the machine's, or one of this version that is installed with it. */
+  readonly node?: 'machine' | typeof newerNode;
   /** Folders of an install that its program wants in front of PATH. */
   readonly path: readonly string[];
 }
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
+/** Of agents that want a newer one than Skep does. It is a package as any other, with its program in it. */
+const newerNode = '22.23.3';
 const claudePlatform = `node_modules/@anthropic-ai/claude-code-linux-${arch}`;
 const codexVendor = process.arch === 'arm64' ? 'aarch64-unknown-linux-musl' : 'x86_64-unknown-linux-musl';
 const codexPlatform = `node_modules/@openai/codex-linux-${arch}/vendor/${codexVendor}`;
 const geminiPackage = 'node_modules/@google/gemini-cli';
 const qwenPackage = 'node_modules/@qwen-code/qwen-code';
+const opencodePackage = `opencode-linux-${arch === 'arm64' ? 'arm64' : 'x64-baseline'}`;
 const piPackage = 'node_modules/@earendil-works/pi-coding-agent';
 
 /**
@@ -32,7 +36,6 @@ export const packages: Readonly<Record<InstalledKind, AgentPackage>> = {
     version: '2.1.197',
     // A script of the package would link it to its own launcher; no script is run.
     program: `${claudePlatform}/claude`,
-    needsNode: false,
     path: [],
   },
   codex: {
@@ -40,28 +43,34 @@ export const packages: Readonly<Record<InstalledKind, AgentPackage>> = {
     version: '0.169.0',
     // Not the package's own launcher, which looks for this and starts it.
     program: `${codexPlatform}/bin/codex`,
-    needsNode: false,
     path: [`${codexPlatform}/codex-path`],
   },
   gemini: {
     name: '@google/gemini-cli',
     version: '0.61.0',
     program: `${geminiPackage}/bundle/gemini.js`,
-    needsNode: true,
+    node: 'machine',
+    path: [],
+  },
+  opencode: {
+    // Not the package that users install: that one brings two programs for x86-64 and has a script choose. This runs on all.
+    name: opencodePackage,
+    version: '1.18.18',
+    program: `node_modules/${opencodePackage}/bin/opencode`,
     path: [],
   },
   pi: {
     name: '@earendil-works/pi-coding-agent',
     version: '0.74.2',
     program: `${piPackage}/dist/cli.js`,
-    needsNode: true,
+    node: 'machine',
     path: [],
   },
   qwen: {
     name: '@qwen-code/qwen-code',
-    version: '0.15.10',
-    program: `${qwenPackage}/cli.js`,
-    needsNode: true,
+    version: '0.24.4',
+    program: `${qwenPackage}/cli-entry.js`,
+    node: newerNode,
     path: [],
   },
 };
@@ -73,18 +82,25 @@ export function folderInside(kind: InstalledKind): string {
   return `/skep/agents/${kind}`;
 }
 
-/** How it is started in a sandbox whose Node is `node`. */
+/** How it is started in a sandbox in which the machine's Node is `node`. */
 export function installedInside(
   kind: InstalledKind,
   node: string,
 ): { readonly argv: readonly [string, ...string[]]; readonly path: readonly string[]; readonly packageFolder: string } {
-  const { name, program, needsNode, path } = packages[kind];
+  const { name, program, path, node: wanted } = packages[kind];
+  const own = ownNode(kind);
   const within = (file: string): string => `${folderInside(kind)}/${file}`;
+  const starter = own === undefined ? node : within(own);
   return {
-    argv: needsNode ? [node, within(program)] : [within(program)],
+    argv: wanted === undefined ? [within(program)] : [starter, within(program)],
     path: path.map(within),
     packageFolder: within(`node_modules/${name}`),
   };
+}
+
+/** The file, in the folder of an install, of the Node that came with it; undefined where none does. */
+export function ownNode(kind: InstalledKind): string | undefined {
+  return packages[kind].node === newerNode ? `node_modules/node-linux-${arch}/bin/node` : undefined;
 }
 
 /** A lockfile of npm, as text. */
@@ -95,6 +111,8 @@ export function lockText(kind: InstalledKind): string {
 export interface LockedPackage {
   readonly version?: string;
   readonly integrity?: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 /** Its packages, by the folder that each is put into. */

@@ -1,3 +1,5 @@
+import { wireOf } from '../wire.ts';
+
 interface Given {
   readonly model: string;
   readonly gatewayUrl: string;
@@ -5,14 +7,15 @@ interface Given {
 
 /** Names the gateway to pi. The key is the name of a variable, which pi looks up. */
 export function modelsJson({ model, gatewayUrl }: Given): string {
-  const { api, baseUrl } = wireOf(model, gatewayUrl);
+  const wire = wireOf(model);
+  const { api, base } = apis[wire];
   return JSON.stringify({
     providers: {
       [piProvider]: {
-        baseUrl,
+        baseUrl: `${gatewayUrl}${base}`,
         api,
         apiKey: 'SKEP_RUN_TOKEN',
-        ...(api === 'openai-completions' ? { compat } : {}),
+        ...(wire === 'chat' ? { compat } : {}),
         models: [{ id: model }],
       },
     },
@@ -29,13 +32,13 @@ const compat = {
   maxTokensField: 'max_tokens',
 };
 
-/** Models are asked on the wire of their provider, since the gateway translates none; all others on the one that most speak. */
-function wireOf(model: string, gatewayUrl: string): { readonly api: string; readonly baseUrl: string } {
-  if (/^(?:anthropic\/|claude-)/.test(model)) return { api: 'anthropic-messages', baseUrl: gatewayUrl };
-  if (/^(?:gemini\/|gemini-)/.test(model)) return { api: 'google-generative-ai', baseUrl: `${gatewayUrl}/v1beta` };
-  if (/^(?:openai\/|gpt-|o\d|codex-)/.test(model)) return { api: 'openai-responses', baseUrl: `${gatewayUrl}/v1` };
-  return { api: 'openai-completions', baseUrl: `${gatewayUrl}/v1` };
-}
+/** How pi calls each wire, and what it puts in front of its paths. */
+const apis = {
+  anthropic: { api: 'anthropic-messages', base: '' },
+  gemini: { api: 'google-generative-ai', base: '/v1beta' },
+  responses: { api: 'openai-responses', base: '/v1' },
+  chat: { api: 'openai-completions', base: '/v1' },
+} as const;
 
 export const settingsJson = JSON.stringify({
   enableInstallTelemetry: false,
