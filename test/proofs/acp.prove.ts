@@ -39,6 +39,7 @@ const agents = [
     keeps: false,
     path: '/gateway/v1beta/models/gemini/gemini-2.5-pro:streamGenerateContent',
   },
+  { agent: { kind: 'opencode', model: 'recorded/demo' }, keeps: true, path: chat },
   { agent: { kind: 'qwen', model: 'recorded/demo' }, keeps: true, path: chat },
 ] as const;
 /** They take their time to start on a machine that has other work. */
@@ -79,14 +80,28 @@ describe.each(agents)('$agent.kind', ({ agent, keeps, path }) => {
     const { run } = await story(agent, [{ shell: 'cat README.md' }, ...refusals], { limits });
     expect(run.failure?.class).toBe('agent_failed');
     expect(run.failure?.message).toContain(message);
-    expect(run.failure?.message).toContain(String(status));
+    // opencode tells the words alone.
+    expect(run.failure?.message).toContain(agent.kind === 'opencode' ? message : String(status));
     expect(run.bundle).toBeUndefined();
+  });
+
+  it('takes a stream that is cut off for no end', async () => {
+    const cuts = Array.from({ length: 200 }, () => ({ cut: 'I think that' }));
+    const { run } = await story(agent, cuts, { limits: { ...limits, timeout_ms: 400_000 } });
+    expect(run.failure?.class).toBe('agent_failed');
+  });
+
+  it('ends when its run is taken away while the model is silent', async () => {
+    const told = begin(agent, [{ hang: true }], { limits, onAsked: () => told.run.takeBack(), leaseMs: 1_000 });
+    const hasEnded = () => worker.changes.some(change => change.kind === 'ended' && change.claimed.run.id === told.run.id);
+    await expect.poll(hasEnded, { timeout: 120_000 }).toBe(true);
+    expect(processesWith('/skep/inside/host.mjs')).toEqual([]);
   });
 
   it('ends when its run is taken away in the middle of a command', async () => {
     const mark = '27183';
     const told = begin(agent, [{ shell: `echo begun; sleep ${mark}` }], { limits });
-    await expect.poll(() => processesWith(mark).length, { timeout: 60_000 }).toBeGreaterThan(0);
+    await expect.poll(() => processesWith(mark).length, { timeout: 120_000 }).toBeGreaterThan(0);
     told.run.takeBack();
     await expect.poll(() => processesWith(mark).length, { timeout: 60_000 }).toBe(0);
   });
@@ -114,7 +129,7 @@ describe.each(agents)('$agent.kind', ({ agent, keeps, path }) => {
     expect(first?.text).not.toMatch(/evil instructions/);
     expect(first?.tools).not.toMatch(/evil|web_search/);
     // Qwen Code brings settings of an older form to its own, though it does not read them.
-    const own = agent.kind === 'qwen' ? ['.qwen/settings.json', '.qwen/settings.json.orig'] : [];
+    const own = agent.kind === 'qwen' ? ['.qwen/settings.json'] : [];
     expect(git(landed(told), 'diff', '--name-only', 'HEAD', 'result').split('\n')).toEqual([...own, 'x']);
     expect(told.run.log.toString()).not.toMatch(/evil-ran/);
   });

@@ -6,7 +6,7 @@ import { allPids, processInfo } from '../../src/kernel/process-info.ts';
 import { scriptedGateway } from '../harness/scripted-gateway.ts';
 import type { ScriptedGateway, Step } from '../harness/scripted-gateway.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../harness/scripted-server.ts';
-import { git, makeRepository, processesWith, temporaryFolder } from '../harness/worker.ts';
+import { git, makeRepository, processesWith, script, temporaryFolder } from '../harness/worker.ts';
 
 /** One that has a model. */
 type Agent = Extract<AnyAgent, { model: string }>;
@@ -17,12 +17,33 @@ export interface Story {
   readonly repository: string;
 }
 
+/** A repository whose check is red until the answer is mended, and how a model has an agent do that. */
+export const ticketFiles = { 'answer.txt': '41\n', 'check.sh': script('test "$(cat answer.txt)" = 42') };
+export const ticketSteps: readonly Step[] = [
+  { shell: 'cat answer.txt; ./check.sh || echo it is red' },
+  { shell: 'echo 42 > answer.txt; ./check.sh && echo it is green' },
+  { shell: 'git commit --quiet --all --message "Mend the answer" && git log -1 --format=%s' },
+  { report: 'submit_result', args: { status: 'done', summary: 'Mended' } },
+  { say: 'All of it is done.' },
+];
+
+interface More {
+  readonly onAsked?: (count: number) => void;
+  /** Answered by 503 as soon as the worker has seen that it is there. */
+  readonly without?: RegExp;
+}
+
 /** Runs of real agents with a scripted model. */
 export function agentStories(server: () => ScriptedServer) {
-  function begin(agent: Agent, steps: readonly Step[], more: QueuedTask & { onAsked?: (count: number) => void } = {}): Story {
-    const { onAsked, ...task } = more;
+  function begin(agent: Agent, steps: readonly Step[], more: QueuedTask & More = {}): Story {
+    const { onAsked, without, ...task } = more;
     const gateway = scriptedGateway(steps, onAsked);
-    server().onGateway(gateway.listener);
+    server().onGateway((request, response) => {
+      // The first to ask is the worker itself, which starts no agent where the way is not open.
+      const isGone = gateway.heard.length > 0 && without?.test(request.url ?? '') === true;
+      if (isGone) response.writeHead(503).end();
+      else gateway.listener(request, response);
+    });
     const repository = task.repository ?? makeRepository({ 'README.md': 'hello\n' });
     return {
       run: server().queue({ ...task, limits: { process_count: 256, ...task.limits }, repository, agent }),
@@ -42,7 +63,7 @@ export function agentStories(server: () => ScriptedServer) {
     // Claude Code writes its conversation a moment later than it works. An agent that keeps none has no such folder.
     const kept = "until ! test -e /kept || grep -rqs '[e]cho half' /kept; do sleep 0.02; done";
     const begun = begin(agent, [{ shell: 'echo half > half.txt' }, { shell: `${kept}; sleep ${mark}` }], task);
-    await expect.poll(() => processesWith(mark).length, { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect.poll(() => processesWith(mark).length, { timeout: 120_000 }).toBeGreaterThan(0);
     killAgent(mark);
     await server().until(() => begun.run.state === 'failed');
     return begun;

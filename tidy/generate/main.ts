@@ -1,14 +1,16 @@
 /**
- * Writes what is derived from the migrations, the machines and the table of attacks: `npm run generate`. Tests compare each file with
- * what would be written now (src/db/generated.test.ts, test/states.test.ts, tidy/containment.test.ts).
+ * Writes what is derived from the migrations, the machines, the table of attacks and what the proofs saw of agents: `npm run generate`. Tests
+ * compare each file with what would be written now (src/db/generated.test.ts, test/states.test.ts, tidy/containment.test.ts,
+ * tidy/agents.test.ts).
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { migrate } from '../../src/db/migrate.ts';
 import { ensureRoles, provisionEmbedded } from '../../src/db/roles.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { embeddedForTests } from '../../test/harness/postgres.ts';
 import { root } from '../repo.ts';
+import { agentsText } from './agents.ts';
 import { containmentText } from './containment.ts';
 import { schemaText } from './schema.ts';
 import { statesText } from './states.ts';
@@ -23,6 +25,8 @@ try {
   writeFileSync(join(root, 'src/db/schema.sql'), await schemaText(ownerUrl, names));
   writeFileSync(join(root, 'docs/states.md'), statesText());
   writeFileSync(join(root, 'docs/sandbox-security.md'), containmentText());
+  const agents = join(root, 'docs/agents.md');
+  writeFileSync(agents, agentsText(readFileSync(agents, 'utf8')));
 } finally {
   await server.stop();
 }
