@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Argument } from 'commander';
 import type { Command } from 'commander';
 import { localCommand } from '../command.ts';
@@ -28,8 +30,16 @@ export function kindArgument(name: '<kind>' | '[kind]'): Argument {
 export async function placeOf(
   world: World,
   { home }: PlaceOptions,
-): Promise<{ readonly folder: string; readonly home: string; readonly sandbox: string; readonly installs: Installs }> {
+): Promise<{
+  readonly folder: string;
+  readonly home: string;
+  readonly models: string | undefined;
+  readonly sandbox: string;
+  readonly installs: Installs;
+}> {
   const settings = await world.settings({ SKEP_HOME: home });
   const folder = agentsFolder(settings);
-  return { folder, home: settings.SKEP_HOME, sandbox: settings.SKEP_SANDBOX, installs: createInstalls(folder) };
+  const usual = join(settings.SKEP_HOME, 'models.json');
+  const models = settings.SKEP_MODELS ?? (existsSync(usual) ? usual : undefined);
+  return { folder, home: settings.SKEP_HOME, models, sandbox: settings.SKEP_SANDBOX, installs: createInstalls(folder) };
 }

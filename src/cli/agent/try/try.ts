@@ -29,6 +29,8 @@ export interface Tried {
   readonly files: readonly string[];
   /** Where agents are installed. */
   readonly agents: string;
+  /** The file of the user's own providers of models. */
+  readonly models: string | undefined;
   /** The agent that would have to be installed first. */
   readonly missing: InstalledKind | undefined;
   readonly timeoutMs: number;
@@ -63,9 +65,9 @@ interface At {
   readonly signal: AbortSignal;
 }
 
-async function inPlaces(world: World, { agent, agents, timeoutMs, json }: Tried, at: At): Promise<Verdict> {
+async function inPlaces(world: World, { agent, agents, models, timeoutMs, json }: Tried, at: At): Promise<Verdict> {
   const { places, report, signal } = at;
-  const own = worldWith(world, trySettings(places, { agents, isRecorded: isRecorded(modelOf(agent)) }));
+  const own = worldWith(world, trySettings(places, { agents, models, isRecorded: isRecorded(modelOf(agent)) }));
   const begunMs = world.clock.mono();
   const onTrouble = (change: Parameters<typeof asLine>[0]): void => {
     if (!json) world.err.write(`${asLine(change)}\n`);
