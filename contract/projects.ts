@@ -40,6 +40,25 @@ function isInside(path: string): boolean {
   return path.split('/').every(part => part !== '' && part !== '.' && part !== '..' && part.toLowerCase() !== '.git');
 }
 
+/** Of those for work that needs no coding agent. */
+export const plainFields = {
+  output: repositoryPath.meta({ description: 'The file that the answer becomes, whole' }),
+  prompt: z
+    .string()
+    .trim()
+    .min(1)
+    .max(20_000)
+    .meta({ description: 'What the answer shall be like; the ticket is told in any case' }),
+  files: z
+    .array(repositoryPattern)
+    .min(1)
+    .max(50)
+    .meta({ description: 'What the model is shown beside the file itself: paths, or patterns with *, ** and ?' }),
+  url: endpointUrl.meta({
+    description: 'Takes the ticket as JSON and answers with files; a rule of the network must name its host',
+  }),
+};
+
 /** Agents that bring their own program; each has an adapter of this name. */
 export const codingAgents = ['claude', 'codex', 'gemini', 'opencode', 'pi', 'qwen'] as const;
 
@@ -67,27 +86,14 @@ export const agent = z
     z.strictObject({
       kind: z.literal('model'),
       model: modelName,
-      output: repositoryPath.meta({ description: 'The file that the answer becomes, whole' }),
-      prompt: z
-        .string()
-        .trim()
-        .min(1)
-        .max(20_000)
-        .optional()
-        .meta({ description: 'What the answer shall be like; the ticket is told in any case' }),
-      files: z
-        .array(repositoryPattern)
-        .min(1)
-        .max(50)
-        .optional()
-        .meta({ description: 'What the model is shown beside the file itself: paths, or patterns with *, ** and ?' }),
+      output: plainFields.output,
+      prompt: plainFields.prompt.optional(),
+      files: plainFields.files.optional(),
       timeout_ms,
     }),
     z.strictObject({
       kind: z.literal('http'),
-      url: endpointUrl.meta({
-        description: 'Takes the ticket as JSON and answers with files; a rule of the network must name its host',
-      }),
+      url: plainFields.url,
       timeout_ms,
     }),
     ...codingAgents.map(kind => z.strictObject({ kind: z.literal(kind), model: modelName, timeout_ms })),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { codingAgents, commandAgents, commandLine, modelName, timeoutMs } from '../projects.ts';
+import { codingAgents, commandAgents, commandLine, modelName, plainAgents, plainFields, timeoutMs } from '../projects.ts';
 import { templateName, templateReference } from './names.ts';
 
 const mebibyte = 1_048_576;
@@ -40,10 +40,11 @@ export const templateDocument = z.strictObject({
     .meta({ description: 'What is not said here is as there, at its newest version or at the one named' }),
   agent: z
     .strictObject({
-      kind: z.enum([...commandAgents, ...codingAgents]),
+      kind: z.enum([...commandAgents, ...codingAgents, ...plainAgents]),
       command: commandLine.meta({ description: 'Of exec and acp: program and arguments; not a shell string' }),
-      model: modelName.meta({ description: 'Such as anthropic/claude-sonnet-4-5; only exec may go without' }),
+      model: modelName.meta({ description: 'Such as anthropic/claude-sonnet-4-5; exec may go without, http has none' }),
       timeout_ms: timeoutMs,
+      ...plainFields,
     })
     .partial()
     .optional()

@@ -61,12 +61,21 @@ const promptOf = (asked: { body: Readonly<Record<string, unknown>> } | undefined
   JSON.stringify(asked?.body['messages']);
 
 test('asks once, with the run token, and the answer becomes the file', async () => {
-  const { event, stderr, asked, file } = await write([{ text: 'Bonjour' }], { prompt: 'Be polite.' });
+  const task = { ...ticket, template: { id: 'polite@2', prompt: 'Say vous.' } };
+  const { event, stderr, asked, file } = await write([{ text: 'Bonjour' }], { prompt: 'Be polite.', task });
   expect(event).toEqual({ event: 'written', text: 'Bonjour\n', inputTokens: 1, outputTokens: 1 });
   expect(file).toBe('Bonjour\n');
   expect(asked).toHaveLength(1);
   expect(asked[0]).toMatchObject({ path: '/gateway/v1/chat/completions', authorization: 'Bearer skeprun_x' });
-  for (const told of ['docs/hello.md', 'Be polite.', 'TKT-001: Say hello', 'In French', '- it is short'])
+  for (const told of [
+    'docs/hello.md',
+    'Be polite.',
+    'What the template polite@2 adds',
+    'Say vous.',
+    'TKT-001: Say hello',
+    'In French',
+    '- it is short',
+  ])
     expect(promptOf(asked[0])).toContain(told);
   expect(stderr).toContain('asking recorded/demo for docs/hello.md, which is new');
 });

@@ -16,6 +16,7 @@ const told = z.object({
   acceptance_criteria: z.array(z.string()).default([]),
   feedback: z.object({ text: z.string() }).nullish(),
   conflict: z.object({ files: z.array(z.string()) }).nullish(),
+  template: z.object({ id: z.string(), prompt: z.string() }).nullish(),
 });
 
 /** What a model is told that writes one file. What comes from the repository is fenced off by a mark that nobody could know before. */
@@ -28,6 +29,7 @@ export function promptOf({ task, output, prompt }: ModelTurn, { now, shown }: { 
     user: [
       section(`Ticket ${ticket.id}: ${ticket.title}`, ticket.description),
       section('It is done when', ticket.acceptance_criteria.map(each => `- ${each}`).join('\n')),
+      section(`What the template ${ticket.template?.id ?? ''} adds`, ticket.template?.prompt ?? ''),
       section('What was wrong with your last answer, which is the file now', ticket.feedback?.text ?? ''),
       ticket.conflict?.files.includes(output) === true ? conflict : '',
       repositoryText(files, mark),

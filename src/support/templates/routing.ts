@@ -1,4 +1,4 @@
-import type { Agent } from '../../../contract/projects.ts';
+import { type Agent, modelOf } from '../../../contract/projects.ts';
 import type { Router } from '../../../contract/templates/router.ts';
 import type { Tx } from '../../db/database.ts';
 import { nameOf, versionOf } from './model/extend.ts';
@@ -46,7 +46,7 @@ export async function routed(tx: Tx, { project, type, modelTargets }: Work): Pro
 }
 
 async function candidatesOf(tx: Tx, versions: readonly VersionRow[], modelTargets: ModelTargets): Promise<Candidate[]> {
-  const targets = new Map(versions.map(({ id, agent }) => [id, agent.model === undefined ? [] : modelTargets(agent.model)]));
+  const targets = new Map(versions.map(({ id, agent }) => [id, [modelOf(agent) ?? []].flat().flatMap(modelTargets)]));
   const all = [...targets.values()].flat();
   const open = await tx.query(openBreakers, [tx.tenantId, all.map(({ provider }) => provider), all.map(({ model }) => model)]);
   return versions.map(({ id }) => ({

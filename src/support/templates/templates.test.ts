@@ -67,6 +67,18 @@ describe('versions', () => {
   });
 });
 
+test('an agent has the fields of its kind, and no others', async () => {
+  const notes = 'name: notes\nagent: { kind: model, model: a/b, output: NOTES.md, files: ["src/**"] }\n';
+  await put(notes, 'name: far\nagent: { kind: http, url: "https://x.test/work" }\n');
+  expect((await get('notes')).agent).toEqual({ kind: 'model', model: 'a/b', output: 'NOTES.md', files: ['src/**'] });
+  expect((await get('far')).agent).toEqual({ kind: 'http', url: 'https://x.test/work' });
+  const refused = async (agent: string) => refusal(put(`name: bad\nagent: { ${agent} }\n`));
+  expect(await refused('kind: exec, command: [a], output: b')).toContain('has no output: take it away');
+  expect(await refused('kind: model, model: a/b')).toContain('agent.output: is missing');
+  expect(await refused('kind: http, url: "https://x.test", model: a/b')).toContain('has no model: take it away');
+  expect(await refused('kind: model, model: a/b, output: ../x')).toContain('give the path of a file in the repository');
+});
+
 describe('what is put together', () => {
   test('may extend and stand in for each other, in any order, all or none', async () => {
     const child = 'name: child\nextends: base\nfallback: [other]\n';

@@ -1,4 +1,5 @@
 import { microUsd, usdText } from '../../../../contract/models/budgets.ts';
+import { modelOf } from '../../../../contract/projects.ts';
 import type { Tx } from '../../../db/database.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import { type BudgetRow, getBudget, raiseBudget } from '../../../support/budgets/index.ts';
@@ -60,9 +61,10 @@ async function useModel(tx: Tx, { id, projectId }: QuestionRow, model: string): 
 /** A template is shared, and has versions: it is not changed by an answer, but must have the model when what waits goes on. */
 async function requireModel(tx: Tx, template: string, model: string): Promise<void> {
   const newest = await getTemplate(tx, nameOf(template));
-  if (newest.agent.model === model) return;
+  const own = modelOf(newest.agent);
+  if (own === model) return;
   throw new Fault('invalid_request', {
-    message: `answer: what waits works by the template ${newest.id}, whose model is ${newest.agent.model ?? 'its own affair'}`,
+    message: `answer: what waits works by the template ${newest.id}, whose model is ${own ?? 'its own affair'}`,
     hint: `Put a version of ${newest.name} with ${model} first (skep template put), then answer the same again`,
   });
 }
