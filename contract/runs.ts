@@ -151,6 +151,10 @@ export const claim = z.strictObject({
   wait_ms: z.number().int().min(0).max(60_000).default(0).meta({ description: 'How long to wait for work before 204' }),
   ticket_id: z.string().max(20).optional().meta({ description: 'Take the run of this ticket only' }),
 });
+
+/** How the attempt ended from which another goes on: broken off, parked until a person had decided, or handed in and sent back. */
+export const attemptEnds = ['broken_off', 'answered', 'returned'] as const;
+
 /** What the holder of a run is to do with which commit. */
 export const task = z
   .object({
@@ -173,9 +177,13 @@ export const task = z
       .object({
         run_id: id,
         conversation: z.boolean().meta({ description: 'Its artifact `conversation` is there to be gone on with' }),
+        ended: z
+          .enum(attemptEnds)
+          .default('broken_off')
+          .meta({ description: 'It broke off; was parked until a person had decided; was handed in and sent back' }),
       })
       .nullable()
-      .meta({ description: 'The run that broke off, from whose work this one goes on' }),
+      .meta({ description: 'The attempt before, from whose work this one goes on' }),
     has_work: z.boolean().optional().meta({
       description: 'The commit holds work of an attempt that broke off: whoever finds nothing to add hands it in as it is',
     }),
@@ -291,6 +299,7 @@ export const rescuePlace = z.object({
 export const bury = z.strictObject({ fence: z.number().int().positive() });
 
 export type Halt = z.infer<typeof halt>;
+export type AttemptEnd = (typeof attemptEnds)[number];
 export type RunTask = z.infer<typeof task>;
 export type RunPlan = NonNullable<RunTask['plan']>;
 export type RunResult = z.infer<typeof runResult>;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { NetworkRule } from '../../contract/network/rules.ts';
 import type { Agent, Check } from '../../contract/projects.ts';
 import type { Feedback } from '../../contract/reviews.ts';
-import type { RunLimits, RunPlan } from '../../contract/runs.ts';
+import type { AttemptEnd, RunLimits, RunPlan } from '../../contract/runs.ts';
 import type { IsolationLevel } from '../../contract/fleet/sandboxes.ts';
 
 export interface QueuedTask {
@@ -26,9 +26,9 @@ export interface QueuedTask {
   readonly leaseMs?: number;
   readonly ticketId?: string;
   readonly title?: string;
-  /** The run that broke off, from whose work this one goes on. */
   readonly hasWork?: boolean;
-  readonly continues?: { readonly run_id: string; readonly conversation: boolean };
+  /** The attempt before, from whose work this one goes on. */
+  readonly continues?: { readonly run_id: string; readonly conversation: boolean; readonly ended?: AttemptEnd };
   /** Of a spec phase. */
   readonly plan?: RunPlan;
   /** The least that its sandbox must give. */
@@ -112,7 +112,7 @@ export function claimOf(run: ClaimedTask) {
         feedback: task.feedback ?? null,
         plan: task.plan ?? null,
         has_work: task.hasWork ?? false,
-        continues: task.continues ?? null,
+        continues: task.continues === undefined ? null : { ended: 'broken_off', ...task.continues },
       },
     },
     network: task.network ?? [],

@@ -91,7 +91,10 @@ async function workIn(run: Run, { ways, ...place }: Parts): Promise<HandedIn | B
     if (halt !== undefined) return parkWith(run, work, halt);
   }
 
-  return submit(run, await bringWork(run, work));
+  const result = await bringWork(run, work);
+  // What a review finds wrong is told to who has done it.
+  if (place.keeps && conflict === undefined) await saveConversation(run, place.sandbox);
+  return submit(run, result);
 }
 
 async function parkWith(run: Run, work: Work, halt: Halt): Promise<HandedIn> {

@@ -30,6 +30,21 @@ describe('the prompt', () => {
     expect(prompt).toContain('- src/a.js\n- b c.txt');
   });
 
+  it.each([
+    ['broken_off', 'You were broken off in the middle of your work on ticket TKT-007 (Parse durations): what', 'What happened'],
+    ['answered', 'Your work on ticket TKT-007 (Parse durations) was stopped until a person had decided', 'What was decided'],
+    [
+      'returned',
+      'What you handed in for ticket TKT-007 (Parse durations) was checked, and is not good enough yet',
+      'What was wrong',
+    ],
+  ] as const)('says to an agent that goes on how it ended before: %s', (ended, first, heading) => {
+    const feedback = { round: 1, text: 'npm test was red', checks: [] } as never;
+    const prompt = promptAgainOf(given({ feedback, continues: { run_id: 'r', conversation: true, ended } }));
+    expect(prompt.startsWith(first)).toBe(true);
+    expect(prompt).toContain(`## ${heading}\n\nnpm test was red`);
+  });
+
   it('has what a template adds, under its name; where it adds nothing there is no heading', () => {
     const by = (prompt: string) => ({ ...given({ feedback: null }), conflict: undefined, template: { id: 'careful@3', prompt } });
     expect(promptOf(by('First a test.\n'))).toContain('## What the template careful@3 adds\n\nFirst a test.\n\n## How to end');

@@ -1,4 +1,4 @@
-import type { Claimed } from '../../../contract/runs.ts';
+import type { AttemptEnd, Claimed } from '../../../contract/runs.ts';
 import type { Conflict } from './git/merge.ts';
 import { setupLine } from './setup/command-line.ts';
 
@@ -26,9 +26,10 @@ export function promptOf({ ticket, task, conflict, setup = null, template }: Giv
 
 /** The words to an agent whose conversation a new sandbox goes on with. */
 export function promptAgainOf({ ticket, task, template }: Omit<Given, 'conflict'>): string {
+  const { first, heading } = again[task.continues?.ended ?? 'broken_off'];
   return [
-    `You were broken off in the middle of your work on ticket ${ticket.id}: what you did last may have had no answer.`,
-    section('What happened', task.feedback?.text ?? ''),
+    first(`ticket ${ticket.id} (${ticket.title})`),
+    section(heading, task.feedback?.text ?? ''),
     'You are in a new sandbox. The current folder has what you had changed until then, committed for you; nothing else of the old sandbox is left, neither files elsewhere nor processes. Look at where you stand, for instance with `git log --stat -1`, and go on. The ticket stands in the file $SKEP_TICKET, should you need it again.',
     ofTemplate(template),
     section('How to end', reports),
@@ -36,6 +37,22 @@ export function promptAgainOf({ ticket, task, template }: Omit<Given, 'conflict'
     .filter(text => text !== '')
     .join('\n\n');
 }
+
+/** What has become of the work so far, and what stands above what there is to say of that. */
+const again: Readonly<Record<AttemptEnd, { readonly heading: string; first(ticket: string): string }>> = {
+  broken_off: {
+    first: ticket => `You were broken off in the middle of your work on ${ticket}: what you did last may have had no answer.`,
+    heading: 'What happened',
+  },
+  answered: {
+    first: ticket => `Your work on ${ticket} was stopped until a person had decided. Now it goes on.`,
+    heading: 'What was decided',
+  },
+  returned: {
+    first: ticket => `What you handed in for ${ticket} was checked, and is not good enough yet. Mend it.`,
+    heading: 'What was wrong',
+  },
+};
 
 const rules = [
   '- Read AGENTS.md (or CLAUDE.md, CONTRIBUTING.md) first, where there is one: it says how its people want the work done.',

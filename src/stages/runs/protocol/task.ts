@@ -5,7 +5,7 @@ import type { TicketRow } from '../../tickets/index.ts';
 import { fence } from '../holder.ts';
 import { lastVerdictOfPhase } from '../planning/planning.sql.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
-import { carriedBefore } from '../recovery/recovery.sql.ts';
+import { continuedBefore } from '../recovery/recovery.sql.ts';
 import { keepTaskRow, lastReturnedRun, type RunRow, type StoredTask } from '../runs.sql.ts';
 
 /** What the holder of a run is to do, and with which commit of which project. */
@@ -39,11 +39,11 @@ async function ticketTask(tx: Tx, ticket: TicketRow): Promise<StoredTask> {
   return { projectId: ticket.projectId, objectFormat: trunk.objectFormat, ...ground, ...from };
 }
 
-/** The attempt that broke off just before this one, and from whose work this one goes on. */
+/** The attempt just before this one, from whose work this one goes on. */
 async function continuedBy(tx: Tx, { subjectType, subjectId, attempt }: RunRow): Promise<RunTask['continues']> {
   const values = [subjectType, subjectId, attempt, conversationArtifact];
-  const [carried] = await tx.query(carriedBefore, [tx.tenantId, ...values]);
-  return carried === undefined ? null : { run_id: carried.runId, conversation: carried.conversation };
+  const [before] = await tx.query(continuedBefore, [tx.tenantId, ...values]);
+  return before === undefined ? null : { run_id: before.runId, conversation: before.conversation, ended: before.ended };
 }
 
 /** What a run is told of the last attempt. */

@@ -257,7 +257,7 @@ test('the conversation alone is carried on too', async () => {
   const next = await site.start(ticketOf(site));
   expect([next.task.commit, next.task.continues]).toEqual([
     attempt.task.commit,
-    { run_id: attempt.claimed.run.id, conversation: true },
+    { run_id: attempt.claimed.run.id, conversation: true, ended: 'broken_off' },
   ]);
   expect(next.task.has_work).toBe(false);
 });
@@ -280,4 +280,32 @@ test('after a question the work so far is gone on with as well', async () => {
   const next = await site.start(ticketOf(site));
   expect([next.task.commit, next.task.continues?.run_id]).toEqual([head, attempt.claimed.run.id]);
   expect(next.task.feedback?.text).toContain('A person has answered: use less memory');
+});
+
+describe('the conversation of the agent is gone on with', () => {
+  test('where what it had handed in is sent back with what was wrong', async () => {
+    const { site, attempt } = await begun();
+    await converse(attempt);
+    await attempt.handIn();
+    await stages.drain();
+    await site.review('red');
+    await stages.drain();
+    const next = await site.start(ticketOf(site));
+    expect(next.task.continues).toEqual({ run_id: attempt.claimed.run.id, conversation: true, ended: 'returned' });
+    expect(next.task.feedback?.round).toBe(1);
+  });
+
+  test('where its run was parked, when a person has decided', async () => {
+    const { site, attempt, head } = await begun();
+    await converse(attempt);
+    const question = await attempt.park();
+    await stages.drain();
+    await stages.app(tx => decideQuestion(tx, question, 'raise:2.00'));
+    await stages.drain();
+    const next = await site.start(ticketOf(site));
+    expect([next.task.commit, next.task.continues]).toEqual([
+      head,
+      { run_id: attempt.claimed.run.id, conversation: true, ended: 'answered' },
+    ]);
+  });
 });

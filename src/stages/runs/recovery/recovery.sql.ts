@@ -1,3 +1,4 @@
+import type { AttemptEnd } from '../../../../contract/runs.ts';
 import { statement } from '../../../db/statement.ts';
 import type { Ended } from '../model/retry.ts';
 import type { RunState } from '../model/run.ts';
@@ -71,15 +72,16 @@ export const carryRunRow = statement<RunRow>(
 );
 
 /** The run of a subject from what it left attempt $4 goes on: the last before it, but for those that never began to work. */
-export const carriedBefore = statement<{ runId: string; conversation: boolean }>(
-  'carried_before',
+export const continuedBefore = statement<{ runId: string; conversation: boolean; ended: AttemptEnd }>(
+  'continued_before',
   `select r.id as run_id, exists (
-            select from blobs b where b.tenant_id = r.tenant_id and b.run_id = r.id and b.kind = 'artifact' and b.name = $5) as conversation
+            select from blobs b where b.tenant_id = r.tenant_id and b.run_id = r.id and b.kind = 'artifact' and b.name = $5) as conversation,
+          case when r.carried or r.halt ->> 'kind' = 'recovery' then 'broken_off' when r.resumed then 'answered' else 'returned' end as ended
      from (select * from runs
             where tenant_id = $1 and subject_type = $2 and subject_id = $3 and attempt < $4 and ended_at is not null and state <> 'cancelled'
-              and (carried or resumed or started_at is not null)
+              and (carried or resumed or state = 'returned' or started_at is not null)
             order by attempt desc limit 1) r
-    where r.carried or (r.resumed and r.halt ->> 'kind' = 'recovery')`,
+    where r.carried or r.resumed or r.state = 'returned'`,
 );
 
 /** How long ago the holder was last heard: what the lease has lost since it was last made $1 ms long. */

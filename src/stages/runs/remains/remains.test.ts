@@ -81,7 +81,7 @@ describe('work that a dead worker has left', () => {
     expect((await rescued()).status).toBe(404);
     await bury();
     const next = await claim(claimed.subject.id);
-    expect(next.task.continues).toEqual({ run_id: claimed.run.id, conversation: true });
+    expect(next.task.continues).toEqual({ run_id: claimed.run.id, conversation: true, ended: 'broken_off' });
     const kept = await api.callAs(worker)('GET', `/api/runs/${claimed.run.id}/conversation`);
     expect(kept.body['text']).toBe('said and heard');
   });

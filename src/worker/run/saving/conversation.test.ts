@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AttemptEnd } from '../../../../contract/runs.ts';
 import { startScriptedServer } from '../../../../test/harness/scripted-server.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../../../../test/harness/scripted-server.ts';
 import { makeRepository, startWorker, temporaryFolder } from '../../../../test/harness/worker.ts';
@@ -41,14 +42,14 @@ async function ended(script: string, task: QueuedTask = {}): Promise<QueuedRun> 
   return run;
 }
 
-const after = (run: QueuedRun): QueuedTask => ({
-  continues: { run_id: run.id, conversation: true },
+const after = (run: QueuedRun, how: AttemptEnd = 'broken_off'): QueuedTask => ({
+  continues: { run_id: run.id, conversation: true, ended: how },
   feedback: { round: 1, text: 'The agent was ended by SIGKILL', checks: [] },
 });
 
 const dying = 'mkdir -p /kept/a; echo said > /kept/a/b.jsonl; echo more > "/kept/c d"; kill -KILL $$';
 
-describe('the conversation of an agent that was broken off', () => {
+describe('the conversation of an agent', () => {
   it('is kept, and there for the agent of the next run', async () => {
     const first = await ended(dying);
     expect(first.failure?.class).toBe('agent_died');
@@ -59,8 +60,12 @@ describe('the conversation of an agent that was broken off', () => {
     expect(next.log.toString()).toMatch(/said\nmore\n$/);
     const last = await ended('cat /kept/a/b.jsonl; echo x > x', after(next));
     expect(last.log.toString()).toMatch(/said\nagain\n$/);
-    expect(last.state).toBe('submitted');
-    expect(last.artifacts.size).toBe(0);
+    // What a review finds wrong with it is told to the same agent.
+    expect([last.state, [...last.artifacts.keys()]]).toEqual(['submitted', ['conversation']]);
+    const mended = await ended('cat /kept/a/b.jsonl; echo y > x', after(last, 'returned'));
+    expect(mended.log.toString()).toMatch(
+      /What you handed in for ticket [^\n]+ was checked, and is not good enough yet[^]*said\nagain\n$/,
+    );
   });
 
   it('is not kept where there is none, or where it is larger than 32 MiB', async () => {
