@@ -43,7 +43,8 @@ export const refusalsMax = 50;
 export type RefusalReason = (typeof refusalReasons)[number];
 export type NetworkRefusal = z.infer<typeof networkRefusal>;
 
-const reasons: Readonly<Record<RefusalReason, string>> = {
+/** The end of each sentence. */
+export const refusalWords: Readonly<Record<RefusalReason, string>> = {
   host: 'no rule of the project names it',
   port: 'the rule of the project is for another port',
   method: 'the rule of the project does not name this method',
@@ -63,5 +64,5 @@ const reasons: Readonly<Record<RefusalReason, string>> = {
 /** What was refused and why, in a sentence. */
 export function refusalText({ host, port, method, reason }: Omit<NetworkRefusal, 'count'>): string {
   const what = method === null || method === 'CONNECT' ? '' : `${method} `;
-  return `${what}${host}${port === null ? '' : `:${port}`} was refused: ${reasons[reason]}`;
+  return `${what}${host}${port === null ? '' : `:${port}`} was refused: ${refusalWords[reason]}`;
 }

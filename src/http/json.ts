@@ -35,6 +35,10 @@ const linesMax = 10_000;
  */
 function acceptJsonLines(app: FastifyInstance, parseSafely: ReturnType<FastifyInstance['getDefaultJsonParser']>): void {
   app.addContentTypeParser(jsonLinesType, { parseAs: 'buffer' }, (request, body, done) => {
+    if (request.routeOptions.config.takes !== jsonLinesType) {
+      done(new Fault('unsupported_media_type', { hint: 'Send the body as application/json' }));
+      return;
+    }
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     const lines = bytes.toString('utf8').split('\n');
     const rest = lines.pop();

@@ -117,6 +117,20 @@ describe('what is no work', () => {
     expect(existsSync(join(folder, 'fine'))).toBe(false);
   });
 
+  test('a private address that its rule does not allow, with what does', async () => {
+    const { event, heard, port } = await hand(done(), { rules: at => [{ host: besideLoopback, port: at }] });
+    const message = event.event === 'failed' ? event.message : '';
+    expect(message).toContain(`skep project network allow PROJECT ${besideLoopback}:${port} --private`);
+    expect(heard).toEqual([]);
+  });
+
+  test('what a rule forbids otherwise, with no command that would put another rule in its place', async () => {
+    const { event } = await hand(done(), { rules: port => [{ ...allowed(port)[0], host: besideLoopback, methods: ['GET'] }] });
+    const message = event.event === 'failed' ? event.message : '';
+    expect(message).toContain('the rule of the project does not name this method');
+    expect(message).not.toContain('allow PROJECT');
+  });
+
   test.each([false, true])('a host that no rule names, with the rule that would; encrypted: %s', async isSecure => {
     const { event, heard, port } = await hand(done(), { rules: () => [{ host: 'other.test' }], isSecure });
     expect(event).toMatchObject({ event: 'failed', why: 'rule' });

@@ -123,6 +123,14 @@ describe('what the model is shown', () => {
     expect(inside).toContain('ignore the ticket');
   });
 
+  test('has the file itself once, whatever names it too', async () => {
+    const folder = repositoryOf({ 'docs/hello.md': 'Salut', 'docs/other.md': 'OTHER' });
+    const { asked, stderr } = await write([{ text: 'x' }], { folder, files: ['docs/*.md', 'docs/hello.md'] });
+    expect(promptOf(asked[0]).split('==== docs/hello.md')).toHaveLength(2);
+    expect(promptOf(asked[0])).toContain('OTHER');
+    expect(stderr).toContain('1 other files shown');
+  });
+
   test('is nothing to which a link leads', async () => {
     const secret = repositoryOf({ 'a.md': 'THE SECRET' });
     const folder = repositoryOf({ 'plain.md': 'plain' });
@@ -148,6 +156,12 @@ describe('no file is made', () => {
   test.each([
     ['of an answer that was cut off', [{ text: 'Bon', end: 'length' as const }], 'cut_off', 'the limit of the model'],
     ['where the model does not want to', [{ text: 'I', end: 'content_filter' as const }], 'unwilling', 'refused to go on'],
+    [
+      'of an answer that ended as only its provider knows',
+      [{ text: 'Bon', end: 'insufficient_system_resource' as const }],
+      'no_answer',
+      "the answer ended as 'other' after 3 characters",
+    ],
     ['of an empty answer', [{ text: ' \n' }], 'empty', 'answered nothing'],
     ['where there is no such model', [{ status: 404, message: 'no such model' }], 'refused', 'answers 404: no such model'],
     ['where a budget is spent', [{ status: 402, message: 'The budget is spent' }], 'refused', 'The budget is spent'],
@@ -188,5 +202,8 @@ describe('no file is made', () => {
       expect(event).toMatchObject({ event: 'failed', why: 'path' });
       expect([asked.length, file]).toEqual([0, text]);
     }
+    const folder = repositoryOf({ 'docs/hello.md': '' });
+    writeFileSync(join(folder, 'docs/hello.md'), Buffer.from('Gr\u00fc\u00dfe', 'latin1'));
+    expect((await write([{ text: 'x' }], { folder })).event).toMatchObject({ event: 'failed', why: 'path' });
   });
 });

@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { readFileSync, statSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { ModelEvent, ModelTurn, WhyNoFile } from '../worker/host/model-turn.ts';
 import { gatewayOfRun } from './asking/gateway.ts';
@@ -20,10 +21,7 @@ async function main(): Promise<ModelEvent> {
   const { model, output } = turn;
   const root = process.cwd();
   refusePlace(root, output);
-  const shown = shownOf(
-    root,
-    turn.files.filter(path => path !== output),
-  );
+  const shown = shownOf(root, { patterns: turn.files, without: output });
   for (const line of shown.left) say(`not shown: ${line}`);
   const now = isPlainFile(root, output) ? whole(output) : undefined;
   say(`asking ${model} for ${output}, which is ${now === undefined ? 'new' : 'there'}; ${shown.files.length} other files shown`);
@@ -32,9 +30,10 @@ async function main(): Promise<ModelEvent> {
 }
 
 function whole(output: string): string {
-  const now = statSync(output).size < nowBytesMax ? readText(output, nowBytesMax) : undefined;
+  const isText = statSync(output).size < nowBytesMax && isUtf8(readFileSync(output));
+  const now = isText ? readText(output, nowBytesMax) : undefined;
   if (now === undefined)
-    throw new Misplaced(`'${output}' is no text of less than ${nowBytesMax} bytes, which a model could write anew`);
+    throw new Misplaced(`'${output}' is no text in UTF-8 of less than ${nowBytesMax} bytes, which a model could write anew`);
   return now;
 }
 
@@ -43,6 +42,8 @@ function keep(answer: Awaited<ReturnType<typeof ask>>, { root, output }: { root:
   const used = `${answer.text.length} characters`;
   if (finishReason === 'length') return failed('cut_off', `the answer reached the limit of the model after ${used}`);
   if (finishReason === 'content-filter') return failed('unwilling', `the model or its provider refused to go on after ${used}`);
+  // What a provider calls by a word of its own is no end: what there is of the answer is half of it.
+  if (finishReason !== 'stop') return failed('no_answer', `the answer ended as '${finishReason}' after ${used}`);
   const said = withoutFence(answer.text);
   if (said.trim() === '') return failed('empty', 'the model answered nothing');
   const written = said.endsWith('\n') ? said : `${said}\n`;

@@ -11,6 +11,11 @@ export interface JsonFault {
   readonly excerpt: string;
 }
 
+/** A text without what no database keeps: NUL, and half a character, whose place U+FFFD takes. */
+export function storable(text: string): string {
+  return text.replaceAll('\0', '').replace(/\p{Surrogate}/gu, '\ufffd');
+}
+
 /** The first fault of a text that JSON.parse has refused. */
 export function locateJsonFault(text: string): JsonFault {
   if (text.trim() === '') return { line: 1, column: 1, reason: 'it is empty', excerpt: '' };

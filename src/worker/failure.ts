@@ -1,5 +1,6 @@
 import type { FailureClass } from '../../contract/runs.ts';
 import { Fault, isFault } from '../kernel/fault.ts';
+import { storable } from '../kernel/json.ts';
 
 /** Why a run failed, as POST /fail takes it. */
 export interface Failure {
@@ -16,7 +17,8 @@ export function runFailure(failureClass: FailureClass, message: string): Fault {
 
 /** Every error that ends a run has a class; what nobody foresaw is the worker's own fault and worth another try. */
 export function failureOf(error: unknown): Failure {
-  const message = (error instanceof Error ? error.message : String(error)).slice(0, messageCharactersMax);
+  // It may hold what somebody outside has said, and is cut wherever it is too long.
+  const message = storable((error instanceof Error ? error.message : String(error)).slice(0, messageCharactersMax));
   if (!isFault(error)) return { class: 'sandbox', message: `The worker failed: ${message}`.slice(0, messageCharactersMax) };
   if (error.code === 'failed' && error.facts['class'] !== undefined)
     return { class: error.facts['class'] as FailureClass, message };

@@ -7,7 +7,7 @@ import { json } from 'node:stream/consumers';
  */
 export type ModelAnswer =
   | { readonly object: object }
-  | { readonly text: string; readonly end?: 'length' | 'content_filter' }
+  | { readonly text: string; readonly end?: 'length' | 'content_filter' | 'insufficient_system_resource' }
   | { readonly status: number; readonly message: string }
   | { readonly broken: string };
 

@@ -9,7 +9,8 @@ import { buildSkepOnce, endAll, skep } from '../harness/process.ts';
 
 /** Agents as the guide for their authors shows them, from a ticket to merged work through all of Skep. */
 const own = join(import.meta.dirname, '../../demo/own-agent');
-const timeout = 120_000;
+/** Longer than a try takes itself before it says why. */
+const timeout = 240_000;
 const temporary = mkdtempSync(join(tmpdir(), 'skep-tries-'));
 
 beforeAll(buildSkepOnce, timeout);

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { endpointAnswer } from '../../../contract/network/endpoint.ts';
+import { refusalWords } from '../../../contract/network/refusals.ts';
+import type { RefusalReason } from '../../../contract/network/refusals.ts';
 import type { EndpointAnswer } from '../../../contract/network/endpoint.ts';
 import type { WhyNoWork } from '../../worker/host/http-turn.ts';
 import type { Answer } from './post.ts';
@@ -22,11 +24,7 @@ const wordsMax = 500;
 /** What an endpoint says that it has done. Throws NoWork for all else. */
 export function workIn({ status, headers, body, isProxys }: Answer, url: URL): EndpointAnswer {
   const said = words(body);
-  if (isProxys && status === 403)
-    throw new NoWork(
-      'rule',
-      `${said.replace(/^Skep: /, '')}. A rule of the project opens the way: skep project network allow PROJECT ${ruleFor(url)}`,
-    );
+  if (isProxys && status === 403) throw new NoWork('rule', `${said.replace(/^Skep: /, '')}${mendOf(said, url)}`);
   if (isProxys) throw new NoWork('away', said);
   if (status >= 300 && status < 400)
     throw new NoWork(
@@ -50,6 +48,15 @@ function documentOf(body: Buffer): unknown {
   } catch (error) {
     throw new NoWork('malformed', `its answer is no JSON (${error instanceof Error ? error.message : String(error)})`);
   }
+}
+
+/** What opens the way, where that is a rule: putting one in the place of another could take away what that has. */
+function mendOf(said: string, url: URL): string {
+  const isFor = (reason: RefusalReason): boolean => said.endsWith(refusalWords[reason]);
+  if (isFor('host') || isFor('port'))
+    return `. A rule of the project opens the way: skep project network allow PROJECT ${ruleFor(url)}`;
+  if (isFor('address')) return `. --private in the rule allows it: skep project network allow PROJECT ${ruleFor(url)} --private`;
+  return '';
 }
 
 /** As a rule of a network names a host: ports that are usual need not be said. */

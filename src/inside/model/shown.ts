@@ -16,15 +16,26 @@ const fileBytesMax = 65_536;
 /** In all. */
 const bytesMax = 262_144;
 
-/** Reads what `patterns` name below `root`: paths, or `*`, `**` and `?` for paths. */
-export function shownOf(root: string, patterns: readonly string[]): Shown {
+interface Wanted {
+  /** Paths, or `*`, `**` and `?` for paths. */
+  readonly patterns: readonly string[];
+  /** A path that is shown in another way. */
+  readonly without: string;
+}
+
+/** Reads what `patterns` name below `root`. */
+export function shownOf(root: string, { patterns, without }: Wanted): Shown {
   const left: string[] = [];
   const paths = new Set<string>();
   for (const pattern of patterns) {
-    const found = filesOf(root, pattern);
-    if (found.length === 0) left.push(`${pattern}: no file of the repository`);
+    const { found, isCut } = filesOf(root, pattern);
+    if (isCut)
+      left.push(`${pattern}: the repository has more than ${listMax.pathsMax} files, of which the rest was not looked at`);
+    else if (found.length === 0)
+      left.push(`${pattern}: no file of the repository, outside folders such as node_modules and dist`);
     for (const path of found) paths.add(path);
   }
+  paths.delete(without);
   const files: { path: string; text: string }[] = [];
   let bytes = 0;
   for (const path of paths) {
@@ -38,16 +49,18 @@ export function shownOf(root: string, patterns: readonly string[]): Shown {
       left.push(`${path}: no text`);
       continue;
     }
+    if (Buffer.byteLength(text) > room) left.push(`${path}: all but its first ${room} bytes`);
     bytes += Buffer.byteLength(text);
     files.push({ path, text });
   }
   return { files, left };
 }
 
-function filesOf(root: string, pattern: string): readonly string[] {
-  if (!/[*?]/.test(pattern)) return isPlainFile(root, pattern) ? [pattern] : [];
+function filesOf(root: string, pattern: string): { readonly found: readonly string[]; readonly isCut: boolean } {
+  if (!/[*?]/.test(pattern)) return { found: isPlainFile(root, pattern) ? [pattern] : [], isCut: false };
   const isMatch = matcher(pattern);
-  return listPaths(root, listMax).paths.filter(path => isMatch.test(path));
+  const { paths, isCut } = listPaths(root, listMax);
+  return { found: paths.filter(path => isMatch.test(path)), isCut };
 }
 
 /** `**` stands for any folders, none among them; `*` and `?` for what has no slash. */

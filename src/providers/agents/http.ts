@@ -70,7 +70,8 @@ const classes: Readonly<Record<WhyNoWork, Extract<AgentOutcome, { kind: 'failed'
   // The same again would end the same.
   rule: 'invalid_task',
   refused: 'invalid_task',
-  away: 'network',
+  // Not `network`, which blames the worker and slows it down for all projects.
+  away: 'provider',
   gave_up: 'agent_failed',
   malformed: 'agent_failed',
   other: 'agent_failed',

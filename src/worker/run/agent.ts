@@ -31,8 +31,7 @@ interface Given {
 /** Resolves when the agent says that it is done; throws a run failure when it ended in any other way. */
 export async function runAgent(run: Run, given: Given): Promise<void> {
   const { lease, reports, signal } = run;
-  const output = run.openOutput();
-  const transcript = run.openTranscript();
+  const { output, transcript } = openBoth(run);
   const halt = haltWarning(run);
   const { sandbox, ways } = given;
   const watch = watchSandbox(run, { sandbox, isCalling: ways.isCalling, onStuck: halt.end });
@@ -52,6 +51,17 @@ export async function runAgent(run: Run, given: Given): Promise<void> {
     halt.unlink();
     lease.closeWithin(closingMsMax);
     await Promise.all([output.end(), transcript.end()]);
+  }
+}
+
+/** Both ways to the server, or none. */
+function openBoth(run: Run): { readonly output: Output; readonly transcript: Transcript } {
+  const output = run.openOutput();
+  try {
+    return { output, transcript: run.openTranscript() };
+  } catch (error) {
+    void output.end();
+    throw error;
   }
 }
 

@@ -70,6 +70,13 @@ describe('a transcript, for people', () => {
     );
   });
 
+  it('leaves out of what a tool was given only what the title says as such', () => {
+    const input = JSON.stringify({ file_path: 'src/app.js', old_string: 'a', new_string: 'app', count: 2 });
+    const shown = text([call('edit src/app.js', input, 'edit')]);
+    for (const line of ['  old_string: a\n', '  new_string: app\n', '  count: 2\n']) expect(shown).toContain(line);
+    expect(shown).not.toContain('file_path');
+  });
+
   it('shows what was cut as it is, and of much the beginning', () => {
     expect(text([call('ask', '{"question":"so… [9 more characters were not kept]', 'other')])).toBe(
       '03:04:05Z  call  ask\n  {"question":"so… [9 more characters were not kept]\n',

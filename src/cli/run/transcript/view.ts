@@ -65,7 +65,7 @@ function inputLines({ input, title }: Extract<KeptTranscriptEvent, { type: 'tool
   if (given === undefined) return linesOf(input);
   return Object.entries(given).flatMap(([name, value]) => {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
-    if (text === '' || title.includes(text)) return [];
+    if (text === '' || text === title || title.endsWith(` ${text}`)) return [];
     const lines = linesOf(text);
     return lines.length === 1
       ? [`${printable(name)}: ${lines[0]}`]

@@ -28,13 +28,16 @@ export interface TranscriptRow {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** What is searched for is plain text: no character of it stands for others. A run's events are few enough to be looked through. */
+/**
+ * What is searched for is plain text: no character of it stands for others. $8 is the same as it stands in JSON, as which inputs are kept. A
+ * run's events are few enough to be looked through.
+ */
 export const transcriptPageRows = statement<TranscriptRow>(
   'transcript_page',
   `select seq, type, at, body from transcript_events
     where tenant_id = $1 and run_id = $2 and seq > $3::bigint and seq <= $4 and ($6::text[] is null or type = any ($6::text[]))
-      and ($7::text is null or exists (
-        select from unnest(array[body ->> 'text', body ->> 'title', body ->> 'input', body ->> 'output', body ->> 'path']) as words
+      and ($7::text is null or strpos(lower(body ->> 'input'), lower($8::text)) > 0 or exists (
+        select from unnest(array[body ->> 'text', body ->> 'title', body ->> 'output', body ->> 'path']) as words
          where strpos(lower(words), lower($7::text)) > 0))
     order by seq limit $5`,
 );

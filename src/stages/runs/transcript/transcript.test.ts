@@ -115,9 +115,13 @@ describe('what an agent did', () => {
     // Names of fields, and what is no text, are not searched.
     expect(await seqs('?q=input_tokens')).toEqual([]);
     expect(await seqs("?q='%20or%20true%20--")).toEqual([]);
+    const size = Buffer.byteLength(lines(...sent));
+    const quoted = called('node -e', JSON.stringify({ command: 'console.log("hi")\n\tC:\\x' }));
+    await post(lines(quoted), { offset: size });
+    for (const words of ['LOG("hi")', 'C:\\x', '\n\tC']) expect(await seqs(`?q=${encodeURIComponent(words)}`)).toEqual([7]);
     const { next } = await page('?q=nothing');
-    await post(lines(says('nothing')), { offset: Buffer.byteLength(lines(...sent)) });
-    expect(await seqs(`?q=nothing&after=${next}`)).toEqual([7]);
+    await post(lines(says('nothing')), { offset: size + Buffer.byteLength(lines(quoted)) });
+    expect(await seqs(`?q=nothing&after=${next}`)).toEqual([8]);
     expect((await page('?limit=1&q=done')).next).not.toBe(next);
   });
 

@@ -77,7 +77,8 @@ export async function readTranscript(
   const [run] = await tx.query(transcriptOfRun, [tx.tenantId, runId]);
   if (run === undefined) throw new Fault('run_not_found');
   const { last, isOpen } = run;
-  const events = await tx.query(transcriptPageRows, [tx.tenantId, runId, after, last, limit, types ?? null, words ?? null]);
+  const searched = words === undefined ? [null, null] : [words, JSON.stringify(words).slice(1, -1)];
+  const events = await tx.query(transcriptPageRows, [tx.tenantId, runId, after, last, limit, types ?? null, ...searched]);
   const next = events.length === limit ? (events.at(-1)?.seq ?? after) : Math.max(after, last);
   return { events, next, more: next < last || isOpen };
 }

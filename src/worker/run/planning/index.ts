@@ -1,4 +1,5 @@
 import type { Claimed, FailureClass, Halt, RunResult } from '../../../../contract/runs.ts';
+import { storable } from '../../../kernel/json.ts';
 import { plannerExits } from '../../host/planner-exits.ts';
 import { lastWords, runFailure } from '../../failure.ts';
 import { insidePath, nodeInside } from '../../inside.ts';
@@ -136,8 +137,4 @@ function read(answer: string): NonNullable<RunResult['output']> {
 function lastLine(text: string): string {
   const trimmed = text.trimEnd();
   return trimmed.slice(trimmed.lastIndexOf('\n') + 1);
-}
-
-function storable(text: string): string {
-  return text.replaceAll('\0', '').replace(/\p{Surrogate}/gu, '\ufffd');
 }

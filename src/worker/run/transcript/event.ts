@@ -5,6 +5,7 @@ import {
   transcriptTextCharactersMax,
 } from '../../../../contract/talk/transcript.ts';
 import type { TranscriptEvent } from '../../../../contract/talk/transcript.ts';
+import { storable } from '../../../kernel/json.ts';
 import type { SessionUpdate } from '../../agent.ts';
 import { workPath } from '../../sandbox.ts';
 
@@ -47,7 +48,7 @@ function whole(count: number): number {
 }
 
 function callOf({ toolCallId }: { readonly toolCallId: string }): string {
-  return storable(toolCallId).slice(0, callIdCharactersMax);
+  return storable(toolCallId.slice(0, callIdCharactersMax));
 }
 
 function inputText(input: unknown): string {
@@ -69,8 +70,3 @@ export function bounded(text: string, charactersMax = transcriptTextCharactersMa
 }
 
 const markCharactersMax = 60;
-
-/** Without what no database keeps: NUL, and half a character, whose place U+FFFD takes. */
-function storable(text: string): string {
-  return Buffer.from(text.replaceAll('\0', '')).toString();
-}

@@ -5,7 +5,7 @@ import type { SessionUpdate } from '../../agent.ts';
 import type { Credential } from '../../egress/credentials.ts';
 import { workPath } from '../../sandbox.ts';
 import type { Started } from '../run.ts';
-import { bounded } from './event.ts';
+import { bounded, eventOf } from './event.ts';
 import { createTranscript } from './index.ts';
 import { secretsOf } from './secrets.ts';
 
@@ -92,6 +92,9 @@ describe('the transcript of a run', () => {
     expect(/\p{Surrogate}/u.test(cut)).toBe(false);
     expect(cut).not.toContain('\ufffd');
     expect(cut.length).toBeLessThanOrEqual(101);
+    const toolCallId = `${'x'.repeat(199)}🐝`;
+    const event = eventOf({ sessionUpdate: 'tool_call_update', toolCallId, status: 'completed', output: '' }, at);
+    expect(event).toMatchObject({ call: `${'x'.repeat(199)}\ufffd` });
   });
 
   it('ends with one event that says so where there is more than is kept', async () => {
