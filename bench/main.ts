@@ -1,4 +1,5 @@
 import { agentStart } from './agent-start/agent-start.ts';
+import { agentsBench } from './agents/agents.ts';
 import { buildBench, graphBench, mergeToClaim } from './build/build.ts';
 import { claims } from './claims.ts';
 import { completeToClaim } from './complete-to-claim.ts';
@@ -30,6 +31,7 @@ const benches: readonly Bench[] = [
   start,
   readyToAgent,
   agentStart,
+  agentsBench,
   completeToClaim,
   http,
   buildBench,
