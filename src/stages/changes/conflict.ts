@@ -60,7 +60,8 @@ async function queueResolution(
   const ticket = await keepTicket(tx, change.ticketId);
   if (ticket?.status !== 'merging') return;
   if (headSha === null) return;
-  const { requires, template } = await placeOf(tx, { project: await getProject(tx, projectId), type: ticket.type }, settings);
+  const queued = { project: await getProject(tx, projectId), type: ticket.type, waitMs: 0 };
+  const { requires, template } = await placeOf(tx, queued, settings);
   await queueSubject(tx, {
     type: 'conflict',
     id: change.id,

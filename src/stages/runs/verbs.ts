@@ -39,7 +39,7 @@ export async function returnClaim(tx: Tx, holder: Holder, settings: RunSettings)
   if (run === undefined) return;
   announceRun(tx, run, { type: 'run.queued', why: 'the claim reached nobody' });
   if (run.subjectType === 'ticket') await unclaimTicket(tx, run.subjectId);
-  await routeAnew(tx, run, settings);
+  await routeAnew(tx, { run, waitMs: 0 }, settings);
 }
 
 /** Keeps the lease. One statement, since it is said every few seconds for every live run. */

@@ -45,24 +45,27 @@ export const refitRunRows = statement<object>(
 const waitsFor = `r.tenant_id = $1 and r.project_id = $2 and r.state = 'queued' and ${writesCode}
       and t.tenant_id = r.tenant_id and t.id = r.ticket_id and t.type = $3`;
 
-/** Of what waits for tickets of the type $3 in project $2: by which template it is worked on. $6: only this one; $7: what is left alone. */
+/** Of what waits for tickets of the type $3 in project $2: by which template it is worked on. $6: only this run; $7: this one is left alone. */
 export const rerouteRunRows = statement<RunRow>(
   'reroute_runs',
   `update runs r set template = $4, fallback_of = $5 from tickets t
-    where ${waitsFor} and ($6::uuid is null or r.id = $6) and ($7::text is null or r.template is distinct from $7)
+    where ${waitsFor} and ($6::uuid is null or r.id = $6) and ($7::uuid is null or r.id <> $7)
       and (r.template is distinct from $4 or r.fallback_of is distinct from $5) returning ${runColumns}`,
 );
 
-/** The first of them. */
+/** Of those that can be begun now the first; one that has failed before, maybe by that very model, only where there is no other. */
 export const probeRow = statement<{ id: string }>(
   'first_to_look',
-  `select r.id from runs r, tickets t where ${waitsFor} order by r.priority desc, r.chain desc, r.created_at, r.id limit 1`,
+  `select r.id from runs r, tickets t where ${waitsFor} and r.due_at <= clock_timestamp()
+    order by r.attempt, r.priority desc, r.chain desc, r.created_at, r.id limit 1`,
 );
 
-/** A run that waits or is worked on by this version. */
+/** A run that is worked on by this version, or could be now: one that waits for its time shows nothing of the model. */
 export const lookingRun = statement<{ id: string }>(
   'looking_run',
-  `select id from runs where tenant_id = $1 and template = $2 and state in ('queued', 'leased', 'starting', 'working') limit 1`,
+  `select id from runs where tenant_id = $1 and template = $2
+      and (state in ('leased', 'starting', 'working') or (state = 'queued' and due_at <= clock_timestamp()))
+    order by state = 'queued', attempt, priority desc, chain desc, created_at, id limit 1`,
 );
 
 /** Those of which something waits. */

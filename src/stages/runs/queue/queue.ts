@@ -35,6 +35,7 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
   if (trunk === undefined) await openTrunk(tx, { ...ticket, title: await titleOf(tx, ticket), redBase: project.redBase });
   if (trunk?.state !== 'ready') return;
   const last = await tx.query(lastRunsOf, [tx.tenantId, 'ticket', ticketId, Math.min(ticket.attempts, endedCountMax)]);
+  const waitMs = waitBeforeAttempt(last, settings);
   await queueSubject(tx, {
     type: 'ticket',
     id: ticketId,
@@ -42,8 +43,8 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
     ticketStatus: 'ready',
     priority: ticket.priority,
     chain: ticket.chain + (ticket.attempts > 0 ? begunChain : 0),
-    ...(await placeOf(tx, { project, type: ticket.type }, settings)),
-    waitMs: waitBeforeAttempt(last, settings),
+    ...(await placeOf(tx, { project, type: ticket.type, waitMs }, settings)),
+    waitMs,
   });
 }
 

@@ -167,6 +167,40 @@ describe('where the breaker of its model is open', () => {
     expect(await templates()).toEqual(['first@1', 'first@1', 'first@1', 'first@1']);
   });
 
+  test('one that has just failed by it does not look while it waits for its next attempt', async () => {
+    await stages.close();
+    stages = await stagesForTests({ ...testSettings, modelTargets, retryMs: 60_000 });
+    await put('second');
+    await put('first', { fallback: ['second'] });
+    await route({ routes: [], default: 'first' });
+    const { run, token } = await stages.claimNew({ type: 'bug' });
+    await breaker('first', 0);
+    const holder = { runId: run.id, token };
+    await stages.engine(tx => failRun(tx, holder, { failureClass: 'provider', message: 'm', settings: stages.settings }));
+    await stages.drain();
+    const failed = { id: run.subjectId, state: 'queued', template: 'second@1', fallback_of: 'first@1' };
+    expect((await runs())[1]).toMatchObject(failed);
+    await look();
+    expect((await runs())[1]).toMatchObject(failed);
+    // Nor does it keep others from it; and once it could look they still go before it.
+    await open('bug');
+    expect((await runs())[2]).toMatchObject({ template: 'first@1' });
+    await breaker('first', minute);
+    await breaker('first', 0);
+    await stages.sql(`update runs set due_at = clock_timestamp(), chain = 99 where state = 'queued' and attempt = 2`);
+    await look();
+    expect(await templates()).toEqual(['first@1', 'second@1', 'first@1']);
+  });
+
+  test('of many that wait when it is already time one looks, and all others go to the one that stands in', async () => {
+    for (const _ of [1, 2, 3]) await open('bug');
+    await breaker('first', 0);
+    expect(await templates()).toEqual(['first@1', 'second@1', 'second@1']);
+    expect((await stages.claim())?.run.template).toBe('first@1');
+    await look();
+    expect(await templates()).toEqual(['first@1', 'second@1', 'second@1']);
+  });
+
   test('when it is time and nothing waits the next that is queued looks', async () => {
     await breaker('first', 0);
     await open('bug');

@@ -19,14 +19,22 @@ export interface Place {
   readonly why: string | null;
 }
 
-/** What a run that is queued now for a ticket of this type needs of a worker, and by which template it is worked on. */
+interface Queued {
+  readonly project: ProjectRow;
+  /** Of its ticket. */
+  readonly type: string;
+  readonly waitMs: number;
+}
+
+/** What a run that is queued now needs of a worker, and by which template it is worked on. */
 export async function placeOf(
   tx: Tx,
-  { project, type }: { readonly project: ProjectRow; readonly type: string },
+  { project, type, waitMs }: Queued,
   { modelTargets }: Settings,
 ): Promise<{ readonly requires: readonly string[]; readonly template: Place | undefined }> {
   const way = await routed(tx, { project, type, modelTargets });
-  const isProbe = way?.standsIn?.isDue === true && !(await isLooking(tx, way));
+  // One that waits first would look too late, and maybe waits because of that model.
+  const isProbe = waitMs === 0 && way?.standsIn?.isDue === true && (await lookerOf(tx, way)) === undefined;
   const taken = isProbe ? way?.first : way?.taken;
   const agent = taken?.agent ?? project.agent;
   return {
@@ -55,11 +63,15 @@ export async function lookAgain(tx: Tx, projectId: string, settings: Settings): 
 }
 
 /** The same for one run that has come back to the queue by itself: what was changed while it was held holds for it too. */
-export async function routeAnew(tx: Tx, run: RunRow, settings: Settings): Promise<void> {
+export async function routeAnew(
+  tx: Tx,
+  { run, waitMs }: { readonly run: RunRow; readonly waitMs: number },
+  settings: Settings,
+): Promise<void> {
   if (run.ticketId === null || run.projectId === null || !routedSubjects.has(run.subjectType)) return;
   const project = await getProject(tx, run.projectId);
   const { type } = await getTicket(tx, run.ticketId);
-  const { template } = await placeOf(tx, { project, type }, settings);
+  const { template } = await placeOf(tx, { project, type, waitMs }, settings);
   const place = { ids: [template?.id ?? null, template?.fallbackOf ?? null], why: template?.why ?? null };
   if ((await move(tx, { projectId: project.id, type, runId: run.id, kept: null }, place)) > 0)
     await tx.query(refitRunRows, [tx.tenantId, project.id, run.id]);
@@ -75,10 +87,11 @@ async function reroute(tx: Tx, projectId: string, { modelTargets }: Settings): P
     const way = await routed(tx, { project, type, modelTargets });
     const place = way === undefined ? undefined : standingFor(way.taken.id, way);
     const isDue = way?.standsIn?.isDue === true;
-    // The one that was sent to look stays where it is.
-    const of = { projectId, type, runId: null, kept: isDue ? way.first.id : null };
+    // The one that looks stays where it is, and no other.
+    const looker = isDue ? await lookerOf(tx, way) : undefined;
+    const of = { projectId, type, runId: null, kept: looker ?? null };
     moved += await move(tx, of, { ids: [place?.id ?? null, place?.fallbackOf ?? null], why: place?.why ?? null });
-    if (isDue && !(await isLooking(tx, way))) moved += await sendOne(tx, { projectId, type }, way);
+    if (isDue && looker === undefined) moved += await sendOne(tx, { projectId, type }, way);
   }
   return moved;
 }
@@ -88,7 +101,7 @@ interface Which {
   readonly type: string;
   /** Only this one; null: all that wait. */
   readonly runId: string | null;
-  /** Runs with this template are left alone. */
+  /** This one is left alone. */
   readonly kept: string | null;
 }
 
@@ -113,9 +126,9 @@ async function sendOne(tx: Tx, { projectId, type }: Pick<Which, 'projectId' | 't
   );
 }
 
-/** Whether a run that works by the first template, or will, shows how its model is. */
-async function isLooking(tx: Tx, { first }: Routed): Promise<boolean> {
-  return (await tx.query(lookingRun, [tx.tenantId, first.id])).length > 0;
+/** The run that works by the first template, or is about to, and so shows how its model is. */
+async function lookerOf(tx: Tx, { first }: Routed): Promise<string | undefined> {
+  return (await tx.query(lookingRun, [tx.tenantId, first.id]))[0]?.id;
 }
 
 function standingFor(id: string, { first, standsIn }: Routed): Place {

@@ -41,7 +41,7 @@ async function requeueAnew(
   { waitMs, settings }: { readonly waitMs: number; readonly settings: RunSettings },
 ): Promise<void> {
   const queued = await requeueRun(tx, run, waitMs);
-  if (queued !== undefined) await routeAnew(tx, queued, settings);
+  if (queued !== undefined) await routeAnew(tx, { run: queued, waitMs }, settings);
 }
 
 async function settleTicket(
