@@ -133,7 +133,7 @@ export function createBreakers({ store, limits, clock, log }: BreakersOptions): 
       // The library would let those who come meanwhile wait for the one that tries, which may take minutes.
       if (policy.state === CircuitState.HalfOpen) return whenOpen(policy);
       try {
-        return await policy.execute(attempt);
+        return await tryBy(policy, attempt);
       } catch (error) {
         if (error instanceof BrokenCircuitError) return whenOpen(policy);
         throw error;
@@ -141,6 +141,24 @@ export function createBreakers({ store, limits, clock, log }: BreakersOptions): 
     },
   };
 }
+
+/** To the library whatever is thrown is a success; but a call that was to look, and was cut off, has not seen whether it goes again. */
+async function tryBy<T>(policy: CircuitBreakerPolicy, attempt: () => Promise<Tried<T>>): Promise<Tried<T>> {
+  const isProbe = policy.state === CircuitState.Open;
+  const thrown: unknown[] = [];
+  const tried = await policy.execute(() =>
+    attempt().catch((error: unknown) => {
+      if (!isProbe) throw error;
+      thrown.push(error);
+      return unseen;
+    }),
+  );
+  if (thrown.length > 0) throw thrown[0];
+  return tried;
+}
+
+/** It counts as the provider's. */
+const unseen: Tried<never> = { ok: false, failure: failure('cut_off', 'the call was cut off') };
 
 function changeOf(policy: CircuitBreakerPolicy, { halfOpenMs }: BreakerLimits): BreakerChange {
   const state: unknown = policy.toJSON();

@@ -1,0 +1,43 @@
+import { beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../kernel/clock.ts';
+import { silentLog } from '../../kernel/log.ts';
+import { failure } from '../model/failure.ts';
+import { type BreakerChange, type Breakers, createBreakers, type Tried } from './breakers.ts';
+import { Cut } from './types.ts';
+
+const key = { tenantId: 't', provider: 'p', model: 'm' };
+const cut = new Cut('client_gone');
+
+let breakers: Breakers;
+let news: BreakerChange['news'][];
+beforeEach(() => {
+  news = [];
+  breakers = createBreakers({
+    store: { load: async () => [], save: async (_key, change) => void news.push(change.news) },
+    // It is time to look at once.
+    limits: { failuresMax: 2, halfOpenMs: 0 },
+    clock: systemClock,
+    log: silentLog,
+  });
+});
+
+const attempt = (work: () => Promise<Tried<string>>) => breakers.attempt(key, work);
+const fail = () => attempt(async () => ({ ok: false, failure: failure('server', 'it answered 500') }));
+const leave = () => attempt(() => Promise.reject(cut));
+const answer = () => attempt(async () => ({ ok: true, value: 'whole' }));
+
+test('a call that was to look and was cut off has seen nothing: the breaker opens again, and its end is its own', async () => {
+  for (const _ of [1, 2]) await fail();
+  await expect(leave()).rejects.toBe(cut);
+  await expect.poll(() => news).toEqual(['breaker.opened', null, 'breaker.opened']);
+  await expect(answer()).resolves.toEqual({ ok: true, value: 'whole' });
+  await expect.poll(() => news).toEqual(['breaker.opened', null, 'breaker.opened', null, 'breaker.closed']);
+});
+
+test('a call that is cut off while it is closed counts neither for nor against', async () => {
+  await fail();
+  for (const _ of [1, 2, 3]) await expect(leave()).rejects.toBe(cut);
+  expect(news).toEqual([]);
+  await fail();
+  await expect.poll(() => news).toEqual(['breaker.opened']);
+});
