@@ -101,11 +101,17 @@ export const routerOfTenant = statement<{ router: Router | null }>(
 
 export const setRouterOfTenant = statement<object>('set_router_of_tenant', 'update tenants set router = $2::jsonb where id = $1');
 
+/**
+ * A breaker that could have been looked at for so long and was not says nothing any more: the server that had it may be gone, or may
+ * not have been able to write that it closed.
+ */
+const breakerUnseenMax = '10 minutes';
+
 /** Of these providers and models, those that are not asked for a while; whether it is time to look again says the database's clock. */
 export const openBreakers = statement<{ provider: string; model: string; isDue: boolean }>(
   'open_breakers',
   `select b.provider, b.model, b.retry_at <= clock_timestamp() as is_due
      from unnest($2::text[], $3::text[]) as asked (provider, model)
      join breakers b on b.tenant_id = $1 and b.provider = asked.provider and b.model = asked.model
-    where b.retry_at is not null`,
+    where b.retry_at > clock_timestamp() - interval '${breakerUnseenMax}'`,
 );

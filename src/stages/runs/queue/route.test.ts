@@ -208,6 +208,21 @@ describe('where the breaker of its model is open', () => {
     expect(await templates()).toEqual(['first@1', 'second@1']);
   });
 
+  test('that nobody has looked at for ten minutes it counts as closed', async () => {
+    await breaker('first', minute);
+    const bug = await open('bug');
+    const agedBy = async (minutes: number) => {
+      await stages.sql(`update breakers set retry_at = clock_timestamp() - make_interval(mins => $1)`, [minutes]);
+      await look();
+      await open('task');
+      return templates();
+    };
+    expect((await stages.claim({ ticketId: bug }))?.run.template).toBe('second@1');
+    expect(await agedBy(9)).toEqual(['second@1', 'first@1']);
+    expect(await agedBy(9)).toEqual(['second@1', 'first@1', 'second@1']);
+    expect(await agedBy(11)).toEqual(['second@1', 'first@1', 'first@1', 'first@1']);
+  });
+
   test('what has waited with another for a while is found', async () => {
     await breaker('first', minute);
     await open('bug');
