@@ -1,8 +1,38 @@
 import { z } from 'zod';
-import { modelName } from '../projects.ts';
+import { type Agent, modelName } from '../projects.ts';
 
 /** Ways of asking a model; see docs/gateway.md. */
 export const wires = ['anthropic', 'chat', 'responses', 'gemini'] as const;
+export type ModelWire = (typeof wires)[number];
+
+/** Over which wire an agent asks for its model; undefined where that is its own affair, or it asks for none. */
+export function wireOfAgent(agent: Agent): ModelWire | undefined {
+  switch (agent.kind) {
+    case 'claude':
+      return 'anthropic';
+    case 'codex':
+      return 'responses';
+    case 'gemini':
+      return 'gemini';
+    case 'qwen':
+      return 'chat';
+    case 'model':
+      return wireNamed(agent.model) === 'anthropic' ? 'anthropic' : 'chat';
+    case 'opencode':
+    case 'pi':
+      return wireNamed(agent.model);
+    default:
+      return undefined;
+  }
+}
+
+/** Of agents that speak several: that of the model's provider, for all others the one that most speak. */
+function wireNamed(model: string): ModelWire {
+  if (/^(?:anthropic\/|claude-)/.test(model)) return 'anthropic';
+  if (/^(?:gemini\/|gemini-)/.test(model)) return 'gemini';
+  if (/^(?:openai\/|gpt-|o\d|codex-)/.test(model)) return 'responses';
+  return 'chat';
+}
 
 export const modelFilter = z.object({
   name: modelName.optional().meta({ description: 'Only this one; refused with what to do about it where it cannot be asked' }),

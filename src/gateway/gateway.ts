@@ -130,9 +130,11 @@ export function createGateway(parts: GatewayParts): Gateway {
 }
 
 /** Whose breakers say whether a model is answered for. */
-export function modelTargets(parts: Pick<GatewayParts, 'models' | 'upstreams'>): (model: string) => readonly Target[] {
+export function modelTargets(
+  parts: Pick<GatewayParts, 'models' | 'upstreams'>,
+): (model: string, wire: Wire | undefined) => readonly Target[] {
   const catalog = catalogOf(parts);
-  return model => targetsNamed(catalog, model);
+  return (model, wire) => targetsNamed(catalog, model, wire);
 }
 
 function admit(runId: string, underWay: ReadonlyMap<unknown, { readonly runId: string }>): void {

@@ -1,4 +1,4 @@
-import { modelList } from '../../../contract/models/catalog.ts';
+import { modelList, wireOfAgent } from '../../../contract/models/catalog.ts';
 import { modelOf } from '../../../contract/projects.ts';
 import type { Agent, Planner } from '../../../contract/projects.ts';
 import type { Context } from '../context.ts';
@@ -12,13 +12,10 @@ export async function checkModels(
   { agent, planner }: { readonly agent?: Agent | null | undefined; readonly planner?: Planner | null | undefined },
 ): Promise<void> {
   const model = modelOf(agent);
-  const wire = agent === undefined || agent === null ? undefined : wires[agent.kind];
+  const wire = agent === undefined || agent === null ? undefined : wireOfAgent(agent);
   if (model !== undefined) await check(context, { name: model, ...(wire === undefined ? {} : { wire }) });
   if (planner !== undefined && planner !== null && planner.model !== model) await check(context, { name: planner.model });
 }
-
-/** Of agents that speak one alone; the others choose theirs by the model's name. */
-const wires: Partial<Record<Agent['kind'], string>> = { claude: 'anthropic', codex: 'responses', gemini: 'gemini', qwen: 'chat' };
 
 async function check({ client }: Context, query: { readonly name: string; readonly wire?: string }): Promise<void> {
   await client.request('GET', '/api/models', { query, schema: modelList });

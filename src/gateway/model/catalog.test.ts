@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../../kernel/fault.ts';
-import { type Catalog, type KnownProvider, modelOf, resolveModel, targetName, usableModels } from './catalog.ts';
+import { type Catalog, type KnownProvider, modelOf, resolveModel, targetName, targetsNamed, usableModels } from './catalog.ts';
 import type { Wire } from './wire.ts';
 
 const provider = (
@@ -88,6 +88,17 @@ describe('a name', () => {
       'no_model: No model provider is configured. Set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY in the environment of the server, or name a provider in /home/models.json, and start the server again',
     );
   });
+});
+
+test.each([
+  ['fast', 'anthropic', ['anthropic/claude-haiku-4-5']],
+  ['fast', 'responses', ['openai/gpt-5-mini']],
+  ['fast', 'gemini', ['anthropic/claude-haiku-4-5', 'openai/gpt-5-mini', 'local/qwen']],
+  ['fast', undefined, ['anthropic/claude-haiku-4-5', 'openai/gpt-5-mini', 'local/qwen']],
+  ['nowhere', 'chat', []],
+  ['nobody/m', 'chat', []],
+] as const)('%s over %s may be asked of %j', (name, wire, targets) => {
+  expect(targetsNamed(catalog, name, wire).map(targetName)).toEqual(targets);
 });
 
 describe('what is known of a model', () => {

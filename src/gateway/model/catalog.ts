@@ -41,7 +41,7 @@ export function resolveModel(catalog: Catalog, name: string, wire: Wire): readon
   const targets = targetsOf(catalog, name).filter(({ provider }) => catalog.providers.has(provider));
   if (targets.length === 0)
     throw unknown(catalog, `The model ${shown(name)} is an alias of models whose providers are not configured`);
-  const speaking = targets.filter(({ provider }) => catalog.providers.get(provider)?.wires.includes(wire));
+  const speaking = speakingOf(catalog, targets, wire);
   if (speaking.length > 0) return speaking;
   throw new Fault('unknown_model', {
     message: `The model ${shown(name)} is not reached over ${wireNames[wire]}`,
@@ -49,15 +49,24 @@ export function resolveModel(catalog: Catalog, name: string, wire: Wire): readon
   });
 }
 
-/** Who could be asked for a model, over whatever wire; none where nobody can. */
-export function targetsNamed(catalog: Catalog, name: string): readonly Target[] {
+/**
+ * Who could be asked for a model over a wire. Where the wire is not known, or nobody speaks it, who could be over any; none where nobody
+ * can.
+ */
+export function targetsNamed(catalog: Catalog, name: string, wire: Wire | undefined): readonly Target[] {
   try {
-    return targetsOf(catalog, name).filter(({ provider }) => catalog.providers.has(provider));
+    const targets = targetsOf(catalog, name).filter(({ provider }) => catalog.providers.has(provider));
+    const speaking = wire === undefined ? [] : speakingOf(catalog, targets, wire);
+    return speaking.length > 0 ? speaking : targets;
   } catch (error) {
     // It is said to who asks for the model.
     if (isFault(error)) return [];
     throw error;
   }
+}
+
+function speakingOf({ providers }: Catalog, targets: readonly Target[], wire: Wire): readonly Target[] {
+  return targets.filter(({ provider }) => providers.get(provider)?.wires.includes(wire));
 }
 
 function targetsOf(catalog: Catalog, name: string): readonly Target[] {

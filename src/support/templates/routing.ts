@@ -1,3 +1,4 @@
+import { type ModelWire, wireOfAgent } from '../../../contract/models/catalog.ts';
 import { type Agent, modelOf } from '../../../contract/projects.ts';
 import type { Router } from '../../../contract/templates/router.ts';
 import type { Tx } from '../../db/database.ts';
@@ -8,8 +9,13 @@ import { findVersion } from './reads.ts';
 import { getRouter } from './router.ts';
 import { openBreakers, type VersionRow } from './templates.sql.ts';
 
-/** Who answers for a model, as the gateway's catalog has it. */
-export type ModelTargets = (model: string) => readonly { readonly provider: string; readonly model: string }[];
+interface ModelTarget {
+  readonly provider: string;
+  readonly model: string;
+}
+
+/** Who answers for a model over a wire, or over any, as the gateway's catalog has it. */
+export type ModelTargets = (model: string, wire: ModelWire | undefined) => readonly ModelTarget[];
 
 interface Work {
   readonly project: { readonly agent: Agent | null; readonly router: Router | null };
@@ -46,7 +52,7 @@ export async function routed(tx: Tx, { project, type, modelTargets }: Work): Pro
 }
 
 async function candidatesOf(tx: Tx, versions: readonly VersionRow[], modelTargets: ModelTargets): Promise<Candidate[]> {
-  const targets = new Map(versions.map(({ id, agent }) => [id, [modelOf(agent) ?? []].flat().flatMap(modelTargets)]));
+  const targets = new Map(versions.map(({ id, agent }) => [id, targetsOf(agent, modelTargets)]));
   const all = [...targets.values()].flat();
   const open = await tx.query(openBreakers, [tx.tenantId, all.map(({ provider }) => provider), all.map(({ model }) => model)]);
   return versions.map(({ id }) => ({
@@ -56,4 +62,10 @@ async function candidatesOf(tx: Tx, versions: readonly VersionRow[], modelTarget
       return { name: `${provider}/${model}`, breaker: found === undefined ? 'closed' : found.isDue ? 'due' : 'open' };
     }),
   }));
+}
+
+/** Those that the agent can be answered by: a provider that does not speak its wire stands in for nobody. */
+function targetsOf(agent: Agent, modelTargets: ModelTargets): readonly ModelTarget[] {
+  const model = modelOf(agent);
+  return model === undefined ? [] : modelTargets(model, wireOfAgent(agent));
 }

@@ -5,7 +5,9 @@ import type { NewTicket } from '../../tickets/verbs.ts';
 import { editProject } from '../../../support/projects/index.ts';
 import { setRouter } from '../../../support/templates/router.ts';
 import { putTemplates } from '../../../support/templates/verbs.ts';
+import { modelTargets as targetsOf } from '../../../gateway/index.ts';
 import { createBreakerStore } from '../../../gateway/store/breakers.ts';
+import type { Upstream, Wire } from '../../../gateway/upstream.ts';
 import { failRun, returnClaim } from '../verbs.ts';
 import { runsFallenBack } from './place.sql.ts';
 import { lookAgain } from './route.ts';
@@ -199,6 +201,37 @@ describe('where the breaker of its model is open', () => {
     expect((await stages.claim())?.run.template).toBe('first@1');
     await look();
     expect(await templates()).toEqual(['first@1', 'second@1', 'second@1']);
+  });
+
+  test('a provider that does not speak the wire of its agent stands in for nobody', async () => {
+    await stages.close();
+    const speaking = (name: string, wires: readonly Wire[]): Upstream => ({
+      ...{ name, label: name, wires, isRecorded: false },
+      open: () => Promise.reject(new Error('nobody is asked')),
+    });
+    const models = {
+      providers: [],
+      aliases: new Map([['any', ['first/m', 'second/m']]]),
+      prices: new Map(),
+      file: 'models.json',
+    };
+    const upstreams = [speaking('first', ['anthropic']), speaking('second', ['chat', 'responses'])];
+    stages = await stagesForTests({ ...testSettings, modelTargets: targetsOf({ models, upstreams }) });
+    await put('third');
+    for (const kind of ['claude', 'acp'])
+      await put(kind, {
+        agent: { kind, model: 'any', ...(kind === 'acp' ? { command: ['a'] } : {}) },
+        fallback: ['third'],
+      });
+    await route({ routes: [{ types: ['bug'], template: 'claude' }], default: 'acp' });
+    await open('bug');
+    await open('task');
+    await breaker('first', minute);
+    expect(await templates()).toEqual(['third@1', 'acp@1']);
+    await breaker('second', minute);
+    expect(await templates()).toEqual(['third@1', 'third@1']);
+    await breaker('first', null);
+    expect(await templates()).toEqual(['claude@1', 'acp@1']);
   });
 
   test('when it is time and nothing waits the next that is queued looks', async () => {
