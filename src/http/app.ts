@@ -117,7 +117,7 @@ function registerApi(api: Api, parts: AppParts): void {
   fleetRoutes(api, parts.database);
   workerRoutes(api, parts.database);
   modelApi(api, parts.gateway);
-  decisionRoutes(api, parts.database);
+  decisionRoutes(api, parts);
   memoryRoutes(api, parts.database);
   protocolRoutes(api, parts);
   eventRoutes(api, parts.database);

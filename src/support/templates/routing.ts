@@ -31,6 +31,10 @@ export interface Routed {
   /** The same, or what stands in for it. */
   readonly taken: VersionRow;
   readonly standsIn: Choice['standsIn'];
+  /** As the router says it. */
+  readonly reference: string;
+  /** Whether that is the tenant's, and not the project's own. */
+  readonly isOfTenant: boolean;
 }
 
 /**
@@ -43,12 +47,13 @@ export async function routed(tx: Tx, { project, type, modelTargets }: Work): Pro
   if (reference === undefined) return undefined;
   const first = await findVersion(tx, { name: nameOf(reference), version: versionOf(reference), isRemovedToo: true });
   if (first === undefined) throw new Error(`the router names ${reference}, which is not there`);
-  if (first.fallback.length === 0) return { first, taken: first, standsIn: null };
+  const said = { reference, isOfTenant: own === undefined };
+  if (first.fallback.length === 0) return { ...said, first, taken: first, standsIn: null };
   const others: VersionRow[] = [];
   for (const name of first.fallback) others.push(...[(await findVersion(tx, { name })) ?? []].flat());
   const candidates = await candidatesOf(tx, [first, ...others], modelTargets);
   const choice = choose(candidates[0] ?? { id: first.id, targets: [] }, candidates.slice(1));
-  return { first, taken: others.find(({ id }) => id === choice.id) ?? first, standsIn: choice.standsIn };
+  return { ...said, first, taken: others.find(({ id }) => id === choice.id) ?? first, standsIn: choice.standsIn };
 }
 
 async function candidatesOf(tx: Tx, versions: readonly VersionRow[], modelTargets: ModelTargets): Promise<Candidate[]> {

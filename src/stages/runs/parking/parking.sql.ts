@@ -42,12 +42,21 @@ export const resumeRunRow = statement<{ id: string }>(
     where r.tenant_id = $1 and r.id = $2 and not r.resumed and r.state in ('parked', 'failed', 'lost') and ${isLast} returning r.id`,
 );
 
-/** Of which projects the runs are that hang on a question or will, what they are about, and by which template they are worked on. */
-export const projectsOfQuestion = statement<{ projectId: string; isPlanning: boolean; template: string | null }>(
+interface HangingProject {
+  readonly projectId: string;
+  readonly isPlanning: boolean;
+  /** Of their tickets, where an agent works on those; null: it does something else. */
+  readonly type: string | null;
+}
+
+/** Of which projects the runs are that hang on a question or will, and what they are about. */
+export const projectsOfQuestion = statement<HangingProject>(
   'projects_of_question',
-  `select distinct (task ->> 'projectId')::uuid as project_id, subject_type = 'spec_phase' as is_planning, template from runs
-    where tenant_id = $1 and halt ->> 'questionId' = $2 and task ->> 'projectId' is not null and not resumed and state <> 'cancelled'
-    limit 100`,
+  `select distinct (r.task ->> 'projectId')::uuid as project_id, r.subject_type = 'spec_phase' as is_planning,
+          case when r.subject_type in ('ticket', 'conflict') then t.type end as type
+     from ${withTicket}
+    where r.tenant_id = $1 and r.halt ->> 'questionId' = $2 and r.task ->> 'projectId' is not null and not r.resumed
+      and r.state <> 'cancelled' limit 100`,
 );
 
 /** Whether the newest attempt at a ticket has ended, or stopped, with something in its way. */

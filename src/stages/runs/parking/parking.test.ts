@@ -17,7 +17,7 @@ import { decideQuestion } from './decide.ts';
 let stages: Stages;
 useStages(each => (stages = each));
 
-const answer = (id: string, text: string) => stages.app(tx => decideQuestion(tx, id, text));
+const answer = (id: string, text: string) => stages.app(tx => decideQuestion(tx, { id, answer: text }, stages.settings));
 const questionOf = (id: string) => stages.app(tx => getQuestion(tx, id));
 const cap = async () =>
   (await stages.sql<{ cap: string }>('select cap_microusd as cap from budgets')).map(row => Number(row.cap));

@@ -6,6 +6,7 @@ import type { Database } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
 import { wireQuestion } from '../../../support/questions/index.ts';
 import { wireTicket } from '../../tickets/index.ts';
+import type { RunSettings } from '../settings.ts';
 import { retryWork } from './close.ts';
 import { decideQuestion } from './decide.ts';
 import { retryRun } from './retry.ts';
@@ -13,12 +14,14 @@ import { retryRun } from './retry.ts';
 const config = { need: 'write' } as const;
 
 /** What a person decides of work that waits, or that has failed. */
-export function decisionRoutes(app: Api, database: Database): void {
+export function decisionRoutes(app: Api, { database, settings }: { database: Database; settings: RunSettings }): void {
   app.post(
     '/questions/:id/answer',
     { config, schema: { params: byId, body: questionAnswer, response: { 200: question } } },
     async request =>
-      wireQuestion(await database.request(callerOf(request), tx => decideQuestion(tx, request.params.id, request.body.answer))),
+      wireQuestion(
+        await database.request(callerOf(request), tx => decideQuestion(tx, { ...request.params, ...request.body }, settings)),
+      ),
   );
 
   app.post(

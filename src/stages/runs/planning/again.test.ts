@@ -157,7 +157,7 @@ test('a phase that goes on after its budget was raised is not told that its answ
   const held = await claimed(plan);
   const questionId = await spendBudget(stages, held);
   await stages.engine(tx => parkRun(tx, holderOf(held), { summary: '' }));
-  await stages.app(tx => decideQuestion(tx, questionId, 'raise:2.00'));
+  await stages.app(tx => decideQuestion(tx, { id: questionId, answer: 'raise:2.00' }, stages.settings));
   await stages.drain();
   const again = await plan.claim();
   expect([again?.claimed.run.attempt, again?.task.feedback]).toEqual([2, null]);

@@ -275,7 +275,7 @@ test('after a question the work so far is gone on with as well', async () => {
   await stages.drain();
   expect(await stages.statusOf(ticketOf(site))).toBe('waiting');
   const [question] = await stages.sql<{ id: string }>(`select id from questions where kind = 'recovery'`);
-  await stages.app(tx => decideQuestion(tx, question?.id ?? '', 'use less memory'));
+  await stages.app(tx => decideQuestion(tx, { id: question?.id ?? '', answer: 'use less memory' }, stages.settings));
   await stages.drain();
   const next = await site.start(ticketOf(site));
   expect([next.task.commit, next.task.continues?.run_id]).toEqual([head, attempt.claimed.run.id]);

@@ -61,7 +61,7 @@ describe('work that can never be gone on with is left behind', () => {
     await stages.drain();
     const [question] = await stages.sql<{ id: string }>(`select id from questions where state = 'pending'`);
     loseBlobs();
-    await stages.app(tx => decideQuestion(tx, question?.id ?? '', 'again'));
+    await stages.app(tx => decideQuestion(tx, { id: question?.id ?? '', answer: 'again' }, stages.settings));
     await stages.drain();
     expect((await site.start(ticketOf(site))).task.commit).toBe(attempt.task.commit);
   });

@@ -18,7 +18,7 @@ useStages(made => (stages = made));
 const holderOf = ({ run, token }: ClaimedRun) => ({ runId: run.id, token });
 const fail = (claimed: ClaimedRun, failureClass: FailureClass, message = 'm') =>
   stages.engine(tx => failRun(tx, holderOf(claimed), { failureClass, message, settings: stages.settings }));
-const answer = (id: string, text: string) => stages.app(tx => decideQuestion(tx, id, text));
+const answer = (id: string, text: string) => stages.app(tx => decideQuestion(tx, { id, answer: text }, stages.settings));
 const ticketOf = async (id: string) =>
   (
     await stages.sql<{ status: string; reason: string }>('select status, status_reason as reason from tickets where id = $1', [

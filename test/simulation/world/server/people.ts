@@ -123,7 +123,7 @@ function workVerbs(parts: VerbParts, scope: Scope): WorkVerbs {
       await database.engine(scope, tx => rejectChange(tx, id, { reason: 'the tests were changed', settings }));
     },
     async answer(id, answer) {
-      await database.request(scope, tx => decideQuestion(tx, id, answer));
+      await database.request(scope, tx => decideQuestion(tx, { id, answer }, settings));
     },
     async prepareTrunk(id) {
       await database.request(scope, tx => prepareAgain(tx, id, undefined));
