@@ -35,10 +35,14 @@ async function put(world: World, files: readonly string[], options: RemoteOption
   context.show(done, () => done.templates.map(({ id, is_new: isNew }) => `${id}  ${isNew ? 'new' : 'unchanged'}`).join('\n'));
 }
 
+/** Of one character. */
+const utf8BytesMax = 4;
+
 /** Byte for byte: what is exported again is what was put. */
 async function readSource(world: World, path: string): Promise<{ file: string; source: string }> {
   const file = path === '-' ? 'stdin' : path;
-  const bytes = await readBytes(world, path, templateSourceLengthMax);
+  // Its characters are counted by the server.
+  const bytes = await readBytes(world, path, templateSourceLengthMax * utf8BytesMax);
   try {
     return { file: file.slice(-300), source: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch (cause) {

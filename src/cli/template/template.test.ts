@@ -48,9 +48,15 @@ describe('skep template', () => {
     expect(sent('POST')).toEqual([['/api/templates', { documents }]]);
   });
 
+  it('put leaves it to the server to count characters, of which one may be several bytes', async () => {
+    const long = '蜂'.repeat(65_536);
+    expect(await run(['template', 'put', '-'], long)).toMatchObject({ code: 0 });
+    expect(sent('POST')).toEqual([['/api/templates', { documents: [{ file: 'stdin', source: long }] }]]);
+  });
+
   it.each([
     [['put', 'none.yaml'], 'none.yaml does not exist'],
-    [['put', 'large.yaml'], 'large.yaml has 1048576 bytes; it may have at most 65536'],
+    [['put', 'large.yaml'], 'large.yaml has 1048576 bytes; it may have at most 262144'],
     [['put', 'binary.yaml'], 'binary.yaml is not text in UTF-8'],
     [['show', 'Care ful'], "'Care ful' is no name of a template"],
     [['remove', 'careful@2'], 'leave @ out'],

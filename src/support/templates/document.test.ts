@@ -23,6 +23,10 @@ test('a template is read, and its text is kept as it is', () => {
   });
 });
 
+test('a character that is written as its two halves is one', () => {
+  expect(read('name: a\nprompt: "\\ud83d\\ude00"\n').prompt).toBe('\u{1f600}');
+});
+
 describe('what is wrong is told with its place', () => {
   test.each([
     ['name: a\nagent:\n  kind: codx\n', ['t.yaml:3:3: agent.kind: Invalid option']],
@@ -40,6 +44,9 @@ describe('what is wrong is told with its place', () => {
     ['name: !!binary aGk=\n', ['t.yaml:1:7: a template has no tags']],
     ['name: !x y\n', ['t.yaml:1:7: a template has no tags']],
     ['? [a]\n: 1\n', ['t.yaml:1:3: the name of a field is a text']],
+    ['name: a\nprompt: "\\0"\n', ['t.yaml:2:9: a text may have neither a NUL']],
+    ['name: a\nagent: { kind: exec, command: ["x\\ud83d"] }\n', ['t.yaml:2:32: a text may have neither a NUL nor half']],
+    ['name: a\nagent: { kind: exec, "\\ude00": 1 }\n', ['t.yaml:2:22: a text may have neither a NUL nor half']],
     ['', ['t.yaml:1:1: a template is fields with values']],
     ['- a\n', ['t.yaml:1:1: a template is fields with values']],
     ['__proto__: 1\nname: a\n', ['t.yaml:1:1: __proto__: there is no such field']],

@@ -65,14 +65,17 @@ function refuseMarks(file: string, source: string): void {
   if (marks > marksMax) throw refusal([`${file}:1:1: more than ${marksMax} names and values: this is no template`]);
 }
 
+/** An escape may make what could not stand in the file itself, and what the database would refuse or change. */
+const unstorable = /[\0\p{Surrogate}]/u;
+
 /** What YAML has and a template has no use for: one text stands for one thing, and a bomb has nothing to grow by. */
 function visitAll(document: Document.Parsed, refuse: (offset: number, what: string) => void): void {
   visit(document, {
     Node(_, node) {
       const offset = node.range?.[0] ?? 0;
       if (isAlias(node)) refuse(offset, `a template has no aliases: write out what *${node.source} stands for`);
-      else if (isScalar(node) && typeof node.value === 'string' && node.value.includes('\0'))
-        refuse(offset, 'a text may not have a NUL in it');
+      else if (isScalar(node) && typeof node.value === 'string' && unstorable.test(node.value))
+        refuse(offset, 'a text may have neither a NUL nor half of a surrogate pair in it');
       else if (node.tag !== undefined) refuse(offset, `${wordsFor['TAG_RESOLVE_FAILED']}`);
     },
     Pair(_, { key }) {
