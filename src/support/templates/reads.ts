@@ -1,6 +1,13 @@
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { templatesOfTenant, templateVersion, templateVersionById, type VersionRow, versionsOfTemplate } from './templates.sql.ts';
+import {
+  type ListedRow,
+  templatesOfTenant,
+  templateVersion,
+  templateVersionById,
+  type VersionRow,
+  versionsOfTemplate,
+} from './templates.sql.ts';
 
 interface Wanted {
   readonly name: string;
@@ -34,14 +41,14 @@ export async function getTemplate(tx: Tx, name: string, version?: number): Promi
 }
 
 /** Of those that are not removed, the newest version. */
-export function listTemplates(tx: Tx, limit: number): Promise<VersionRow[]> {
+export function listTemplates(tx: Tx, limit: number): Promise<ListedRow[]> {
   return tx.query(templatesOfTenant, [tx.tenantId, limit]);
 }
 
 const historyMax = 500;
 
 /** The newest versions of a template, the newest first; also of one that was removed. Throws Fault `template_not_found`. */
-export async function templateHistory(tx: Tx, name: string): Promise<VersionRow[]> {
+export async function templateHistory(tx: Tx, name: string): Promise<ListedRow[]> {
   const versions = await tx.query(versionsOfTemplate, [tx.tenantId, name, historyMax]);
   if (versions.length === 0) await getTemplate(tx, name);
   return versions;

@@ -9,15 +9,18 @@ export interface VersionRow extends Omit<Tables['template_versions'], 'tenantId'
   readonly limits: TemplateLimits;
 }
 
-const columns =
-  'v.id, v.name, v.version, v.source, v.description, v.lineage, v.agent, v.prompt, v.limits, v.fallback, v.created_at';
+/** As it stands in a list, where nobody reads what was put: that may be very much of it. */
+export type ListedRow = Omit<VersionRow, 'source'>;
+
+const listed = 'v.id, v.name, v.version, v.description, v.lineage, v.agent, v.prompt, v.limits, v.fallback, v.created_at';
+const columns = `${listed}, v.source`;
 
 /** Of the templates that there are, each at its newest version. */
 const newest = 'templates t join template_versions v on v.tenant_id = t.tenant_id and v.name = t.name and v.version = t.version';
 
-export const templatesOfTenant = statement<VersionRow>(
+export const templatesOfTenant = statement<ListedRow>(
   'templates_of_tenant',
-  `select ${columns} from ${newest} where t.tenant_id = $1 and t.removed_at is null order by t.name limit $2`,
+  `select ${listed} from ${newest} where t.tenant_id = $1 and t.removed_at is null order by t.name limit $2`,
 );
 
 /** The newest of a name, or the version $3; also of what was removed where $4. */
@@ -32,9 +35,9 @@ export const templateVersionById = statement<VersionRow>(
   `select ${columns} from template_versions v where v.tenant_id = $1 and v.id = $2`,
 );
 
-export const versionsOfTemplate = statement<VersionRow>(
+export const versionsOfTemplate = statement<ListedRow>(
   'versions_of_template',
-  `select ${columns} from template_versions v where v.tenant_id = $1 and v.name = $2 order by v.version desc limit $3`,
+  `select ${listed} from template_versions v where v.tenant_id = $1 and v.name = $2 order by v.version desc limit $3`,
 );
 
 export const insertTemplates = statement<object>(
@@ -82,7 +85,19 @@ const names = (reference: string) => `(${reference} = $2::text or left(${referen
 const routerNames = (router: string) => `(${names(`${router} ->> 'default'`)}
   or exists (select from jsonb_array_elements(${router} -> 'routes') as r (rule) where ${names(`r.rule ->> 'template'`)}))`;
 
-/** Who names a template: routers, and the newest versions of others that extend it or fall back to it. */
+/** All that the routers of a tenant name. */
+const routed = (['projects', 'tenants'] as const)
+  .map(table => {
+    const ofTenant = table === 'projects' ? 'w.tenant_id = $1' : 'w.id = $1';
+    return `select w.router ->> 'default' as reference from ${table} w where ${ofTenant}
+            union select r.rule ->> 'template' from ${table} w, jsonb_array_elements(w.router -> 'routes') as r (rule) where ${ofTenant}`;
+  })
+  .join(' union ');
+
+/**
+ * Who names a template: routers, the newest versions of others that extend it or fall back to it, and older versions that do, where a
+ * router stays at them.
+ */
 export const usersOfTemplate = statement<{ what: string; name: string }>(
   'users_of_template',
   `select 'project' as what, p.name from projects p where p.tenant_id = $1 and (${routerNames('p.router')})
@@ -91,6 +106,10 @@ export const usersOfTemplate = statement<{ what: string; name: string }>(
    union all
    select 'template', t.name from ${newest} where t.tenant_id = $1 and t.removed_at is null
       and ($2 = any (v.fallback) or ${names('v.lineage[1]')})
+   union all
+   select 'template', v.id from template_versions v join (${routed}) as n on n.reference = v.id
+    where v.tenant_id = $1 and $2 = any (v.fallback)
+      and not exists (select from templates t where t.tenant_id = $1 and t.name = v.name and t.version = v.version)
    order by 1, 2 limit 100`,
 );
 

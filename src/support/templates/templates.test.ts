@@ -104,7 +104,7 @@ describe('what is put together', () => {
     [['name: a\nagent: { kind: codex }\n'], 'agent.model: is missing: an agent of the kind codex needs it'],
     [['name: a\nagent: { kind: pi, model: m, command: [x] }\n'], 'agent.command: an agent of the kind pi has no command'],
     [['name: a\nagent: { kind: exec, command: [] }\n'], 'agent.command: Too small'],
-    [[exec('a', 'prompt: "a\\0b"\n')], '0.yaml:3:9: a text may not have a NUL in it'],
+    [[exec('a', 'prompt: "a\\0b"\n')], '0.yaml:3:9: a text may have neither a NUL nor'],
   ])('%j is refused: %s', async (sources, says) => {
     expect(await refusal(put(...sources))).toContain(says);
     expect(await stages.sql('select from templates')).toEqual([]);
@@ -138,6 +138,27 @@ describe('who uses a template', () => {
     expect(await refusal(put('name: d\nextends: a\n'))).toContain('there is no template a');
     expect(await put(exec('a'))).toEqual([['a@1', false]]);
     expect((await get('a')).id).toBe('a@1');
+  });
+
+  test('a version that a router stays at keeps what it falls back to, and what extends it names none that was removed', async () => {
+    await put(exec('a'), exec('b', 'fallback: [a]\n'));
+    await put(exec('b'));
+    await stages.app(tx => editProject(tx, stages.projectId, { router: { routes: [], default: 'b@1' } }));
+    await stages.app(tx => setRouter(tx, { routes: [{ types: ['bug'], template: 'b@1' }] }));
+    expect(await stages.app(tx => usersOf(tx, 'a'))).toEqual(['template b@1']);
+    await stages.app(tx => setRouter(tx, null));
+    expect(await refusal(stages.app(tx => removeTemplate(tx, 'a')))).toContain('in use by template b@1');
+    await stages.app(tx => editProject(tx, stages.projectId, { router: { routes: [], default: 'b@2' } }));
+    await stages.app(tx => removeTemplate(tx, 'a'));
+    expect(await refusal(put('name: c\nextends: b@1\n'))).toBe(
+      'invalid_template: 0.yaml:2:1: extends: b@1 falls back to a, which is not there: put that, or say a fallback here',
+    );
+    expect(await put('name: c\nextends: b@1\nfallback: []\n')).toEqual([['c@1', true]]);
+  });
+
+  test('one that stands in for its parent does not stand in for itself', async () => {
+    await put(exec('base', 'fallback: [child, other]\n'), 'name: child\nextends: base\n', exec('other'));
+    expect((await get('child')).fallback).toEqual(['other']);
   });
 
   test('a route to what is not there is refused, also while it is being removed', async () => {

@@ -40,7 +40,7 @@ export async function putTemplates(tx: Tx, sources: readonly Source[]): Promise<
   await tx.query(holdTemplates, [tx.tenantId, [...new Set([...names, ...named])]]);
   const put: Put[] = [];
   for (const each of read) put.push(await putOne(tx, each));
-  for (const each of read) await requireFallbacks(tx, each);
+  for (const [i, each] of read.entries()) await requireFallbacks(tx, each, put[i]?.row.fallback ?? []);
   const [there] = await tx.query(countTemplates, [tx.tenantId]);
   if ((there?.count ?? 0) > templatesMax)
     throw new Fault('too_large', {
@@ -142,10 +142,13 @@ function settingsOf({ agent, prompt, limits, fallback }: VersionRow): object {
   return { agent, prompt, limits, fallback };
 }
 
-async function requireFallbacks(tx: Tx, read: ReadTemplate): Promise<void> {
-  for (const [at, name] of (read.fallback ?? []).entries()) {
+/** Those that it has from others too: an older version may name what was removed since. */
+async function requireFallbacks(tx: Tx, read: ReadTemplate, fallback: readonly string[]): Promise<void> {
+  for (const [at, name] of fallback.entries()) {
     if (name === read.name) throw read.refuse(['fallback', at], 'a template does not stand in for itself');
-    if ((await findVersion(tx, { name })) === undefined)
+    if ((await findVersion(tx, { name })) !== undefined) continue;
+    if (read.fallback !== undefined)
       throw read.refuse(['fallback', at], `there is no template ${name}: put it first, or together with this one`);
+    throw read.refuse(['extends'], `${read.extends} falls back to ${name}, which is not there: put that, or say a fallback here`);
   }
 }

@@ -75,9 +75,10 @@ export const projectsRouted = statement<{ id: string }>(
     where r.tenant_id = $1 and r.state = 'queued' and ${writesCode} and r.project_id is not null order by 1`,
 );
 
-/** Projects of which something waits, for longer than $1 ms, with a template that stands in for another. */
+/** Projects of which something waits, for longer than $1 ms, with a template that stands in for another; of very many any, so that each has its turn. */
 export const runsFallenBack = statement<{ tenantId: string; id: string }>(
   'runs_fallen_back',
-  `select distinct tenant_id, project_id as id from runs
-    where state = 'queued' and fallback_of is not null and created_at < clock_timestamp() - make_interval(secs => $1::int / 1000.0) limit 100`,
+  `select tenant_id, project_id as id from runs
+    where state = 'queued' and fallback_of is not null and created_at < clock_timestamp() - make_interval(secs => $1::int / 1000.0)
+    group by tenant_id, project_id order by random() limit 100`,
 );

@@ -22,6 +22,12 @@ test('the child goes over its parent field by field, and what it empties is empt
   });
 });
 
+test('it does not stand in for itself because it does for its parent', () => {
+  expect(extend({ name: 'other' }, { ...parent, fallback: ['other', 'third'] }).fallback).toEqual(['third']);
+  // What it says itself is refused where it is checked.
+  expect(extend({ name: 'c', fallback: ['c'] }, parent).fallback).toEqual(['c']);
+});
+
 test('an agent of another kind begins anew, one of the same kind does not', () => {
   expect(extend({ name: 'c', agent: { kind: 'codex', model: 'o/x' } }, parent).agent).toEqual({ kind: 'codex', model: 'o/x' });
   expect(extend({ name: 'c', agent: { kind: 'exec', model: 'o/x' } }, parent).agent).toEqual({ ...parent.agent, model: 'o/x' });

@@ -10,15 +10,15 @@ export interface Whole {
 
 /**
  * The child over its parent, field by field. Its name and its description are its own; an agent of another kind begins anew, since the
- * command and the model of one kind mean nothing to another.
+ * command and the model of one kind mean nothing to another. It does not stand in for itself where it stands in for its parent.
  */
-export function extend({ agent = {}, prompt, limits, fallback }: TemplateDocument, parent: Whole | undefined): Whole {
+export function extend({ name, agent = {}, prompt, limits, fallback }: TemplateDocument, parent: Whole | undefined): Whole {
   const isOtherKind = agent.kind !== undefined && agent.kind !== parent?.agent.kind;
   return {
     agent: { ...(isOtherKind ? {} : parent?.agent), ...agent },
     prompt: prompt ?? parent?.prompt ?? '',
     limits: { ...parent?.limits, ...limits },
-    fallback: fallback ?? parent?.fallback ?? [],
+    fallback: fallback ?? parent?.fallback.filter(each => each !== name) ?? [],
   };
 }
 
