@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { project as projectSchema } from '../../../contract/projects.ts';
 import type { WireProject } from '../../../contract/projects.ts';
 import { session as sessionSchema } from '../../../contract/sessions.ts';
@@ -14,7 +13,7 @@ import type { BuildOptions, CardWanted, ProjectWishes, Wanted } from './options.
 import { checkModels } from './models.ts';
 import { planDocument, planText } from './plan.ts';
 import type { Plan } from './plan.ts';
-import { changeProject, findOrMakeProject, inspect, projectsOf } from './project.ts';
+import { changeProject, findOrMakeProject, inspect, projectsOf, worksOf } from './project.ts';
 import { beginBuild, openSession, otherBuilds, refuseTwice } from './session.ts';
 
 /** Before anything is started: where nobody can be asked, --yes must say it. */
@@ -35,7 +34,7 @@ export async function beginNew(beginning: Beginning, { card, repository, wishes 
   await refuseTwice(context, { card, projects, resume: ({ id }) => commands.resume([shortId(id)]) });
   const project = await findOrMakeProject(context, { repository, wishes, sessions: await allSessions(context) });
   // The server judges the card before it keeps it; nothing is built of a session that was not approved.
-  await checkModels(context, { agent: wishes.agent ?? project.agent });
+  await checkModels(context, { agent: (await worksOf(context, project, wishes)).agent });
   const session = await openSession(context, project, card);
   return confirmAndBegin(beginning, { session, project, card, wishes });
 }
@@ -60,7 +59,8 @@ async function confirmAndBegin(beginning: Beginning, { session, project, card, w
   try {
     const inspection = await inspect(context, project, { title: card.name, signal: beginning.signal });
     const others = await otherBuilds(context, session);
-    await confirm(beginning, { sessionId: session.id, card, project, wishes, inspection, others });
+    const works = await worksOf(context, project, wishes);
+    await confirm(beginning, { sessionId: session.id, card, project, wishes, works, inspection, others });
   } catch (error) {
     await context.client.request('POST', `/api/hitl/${session.id}/cancel`, { body: {}, schema: sessionSchema }).catch(() => {});
     throw error;
@@ -87,7 +87,8 @@ async function confirm({ world, context, options, signal }: Beginning, plan: Pla
 }
 
 /** What was given with --resume is the project's from now on. */
-export async function applyWishes({ client }: Context, session: WireSession, wishes: ProjectWishes): Promise<void> {
+export async function applyWishes(context: Context, session: WireSession, wishes: ProjectWishes): Promise<void> {
   if (Object.keys(wishes).length === 0) return;
-  await client.request('PATCH', `/api/projects/${session.project_id}`, { body: wishes, schema: z.unknown() });
+  const project = await context.client.request('GET', `/api/projects/${session.project_id}`, { schema: projectSchema });
+  await changeProject(context, project, wishes);
 }

@@ -1,5 +1,6 @@
 import { plainProject } from '../../../test/harness/plain-project.ts';
 import { describe, expect, it } from 'vitest';
+import type { Agent } from '../../../contract/projects.ts';
 import type { SpecCardInput } from '../../../contract/spec-card.ts';
 import type { Output } from '../context.ts';
 import { plannedFeatures, planDocument, planText } from './plan.ts';
@@ -16,15 +17,17 @@ const card: SpecCardInput = {
     { title: 'Docs' },
   ],
 };
+const agent: Agent = { kind: 'exec', command: ['sh', '-c', 'node agent.js | tee log'] };
 const plan = (more: Partial<Plan> = {}): Plan => ({
   sessionId: uuid,
   card,
   project: {
     ...plainProject({ id: uuid, name: 'todo' }),
     repository: '/srv/todo',
-    agent: { kind: 'exec', command: ['sh', '-c', 'node agent.js | tee log'] },
+    agent,
   },
   wishes: {},
+  works: { agent, templates: null },
   inspection: {
     repository: '/srv/todo',
     commit: 'a'.repeat(40),
@@ -65,6 +68,17 @@ describe('the plan', () => {
     ['without a commit', { inspection: { ...plan().inspection, commit: null } }, 'repository  /srv/todo, no commit yet\n'],
   ])('says what is unusual: %s', (_, more, text) => {
     expect(planText(plan(more), out)).toContain(text);
+  });
+
+  it('names the templates that do the work, and the agent where they leave it some', () => {
+    const templates = { routes: [{ types: ['bug' as const], template: 'careful@2' }] };
+    const both = planText(plan({ works: { agent, templates } }), out);
+    expect(both).toContain('\ntemplates   bug: careful@2\nagent       node agent.js | tee log\n');
+    const works = { agent: null, templates: { ...templates, default: 'quick' } };
+    const alone = planText(plan({ works }), out);
+    expect(alone).toMatch(/\ntemplates +bug: careful@2\n +all else: quick\nchecks /);
+    expect(planDocument(plan({ works }))).toMatchObject(works);
+    expect(planText(plan({ works: { agent: null, templates: null } }), out)).toContain('\nagent       none\n');
   });
 
   it('is short for 2,000 tickets', () => {

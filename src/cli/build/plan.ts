@@ -7,9 +7,11 @@ import { fields } from '../output/table.ts';
 import { cut, printable, styled } from '../output/text.ts';
 import { agentText } from '../project/agent.ts';
 import { checkLine } from '../project/checks.ts';
+import { routerText } from '../template/router.ts';
 import { depthOf } from '../ticket/drawing.ts';
 import { shortId } from '../input/id.ts';
 import type { ProjectWishes } from './options.ts';
+import type { Works } from './project.ts';
 import { isRecorded, recordedNote } from './recorded.ts';
 import type { OtherBuild } from './session.ts';
 import { count } from './view/words.ts';
@@ -20,6 +22,7 @@ export interface Plan {
   readonly card: SpecCardInput;
   readonly project: WireProject;
   readonly wishes: ProjectWishes;
+  readonly works: Works;
   readonly inspection: WireInspection;
   readonly others: readonly OtherBuild[];
 }
@@ -54,7 +57,6 @@ export function plannedFeatures({ features }: SpecCardInput): readonly PlannedFe
 export function planText(plan: Plan, out: Output): string {
   const { card, project, inspection } = plan;
   const features = plannedFeatures(card);
-  const agent = plan.wishes.agent ?? project.agent;
   const planner = plan.wishes.planner ?? project.planner;
   const at =
     inspection.commit === null ? 'no commit yet' : `at ${inspection.commit.slice(0, 12)}; what is not committed is no part of it`;
@@ -63,7 +65,8 @@ export function planText(plan: Plan, out: Output): string {
     fields([
       ['repository', `${project.repository ?? 'none'}, ${at}`],
       ['branch', `${inspection.branch} (new; nothing else of the repository is written)`],
-      ['agent', agent === null ? 'none' : `${briefly(agentText(agent))}${recordedNote(modelOf(agent))}`],
+      ['templates', routerText(plan.works.templates)],
+      ['agent', workerText(plan.works)],
       ['planner', planner === null ? null : `${planner.model}${recordedNote(planner.model)}`],
       ['checks', checksText(plan)],
       ['tests', testsText(plan)],
@@ -77,7 +80,7 @@ export function planText(plan: Plan, out: Output): string {
 }
 
 /** The same for programs. */
-export function planDocument({ sessionId, card, project, wishes, inspection }: Plan): object {
+export function planDocument({ sessionId, card, project, wishes, works, inspection }: Plan): object {
   return {
     event: 'plan',
     session_id: sessionId,
@@ -86,14 +89,21 @@ export function planDocument({ sessionId, card, project, wishes, inspection }: P
     repository: project.repository,
     commit: inspection.commit,
     branch: inspection.branch,
-    agent: wishes.agent ?? project.agent,
+    agent: works.agent,
+    templates: works.templates,
     planner: wishes.planner ?? project.planner,
-    recorded: isRecorded(modelOf(wishes.agent ?? project.agent)),
+    recorded: isRecorded(modelOf(works.agent)),
     checks: wishes.checks ?? inspection.checks,
     checks_from: checksFrom({ project, wishes }),
     notes: inspection.notes,
     tickets: plannedFeatures(card).map(({ title, needs, number }) => ({ number, title, depends_on: needs })),
   };
+}
+
+/** Null where templates do it all. */
+function workerText({ agent, templates }: Works): string | null {
+  if (agent === null) return templates === null ? 'none' : null;
+  return `${briefly(agentText(agent))}${recordedNote(modelOf(agent))}`;
 }
 
 function otherText({ session, open }: OtherBuild): string {

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { basename } from 'node:path';
 import { project as projectSchema, projectList } from '../../../contract/projects.ts';
-import type { WireProject } from '../../../contract/projects.ts';
+import type { Agent, WireProject } from '../../../contract/projects.ts';
 import type { WireSession } from '../../../contract/sessions.ts';
-import { routerAnswer } from '../../../contract/templates/router.ts';
+import { routedTypes, routerAnswer } from '../../../contract/templates/router.ts';
+import type { RoutedType, Router } from '../../../contract/templates/router.ts';
 import { inspection } from '../../../contract/trunks.ts';
 import type { WireInspection } from '../../../contract/trunks.ts';
 import { usage } from '../command.ts';
@@ -32,6 +33,7 @@ export async function findOrMakeProject(context: Context, { repository, wishes, 
   const isBusy = ({ id }: WireProject) => sessions.some(session => session.project_id === id && session.state === 'building');
   const found = same.find(project => isAsWished(project, wishes)) ?? same.find(project => !isBusy(project));
   if (found !== undefined) {
+    refuseIdle(found, wishes);
     if (found.agent === null && found.router === null) await requireAgent(context, wishes);
     return found;
   }
@@ -42,6 +44,7 @@ export async function findOrMakeProject(context: Context, { repository, wishes, 
 
 /** Makes the project as wished, where it is not. */
 export async function changeProject({ client }: Context, project: WireProject, wishes: ProjectWishes): Promise<void> {
+  refuseIdle(project, wishes);
   if (isAsWished(project, wishes)) return;
   await client.request('PATCH', `/api/projects/${project.id}`, { body: wishes, schema: projectSchema });
 }
@@ -69,6 +72,41 @@ function nameOf(repository: string): string {
 function freeName(name: string, taken: ReadonlySet<string>): string {
   if (!taken.has(name)) return name;
   for (let number = 2; ; number += 1) if (!taken.has(`${name}-${number}`)) return `${name}-${number}`;
+}
+
+/** What works on the tickets of a project: templates, and an agent where they leave some type of ticket to it. */
+export interface Works {
+  readonly agent: Agent | null;
+  readonly templates: Router | null;
+}
+
+/** As the server chooses: the project's routes, then its agent, and where it has none the routes of all projects. */
+export async function worksOf({ client }: Context, project: WireProject, wishes: ProjectWishes): Promise<Works> {
+  const own = project.router;
+  if (isForAll(own)) return { agent: null, templates: own };
+  const agent = wishes.agent ?? project.agent;
+  if (agent !== null) return { agent, templates: own };
+  const { router } = await client.request('GET', '/api/router', { schema: routerAnswer });
+  if (own === null || router === null) return { agent, templates: own ?? router };
+  const left = router.routes.map(({ types, template }) => ({ types: types.filter(type => !names(own, type)), template }));
+  return { agent, templates: { ...router, routes: [...own.routes, ...left.filter(({ types }) => types.length > 0)] } };
+}
+
+/** An agent that is given to a project whose templates leave it nothing would not do the work. */
+function refuseIdle({ name, router }: WireProject, { agent }: ProjectWishes): void {
+  if (agent === undefined || !isForAll(router)) return;
+  throw usage(
+    `An agent is given, and the project '${name}' works by templates alone: it would do nothing`,
+    `Leave the agent out, or take the templates away first: skep project set ${name} --no-router`,
+  );
+}
+
+function isForAll(router: Router | null): boolean {
+  return router !== null && (router.default !== undefined || routedTypes.every(type => names(router, type)));
+}
+
+function names({ routes }: Router, type: RoutedType): boolean {
+  return routes.some(({ types }) => types.includes(type));
 }
 
 /** Of the project, or by a template that works wherever nothing else is said. */

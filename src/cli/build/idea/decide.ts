@@ -3,7 +3,7 @@ import { Interrupted } from '../../report.ts';
 import { cardOf, specOf } from '../../session/find.ts';
 import type { Beginning } from '../beginning.ts';
 import { planDocument, planText } from '../plan.ts';
-import { inspect } from '../project.ts';
+import { inspect, worksOf } from '../project.ts';
 import { isRecorded } from '../recorded.ts';
 import { otherBuilds } from '../session.ts';
 import type { Idea } from './idea.ts';
@@ -39,7 +39,8 @@ async function showSpec(beginning: Beginning, { session, project }: Idea): Promi
   const [spec, card] = await steadily(at => Promise.all([specOf(at, specId), cardOf(at, specId)]));
   const inspection = await steadily(at => inspect(at, project, { title: card.name, signal }));
   const others = await steadily(at => otherBuilds(at, session));
-  const plan = { sessionId: session.id, card, project, wishes: {}, inspection, others };
+  const works = await steadily(at => worksOf(at, project, {}));
+  const plan = { sessionId: session.id, card, project, wishes: {}, works, inspection, others };
   if (context.json) {
     world.out.write(`${JSON.stringify(specDocument(session.id, spec))}\n${JSON.stringify(planDocument(plan))}\n`);
     return;

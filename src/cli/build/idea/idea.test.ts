@@ -102,6 +102,7 @@ const inspection = {
 
 function answer({ method, path, body }: Call): Answer {
   if (path.startsWith('/api/models')) return { json: { models: [] } };
+  if (path === '/api/router') return { json: { router: null } };
   if (path.endsWith('/answer')) {
     pending = [];
     plan = plansWell;
