@@ -300,7 +300,7 @@ describe('the conversation of the agent is gone on with', () => {
     await converse(attempt);
     const question = await attempt.park();
     await stages.drain();
-    await stages.app(tx => decideQuestion(tx, question, 'raise:2.00'));
+    await stages.app(tx => decideQuestion(tx, { id: question, answer: 'raise:2.00' }, stages.settings));
     await stages.drain();
     const next = await site.start(ticketOf(site));
     expect([next.task.commit, next.task.continues]).toEqual([
