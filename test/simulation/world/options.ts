@@ -148,6 +148,9 @@ function faultsOf(dice: Dice, without: readonly FaultKind[]): WorldOptions['faul
   ) as Record<FaultKind, number>;
 }
 
+/** The same for all: options of one seed are compared. */
+const noTargets: RunSettings['modelTargets'] = () => [];
+
 function settingsOf(dice: Dice, leaseMs: number): RunSettings {
   return {
     leaseMs,
@@ -161,7 +164,7 @@ function settingsOf(dice: Dice, leaseMs: number): RunSettings {
     queueAgeMs: dice.pick([1_500, 7_200_000]),
     roundsMax: dice.between(1, 3),
     reviewTimeoutMs: 60_000,
-    modelTargets: () => [],
+    modelTargets: noTargets,
     questionMs: 60_000,
     limits: {
       timeout_ms: 60_000,
