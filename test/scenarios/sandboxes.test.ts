@@ -39,8 +39,11 @@ async function listed(): Promise<WireVm[]> {
     .map(line => JSON.parse(line) as WireVm);
 }
 
+/** Of a run: a check-out that is prepared for the next attempts has a sandbox of its own for a moment. */
 const untilOneWorks = (not?: string) =>
-  until('the list shows a sandbox at work', async () => (await listed()).find(({ id, use }) => id !== not && use.processes > 0));
+  until('the list shows a sandbox at work', async () =>
+    (await listed()).find(({ id, run_id: run, use }) => id !== not && run !== null && use.processes > 0),
+  );
 
 async function sleeper(): Promise<string> {
   const repository = makeRepository({ 'agent.sh': script('echo begun > begun', 'sleep 27182') });
