@@ -16,7 +16,7 @@ interface AgentPackage {
 }
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
-/** Of agents that want a newer one than Skep does. It is a package as any other, with its program in it. */
+/** The version of Node for agents that do not run with the oldest that Skep runs with; a package of its own in their lockfile. */
 const newerNode = '22.23.3';
 const claudePlatform = `node_modules/@anthropic-ai/claude-code-linux-${arch}`;
 const codexVendor = process.arch === 'arm64' ? 'aarch64-unknown-linux-musl' : 'x86_64-unknown-linux-musl';
