@@ -343,6 +343,23 @@ describe.each(subjects)('when a worker of $provider as $who dies', ({ provider, 
     await living.kill();
     home.remove();
   });
+
+  it.skipIf(!possible)('what it left is opened by its heir, though a worker of another home came before', async () => {
+    const [home, another] = [sandboxFolder(who), sandboxFolder(who)];
+    const dying = await startSandboxWorker({ provider, who, folder: home.folder });
+    const spec = { limits: LIMITS, files: [], folders: [] };
+    await sh(await dying.provider.create({ ...spec, id: 'lost' }), 'echo work > left');
+    await dying.kill();
+    const stranger = await startSandboxWorker({ provider, who, folder: another.folder });
+    await stranger.provider.reapOrphans();
+    const next = await stranger.provider.create({ ...spec, id: 'next' });
+    const heir = await startSandboxWorker({ provider, who, folder: home.folder });
+    expect(await heir.reap(['cat', 'left'])).toEqual({ count: 1, orphans: [{ id: 'lost', text: 'work\n' }] });
+    expect((await sh(next, 'echo alive')).stdout).toBe('alive\n');
+    await next.kill();
+    await Promise.all([stranger, heir].map(worker => worker.kill()));
+    for (const each of [home, another]) each.remove();
+  });
 });
 
 function countOf(argument: string): number {

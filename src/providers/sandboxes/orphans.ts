@@ -34,15 +34,32 @@ export interface Left {
 
 /** Removes what dead workers have left, except workspaces of which `settle` says that they are to stay. */
 export async function reap(place: Place, settle: Settle): Promise<number> {
-  const names = orphansIn(place);
-  const kept = new Set(names.map(name => uidOf(join(place.folder, name))));
-  await place.userIds?.reap(
-    uid => place.clear(uid),
-    uid => kept.has(uid),
-  );
+  await place.userIds?.reap(uid => place.clear(uid), keptIds());
   let count = 0;
-  for (const name of names) if (await take(place, name, settle)) count += 1;
+  for (const name of orphansIn(place)) if (await take(place, name, settle)) count += 1;
   return count;
+}
+
+/**
+ * Workers of other homes share the ids: one of them that comes before the heir of a home must not give away what the heir needs to open
+ * what lies there. Each home is read once; the dead make no more.
+ */
+function keptIds(): (uid: number, home: string) => boolean {
+  const homes = new Map<string, ReadonlySet<number | undefined>>();
+  return (uid, home) => {
+    const known = homes.get(home) ?? new Set(foldersIn(home).map(name => uidOf(join(home, name))));
+    homes.set(home, known);
+    return known.has(uid);
+  };
+}
+
+/** None where the home is gone, and the ids with it are free. */
+function foldersIn(home: string): string[] {
+  try {
+    return readdirSync(home);
+  } catch {
+    return [];
+  }
 }
 
 /** Folders of dead workers, the one that was made last first. */

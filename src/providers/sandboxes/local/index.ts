@@ -182,7 +182,7 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
     inherited,
     ...('why' in launcher ? { native: undefined, noNative: launcher.why } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,
-    userIds: root ? createUserIds({ folder: USER_IDS }) : undefined,
+    userIds: root ? createUserIds({ folder: USER_IDS, home: place }) : undefined,
     countsProcesses: root || countsPerNamespace(release()),
   };
 }

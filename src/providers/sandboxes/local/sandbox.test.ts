@@ -25,7 +25,7 @@ let groups: Set<string>;
 beforeEach(() => {
   top = mkdtempSync(join(tmpdir(), 'skep-sandbox-'));
   mkdirSync(join(top, 'sandboxes'));
-  userIds = createUserIds({ folder: join(top, 'uids'), base: firstUid, count: 2 });
+  userIds = createUserIds({ folder: join(top, 'uids'), home: join(top, 'sandboxes'), base: firstUid, count: 2 });
   groups = new Set();
 });
 afterEach(() => rmSync(top, { recursive: true, force: true }));

@@ -91,7 +91,7 @@ async function prepare({ folder: place, clock, path, wanted, image, mayUseNative
   const home: Home = {
     ...{ folder, clock, tools, filter: Buffer.from(filter) },
     ...(await findDisks({ folder, tools, path })),
-    userIds: root ? createUserIds({ folder: USER_IDS }) : undefined,
+    userIds: root ? createUserIds({ folder: USER_IDS, home: folder }) : undefined,
     ground: made => groundOf({ engine, clock, shown, canLimit, guard }, made),
     clear: uid => Promise.resolve(killUser(uid)),
   };

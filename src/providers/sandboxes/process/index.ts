@@ -68,7 +68,7 @@ async function prepare({ folder: wanted, clock, path, inherited, mayUseNative }:
   const home: Home = {
     ...{ folder, clock, tools, filter: Buffer.alloc(0) },
     ...(await findDisks({ folder, tools, path })),
-    userIds: root ? createUserIds({ folder: USER_IDS }) : undefined,
+    userIds: root ? createUserIds({ folder: USER_IDS, home: folder }) : undefined,
     prepare: (uid, limits) => void cgroups?.create(String(uid), limits),
     ground: made => groundOf({ home, cgroups, inherited }, made),
     async clear(uid) {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { createUserIds } from './user-ids.ts';
 const folder = mkdtempSync(join(tmpdir(), 'skep-user-ids-'));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+const home = join(folder, 'home-of-sandboxes');
 const base = 1_900_000_000;
 const dead = thisOwner().replace(/^\d+\.\d+/, '1.1');
 
@@ -26,8 +27,8 @@ it('knows a dead owner, and takes one that it cannot see for alive', () => {
 });
 
 it('gives each id once until it is released', () => {
-  const ids = createUserIds({ folder, base });
-  const twin = createUserIds({ folder, base });
+  const ids = createUserIds({ folder, home, base });
+  const twin = createUserIds({ folder, home, base });
   const taken = [ids.take(), twin.take(), ids.take()];
   expect(new Set(taken).size).toBe(3);
   ids.release(taken[1] ?? 0);
@@ -36,11 +37,11 @@ it('gives each id once until it is released', () => {
 });
 
 it('gives no id that /etc/passwd names', () => {
-  expect(createUserIds({ folder, base: 0 }).take()).not.toBe(0);
+  expect(createUserIds({ folder, home, base: 0 }).take()).not.toBe(0);
 });
 
 it('frees what the dead have left, after it was cleared, and nothing of the living', async () => {
-  const ids = createUserIds({ folder, base });
+  const ids = createUserIds({ folder, home, base });
   const mine = ids.take();
   leave(base + 7, dead);
   mkdirSync(join(folder, `new-${dead}-0a0b0c0d`));
@@ -56,9 +57,9 @@ it('frees what the dead have left, after it was cleared, and nothing of the livi
 it('lets one alone clear what a dead owner has left: the next could be a third, who has the id by then', async () => {
   leave(base, dead);
   const cleared: string[] = [];
-  await createUserIds({ folder, base }).reap(async () => {
+  await createUserIds({ folder, home, base }).reap(async () => {
     cleared.push('one');
-    await createUserIds({ folder, base }).reap(() => Promise.resolve(void cleared.push('another')));
+    await createUserIds({ folder, home, base }).reap(() => Promise.resolve(void cleared.push('another')));
   });
   expect(cleared).toEqual(['one']);
   expect(readdirSync(folder)).toEqual([]);
@@ -67,17 +68,30 @@ it('lets one alone clear what a dead owner has left: the next could be a third, 
 it('leaves an id of which files are kept as it was, after it was cleared', async () => {
   leave(base, dead);
   const cleared: number[] = [];
-  await createUserIds({ folder, base }).reap(
+  await createUserIds({ folder, home, base }).reap(
     uid => Promise.resolve(void cleared.push(uid)),
     uid => uid === base,
   );
   expect([cleared, readdirSync(join(folder, String(base)))]).toEqual([[base], [dead]]);
 });
 
+it('says of a dead owner which home its id was taken for, whoever asks', async () => {
+  const uid = createUserIds({ folder, home: '/homes/one', base }).take();
+  renameSync(join(folder, String(uid), thisOwner()), join(folder, String(uid), dead));
+  const asked: string[] = [];
+  const another = createUserIds({ folder, home: '/homes/other', base });
+  for (const isKept of [true, false])
+    await another.reap(
+      () => Promise.resolve(),
+      (_uid, where) => asked.push(where) > 0 && isKept,
+    );
+  expect([asked, readdirSync(folder)]).toEqual([['/homes/one', '/homes/one'], []]);
+});
+
 it('refuses when all are taken', () => {
   for (let uid = base; uid < base + 9; uid++) leave(uid, thisOwner());
-  expect(createUserIds({ folder, base, count: 10 }).take()).toBe(base + 9);
-  expect(() => createUserIds({ folder, base, count: 10 }).take()).toThrow(
+  expect(createUserIds({ folder, home, base, count: 10 }).take()).toBe(base + 9);
+  expect(() => createUserIds({ folder, home, base, count: 10 }).take()).toThrow(
     expect.objectContaining({ code: 'sandbox_unavailable' }),
   );
 });

@@ -9,8 +9,8 @@ export interface UserIds {
   /** Throws Fault `sandbox_unavailable` when all are taken. */
   take(): number;
   release(uid: number): void;
-  /** For each id of a dead worker: `clear` first, then free, unless files of it are still kept. */
-  reap(clear: (uid: number) => Promise<void>, isKept?: (uid: number) => boolean): Promise<void>;
+  /** For each id of a dead worker: `clear` first, then free, unless files of it are still kept in the home that it was taken for. */
+  reap(clear: (uid: number) => Promise<void>, isKept?: (uid: number, home: string) => boolean): Promise<void>;
   /**
    * Takes an id over whose files a dead worker has left; what it answers gives it back, to be taken over again. Undefined where
    * somebody alive has it, or where it is none of this range.
@@ -27,17 +27,20 @@ const COUNT = 4096;
 const BASES = [1_900_000_000, 200_000, 50_000];
 
 interface Place {
+  /** Shared by all workers of this machine. */
   readonly folder: string;
+  /** Where the sandboxes of this worker lie. */
+  readonly home: string;
   readonly base?: number;
   readonly count?: number;
 }
 
 /**
- * A taken id is a folder that holds the owner's name. It comes into being by renaming a filled folder onto it, which
+ * A taken id is a folder that holds a file of the owner's name, in which stands the home that it was taken for. It comes into being by renaming a filled folder onto it, which
  * succeeds only where there is none or an empty one; freeing removes the owner by its exact name and then the folder,
  * which fails when a new owner has come. So no two processes can hold one id, and no lock is needed to clean up.
  */
-export function createUserIds({ folder, base = firstId(), count = COUNT }: Place): UserIds {
+export function createUserIds({ folder, home, base = firstId(), count = COUNT }: Place): UserIds {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const owner = thisOwner();
   const named = new Set(idsIn('/etc/passwd', 2));
@@ -50,7 +53,7 @@ export function createUserIds({ folder, base = firstId(), count = COUNT }: Place
   function claim(uid: number): boolean {
     const filled = join(folder, `new-${owner}-${randomBytes(4).toString('hex')}`);
     mkdirSync(filled, { mode: 0o700 });
-    writeFileSync(join(filled, owner), '');
+    writeFileSync(join(filled, owner), home);
     if (quietly(() => renameSync(filled, join(folder, String(uid))))) return true;
     rmSync(filled, { recursive: true, force: true });
     return false;
@@ -89,7 +92,7 @@ export function createUserIds({ folder, base = firstId(), count = COUNT }: Place
           // Taken over first: of two that clear at once, the slower would clear what is a third's by then.
           if (!handedOver(uid, holder, owner)) continue;
           await clear(uid);
-          if (isKept(uid)) handedOver(uid, owner, holder);
+          if (isKept(uid, quietText(join(folder, name, owner)))) handedOver(uid, owner, holder);
           else free(uid, owner);
         }
       }
@@ -121,6 +124,14 @@ function quietRead(folder: string): string[] {
     names = readdirSync(folder);
   });
   return names;
+}
+
+function quietText(file: string): string {
+  let text = '';
+  quietly(() => {
+    text = readFileSync(file, 'utf8');
+  });
+  return text;
 }
 
 /** False when it failed: another process was faster, which is why it was tried in this way. */
