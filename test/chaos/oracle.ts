@@ -66,7 +66,12 @@ export async function judge(scene: Scene): Promise<Verdict> {
   const [tickets, events] = [await ticketsOf(scene), await eventsOf(scene)];
   return {
     lost: [...lostTickets(scene, tickets), ...(await lostWork(scene)), ...lostEvents(events)],
-    doubled: [...(await doubledRows(scene)), ...doubledEvents(events), ...(await landedTwice(scene))],
+    doubled: [
+      ...(await doubledRows(scene)),
+      ...doubledEvents(events),
+      ...(await landedTwice(scene)),
+      ...(await wrongMoney(scene)),
+    ],
     stuck: [
       ...(await stuckRows(scene)),
       ...tickets.filter(isOpen).map(({ id, status, why }) => `ticket ${id} is ${status} (${why})`),
@@ -195,12 +200,33 @@ async function landedTwice({ database }: Scene): Promise<string[]> {
   });
 }
 
+/** Each budget holds what its calls were charged and what those still open have reserved: no more, which would be twice, and no less. */
+async function wrongMoney({ database }: Scene): Promise<string[]> {
+  const rows = await query<{ what: string }>(
+    database,
+    `select concat_ws(' ', 'budget', b.scope, b.scope_id, 'says', b.spent_microusd, b.spent_tokens, b.reserved_microusd, b.reserved_tokens,
+                      'and its calls', c.spent_microusd, c.spent_tokens, c.reserved_microusd, c.reserved_tokens) as what
+       from budgets b cross join lateral (
+         select coalesce(sum(charged_microusd), 0) as spent_microusd, coalesce(sum(charged_tokens), 0) as spent_tokens,
+                coalesce(sum(reserved_microusd) filter (where state = 'reserved'), 0) as reserved_microusd,
+                coalesce(sum(reserved_tokens) filter (where state = 'reserved'), 0) as reserved_tokens
+           from model_calls where tenant_id = b.tenant_id and b.id = any (budget_ids)) c
+      where (b.spent_microusd, b.spent_tokens, b.reserved_microusd, b.reserved_tokens)
+            is distinct from (c.spent_microusd, c.spent_tokens, c.reserved_microusd, c.reserved_tokens)`,
+  );
+  return rows.map(({ what }) => what);
+}
+
 /** Rows without an owner, leases that ran out and that nobody has taken back, jobs in the hands of the dead or given up. */
 async function stuckRows({ database }: Scene): Promise<string[]> {
   const rows = await query<{ what: string }>(
     database,
     `select 'run ' || id || ' is ' || state || ' since its lease ran out' as what from runs
       where lease_expires_at < clock_timestamp() and state in ('leased', 'starting', 'working')
+     union all
+     select 'call ' || c.id || ' of run ' || r.id || ' is open, and the run is ' || r.state from model_calls c
+       join runs r on r.tenant_id = c.tenant_id and r.id = c.run_id
+      where c.state = 'reserved' and r.state not in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked')
      union all
      select 'job ' || id || ' is held by ' || locked_by || ', which is gone' from graphile_worker._private_jobs j
       where locked_by is not null and not exists (select from servers s where j.locked_by = any (s.job_slots))

@@ -30,6 +30,8 @@ export interface Proxy {
   /** How many were ever made. */
   readonly made: () => number;
   readonly lost: () => number;
+  /** Pieces that came while it was a hole. */
+  readonly swallowed: () => number;
   set(weather: Weather): void;
   loseAnswers(which: LostAnswers | undefined): void;
   /** Resets every connection. */
@@ -43,13 +45,14 @@ interface State {
   ends: number;
   lost: number;
   made: number;
+  swallowed: number;
 }
 
 /** At once; beyond it a connection is refused. */
 const connectionsMax = 500;
 
 export async function startProxy(target: { readonly host?: string; readonly port: number }): Promise<Proxy> {
-  const state: State = { weather: {}, losing: undefined, ends: 0, lost: 0, made: 0 };
+  const state: State = { weather: {}, losing: undefined, ends: 0, lost: 0, made: 0, swallowed: 0 };
   const links = new Set<Link>();
   const server = createServer({ pauseOnConnect: false }, client => {
     state.made += 1;
@@ -67,6 +70,7 @@ export async function startProxy(target: { readonly host?: string; readonly port
     open: () => links.size,
     made: () => state.made,
     lost: () => state.lost,
+    swallowed: () => state.swallowed,
     set: weather => void (state.weather = weather),
     loseAnswers(which) {
       Object.assign(state, { losing: which, ends: 0, lost: 0 });
@@ -129,7 +133,10 @@ interface Pump {
 function pump(from: Socket, to: Socket, { state, isOver, lets }: Pump): void {
   from.on('data', (chunk: Buffer) => {
     const { latencyMs = 0, bytesPerS, hole } = state.weather;
-    if (hole === true) return;
+    if (hole === true) {
+      state.swallowed += 1;
+      return;
+    }
     if (lets?.(chunk) === false) return;
     const waitMs = latencyMs + (bytesPerS === undefined ? 0 : (chunk.length * 1_000) / bytesPerS);
     if (waitMs === 0) {

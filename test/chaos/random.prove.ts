@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
 import {
   allCompleted,
   allEvents,
   build,
+  databaseOf,
   type Farm,
   heldTwice,
   leftAlone,
@@ -14,6 +16,7 @@ import {
 import { buildSkep, endAll, processesWith, type SkepProcess, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
 import { dice } from './dice.ts';
+import { patienceMs, expectClean } from './report.ts';
 
 beforeAll(buildSkep);
 afterEach(endAll);
@@ -52,6 +55,9 @@ test(`${kills} kills of servers and workers under load: every ticket is complete
   expect(await leftAlone(farm)).toEqual([]);
   const completions = events.filter(event => event.type === 'ticket.completed').map(event => event.subject.id);
   expect(new Set(completions).size).toBe(completions.length);
+  const workerHomes = hive.map((_worker, index) => join(farm.home, 'workers', `w${index}`));
+  const made = done.map(({ id }) => ({ id, repository: undefined }));
+  await expectClean({ database: await databaseOf(farm), made, homes: [farm.home], workerHomes }, patienceMs(2_000));
   for (const worker of hive) await worker.kill('SIGTERM');
   expect(processesWith(`sleep ${mark}`)).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { allEvents, startFarm, untiring } from '../harness/farm.ts';
+import { allEvents, databaseOf, startFarm, untiring } from '../harness/farm.ts';
 import { buildSkep, endAll, type SkepProcess, until } from '../harness/process.ts';
 import { makeRepository } from '../harness/worker.ts';
 import { stamper } from '../samples/agents.ts';
@@ -12,6 +12,7 @@ import { expectGraph } from '../scenarios/build/graph.ts';
 import { byTitle, settled, startStory, trunkOf } from '../scenarios/build/story.ts';
 import { fileOn, landedOn, ticketsLanded } from '../scenarios/build/published.ts';
 import { dice } from './dice.ts';
+import { patienceMs, expectClean as comesClean } from './report.ts';
 
 beforeAll(buildSkep);
 afterEach(endAll);
@@ -86,5 +87,8 @@ test(`${kills} kills at any moment, and the depot lost now and then: all lands o
   );
   expect(byTitle(tickets, 'Part 040').status).toBe('completed');
   await expectGraph(farm, outcome, repository);
+  const made = tickets.filter(({ type }) => type !== 'epic').map(({ id }) => ({ id, repository }));
+  const workerHomes = names.map(name => join(farm.home, 'workers', name));
+  await comesClean({ database: await databaseOf(farm), made, homes: [farm.home], workerHomes }, patienceMs(2_000));
   await expectClean(farm, hive);
 });

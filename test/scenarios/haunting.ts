@@ -1,14 +1,21 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { allCompleted, allEvents, build, type Farm, heldTwice, leftAlone, startFarm, untiring } from '../harness/farm.ts';
 import { processState, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
 
 const zombies = 4;
+const zombieNames = Array.from({ length: zombies }, (_, index) => `zombie-${index}`);
+
+interface Haunted {
+  readonly farm: Farm;
+  readonly workerHomes: readonly string[];
+}
 
 /** So many times a worker is stopped just before it completes, past its lease, and goes on: none of what it says is believed. */
-export async function haunting(rounds: number): Promise<Farm> {
+export async function haunting(rounds: number): Promise<Haunted> {
   const farm = await startFarm({ SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', ...untiring });
   const watch = await watchCompletions(farm.url);
   const features = Array.from({ length: zombies }, (_, index) => ({ title: `part ${index}` }));
@@ -22,18 +29,20 @@ export async function haunting(rounds: number): Promise<Farm> {
   expect(before.filter(event => event.type === 'run.submitted')).toEqual([]);
   expect(before.filter(event => event.type === 'run.lost').length).toBeGreaterThanOrEqual(rounds);
   farm.worker('honest', { slots: 2 });
+  // What a dead worker has left in its home is removed by the next one there.
+  for (const name of zombieNames) farm.worker(name);
   await until('all tickets completed', () => allCompleted(farm));
   const events = await allEvents(farm);
   expect(events.filter(event => event.type === 'run.submitted')).toHaveLength(zombies);
   expect(heldTwice(events)).toEqual([]);
   expect(await leftAlone(farm)).toEqual([]);
   await watch.close();
-  return farm;
+  return { farm, workerHomes: [...zombieNames, 'honest'].map(name => join(farm.home, 'workers', name)) };
 }
 
 /** A worker that freezes itself just before it completes, its share of the rounds; each time it is woken after its run was lost. */
 async function haunt(farm: Farm, url: string, { index, rounds }: { index: number; rounds: number }): Promise<void> {
-  const name = `zombie-${index}`;
+  const name = zombieNames[index] ?? '';
   const worker = farm.worker(name, { url, env: { SKEP_FAILPOINTS: 'before-complete:stop' } });
   for (let round = index; round < rounds; round += zombies) {
     await until(`${name} has frozen`, () => (processState(worker.pid) === 'T' ? true : undefined));

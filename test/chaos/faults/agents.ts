@@ -11,6 +11,7 @@ export type Victim = 'agent' | 'sandbox';
 
 export interface Death {
   readonly verdict: Verdict;
+  /** From the kill until all was done. */
   readonly ms: number;
   /** From the kill until the server was told. */
   readonly toldMs: number;
@@ -33,8 +34,13 @@ export async function killAgent(world: World, victim: Victim): Promise<Death> {
     tooLongMs,
   );
   const toldMs = Math.round(systemClock.mono() - since);
-  const { verdict, ms } = await comeClean(world.scene(), patienceMs(leaseMs));
-  return { verdict, ms, toldMs, failureClass: failed.type === 'run.lost' ? 'lost' : String(failed.payload['class']) };
+  const { verdict } = await comeClean(world.scene(), patienceMs(leaseMs));
+  return {
+    verdict,
+    ms: Math.round(systemClock.mono() - since),
+    toldMs,
+    failureClass: failed.type === 'run.lost' ? 'lost' : String(failed.payload['class']),
+  };
 }
 
 /** Not one of those around it, on whose command lines it stands too. */

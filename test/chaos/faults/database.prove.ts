@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { livePostmaster } from '../../../src/db/embedded/pid-file.ts';
 import { endModelFarms } from '../../harness/model-farm.ts';
-import { buildSkep } from '../../harness/process.ts';
+import { buildSkep, until } from '../../harness/process.ts';
 import { endLoads, type Load, ownEmbedded, ownPostgres, startLoad } from '../load.ts';
-import { startWorld } from '../world.ts';
+import { patienceMs, startWorld } from '../world.ts';
 import { endConnections, holeInLine, killPostgres, loseAnswers, resetLine, slowLine } from './database.ts';
 import { underLoad } from './disturb.ts';
 
@@ -48,8 +48,8 @@ test.each([
   await underLoad(load, {
     ...{ what: `the embedded PostgreSQL is ${how} under load`, times: 20, betweenMs: 2_000 },
     async act() {
-      const found = livePostmaster(folder);
-      if (found !== undefined) process.kill(found.pid, signal);
+      const { pid } = await until('it is up', () => livePostmaster(folder), patienceMs);
+      process.kill(pid, signal);
     },
   });
 });

@@ -31,17 +31,25 @@ export async function killPostgres(
 export async function endConnections(load: Load, times: number): Promise<void> {
   const text = `select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
+  const someEnd = async (): Promise<true | undefined> => ((await query(load.database, text)).length > 0 ? true : undefined);
   await underLoad(load, {
     ...{ what: 'all connections to the database are ended', times, betweenMs: 700 },
-    act: async () => void (await query(load.database, text)),
+    act: async () => void (await until('there are connections to end', someEnd, patienceMs)),
   });
 }
 
 export async function resetLine(load: Load, times: number): Promise<void> {
   await underLoad(load, {
     ...{ what: 'the line to the database is reset', times, betweenMs: 700 },
-    act: async () => load.line.reset(),
+    async act() {
+      await someConnections(load);
+      load.line.reset();
+    },
   });
+}
+
+async function someConnections({ line }: Load): Promise<void> {
+  await until('there are connections', () => (line.open() > 0 ? true : undefined), patienceMs);
 }
 
 /** After which a statement of the engine that is not answered counts as lost (src/db/database.ts). */
@@ -52,8 +60,11 @@ export async function holeInLine(load: Load, times: number): Promise<void> {
   await underLoad(load, {
     ...{ what: 'the line to the database is half-open for 3 s', times, betweenMs: 2_000, noticedMs: statementMsMax },
     async act() {
+      await someConnections(load);
+      const before = load.line.swallowed();
       load.line.set({ hole: true });
       await systemClock.sleep(3_000);
+      expect(load.line.swallowed()).toBeGreaterThan(before);
       load.line.set({});
     },
   });

@@ -1,11 +1,12 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../../src/kernel/clock.ts';
-import { buildSkep, endAll, tempFolder } from '../../harness/process.ts';
+import { query } from '../../harness/database.ts';
+import { buildSkep, endAll, tempFolder, until } from '../../harness/process.ts';
 import { endLoads, type Load, ownDisk, ownEmbedded, ownPostgres, startLoad } from '../load.ts';
 import { comeClean, type Verdict } from '../oracle.ts';
-import { conclude, patienceMs } from '../report.ts';
+import { begin, conclude, patienceMs } from '../report.ts';
 import { leaseMs } from '../world.ts';
 import { fill, free, refusals, uploadIsRefused } from './disk.ts';
 
@@ -19,6 +20,7 @@ const timeout = 900_000;
 const times = 10;
 /** Long enough for several things to fail. */
 const fullMs = 3_000;
+const fullMsMax = 120_000;
 const warmMsMax = 120_000;
 
 interface Full {
@@ -32,6 +34,9 @@ interface Full {
 
 /** Again and again: it is full, something is wanted of it, and there is space again; all has to be done then. */
 async function fillAgain(load: Load, { what, disk, meanwhile, heldBackMs = 0 }: Full): Promise<void> {
+  const row = `the disk is full: ${what}`;
+  begin(row);
+  const withinMs = patienceMs(leaseMs, heldBackMs);
   const verdicts: Verdict[] = [];
   const cleanMs: number[] = [];
   // What is made once, such as the copy of the repository, is there before.
@@ -42,11 +47,18 @@ async function fillAgain(load: Load, { what, disk, meanwhile, heldBackMs = 0 }: 
     fill(disk);
     await meanwhile();
     free(disk);
-    const { verdict, ms } = await comeClean(load.scene(), heldBackMs + patienceMs(leaseMs));
+    const { verdict, ms } = await comeClean(load.scene(), withinMs);
     verdicts.push(verdict);
     cleanMs.push(ms);
   }
-  conclude({ what: `the disk is full: ${what}`, count: times, verdicts, cleanMs });
+  conclude({ what: row, count: times, verdicts, cleanMs, withinMs });
+}
+
+/** How many runs have failed because the disk of their worker was full, where they have become more. */
+async function fullDisks({ database }: Load, before: number): Promise<number | undefined> {
+  const text = `select count(*)::int as count from runs where failure_class = 'sandbox'`;
+  const [{ count } = { count: 0 }] = await query<{ count: number }>(database, text);
+  return count > before ? count : undefined;
 }
 
 function diskOf(mib: number): string {
@@ -90,7 +102,11 @@ test('the disk of sandboxes is full', { timeout }, async () => {
   const disk = diskOf(64);
   const load = await startLoad(await ownEmbedded());
   load.worker('one', { home: join(disk, 'home') });
-  const meanwhile = (): Promise<void> => systemClock.sleep(fullMs);
+  let seen = 0;
+  const meanwhile = async (): Promise<void> => {
+    seen = await until('a run fails for want of space', () => fullDisks(load, seen), fullMsMax);
+    await systemClock.sleep(fullMs);
+  };
   await fillAgain(load, { what: "a worker's, with its sandboxes", disk, meanwhile, heldBackMs: 60_000 });
 });
 
@@ -99,5 +115,10 @@ test('the disk of logs is full', { timeout }, async () => {
   const before = ['sh', '-c', 'exec "$@" 2>>"$0"', join(disk, 'log')];
   const load = await startLoad(await ownEmbedded(), { before, env: { SKEP_LOG_LEVEL: 'debug' } });
   load.worker('one');
-  await fillAgain(load, { what: "that of the server's log", disk, meanwhile: () => systemClock.sleep(fullMs) });
+  const meanwhile = async (): Promise<void> => {
+    await systemClock.sleep(fullMs);
+    // Nothing of what it had to say in that time could be written.
+    expect(statfsSync(disk).bavail).toBe(0);
+  };
+  await fillAgain(load, { what: "that of the server's log", disk, meanwhile });
 });

@@ -2,7 +2,7 @@ import { systemClock } from '../../../src/kernel/clock.ts';
 import { query } from '../../harness/database.ts';
 import type { Load } from '../load.ts';
 import { comeClean } from '../oracle.ts';
-import { conclude, patienceMs } from '../report.ts';
+import { begin, conclude, patienceMs } from '../report.ts';
 import { leaseMs } from '../world.ts';
 
 interface Disturbance {
@@ -23,6 +23,7 @@ export type Busy = Pick<Load, 'pour' | 'database' | 'scene'>;
 
 /** Tickets come without end while it happens again and again; after the last time all of them have to be done soon. */
 export async function underLoad(load: Busy, { what, times, betweenMs, noticedMs = 0, act }: Disturbance): Promise<void> {
+  begin(what);
   let isOver = false;
   const pouring = (async () => {
     while (!isOver) {
@@ -36,8 +37,9 @@ export async function underLoad(load: Busy, { what, times, betweenMs, noticedMs 
   }
   isOver = true;
   await pouring;
-  const { verdict, ms } = await comeClean(load.scene(), noticedMs + patienceMs(leaseMs));
-  conclude({ what, count: times, verdicts: [verdict], cleanMs: [ms] });
+  const withinMs = patienceMs(leaseMs, noticedMs);
+  const { verdict, ms } = await comeClean(load.scene(), withinMs);
+  conclude({ what, count: times, verdicts: [verdict], cleanMs: [ms], withinMs });
 }
 
 /** None is known while the database is away: then nothing is asked for. */

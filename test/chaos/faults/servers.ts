@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/kernel/clock.ts';
 import { callWith } from '../../harness/server.ts';
 import { type Load } from '../load.ts';
 import { comeClean } from '../oracle.ts';
-import { conclude, patienceMs } from '../report.ts';
+import { begin, conclude, patienceMs } from '../report.ts';
 import { leaseMs } from '../world.ts';
 
 interface Claim {
@@ -20,6 +20,8 @@ interface Claim {
  * books each ticket's work was taken once.
  */
 export async function shareOut(load: Load, { tickets, claimers }: { tickets: number; claimers: number }): Promise<void> {
+  const what = `${load.urls.length} servers share out a queue of tickets, and one of them is killed`;
+  begin(what);
   await load.pour(tickets);
   const book: Claim[] = [];
   const claimMs: number[] = [];
@@ -48,14 +50,12 @@ export async function shareOut(load: Load, { tickets, claimers }: { tickets: num
   expect(runs.filter((id, index) => runs.indexOf(id) !== index)).toEqual([]);
   const taken = book.filter(({ isTaken }) => isTaken).map(({ ticketId }) => ticketId);
   expect(taken.filter((id, index) => taken.indexOf(id) !== index)).toEqual([]);
-  const { verdict, ms } = await comeClean(load.scene(), patienceMs(leaseMs));
+  const withinMs = patienceMs(leaseMs);
+  const { verdict, ms } = await comeClean(load.scene(), withinMs);
   process.stdout.write(
     `claims of ${load.urls.length} servers: p50 ${quantile(claimMs, 0.5)} ms, p99 ${quantile(claimMs, 0.99)} ms\n`,
   );
-  conclude({
-    ...{ what: `${load.urls.length} servers share out a queue of tickets, and one of them is killed`, count: tickets },
-    ...{ verdicts: [verdict], cleanMs: [ms] },
-  });
+  conclude({ what, count: tickets, verdicts: [verdict], cleanMs: [ms], withinMs });
 }
 
 const shareMsMax = 1_200_000;

@@ -1,7 +1,8 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { endModelFarms } from '../../harness/model-farm.ts';
 import { buildSkep } from '../../harness/process.ts';
-import { conclude } from '../report.ts';
+import { begin, conclude, patienceMs } from '../report.ts';
+import { leaseMs } from '../world.ts';
 import { killServers, killWorkers, type PointOfServing, pointsOfServing, pointsOfWorker, type Round } from './round.ts';
 import { pointsOfStart } from './server.ts';
 import { killStarts } from './start.ts';
@@ -15,24 +16,30 @@ const parts = 3;
 const timeout = 3_600_000;
 
 test(`kill -9 of a worker, ${times} at each of its failpoints`, { timeout }, async () => {
-  tell('a worker is killed at a failpoint', await killWorkers(pointsOfWorker, times), pointsOfWorker);
+  const what = 'a worker is killed at a failpoint';
+  begin(what);
+  tell(what, await killWorkers(pointsOfWorker, times), pointsOfWorker);
 });
 
 const rounds: Round[] = [];
+const whatOfServers = 'a server is killed at a failpoint';
 test.each(Array.from({ length: parts }, (_, part) => pointsOfServing.filter((_point, index) => index % parts === part)))(
   `kill -9 of a server, ${times} at each of its failpoints: %s and others`,
   { timeout },
   async (...points: PointOfServing[]) => {
+    begin(whatOfServers);
     rounds.push(...(await killServers(points, times)));
   },
 );
 
 test('kill -9 of a server: all of its failpoints', () => {
-  tell('a server is killed at a failpoint', rounds, pointsOfServing);
+  tell(whatOfServers, rounds, pointsOfServing);
 });
 
 test(`kill -9 of the first start of a home, ${times} at each of its failpoints`, { timeout }, async () => {
-  tell('the first start of a server is killed at a failpoint', await killStarts(times), pointsOfStart);
+  const what = 'the first start of a server is killed at a failpoint';
+  begin(what);
+  tell(what, await killStarts(times), pointsOfStart);
 });
 
 /** Each was hit so many times, or the run fails: what was not hit was not proven. */
@@ -40,7 +47,7 @@ function tell(what: string, all: readonly Round[], points: readonly string[]): v
   const hits = points.map(point => `${point} ${all.filter(round => round.point === point).length}`);
   expect(hits).toEqual(points.map(point => `${point} ${times}`));
   conclude({
-    ...{ what, count: all.length, kinds: points.length },
+    ...{ what, count: all.length, kinds: points.length, withinMs: patienceMs(leaseMs) },
     verdicts: all.map(({ verdict }) => verdict),
     cleanMs: all.map(({ ms }) => ms),
   });

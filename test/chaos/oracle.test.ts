@@ -1,0 +1,182 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { type Stages, stagesForTests } from '../harness/stages.ts';
+import { commitAll, git } from '../samples/git.ts';
+import { makeRepository } from '../harness/worker.ts';
+import { type Fault, faults, judge, type Scene, type Verdict } from './oracle.ts';
+
+let stages: Stages;
+let home: string;
+let made: { id: string; repository: string | undefined }[];
+const undoing: (() => unknown)[] = [];
+
+beforeEach(async () => {
+  stages = await stagesForTests();
+  home = mkdtempSync(join(tmpdir(), 'skep-oracle-'));
+  made = [{ id: await stages.open(), repository: undefined }];
+  await stages.drain();
+});
+afterEach(async () => {
+  for (const undo of undoing.splice(0)) await undo();
+  await stages.close({ isByHand: true });
+  rmSync(home, { recursive: true, force: true });
+});
+
+const scene = (): Scene => ({ database: stages.superuserUrl, made, homes: [home], workerHomes: [home] });
+const placeEvents = 'update events set position = id - (select min(id) from events) + 1';
+const completed = (id: string) =>
+  stages.sql(
+    `insert into events (tenant_id, type, subject_type, subject_id, actor) values ($1, 'ticket.completed', 'ticket', $2, 'test')`,
+    [stages.tenantId, id],
+  );
+
+/** A trunk whose head stands one commit after its base; `landed`: what the commits say that they land. */
+async function trunk(landed: readonly string[]): Promise<{ repository: string; head: string }> {
+  const repository = makeRepository({ 'README.md': '# one\n' });
+  undoing.push(() => rmSync(repository, { recursive: true, force: true }));
+  const base = git(repository, 'rev-parse', 'HEAD');
+  git(repository, 'checkout', '-q', '-b', 'skep/trunk');
+  for (const [index, id] of landed.entries()) {
+    writeFileSync(join(repository, 'README.md'), `# ${index}\n`);
+    commitAll(repository);
+    git(repository, 'commit', '-q', '--amend', '-m', `Land\n\nSkep-Ticket: ${id}`);
+  }
+  const head = git(repository, 'rev-parse', 'HEAD');
+  await stages.sql('update projects set repository = $1 where id = $2', [repository, stages.projectId]);
+  await stages.sql('delete from trunks');
+  await stages.sql(
+    `insert into trunks (tenant_id, project_id, branch, state, red_base, base_sha, head_sha, published_sha)
+     values ($1, $2, 'skep/trunk', 'ready', 'refuse', $3, $4, $4)`,
+    [stages.tenantId, stages.projectId, base, head],
+  );
+  return { repository, head };
+}
+
+/** What is done to a world in which nothing is wrong but that its one ticket still waits; in which list it must be found, and as what. */
+const plants: readonly (readonly [name: string, fault: Fault, words: RegExp, plant: () => Promise<unknown>])[] = [
+  ['a ticket that was promised and is gone', 'lost', /is gone$/, async () => made.push({ id: 'TKT-999', repository: undefined })],
+  [
+    'a ticket that failed',
+    'lost',
+    /is failed$/,
+    () => stages.sql(`update tickets set status = 'failed' where id = $1`, [made[0]?.id]),
+  ],
+  [
+    'an event between two others',
+    'lost',
+    /has position/,
+    () => stages.sql('update events set position = position + 1 where position = (select max(position) from events)'),
+  ],
+  [
+    'a trunk that is not published as far as it has come',
+    'lost',
+    /is published at .* and not at/,
+    async () => {
+      const { repository } = await trunk(['TKT-001']);
+      git(repository, 'update-ref', 'refs/heads/skep/trunk', 'skep/trunk~1');
+    },
+  ],
+  [
+    'completed work that is not on the branch',
+    'lost',
+    /^work of/,
+    async () => {
+      const { repository } = await trunk(['TKT-001']);
+      made = [{ id: made[0]?.id ?? '', repository }];
+      await stages.sql(`update tickets set status = 'completed', proof = 'proven' where id = $1`, [made[0]?.id]);
+    },
+  ],
+  [
+    'a ticket that was completed twice',
+    'doubled',
+    /^ticket.completed of/,
+    async () => {
+      for (const id of ['TKT-001', 'TKT-001']) await completed(id);
+      await stages.sql(placeEvents);
+    },
+  ],
+  ['work that landed twice', 'doubled', /landed twice/, () => trunk(['TKT-001', 'TKT-001'])],
+  [
+    'a budget that was charged for a call that never was',
+    'doubled',
+    /^budget tenant/,
+    () =>
+      stages.sql(`insert into budgets (tenant_id, scope, scope_id, cap_tokens, spent_tokens) values ($1, 'tenant', '', 100, 7)`, [
+        stages.tenantId,
+      ]),
+  ],
+  [
+    'a lease that ran out and that nobody takes back',
+    'stuck',
+    /since its lease ran out$/,
+    async () => {
+      const claimed = await stages.claim();
+      await stages.expire(claimed?.run.id ?? '');
+      await stages.sql(placeEvents);
+    },
+  ],
+  [
+    'a run without its job',
+    'stuck',
+    /and nothing moves it$/,
+    async () => {
+      made.push({ id: await stages.open(), repository: undefined });
+      await stages.sql('delete from graphile_worker._private_jobs');
+      await stages.sql(placeEvents);
+    },
+  ],
+  [
+    'a job in the hands of one that is gone',
+    'stuck',
+    /which is gone$/,
+    async () => {
+      made.push({ id: await stages.open(), repository: undefined });
+      await stages.sql(`update graphile_worker._private_jobs set locked_by = 'somebody', locked_at = now()`);
+      await stages.sql(placeEvents);
+    },
+  ],
+  [
+    'a process of a sandbox',
+    'leaked',
+    /^process/,
+    async () => {
+      const child = spawn('sh', ['-c', 'sleep 60 & wait', join(home, 'sandboxes')], { detached: true });
+      undoing.push(() => process.kill(-(child.pid ?? 0), 'SIGKILL'));
+    },
+  ],
+  [
+    'a folder of a sandbox',
+    'leaked',
+    /sandboxes\/lost/,
+    async () => mkdirSync(join(home, 'sandboxes/lost~1'), { recursive: true }),
+  ],
+  ['half an upload', 'leaked', /incoming/, async () => mkdirSync(join(home, 'blobs/incoming/half'), { recursive: true })],
+  [
+    'a transaction that nobody ends',
+    'leaked',
+    /^transaction of/,
+    async () => {
+      const client = new pg.Client({ connectionString: stages.superuserUrl });
+      await client.connect();
+      undoing.push(() => client.end());
+      await client.query('begin');
+      await client.query('select 1');
+      await systemClock.sleep(3_200);
+    },
+  ],
+];
+
+it.each(plants)('finds %s', async (_name, fault, words, plant) => {
+  await stages.sql(placeEvents);
+  const before = await judge(scene());
+  await plant();
+  const after = await judge(scene());
+  const found = (of: Verdict, each: Fault): readonly string[] => of[each].filter(what => words.test(what));
+  expect(faults.flatMap(each => found(before, each))).toEqual([]);
+  expect(faults.filter(each => found(after, each).length > 0)).toEqual([fault]);
+});
