@@ -57,110 +57,128 @@ async function trunk(landed: readonly string[]): Promise<{ repository: string; h
   return { repository, head };
 }
 
-/** What is done to a world in which nothing is wrong but that its one ticket still waits; in which list it must be found, and as what. */
-const plants: readonly (readonly [name: string, fault: Fault, words: RegExp, plant: () => Promise<unknown>])[] = [
-  ['a ticket that was promised and is gone', 'lost', /is gone$/, async () => made.push({ id: 'TKT-999', repository: undefined })],
-  [
-    'a ticket that failed',
-    'lost',
-    /is failed$/,
-    () => stages.sql(`update tickets set status = 'failed' where id = $1`, [made[0]?.id]),
-  ],
-  [
-    'an event between two others',
-    'lost',
-    /has position/,
-    () => stages.sql('update events set position = position + 1 where position = (select max(position) from events)'),
-  ],
-  [
-    'a trunk that is not published as far as it has come',
-    'lost',
-    /is published at .* and not at/,
-    async () => {
+interface Plant {
+  readonly what: string;
+  /** The list in which it must be found, and as what. */
+  readonly fault: Fault;
+  readonly words: RegExp;
+  plant(): Promise<unknown>;
+}
+
+/** What is done to a world in which nothing is wrong but that its one ticket still waits. */
+const plants: readonly Plant[] = [
+  {
+    what: 'a ticket that was promised and is gone',
+    fault: 'lost',
+    words: /is gone$/,
+    plant: async () => made.push({ id: 'TKT-999', repository: undefined }),
+  },
+  {
+    what: 'a ticket that failed',
+    fault: 'lost',
+    words: /is failed$/,
+    plant: () => stages.sql(`update tickets set status = 'failed' where id = $1`, [made[0]?.id]),
+  },
+  {
+    what: 'an event between two others',
+    fault: 'lost',
+    words: /has position/,
+    plant: () => stages.sql('update events set position = position + 1 where position = (select max(position) from events)'),
+  },
+  {
+    what: 'a trunk that is not published as far as it has come',
+    fault: 'lost',
+    words: /is published at .* and not at/,
+    plant: async () => {
       const { repository } = await trunk(['TKT-001']);
       git(repository, 'update-ref', 'refs/heads/skep/trunk', 'skep/trunk~1');
     },
-  ],
-  [
-    'completed work that is not on the branch',
-    'lost',
-    /^work of/,
-    async () => {
+  },
+  {
+    what: 'completed work that is not on the branch',
+    fault: 'lost',
+    words: /^work of/,
+    plant: async () => {
       const { repository } = await trunk(['TKT-001']);
       made = [{ id: made[0]?.id ?? '', repository }];
       await stages.sql(`update tickets set status = 'completed', proof = 'proven' where id = $1`, [made[0]?.id]);
     },
-  ],
-  [
-    'a ticket that was completed twice',
-    'doubled',
-    /^ticket.completed of/,
-    async () => {
+  },
+  {
+    what: 'a ticket that was completed twice',
+    fault: 'doubled',
+    words: /^ticket.completed of/,
+    plant: async () => {
       for (const id of ['TKT-001', 'TKT-001']) await completed(id);
       await stages.sql(placeEvents);
     },
-  ],
-  ['work that landed twice', 'doubled', /landed twice/, () => trunk(['TKT-001', 'TKT-001'])],
-  [
-    'a budget that was charged for a call that never was',
-    'doubled',
-    /^budget tenant/,
-    () =>
+  },
+  { what: 'work that landed twice', fault: 'doubled', words: /landed twice/, plant: () => trunk(['TKT-001', 'TKT-001']) },
+  {
+    what: 'a budget that was charged for a call that never was',
+    fault: 'doubled',
+    words: /^budget tenant/,
+    plant: () =>
       stages.sql(`insert into budgets (tenant_id, scope, scope_id, cap_tokens, spent_tokens) values ($1, 'tenant', '', 100, 7)`, [
         stages.tenantId,
       ]),
-  ],
-  [
-    'a lease that ran out and that nobody takes back',
-    'stuck',
-    /since its lease ran out$/,
-    async () => {
+  },
+  {
+    what: 'a lease that ran out and that nobody takes back',
+    fault: 'stuck',
+    words: /since its lease ran out$/,
+    plant: async () => {
       const claimed = await stages.claim();
       await stages.expire(claimed?.run.id ?? '');
       await stages.sql(placeEvents);
     },
-  ],
-  [
-    'a run without its job',
-    'stuck',
-    /and nothing moves it$/,
-    async () => {
+  },
+  {
+    what: 'a run without its job',
+    fault: 'stuck',
+    words: /and nothing moves it$/,
+    plant: async () => {
       made.push({ id: await stages.open(), repository: undefined });
       await stages.sql('delete from graphile_worker._private_jobs');
       await stages.sql(placeEvents);
     },
-  ],
-  [
-    'a job in the hands of one that is gone',
-    'stuck',
-    /which is gone$/,
-    async () => {
+  },
+  {
+    what: 'a job in the hands of one that is gone',
+    fault: 'stuck',
+    words: /which is gone$/,
+    plant: async () => {
       made.push({ id: await stages.open(), repository: undefined });
       await stages.sql(`update graphile_worker._private_jobs set locked_by = 'somebody', locked_at = now()`);
       await stages.sql(placeEvents);
     },
-  ],
-  [
-    'a process of a sandbox',
-    'leaked',
-    /^process/,
-    async () => {
+  },
+  {
+    what: 'a process of a sandbox',
+    fault: 'leaked',
+    words: /^process/,
+    plant: async () => {
       const child = spawn('sh', ['-c', 'sleep 60 & wait', join(home, 'sandboxes')], { detached: true });
       undoing.push(() => process.kill(-(child.pid ?? 0), 'SIGKILL'));
     },
-  ],
-  [
-    'a folder of a sandbox',
-    'leaked',
-    /sandboxes\/lost/,
-    async () => mkdirSync(join(home, 'sandboxes/lost~1'), { recursive: true }),
-  ],
-  ['half an upload', 'leaked', /incoming/, async () => mkdirSync(join(home, 'blobs/incoming/half'), { recursive: true })],
-  [
-    'a transaction that nobody ends',
-    'leaked',
-    /^transaction of/,
-    async () => {
+  },
+  {
+    what: 'a folder of a sandbox',
+    fault: 'leaked',
+    words: /sandboxes\/lost/,
+    plant: async () => mkdirSync(join(home, 'sandboxes/lost~1'), { recursive: true }),
+  },
+  {
+    what: 'half an upload',
+    fault: 'leaked',
+    words: /incoming/,
+    plant: async () => mkdirSync(join(home, 'blobs/incoming/half'), { recursive: true }),
+  },
+  {
+    what: 'a transaction that nobody ends',
+    fault: 'leaked',
+    words: /^transaction of/,
+    plant: async () => {
       const client = new pg.Client({ connectionString: stages.superuserUrl });
       await client.connect();
       undoing.push(() => client.end());
@@ -168,10 +186,10 @@ const plants: readonly (readonly [name: string, fault: Fault, words: RegExp, pla
       await client.query('select 1');
       await systemClock.sleep(3_200);
     },
-  ],
+  },
 ];
 
-it.each(plants)('finds %s', async (_name, fault, words, plant) => {
+it.each(plants)('finds $what', async ({ fault, words, plant }) => {
   await stages.sql(placeEvents);
   const before = await judge(scene());
   await plant();

@@ -157,8 +157,6 @@ const text = `
      and not case
        when r.state = 'queued' then r.due_at is not null and t.status is not distinct from r.ticket_status
        when r.state = 'parked' then ${hangsOn('r')} or ${job(`'queueRun'`, 'r.tenant_id', 'r.ticket_id')}
-       when r.state = 'parked' then exists (select from questions q where q.tenant_id = r.tenant_id and q.id::text = r.halt ->> 'questionId'
-         and (q.state = 'pending' or ${job(`'resumeRuns'`, 'r.tenant_id', 'q.id')} or ${job(`'resumeRun'`, 'r.tenant_id', 'r.id')}))
        when r.subject_type <> 'ticket' and r.state <> 'submitted' then r.lease_expires_at is not null
        when r.state in ('leased', 'starting') then r.lease_expires_at is not null and t.status = 'claimed'
        when r.state = 'working' then r.lease_expires_at is not null and t.status = 'running'
