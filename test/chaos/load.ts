@@ -8,26 +8,21 @@ import { debianPostgres, embeddedForTests, type MortalServer, type TestServer } 
 import { type SkepProcess, skep, tempFolder } from '../harness/process.ts';
 import { type Answer, callWith } from '../harness/server.ts';
 import { makeRepository } from '../harness/worker.ts';
-import type { Made, Scene } from './oracle.ts';
+import type { Made } from './oracle.ts';
 import { type Proxy, startProxy } from './proxy.ts';
-import { checks, patiently, quick } from './world.ts';
+import { type Busy, checks, patiently, quick } from './world.ts';
 
 /** Servers on a database of its own, which they reach by a line that can be disturbed; workers; and what was asked of them. */
-export interface Load {
+export interface Load extends Busy {
   /** Between the servers and the database. */
   readonly line: Proxy;
-  /** As the superuser, past the line. */
-  readonly database: string;
   readonly urls: readonly string[];
   readonly processes: readonly SkepProcess[];
   readonly token: string;
   readonly project: string;
   worker(name: string, options?: { readonly url?: string; readonly slots?: number; readonly home?: string }): SkepProcess;
   ask(method: string, path: string, body?: unknown): Promise<Answer>;
-  /** So many tickets, each asked for until it is there. */
-  pour(count: number): Promise<void>;
   readonly made: readonly Made[];
-  scene(): Scene;
 }
 
 interface Wanted {

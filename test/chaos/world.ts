@@ -21,6 +21,25 @@ export type Kind =
   /** Is no agent: the test holds the run itself. */
   | 'hand';
 
+/** What `underLoad` and the like need: tickets can be asked for, and looked at. */
+export function busyWorld(world: World): Busy {
+  return {
+    database: world.scene().database,
+    scene: world.scene,
+    async pour(count) {
+      for (let index = 0; index < count; index++) await world.ticket(world.project('plain'));
+    },
+  };
+}
+
+/** Where tickets can be asked for, and looked at. */
+export interface Busy {
+  readonly database: string;
+  scene(): Scene;
+  /** So many tickets, each asked for until it is there. */
+  pour(count: number): Promise<void>;
+}
+
 /** One server with projects of each kind, which dies and is started again, and the test's own book of what it was asked. */
 export interface World {
   farm(): Farm;
@@ -59,8 +78,12 @@ const scripts = {
 
 let worlds = 0;
 
-export async function startWorld(kinds: readonly Kind[], env: Readonly<Record<string, string>> = {}): Promise<World> {
-  const { farm: first, provider, till } = await startModelFarm({ ...quick, ...env });
+export async function startWorld(
+  kinds: readonly Kind[],
+  env: Readonly<Record<string, string>> = {},
+  home?: string,
+): Promise<World> {
+  const { farm: first, provider, till } = await startModelFarm({ ...quick, ...env }, home);
   provider.answer(request => till.answer(request));
   let farm = first;
   let count = 0;

@@ -29,14 +29,14 @@ const model = 'local/m';
 
 const closing: (() => Promise<void>)[] = [];
 
-export async function startModelFarm(env: Readonly<Record<string, string>> = {}): Promise<ModelFarm> {
+export async function startModelFarm(env: Readonly<Record<string, string>> = {}, home?: string): Promise<ModelFarm> {
   const provider = await startScriptedModel();
   closing.push(() => provider.close());
   const models = join(tempFolder(), 'models.json');
   const local = { kind: 'openai-compatible', base_url: `${provider.url}/v1`, key_env: keyVariable };
   writeFileSync(models, JSON.stringify({ providers: { local }, prices: { [model]: paidPrice } }));
   const key = `sk-proof-${randomBytes(24).toString('hex')}`;
-  const farm = await startFarm({ SKEP_MODELS: models, [keyVariable]: key, ...env });
+  const farm = await startFarm({ SKEP_MODELS: models, [keyVariable]: key, ...env }, home);
   return { farm, provider, till: openTill(), key };
 }
 

@@ -4,7 +4,7 @@ import { livePostmaster } from '../../../src/db/embedded/pid-file.ts';
 import { endModelFarms } from '../../harness/model-farm.ts';
 import { buildSkep, until } from '../../harness/process.ts';
 import { endLoads, type Load, ownEmbedded, ownPostgres, startLoad } from '../load.ts';
-import { patienceMs, startWorld } from '../world.ts';
+import { busyWorld, patienceMs, startWorld } from '../world.ts';
 import { endConnections, holeInLine, killPostgres, loseAnswers, resetLine, slowLine } from './database.ts';
 import { underLoad } from './disturb.ts';
 
@@ -37,15 +37,8 @@ test.each([
 ] as const)('%s to the embedded PostgreSQL under load, 20 times', { timeout }, async (signal, how) => {
   const world = await startWorld(['plain']);
   world.worker('one', undefined, 2);
-  const load = {
-    database: world.scene().database,
-    scene: world.scene,
-    async pour(count: number) {
-      for (let index = 0; index < count; index++) await world.ticket(world.project('plain'));
-    },
-  };
   const folder = join(world.farm().home, 'postgres/data');
-  await underLoad(load, {
+  await underLoad(busyWorld(world), {
     ...{ what: `the embedded PostgreSQL is ${how} under load`, times: 20, betweenMs: 2_000 },
     async act() {
       const { pid } = await until('it is up', () => livePostmaster(folder), patienceMs);

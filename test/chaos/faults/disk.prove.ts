@@ -1,18 +1,19 @@
-import { mkdirSync, statfsSync } from 'node:fs';
+import { mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { query } from '../../harness/database.ts';
-import { buildSkep, endAll, tempFolder, until } from '../../harness/process.ts';
-import { endLoads, type Load, ownDisk, ownEmbedded, ownPostgres, startLoad } from '../load.ts';
+import { endModelFarms } from '../../harness/model-farm.ts';
+import { buildSkep, tempFolder, until } from '../../harness/process.ts';
+import { endLoads, ownDisk, ownEmbedded, ownPostgres, startLoad } from '../load.ts';
 import { comeClean, type Verdict } from '../oracle.ts';
 import { begin, conclude, patienceMs } from '../report.ts';
-import { leaseMs } from '../world.ts';
-import { fill, free, refusals, uploadIsRefused } from './disk.ts';
+import { type Busy, busyWorld, leaseMs, startWorld } from '../world.ts';
+import { fill, free, keepFull, refusals, uploadIsRefused } from './disk.ts';
 
 beforeAll(buildSkep);
 afterEach(async () => {
-  await endAll();
+  await endModelFarms();
   await endLoads();
 });
 
@@ -33,7 +34,7 @@ interface Full {
 }
 
 /** Again and again: it is full, something is wanted of it, and there is space again; all has to be done then. */
-async function fillAgain(load: Load, { what, disk, meanwhile, heldBackMs = 0 }: Full): Promise<void> {
+async function fillAgain(load: Busy, { what, disk, meanwhile, heldBackMs = 0 }: Full): Promise<void> {
   const row = `the disk is full: ${what}`;
   begin(row);
   const withinMs = patienceMs(leaseMs, heldBackMs);
@@ -55,7 +56,7 @@ async function fillAgain(load: Load, { what, disk, meanwhile, heldBackMs = 0 }: 
 }
 
 /** How many runs have failed because the disk of their worker was full, where they have become more. */
-async function fullDisks({ database }: Load, before: number): Promise<number | undefined> {
+async function fullDisks({ database }: Busy, before: number): Promise<number | undefined> {
   const text = `select count(*)::int as count from runs where failure_class = 'sandbox'`;
   const [{ count } = { count: 0 }] = await query<{ count: number }>(database, text);
   return count > before ? count : undefined;
@@ -121,4 +122,14 @@ test('the disk of logs is full', { timeout }, async () => {
     expect(statfsSync(disk).bavail).toBe(0);
   };
   await fillAgain(load, { what: "that of the server's log", disk, meanwhile });
+});
+
+test('the one disk of all is full: database, server and worker, as `skep start` has them', { timeout }, async () => {
+  const disk = diskOf(400);
+  const world = await startWorld(['plain'], {}, join(disk, 'home'));
+  world.worker('one', undefined, 2);
+  const log = join(disk, 'home/postgres/server.log');
+  const meanwhile = (): Promise<void> => keepFull(disk, fullMs);
+  await fillAgain(busyWorld(world), { what: 'the one of all, as a home has it', disk, meanwhile, heldBackMs: 60_000 });
+  expect(readFileSync(log, 'utf8')).toContain('No space left on device');
 });

@@ -12,9 +12,9 @@ const ballast = 'ballast';
 let projects = 0;
 const piece = Buffer.alloc(65_536, 1);
 
-/** To the last byte. */
+/** To the last byte that is free now. */
 export function fill(disk: string): void {
-  const file = openSync(join(disk, ballast), 'w');
+  const file = openSync(join(disk, ballast), 'a');
   try {
     for (let size = piece.length; size > 0; ) {
       try {
@@ -27,6 +27,13 @@ export function fill(disk: string): void {
     closeSync(file);
   }
 }
+
+/** What somebody removes meanwhile is filled too. */
+export async function keepFull(disk: string, ms: number): Promise<void> {
+  for (const end = systemClock.mono() + ms; systemClock.mono() < end; await systemClock.sleep(refillMs)) fill(disk);
+}
+
+const refillMs = 20;
 
 export function free(disk: string): void {
   rmSync(join(disk, ballast), { force: true });

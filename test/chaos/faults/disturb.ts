@@ -1,9 +1,8 @@
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { query } from '../../harness/database.ts';
-import type { Load } from '../load.ts';
 import { comeClean } from '../oracle.ts';
 import { begin, conclude, patienceMs } from '../report.ts';
-import { leaseMs } from '../world.ts';
+import { type Busy, leaseMs } from '../world.ts';
 
 interface Disturbance {
   readonly what: string;
@@ -17,9 +16,6 @@ interface Disturbance {
 
 /** At once: enough for two workers to be busy, and few enough to be done soon when nothing goes wrong any more. */
 const openMax = 6;
-
-/** Where tickets can be asked for, and looked at. */
-export type Busy = Pick<Load, 'pour' | 'database' | 'scene'>;
 
 /** Tickets come without end while it happens again and again; after the last time all of them have to be done soon. */
 export async function underLoad(load: Busy, { what, times, betweenMs, noticedMs = 0, act }: Disturbance): Promise<void> {
