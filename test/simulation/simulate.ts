@@ -35,6 +35,7 @@ export interface Simulated {
     readonly commits: number;
     readonly claims: number;
     readonly landed: number;
+    readonly rejected: number;
     /** Virtual time until all was at rest. */
     readonly ms: number;
   };
@@ -82,9 +83,7 @@ async function live(seed: number, how: SimulateOptions): Promise<Simulated> {
     onUnexpected: what => oracle.violate('nothing unforeseen is thrown', what),
   });
   watching.push(life.saw);
-  await scheduler.run(beginning + options.horizonMs, eventsMax);
-  life.calm();
-  const left = oracle.violation() === undefined ? await settle(life, scheduler, () => oracle.violation() !== undefined) : [];
+  const left = await settle(life, scheduler, () => oracle.violation() !== undefined);
   if (left.length > 0) oracle.violate('all comes to its end', left.slice(0, 12).join('; '));
   for (const line of ticketLines(life)) trace.say('end', line);
   const ms = scheduler.now() - beginning;
@@ -92,14 +91,15 @@ async function live(seed: number, how: SimulateOptions): Promise<Simulated> {
   return { seed, options, hash: trace.hash(), figures, violation: oracle.violation(), trace: trace.lines() };
 }
 
-/** Lets the calm world go on until it is at rest; what is left after all its time. */
+/** Lets the world go on until it is calm and at rest; what is left after all its time. */
 async function settle(life: Life, scheduler: ReturnType<typeof createScheduler>, isOver: () => boolean): Promise<string[]> {
-  const until = scheduler.now() + livenessMsMax;
   for (;;) {
     await scheduler.run(scheduler.now() + lookMs, eventsMax);
     if (isOver()) return [];
+    const isLate = scheduler.now() >= (life.calmSince ?? beginning) + livenessMsMax;
+    if (life.calmSince === undefined && !isLate) continue;
     const left = unrest(life.look, life.repositories);
-    if (left.length === 0 || scheduler.now() >= until) return left;
+    if (left.length === 0 || isLate) return left;
   }
 }
 
@@ -122,9 +122,9 @@ function uuidOf(...dice: readonly [() => number, () => number]): string {
 /** How a seed is told, so that it can be run again. */
 export function tell({ seed, options, violation }: Simulated): string {
   const faults = faultsOn(options).join(',');
-  const { servers, workers, tickets, horizonMs } = options;
+  const { servers, workers, tickets, horizonMs, beginsCalm } = options;
   return [
-    `SEED=${seed} faults=${faults} servers=${servers} workers=${workers} tickets=${tickets} horizonMs=${horizonMs}`,
+    `SEED=${seed} faults=${faults} servers=${servers} workers=${workers} tickets=${tickets} horizonMs=${horizonMs} beginsCalm=${beginsCalm}`,
     violation === undefined ? 'no violation' : `${violation.atMs} ms: ${violation.rule}: ${violation.message}`,
     `alone: npx tsx test/simulation/main.ts ${seed}`,
   ].join('\n');

@@ -35,12 +35,13 @@ test('a seed comes out the same each time', { timeout: patienceMs }, async () =>
 });
 
 test(`${seedsOfMerge} seeds break no rule`, { timeout: patienceMs }, async () => {
-  const { seeds, violations, claims, landed } = await pool.run({ first: 1, count: seedsOfMerge });
+  const { seeds, violations, claims, landed, rejected } = await pool.run({ first: 1, count: seedsOfMerge });
   expect(violations.map(({ text }) => text)).toEqual([]);
   expect(seeds).toBe(seedsOfMerge);
   // Something happened in them.
   expect(claims).toBeGreaterThan(3 * seedsOfMerge);
   expect(landed).toBeGreaterThan(seedsOfMerge);
+  expect(rejected).toBeGreaterThan(seedsOfMerge / 50);
 });
 
 test.each(mutants.map(mutant => [mutant.name, mutant] as const))(
@@ -87,6 +88,30 @@ test('a failing seed is made small, and still fails', async () => {
     faultsOn(before).length + before.tickets + before.workers,
   );
 }, 120_000);
+
+test.each([false, true])('nothing goes wrong before there is work to do, where a world begins calm: %s', async beginsCalm => {
+  const seeds = Array.from({ length: 100 }, (_, seed) => seed).filter(seed => {
+    const options = optionsOf(seed);
+    return options.beginsCalm === beginsCalm && options.faults.workerCrash > 0.1;
+  });
+  let dead = 0;
+  for (const seed of seeds.slice(0, 6)) {
+    const { trace } = await simulate(seed, { isTraceWhole: true });
+    const [begins, ends] = ['world is faulty', 'world is calm'].map(word => trace.findIndex(line => line.endsWith(word)));
+    expect(trace[begins ?? -1]?.startsWith('0 ')).toBe(!beginsCalm);
+    expect(ends).toBeGreaterThan(begins ?? -1);
+    const deaths = trace.flatMap((line, i) => (line.endsWith(' dies') ? [i] : []));
+    expect(deaths.filter(i => i < (begins ?? -1) || i > (ends ?? -1))).toEqual([]);
+    dead += deaths.length;
+  }
+  expect(dead).toBeGreaterThan(0);
+});
+
+test('a seed turns on few of the faults, or many', () => {
+  const counts = Array.from({ length: 100 }, (_, seed) => faultsOn(optionsOf(seed)).length);
+  expect(Math.min(...counts)).toBeLessThan(faultKinds.length / 5);
+  expect(Math.max(...counts)).toBeGreaterThan((faultKinds.length * 3) / 4);
+});
 
 test('a fault that is taken away changes no other of the seed', () => {
   const [all, fewer] = [optionsOf(9), optionsOf(9, { without: ['poison'] })];

@@ -1,7 +1,13 @@
 import { changesOf, type Rule, type Violate } from './types.ts';
 
+export interface Decisions extends Rule {
+  /** How often a change was rejected. */
+  readonly rejected: number;
+}
+
 /** What people decide: of approve and reject one wins, and a session is built once. */
-export function createDecisions(violate: Violate): Rule {
+export function createDecisions(violate: Violate): Decisions {
+  let rejected = 0;
   const decided = new Map<string, string>();
   return {
     look(commit, now) {
@@ -17,12 +23,16 @@ export function createDecisions(violate: Violate): Rule {
             `the change of ${after.ticket_id} is ${after.approval} after it was ${earlier ?? before.approval}`,
           );
         decided.set(key, after.approval);
+        if (after.approval === 'not_needed') rejected += 1;
       }
       if (changesOf(commit, 'tickets').some(({ before }) => before === undefined)) countEpics(now.all('tickets'));
       if (changesOf(commit, 'trunks').some(({ before }) => before === undefined)) {
         const specs = now.all('trunks').map(({ spec_id, project_id }) => String(spec_id ?? project_id));
         if (new Set(specs).size < specs.length) violate('a session is built once', 'one spec has two trunks');
       }
+    },
+    get rejected() {
+      return rejected;
     },
   };
 

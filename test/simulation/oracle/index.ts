@@ -26,7 +26,7 @@ export interface Oracle {
   /** Says that a rule was broken; the world stops at the first. */
   readonly violate: Violate;
   violation(): Violation | undefined;
-  readonly figures: { readonly claims: number; readonly landed: number; readonly commits: number };
+  readonly figures: { readonly claims: number; readonly landed: number; readonly rejected: number; readonly commits: number };
 }
 
 interface OracleParts {
@@ -44,13 +44,14 @@ export function createOracle({ scheduler, graph, options }: OracleParts): Oracle
   };
   const claims = createClaims({ leaseMs: options.settings.leaseMs, violate });
   const landing = createLanding({ graph, hasChecks: options.hasChecks, violate });
+  const decisions = createDecisions(violate);
   const rules: readonly Rule[] = [
     claims,
     createBars(violate),
     createAttempts({ settings: options.settings, violate }),
     landing,
     createPaths(violate),
-    createDecisions(violate),
+    decisions,
   ];
   return {
     witness: {
@@ -68,7 +69,7 @@ export function createOracle({ scheduler, graph, options }: OracleParts): Oracle
     violate,
     violation: () => violation,
     get figures() {
-      return { claims: claims.count, landed: landing.count, commits };
+      return { claims: claims.count, landed: landing.count, rejected: decisions.rejected, commits };
     },
   };
 }

@@ -70,9 +70,10 @@ function ask(thread: Worker, task: Task): Promise<Done> {
 }
 
 function together(parts: readonly Done[]): Done {
-  const sum = (of: 'seeds' | 'events' | 'claims' | 'landed'): number => parts.reduce((total, part) => total + part[of], 0);
+  const sum = (of: 'seeds' | 'events' | 'claims' | 'landed' | 'rejected'): number =>
+    parts.reduce((total, part) => total + part[of], 0);
   return {
-    ...{ seeds: sum('seeds'), events: sum('events'), claims: sum('claims'), landed: sum('landed') },
+    ...{ seeds: sum('seeds'), events: sum('events'), claims: sum('claims'), landed: sum('landed'), rejected: sum('rejected') },
     violations: parts.flatMap(({ violations }) => violations).toSorted((a, b) => a.seed - b.seed),
     unlike: parts.flatMap(({ unlike }) => unlike),
   };

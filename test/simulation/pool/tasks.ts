@@ -17,6 +17,7 @@ export interface Done {
   readonly events: number;
   readonly claims: number;
   readonly landed: number;
+  readonly rejected: number;
   readonly violations: readonly Told[];
   /** Seeds that came out otherwise the second time. */
   readonly unlike: readonly number[];
@@ -32,7 +33,7 @@ export async function perform({ seeds, mutant, twice = false, isFirstEnough = fa
   const how = mutant === undefined ? {} : mutantNamed(mutant).how;
   const violations: Told[] = [];
   const unlike: number[] = [];
-  const sum = { seeds: 0, events: 0, claims: 0, landed: 0 };
+  const sum = { seeds: 0, events: 0, claims: 0, landed: 0, rejected: 0 };
   for (const seed of seeds) {
     const result = await simulate(seed, how);
     count(sum, result);
@@ -43,9 +44,10 @@ export async function perform({ seeds, mutant, twice = false, isFirstEnough = fa
   return { ...sum, violations, unlike };
 }
 
-function count(sum: { seeds: number; events: number; claims: number; landed: number }, { figures }: Simulated): void {
+function count(sum: Record<'seeds' | 'events' | 'claims' | 'landed' | 'rejected', number>, { figures }: Simulated): void {
   sum.seeds += 1;
   sum.events += figures.events;
   sum.claims += figures.claims;
   sum.landed += figures.landed;
+  sum.rejected += figures.rejected;
 }

@@ -37,7 +37,7 @@ export interface NetworkParts {
   readonly scheduler: Scheduler;
   readonly dice: Dice;
   readonly faults: WorldOptions['faults'];
-  /** False once the faults have stopped. */
+  /** False before the faults begin, and once they have stopped. */
   readonly isFaulty: () => boolean;
   /** What was thrown inside a server that is no refusal: for the client `internal`. */
   readonly onUnexpected: (error: unknown) => void;

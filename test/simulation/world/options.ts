@@ -2,8 +2,8 @@ import type { RunSettings } from '../../../src/stages/runs/index.ts';
 import { createDice, type Dice } from './dice.ts';
 
 /**
- * What can go wrong, each with its own chance per occasion. Off is 0. A seed turns each on with a chance of 0.7 (swarm): worlds in which
- * everything goes wrong at once hide what one fault alone would show.
+ * What can go wrong, each with its own chance per occasion. Off is 0. A seed turns few of them on, or many (swarm): worlds in which
+ * everything goes wrong at once hide what one fault alone would show, and come to no work before the faults stop.
  */
 export const faultKinds = [
   'serverCrash',
@@ -33,9 +33,13 @@ export const faultKinds = [
   'rescue',
   'budget',
   'people',
+  'doubt',
   'haste',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
+
+/** How many of them a seed turns on. */
+const shares = [0.2, 0.4, 0.7];
 
 /** At most this chance of each, per occasion: a call, a commit, a second of a process's life. */
 const rateMax: Readonly<Record<FaultKind, number>> = {
@@ -60,12 +64,13 @@ const rateMax: Readonly<Record<FaultKind, number>> = {
   pushWithoutWord: 0.5,
   stranger: 0.15,
   agentFails: 0.5,
-  poison: 0.6,
+  poison: 0.3,
   badWork: 0.4,
   flakyChecks: 0.3,
   rescue: 1,
-  budget: 0.1,
+  budget: 0.3,
   people: 1,
+  doubt: 1,
   haste: 0.5,
 };
 
@@ -78,6 +83,8 @@ export interface WorldOptions {
   readonly tickets: number;
   /** How long things go wrong. */
   readonly horizonMs: number;
+  /** Nothing goes wrong until there is a trunk to work on: else most of the time has gone by when the work begins. */
+  readonly beginsCalm: boolean;
   /** How long a statement, and again its answer, is under way at most: the longer, the more transactions overlap. */
   readonly databaseMsMax: number;
   readonly settings: RunSettings;
@@ -113,6 +120,7 @@ export function optionsOf(seed: number, less: Less = {}): WorldOptions {
     slots: dice.pick([1, 1, 2]),
     tickets: ticketsOf(dice.between(1, 100)),
     horizonMs: horizonOf(dice.of('horizon')),
+    beginsCalm: dice.of('beginning').chance(0.6),
     databaseMsMax: dice.of('database').pick([1, 1, 1, 1, 1, 1, 3, 3, 8, 20]),
     settings: settingsOf(dice.of('settings'), leaseMs),
     hasProxy: dice.chance(0.5),
@@ -139,10 +147,11 @@ function horizonOf(dice: Dice): number {
 }
 
 function faultsOf(dice: Dice, without: readonly FaultKind[]): WorldOptions['faults'] {
+  const share = dice.of('share').pick(shares);
   return Object.fromEntries(
     faultKinds.map(kind => {
       const own = dice.of(kind);
-      const rate = own.chance(0.7) ? own.next() * rateMax[kind] : 0;
+      const rate = own.chance(share) ? own.next() * rateMax[kind] : 0;
       return [kind, without.includes(kind) ? 0 : rate];
     }),
   ) as Record<FaultKind, number>;

@@ -14,7 +14,7 @@ export interface World {
   readonly trace: Trace;
   readonly graph: Graph;
   readonly network: Network<ServerVerbs>;
-  /** False once the faults have stopped. */
+  /** False before the faults begin, and once they have stopped. */
   isFaulty(): boolean;
   /** Where a call of the caller with this number goes now: through a proxy to any server that lives, or always to the same one. */
   serverOf(caller: number): Peer<ServerVerbs> | undefined;

@@ -1,4 +1,5 @@
 import type { Upstream } from '../../../src/support/repositories/index.ts';
+import { becomes, changesOf } from '../oracle/types.ts';
 import type { MemoryPostgres } from '../postgres/types.ts';
 import { createDice, type Dice } from './dice.ts';
 import {
@@ -45,8 +46,8 @@ export interface Life {
   readonly repositories: ReadonlyMap<string, UserRepository>;
   /** To be told of each commit. */
   readonly saw: People['saw'];
-  /** From here on nothing goes wrong, whoever is down comes up, and people answer. */
-  calm(): void;
+  /** From then on nothing goes wrong, whoever is down comes up, and people answer. Undefined until then. */
+  readonly calmSince: number | undefined;
 }
 
 const repository = '/users/repository';
@@ -54,18 +55,20 @@ const repository = '/users/repository';
 export function beginLife(parts: WorldParts): Life {
   const { options, scheduler, trace, graph, postgres, isJobDue } = parts;
   const dice = createDice(options.seed);
-  let isFaulty = true;
+  let phase: 'before' | 'faulty' | 'calm' = 'before';
+  let calmSince: number | undefined;
+  const isFaulty = (): boolean => phase === 'faulty';
   const servers: ServerMachine[] = [];
   const unexpected = (where: string, error: unknown): void => {
     if (!isForeseen(error)) parts.onUnexpected(`${where}: ${error instanceof Error ? error.stack : String(error)}`);
   };
   const network = createNetwork<ServerVerbs>({
-    ...{ scheduler, dice: dice.of('network'), faults: options.faults, isFaulty: () => isFaulty },
+    ...{ scheduler, dice: dice.of('network'), faults: options.faults, isFaulty },
     onUnexpected: error => unexpected('an answer', error),
   });
   const proxy = dice.of('proxy');
   const world: World = {
-    ...{ options, scheduler, dice, trace, graph, network, isFaulty: () => isFaulty, witness: parts.witness },
+    ...{ options, scheduler, dice, trace, graph, network, isFaulty, witness: parts.witness },
     serverOf: caller => peerOf(servers, options.hasProxy ? proxy.between(0, 99) : caller, options.hasProxy),
   };
   const look = createLook(postgres);
@@ -82,8 +85,20 @@ export function beginLife(parts: WorldParts): Life {
     );
   }
   const workers = machinesOf(world, dice.of('poison'));
+  const calm = (): void => {
+    phase = 'calm';
+    calmSince = scheduler.now();
+    trace.say('world', 'is calm');
+  };
+  const trouble = (): void => {
+    if (phase !== 'before') return;
+    phase = 'faulty';
+    trace.say('world', 'is faulty');
+    haunt(world, servers, workers);
+    scheduler.after(options.horizonMs, calm);
+  };
   for (const machine of [...servers, ...workers]) machine.start();
-  haunt(world, servers, workers);
+  if (!options.beginsCalm) trouble();
   const stranger = createStranger({ world, repository: users });
   const people = createPeople({ world, look, projectId, stranger });
   people.begin();
@@ -91,12 +106,12 @@ export function beginLife(parts: WorldParts): Life {
     look,
     repositories,
     saw(commit, now) {
+      if (changesOf(commit, 'trunks').some(change => becomes(change, 'ready'))) trouble();
       people.saw(commit, now);
       stranger.saw(commit);
     },
-    calm() {
-      isFaulty = false;
-      trace.say('world', 'is calm');
+    get calmSince() {
+      return calmSince;
     },
   };
 }
@@ -108,7 +123,7 @@ function peerOf(servers: readonly ServerMachine[], wanted: number, isAny: boolea
 
 function machinesOf(world: World, dice: Dice): WorkerMachine[] {
   const { workers, faults } = world.options;
-  const isPoison = (ticketId: string): boolean => dice.of(ticketId).chance(faults.poison * 0.3);
+  const isPoison = (ticketId: string): boolean => dice.of(ticketId).chance(faults.poison);
   return Array.from({ length: workers }, (_, number) => {
     const own = dice.of(`worker ${number}`);
     // The first can do everything, or nobody would do it.

@@ -36,6 +36,7 @@ interface Stated {
 export function clicks(parts: ClickParts): Clicks {
   const { world, dice, look, ask, askHard, card, stranger } = parts;
   const isMoody = (): boolean => dice.chance(world.options.faults.people * 0.3);
+  const doubted = new Set<string>();
   let raised = 1;
 
   async function tendSessions(): Promise<void> {
@@ -56,10 +57,13 @@ export function clicks(parts: ClickParts): Clicks {
       `select id, head_sha from changes where state = 'open' and approval = 'needed'`,
     );
     for (const { id, head_sha: head } of waiting) {
-      if (!isCalm && dice.chance(0.4))
+      // When all is calm once: a work that is rejected for ever never lands.
+      const isDoubted = !(isCalm && doubted.has(id)) && dice.chance(world.options.faults.doubt);
+      if (isDoubted) doubted.add(id);
+      if (isDoubted && dice.chance(0.6))
         await Promise.all([ask(server => server.approveChange(id, head)), ask(server => server.rejectChange(id))]);
-      else if (isCalm || dice.chance(0.8)) await askHard(server => server.approveChange(id, head));
-      else await askHard(server => server.rejectChange(id));
+      else if (isDoubted) await askHard(server => server.rejectChange(id));
+      else await askHard(server => server.approveChange(id, head));
     }
   }
 
@@ -108,6 +112,7 @@ export function clicks(parts: ClickParts): Clicks {
       await tendSessions();
       await tendChanges(false);
       if (dice.chance(0.6)) await tendQuestions(false);
+      if (dice.chance(world.options.faults.budget)) await spend(parts);
       if (isMoody()) await whim(parts);
     },
     async whenCalm() {
@@ -117,6 +122,16 @@ export function clicks(parts: ClickParts): Clicks {
       await mend();
     },
   };
+}
+
+/** A call of a model is made for one that works, and its project has no more money. */
+async function spend({ look, dice, ask }: ClickParts): Promise<void> {
+  const runs = look.rows<{ id: string; project_id: string; ticket_id: string | null }>(
+    `select id, project_id, ticket_id from runs where subject_type = 'ticket' and state = 'working' order by created_at, id`,
+  );
+  if (runs.length === 0) return;
+  const { id: runId, project_id: projectId, ticket_id: ticketId } = dice.pick(runs);
+  await ask(server => server.spendBudget({ runId, projectId, ticketId }));
 }
 
 type Whim = (parts: ClickParts) => Promise<unknown>;
@@ -184,13 +199,5 @@ const whims: readonly Whim[] = [
     if (one === undefined || other === undefined) return;
     const fields = dice.chance(0.5) || one.id === other.id ? { priority: dice.between(0, 9) } : { dependsOn: [other.id] };
     await parts.ask(server => server.editTicket(one.id, fields));
-  },
-  async ({ world, look, dice, ask }) => {
-    const runs = look.rows<{ id: string; project_id: string; ticket_id: string | null }>(
-      `select id, project_id, ticket_id from runs where subject_type = 'ticket' and state = 'working' order by created_at, id`,
-    );
-    if (runs.length === 0 || world.options.faults.budget === 0) return;
-    const { id: runId, project_id: projectId, ticket_id: ticketId } = dice.pick(runs);
-    await ask(server => server.spendBudget({ runId, projectId, ticketId }));
   },
 ];

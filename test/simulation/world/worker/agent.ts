@@ -35,7 +35,7 @@ export function fateOf(dice: Dice, { faults, asksAboutTests }: WorldOptions, isF
     failure: isFaulty && fails ? failure : undefined,
     leavesWork: leaves && collectable.has(failure),
     isBad: isFaulty && isBad,
-    touchesTests: touches && asksAboutTests && isFaulty,
+    touchesTests: touches && asksAboutTests,
   };
 }
 

@@ -80,10 +80,10 @@ async function work(claimed: Claimed, tools: Tools, lease: Lease): Promise<RunEn
   const fate = fateOf(dice, world.options, world.isFaulty());
   lease.progress({ state: 'working', sandbox: 's' });
   await nap(clock, fate.workMs / 2, lease);
-  await tools.survive(ticket.id);
   const now = world.scheduler.now();
   const half = workOn(world.graph, claimed, { quality: 'half', now, touchesTests: false });
   tools.onCommit(half);
+  await tools.survive(ticket.id);
   await nap(clock, fate.workMs / 2, lease);
   if (fate.failure !== undefined) {
     const error = runFailure(fate.failure, 'as the dice fell');
