@@ -43,6 +43,9 @@ import { createWorkerSweep } from './support/fleet/index.ts';
 import { createLedger } from './support/budgets/index.ts';
 import { bootstrapAccess, createToken, revokeToken } from './support/access/index.ts';
 
+/** For who removes what a server that was killed has left. */
+export { clearEmbedded } from './db/embedded/index.ts';
+
 export interface RunningServer {
   readonly url: string;
   /** The first admin token; only the start that made it knows it. */

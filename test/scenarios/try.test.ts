@@ -1,11 +1,13 @@
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { removeTree } from '../harness/disks.ts';
+import { loopsOf, mountsIn, removeTree } from '../harness/disks.ts';
 import { besideLoopback, startHost } from '../harness/egress.ts';
-import { buildSkepOnce, endAll, skep } from '../harness/process.ts';
+import { isRoot, nobody } from '../harness/embedded.ts';
+import { buildSkepOnce, endAll, processesWith, processState, skep, until } from '../harness/process.ts';
+import type { SkepProcess } from '../harness/process.ts';
 
 /** Agents as the guide for their authors shows them, from a ticket to merged work through all of Skep. */
 const own = join(import.meta.dirname, '../../demo/own-agent');
@@ -73,6 +75,54 @@ describe('skep agent try', () => {
     expect(code).toBe(1);
     expect(verdict).toMatchObject({ ok: false, says: expect.stringContaining(says) as string });
     expect(verdict?.['hint']).toContain(hint);
+  });
+
+  it('leaves nothing behind that the next does not remove, wherever it is broken off', { timeout: 2 * timeout }, async () => {
+    const sleeps = ['exec', '--', 'sleep', '600'];
+    const inFolder = (path: string) => () => readdirSync(temporary).find(name => existsSync(join(temporary, name, path)));
+    const isWorking = (trying: SkepProcess) => trying.lines.some(({ event, name }) => event === 'step' && name === 'start agent');
+    const data = 'home/postgres/data/postmaster.pid';
+    let told = '';
+    for (const [what, signal, isThere] of [
+      ['its database is being made', 'SIGKILL', inFolder('home/postgres/password')],
+      ['its database starts', 'SIGKILL', inFolder(data)],
+      ['its database has started, and nobody wants to wait', 'SIGINT', inFolder(data)],
+      ['an agent works', 'SIGKILL', isWorking],
+    ] as const) {
+      const trying = begin(sleeps);
+      const isCleared = () => trying.stderr() === told && readdirSync(temporary).length === 1;
+      await until(what, () => (isCleared() && isThere(trying)) || undefined, timeout);
+      // Again and again: with the second SIGINT that it hears it ends at once.
+      await until('its end', () => {
+        void trying.kill(signal);
+        return ['Z', undefined].includes(processState(trying.pid)) || undefined;
+      });
+      await trying.ended;
+      const [left, ...others] = readdirSync(temporary);
+      expect([left, others]).toEqual([expect.stringContaining(`-${trying.pid}.`), []]);
+      told = `Removed what a try that was broken off had left in ${join(temporary, left ?? '')}\n`;
+    }
+    const { code, stderr } = await tried(['exec', '--', './first.sh']);
+    expect([code, stderr]).toEqual([0, told]);
+    await expect.poll(() => [mountsIn(temporary), loopsOf(temporary), processesWith(temporary)]).toEqual([[], [], []]);
+  });
+
+  it('does not touch what another that goes on has made, or another user', { timeout }, async () => {
+    const foreign = join(temporary, 'skep-try-1.1.1.00000000-abcdef');
+    if (isRoot) mkdirSync(foreign);
+    if (isRoot) chownSync(foreign, nobody, nobody);
+    const other = begin(['exec', '--', 'sleep', '600']);
+    await other.line(({ event, name }) => event === 'step' && name === 'start agent');
+    const before = readdirSync(temporary);
+    const trying = begin(['exec', '--', 'sleep', '600']);
+    await trying.line(({ event }) => event === 'step');
+    void trying.kill('SIGINT');
+    expect((await trying.ended).stderr).not.toContain('left');
+    expect(readdirSync(temporary)).toEqual(before);
+    if (isRoot) rmdirSync(foreign);
+    void other.kill('SIGINT');
+    expect((await other.ended).code).toBe(130);
+    expect(readdirSync(temporary)).toEqual([]);
   });
 
   it('leaves nothing behind where it is interrupted', { timeout }, async () => {

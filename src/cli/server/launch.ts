@@ -66,3 +66,9 @@ export async function launch(settings: Settings, { clock, log, startCompanion }:
     throw error;
   }
 }
+
+/** Ends what is at work on the database of a home whose server was killed and that is to be removed. Throws Fault `folder_in_use`. */
+export async function endDatabase(home: string, clock: Clock): Promise<void> {
+  const { clearEmbedded } = await import('../../main.ts');
+  await clearEmbedded(home, clock);
+}

@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { died, one, removeHomes, start, startElsewhere, tempHome, until } from '../../../test/harness/embedded.ts';
 import { withClient } from '../server/session.ts';
 import { processInfo } from '../../kernel/process-info.ts';
-import { stopEmbedded } from './index.ts';
-import { livePostmaster, postgresIn } from './pid-file.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { clearEmbedded, stopEmbedded } from './index.ts';
+import { livePostmaster, postgresIn, workersOn } from './pid-file.ts';
+import { siteOf } from './place/folder.ts';
 
 const children: ChildProcess[] = [];
 
@@ -106,6 +108,37 @@ test('killed in the middle of the first start: the next makes the database', asy
   const server = await start(home);
   expect(server.adopted).toBe(false);
   expect(await one(server.superuserUrl, "SELECT count(*)::int FROM pg_database WHERE datname = 'postgres'")).toBe(1);
+});
+
+/** Patience is over twenty times as soon. */
+const hurried = { ...systemClock, mono: () => systemClock.mono() * 20 };
+
+test.each([false, true])('what a killed first start has left at work is ended, also where it is frozen: %s', async isFrozen => {
+  const home = tempHome();
+  const site = siteOf(home);
+  const other = startElsewhere(home);
+  await until('initdb is at work in its draft', () => workersOn(site).some(({ isAsked }) => !isAsked));
+  const [initdb] = workersOn(site);
+  if (isFrozen) process.kill(initdb?.pid ?? 0, 'SIGSTOP');
+  other.child.kill('SIGKILL');
+  await died(other.child);
+  expect(workersOn(site)).toContainEqual(initdb);
+  await clearEmbedded(home, hurried);
+  expect(workersOn(site)).toEqual([]);
+  rmSync(home, { recursive: true });
+});
+
+test('of a home that is to be removed a server is stopped, also one that nothing names, and no other', async () => {
+  const [neighbour, named, nameless] = [await start(tempHome()), tempHome(), tempHome()];
+  await start(named);
+  const { dataFolder } = await start(nameless);
+  rmSync(join(dataFolder, 'postmaster.pid'));
+  for (const home of [named, nameless]) {
+    await clearEmbedded(home);
+    expect(workersOn(siteOf(home))).toEqual([]);
+  }
+  await clearEmbedded(named);
+  expect(await one(neighbour.superuserUrl, 'SELECT 1')).toBe(1);
 });
 
 test('the lock of a dead process is broken', async () => {

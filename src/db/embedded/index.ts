@@ -4,8 +4,9 @@
  *
  *   startEmbedded({ home, clock, log, port? }): Promise<EmbeddedServer>   starts it, or adopts the one that runs
  *   stopEmbedded(home, clock?): Promise<boolean>                          stops it; false when none ran
+ *   clearEmbedded(home, clock?): Promise<void>                            ends what a dead owner has left at work there, to remove the home
  *   createWatch({ home, port, clock, log }): Lifecycle                     starts it again when it has died
  */
 export { type EmbeddedServer, startEmbedded } from './start.ts';
-export { stopEmbedded } from './stop.ts';
+export { clearEmbedded, stopEmbedded } from './stop.ts';
 export { createWatch } from './watch.ts';

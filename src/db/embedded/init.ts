@@ -1,9 +1,8 @@
-import { readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { renameSync, rmSync } from 'node:fs';
 import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Binaries } from './place/binaries.ts';
-import { diskFull, ensurePassword, guarded, type Site, syncFolder } from './place/folder.ts';
+import { diskFull, draftIn, draftsOf, ensurePassword, guarded, type Site, syncFolder } from './place/folder.ts';
 import { handOver, type Identity, spawnAs } from './place/identity.ts';
 
 /**
@@ -14,7 +13,7 @@ export async function initialise(site: Site, binaries: Binaries, identity: Ident
   sweepDrafts(site);
   ensurePassword(site);
   handOver(identity, site.password);
-  const draft = join(site.root, `data.init-${process.pid}`);
+  const draft = draftIn(site);
   const { code, output } = await run(identity, [binaries.initdb, ...initOptions(draft, site.password)]);
   if (code !== 0) {
     rmSync(draft, { recursive: true, force: true });
@@ -36,9 +35,9 @@ function initOptions(data: string, passwordFile: string): string[] {
 
 /** What interrupted attempts have left. An orphaned initdb may still write there: what cannot be removed now is removed next time. */
 function sweepDrafts(site: Site): void {
-  for (const name of readdirSync(site.root).filter(entry => entry.startsWith('data.init-'))) {
+  for (const draft of draftsOf(site)) {
     try {
-      rmSync(join(site.root, name), { recursive: true, force: true });
+      rmSync(draft, { recursive: true, force: true });
     } catch {
       // See above.
     }

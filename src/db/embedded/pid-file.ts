@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { commandName, type ProcessInfo, processesIn, processInfo, workingDirectory } from '../../kernel/process-info.ts';
+import { allPids, commandName, type ProcessInfo, processesIn, processInfo, workingDirectory } from '../../kernel/process-info.ts';
+import { draftsOf, type Site } from './place/folder.ts';
 
 /** What a postmaster writes about itself into its data folder. */
 export interface PidFile {
@@ -50,6 +51,20 @@ export function postgresIn(data: string): { pid: number; command: string; backen
   return processesIn(data)
     .filter(isPostgres)
     .map(({ pid, argv }) => ({ pid, command: commandName(argv), backend: (argv[0] ?? '').startsWith('postgres: ') }));
+}
+
+/** Processes at work on the database of a home, also where it is only being made. `isAsked`: it ends well when it is asked to. */
+export function workersOn(site: Site): { pid: number; command: string; isAsked: boolean }[] {
+  const making = allPids().flatMap(pid => {
+    const info = processInfo(pid);
+    return info?.zombie === false && info.argv.some(word => word.startsWith(`--pgdata=${site.root}/`)) ? [info] : [];
+  });
+  return [
+    ...making.map(({ pid, argv }) => ({ pid, command: commandName(argv), isAsked: true })),
+    ...postgresIn(site.data).map(({ backend, ...found }) => ({ ...found, isAsked: !backend })),
+    // These read what initdb tells them, and end with it.
+    ...draftsOf(site).flatMap(draft => postgresIn(draft).map(found => ({ ...found, isAsked: false }))),
+  ];
 }
 
 function serves(info: ProcessInfo, data: string): boolean {

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { isSameProcess } from '../../kernel/process-info.ts';
 import { errorCode, siteOf } from './place/folder.ts';
-import { livePostmaster } from './pid-file.ts';
+import { livePostmaster, workersOn } from './pid-file.ts';
 
 const fastMs = 30_000;
 const immediateMs = 5_000;
@@ -29,6 +29,21 @@ export async function stopEmbedded(home: string, clock: Clock = systemClock): Pr
     }
   }
   throw refused(first, 'does not stop');
+}
+
+/**
+ * For a home whose owner is dead and that is to be removed: ends all that works on its database, also where that is only being made, or
+ * where the server has not yet said that it is there. Throws Fault `folder_in_use` as above.
+ */
+export async function clearEmbedded(home: string, clock: Clock = systemClock): Promise<void> {
+  const site = siteOf(home);
+  for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+    await stopEmbedded(home, clock);
+    for (const { isAsked, ...worker } of workersOn(site)) if (isAsked || signal === 'SIGKILL') send(worker, signal);
+    for (const deadline = clock.mono() + immediateMs; clock.mono() < deadline; await clock.sleep(10))
+      if (workersOn(site).length === 0) return;
+  }
+  for (const worker of workersOn(site)) throw refused(worker, 'does not end');
 }
 
 function send(server: { pid: number; command: string }, signal: NodeJS.Signals): void {

@@ -48,11 +48,11 @@ export function agentTry(world: World): Command {
     };
     const agent = agentOf({ before: [], agent: words }, said);
     if (agent === undefined) return;
-    const { folder, models, installs } = await placeOf(world, options);
+    const { folder, models, sandbox, installs } = await placeOf(world, options);
     const installed = codingAgents.find(each => each === kind);
     const { tryAgent } = await import('./try.ts');
     await tryAgent(world, {
-      ...{ agent, agents: folder, models, json: options.json === true, timeoutMs: options.timeout * 1_000 },
+      ...{ agent, agents: folder, models, sandbox, json: options.json === true, timeoutMs: options.timeout * 1_000 },
       files: [...new Set([...filesNamed(world.cwd, words), ...(options.with ?? [])])],
       missing: installed !== undefined && installs.find(installed) === undefined ? installed : undefined,
     });

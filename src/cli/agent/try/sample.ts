@@ -1,10 +1,10 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Check } from '../../../../contract/projects.ts';
 import type { SpecCardInput } from '../../../../contract/spec-card.ts';
 import { usage } from '../../command.ts';
 import { beginRepository, git } from '../../demo/sample.ts';
+import { makeFolder, noteSandbox } from './left.ts';
 
 /** What a try has on the disk, and takes away. */
 export interface Places {
@@ -68,14 +68,14 @@ interface Wanted {
   /** Files and folders of the user's that are to be in the repository, as seen from `cwd`. */
   readonly files: readonly string[];
   readonly scene: keyof typeof scenes;
+  /** Of the sandboxes that will be in its home. */
+  readonly sandbox: string;
 }
 
-const folderPrefix = 'skep-try-';
-
 /** Makes a new folder with the sample repository, an empty home and the recording. Throws usage errors for what is not there to be copied. */
-export async function makePlaces({ cwd, files, scene }: Wanted): Promise<Places> {
+export async function makePlaces({ cwd, files, scene, sandbox }: Wanted): Promise<Places> {
   for (const file of files) refuseCopy(cwd, file);
-  const folder = mkdtempSync(join(tmpdir(), folderPrefix));
+  const folder = makeFolder();
   const places = {
     folder,
     repository: join(folder, 'greetings'),
@@ -90,6 +90,7 @@ export async function makePlaces({ cwd, files, scene }: Wanted): Promise<Places>
     const match = { subject: 'ticket', title: 'Say goodbye' };
     const recording = { format: 1, name: 'try', priced_as: 'openai/gpt-5-codex', scenes: [{ match, steps: scenes[scene] }] };
     writeFileSync(places.recording, JSON.stringify(recording));
+    noteSandbox(folder, sandbox);
     return places;
   } catch (error) {
     removePlaces(places);

@@ -13,6 +13,7 @@ import { Concluded, Interrupted } from '../../report.ts';
 import { asLine } from '../../worker/lines.ts';
 import type { World } from '../../world.ts';
 import { lackingExitCode } from '../place.ts';
+import { removeLeftTries } from './left.ts';
 import { createReport } from './report.ts';
 import type { Report } from './report.ts';
 import { card, checks, makePlaces, removePlaces } from './sample.ts';
@@ -31,6 +32,8 @@ export interface Tried {
   readonly agents: string;
   /** The file of the user's own providers of models. */
   readonly models: string | undefined;
+  /** As SKEP_SANDBOX names it. */
+  readonly sandbox: string;
   /** The agent that would have to be installed first. */
   readonly missing: InstalledKind | undefined;
   readonly timeoutMs: number;
@@ -39,7 +42,7 @@ export interface Tried {
 
 /** One small ticket on a small repository, by the path that all work takes. What it makes it takes away. */
 export async function tryAgent(world: World, tried: Tried): Promise<void> {
-  const { agent, files, json, missing } = tried;
+  const { agent, files, json, missing, sandbox } = tried;
   const report = createReport(world, json);
   const begunMs = world.clock.mono();
   report.begin({ kind: agent.kind, what: agentText(agent), isRecorded: isRecorded(modelOf(agent)) });
@@ -49,7 +52,9 @@ export async function tryAgent(world: World, tried: Tried): Promise<void> {
   }
   const stopping = new AbortController();
   void world.stopRequested().then(() => stopping.abort(new Interrupted()));
-  const places = await makePlaces({ cwd: world.cwd, files, scene: agent.kind === 'model' ? 'file' : 'agent' });
+  await removeLeftTries(world);
+  stopping.signal.throwIfAborted();
+  const places = await makePlaces({ cwd: world.cwd, files, scene: agent.kind === 'model' ? 'file' : 'agent', sandbox });
   try {
     const verdict = await inPlaces(world, tried, { places, report, signal: stopping.signal });
     report.verdict(verdict, world.clock.mono() - begunMs);

@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { chooseSandboxes } from '../../../providers/sandboxes/choose.ts';
 import type { SandboxProvider, SandboxSpec } from '../../../worker/index.ts';
+import { removeUnmounted } from '../../place/remove.ts';
 
 interface Where {
   /** SKEP_HOME: what is measured lies on the disk that runs lie on. */
@@ -37,17 +38,12 @@ export async function openPlace({ home: top, kind, clock }: Where): Promise<Plac
     async clear(limits) {
       await Promise.all(provider.list().map(sandbox => sandbox.kill()));
       for (const each of limits) await provider.prewarm(each, 0);
-      remove(home);
+      removeUnmounted(home);
     },
   };
 }
 
 async function removeDead(home: string, make: (home: string) => SandboxProvider): Promise<void> {
   await make(home).reapOrphans();
-  remove(home);
-}
-
-/** What is mounted would be emptied and not removed. */
-function remove(home: string): void {
-  if (!readFileSync('/proc/self/mounts', 'utf8').includes(home)) rmSync(home, { recursive: true, force: true });
+  removeUnmounted(home);
 }

@@ -66,6 +66,18 @@ export function inspectData(site: Site): DataState {
   });
 }
 
+const draftPrefix = 'data.init-';
+
+/** Where this process makes the data folder: beside its place. */
+export function draftIn({ root }: Site): string {
+  return join(root, `${draftPrefix}${process.pid}`);
+}
+
+/** Data folders that are being made, or that whoever made them has left. */
+export function draftsOf({ root }: Site): string[] {
+  return listOr(root).flatMap(name => (name.startsWith(draftPrefix) ? [join(root, name)] : []));
+}
+
 /** The superuser's password. Made once: `link` lets exactly one of several processes win, and never shows a half-written file. */
 export function ensurePassword(site: Site): string {
   return guarded(site.password, () => {
