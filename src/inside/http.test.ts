@@ -8,6 +8,7 @@ import type { NetworkRule } from '../../contract/network/rules.ts';
 import { besideLoopback, certificateFor, startEgress, startHost } from '../../test/harness/egress.ts';
 import { temporaryFolder } from '../../test/harness/worker.ts';
 import type { HttpEvent, HttpTurn } from '../worker/host/http-turn.ts';
+import { waitMs } from './http/follow.ts';
 import { insideFolder } from '../worker/inside.ts';
 
 const task = '{\n  "id": "TKT-001",\n  "title": "Say hello"\n}\n';
@@ -16,15 +17,21 @@ interface Wanted {
   readonly folder?: string;
   readonly rules?: (port: number) => readonly NetworkRule[];
   readonly isSecure?: boolean;
+  readonly timeoutMs?: number;
+  /** Called with each request; what it is given interrupts the program. */
+  readonly onHeard?: (line: string, interrupt: () => void) => void;
 }
 
 /** The program as a process, before an endpoint behind the proxy of a sandbox. */
-async function hand(endpoint: RequestListener, { folder = temporaryFolder(), rules = allowed, isSecure = false }: Wanted = {}) {
+async function hand(endpoint: RequestListener, wanted: Wanted = {}) {
+  const { folder = temporaryFolder(), rules = allowed, isSecure = false, timeoutMs = 60_000, onHeard } = wanted;
   const heard: { readonly headers: Readonly<Record<string, unknown>>; readonly body: string; readonly line: string }[] = [];
   const certificate = isSecure ? certificateFor('x.test', besideLoopback) : undefined;
   const listener: RequestListener = (request, response) => {
     void text(request).then(body => {
-      heard.push({ headers: request.headers, body, line: `${request.method} ${request.url}` });
+      const line = `${request.method} ${request.url}`;
+      heard.push({ headers: request.headers, body, line });
+      onHeard?.(line, () => void program.kill('SIGINT'));
       endpoint(request, response);
     });
   };
@@ -37,13 +44,15 @@ async function hand(endpoint: RequestListener, { folder = temporaryFolder(), rul
   const url = `${isSecure ? 'https' : 'http'}://${besideLoopback}:${host.port}/work?a=b`;
   const trusted = join(temporaryFolder(), 'certificate.pem');
   writeFileSync(trusted, certificate?.cert ?? '');
-  const turn: HttpTurn = { url, task, headers: { 'skep-run': 'R', 'idempotency-key': 'R' } };
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [join(await insideFolder(), 'http.mjs')], {
+  const turn: HttpTurn = { url, task, headers: { 'skep-run': 'R', 'idempotency-key': 'R' }, timeoutMs };
+  const program = execa(process.execPath, [join(await insideFolder(), 'http.mjs')], {
     ...{ cwd: folder, extendEnv: false, reject: false, input: JSON.stringify(turn), timeout: 30_000 },
     env: { http_proxy: `http://127.0.0.1:${egress.port}`, NODE_EXTRA_CA_CERTS: trusted },
   });
+  const { exitCode, stdout, stderr } = await program;
   expect([exitCode, stderr.includes('Error')]).toEqual([0, false]);
-  return { event: JSON.parse(stdout) as HttpEvent, heard, stderr, folder, port: host.port };
+  const event = (stdout === '' ? undefined : JSON.parse(stdout)) as HttpEvent;
+  return { event, heard, lines: heard.map(({ line }) => line), stderr, folder, port: host.port };
 }
 
 const allowed = (port: number): readonly NetworkRule[] => [{ host: besideLoopback, port, private: true }];
@@ -85,6 +94,88 @@ test('tries again what may be otherwise soon, and only that', async () => {
   expect(refused.heard).toHaveLength(1);
 });
 
+/** Answers so in turn, the last again and again. */
+const inTurn = (...answers: readonly RequestListener[]): RequestListener => {
+  const left = [...answers];
+  return (request, response) => (left.length > 1 ? left.shift() : left[0])?.(request, response);
+};
+const begins = (location: string, body = '', more = {}) => says(202, body, { location, ...more });
+const breaksOff: RequestListener = (_, response) => void response.destroy();
+
+describe('what is done later', () => {
+  test.each([false, true])('is asked for until it is there, where the endpoint says; encrypted: %s', async isSecure => {
+    const there: RequestListener = (request, response) =>
+      begins(`${isSecure ? 'https' : 'http'}://${request.headers.host}//else.test/7?b=c#d`, 'queued')(request, response);
+    const answers = [
+      there,
+      says(202, 'half\nof it'),
+      says(503, 'a moment'),
+      breaksOff,
+      begins('8'),
+      done({ path: 'a', content: 'a' }),
+    ];
+    const { event, heard, lines, stderr, folder } = await hand(inTurn(...answers), { isSecure });
+    expect(event).toEqual({ event: 'done', summary: 'It is done', files: 1 });
+    expect(lines).toEqual(['POST /work?a=b', ...Array<string>(4).fill('GET //else.test/7?b=c'), 'GET //else.test/8']);
+    expect(heard[1]).toMatchObject({ body: '', headers: { accept: 'application/json', 'skep-run': 'R' } });
+    for (const said of [
+      '//else.test/7 queued',
+      'half of it',
+      'it answers 503; asking again',
+      isSecure ? 'broke off' : 'does not answer',
+      'is asked at //else.test/8',
+    ])
+      expect(stderr).toContain(said);
+    expect(read(folder, 'a')).toBe('a');
+  });
+
+  test.each<[string, RequestListener, string, string]>([
+    ['could not be done', says(200, { status: 'failed', summary: 'No idea' }), 'gave_up', 'No idea'],
+    ['is not known any more', says(404, 'what?'), 'gave_up', 'it knows nothing of its work any more: it answers 404 what?'],
+    ['is refused', says(401, 'who are you?'), 'refused', 'it answers 401: who are you?'],
+    ['is elsewhere', says(303, '', { location: '/x' }), 'refused', 'redirects are not followed'],
+    ['leads elsewhere', begins('http://x.test/'), 'refused', 'leads to http://x.test/'],
+  ])('and %s', async (...[, answer, why, message]) => {
+    const { event, lines } = await hand(inTurn(begins('/7'), answer));
+    expect(event).toMatchObject({ event: 'failed', why, message: expect.stringContaining(message) as string });
+    expect(lines).toEqual(['POST /work?a=b', 'GET /7']);
+  });
+
+  test('and that a rule does not let be asked for, with what it lacks', async () => {
+    const rules = (port: number) => [{ host: besideLoopback, port, private: true, methods: ['POST' as const] }];
+    const { event } = await hand(begins('/7'), { rules });
+    expect(event).toMatchObject({ why: 'rule', message: expect.stringContaining('does not name this method') as string });
+  });
+
+  test('and is broken off is taken back', async () => {
+    const onHeard = (line: string, interrupt: () => void): void => {
+      if (line === 'GET /7') interrupt();
+    };
+    const { event, lines } = await hand(begins('/7', '', { 'retry-after': '1' }), { onHeard });
+    expect([event, lines.at(-1)]).toEqual([undefined, 'DELETE /7']);
+  });
+
+  test('and not in time is taken back', async () => {
+    const { event, lines } = await hand(begins('/7'), { timeoutMs: 3_000 });
+    expect(event).toEqual({ event: 'failed', why: 'late', message: 'it was not done within 3000 ms' });
+    expect(lines.at(-1)).toBe('DELETE /7');
+  });
+
+  test.each([
+    ['', 2, 4_000],
+    ['', 9, 15_000],
+    ['30', 0, 30_000],
+    ['0', 5, 1_000],
+    ['86400', 0, 300_000],
+    ['Fri, 01 Jan 2500 00:00:00 GMT', 0, 300_000],
+    ['Fri, 01 Jan 2010 00:00:00 GMT', 5, 1_000],
+    ['soon', 1, 2_000],
+  ])('Retry-After "%s" after %i looks: %i ms', (named, looks, ms) => {
+    const headers = named === '' ? {} : { 'retry-after': named };
+    expect(waitMs({ status: 202, headers, body: Buffer.alloc(0), isProxys: false }, looks)).toBe(ms);
+  });
+});
+
 describe('what is no work', () => {
   const content = 'x';
   test.each<[string, RequestListener, string, string]>([
@@ -101,7 +192,11 @@ describe('what is no work', () => {
       'link is a symbolic link',
     ],
     ['a redirect', says(302, '', { location: 'https://elsewhere.test/' }), 'refused', 'leads to https://elsewhere.test/'],
-    ['202', says(202, ''), 'malformed', 'it must answer 200'],
+    ['202 that leads nowhere', says(202, ''), 'malformed', '202 without a Location'],
+    ['202 that leads to no address', says(202, '', { location: 'http://[' }), 'malformed', 'no address: http://['],
+    ['202 that leads elsewhere', says(202, '', { location: '//x.test/1' }), 'refused', 'leads to //x.test/1; its work'],
+    ['202 that leads to another port', says(202, '', { location: `http://${besideLoopback}:1/` }), 'refused', 'alone'],
+    ['202 that leads to another kind', says(202, '', { location: `ftp://${besideLoopback}/` }), 'refused', 'leads to ftp:'],
     ['204', says(204, ''), 'malformed', 'it must answer 200'],
     ['a refusal', says(401, 'who are you?'), 'refused', 'it answers 401: who are you?'],
     ['a line that breaks off', (_, response) => void response.write('{', () => response.destroy()), 'away', 'broke off'],

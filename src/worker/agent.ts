@@ -78,6 +78,8 @@ export interface AgentProgram {
   readonly path?: readonly string[];
   /** The context's own unless told: of a stream of events most is not kept. */
   readonly outputBytesMax?: number;
+  /** Also where the lease of its run is lost, it is asked to end, and killed so much later. For what can do no harm meanwhile; else it is killed at once. */
+  readonly farewellMs?: number;
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
 }
 

@@ -4,7 +4,7 @@ import { refusalWords } from '../../../contract/network/refusals.ts';
 import type { RefusalReason } from '../../../contract/network/refusals.ts';
 import type { EndpointAnswer } from '../../../contract/network/endpoint.ts';
 import type { WhyNoWork } from '../../worker/host/http-turn.ts';
-import type { Answer } from './post.ts';
+import type { Answer } from './call.ts';
 
 /** Why an answer is no work. */
 export class NoWork extends Error {
@@ -31,7 +31,6 @@ export function workIn({ status, headers, body, isProxys }: Answer, url: URL): E
       'refused',
       `it answers ${status} and leads to ${headers.location ?? 'nowhere'}; redirects are not followed: name that address itself`,
     );
-  if (status === 202) throw new NoWork('malformed', 'it answers 202; it must answer 200, with what it has done');
   if (passing.has(status)) throw new NoWork('away', `it answers ${status}${said === '' ? '' : `: ${said}`}`);
   if (status < 200 || status > 299) throw new NoWork('refused', `it answers ${status}${said === '' ? '' : `: ${said}`}`);
   if (status !== 200) throw new NoWork('malformed', `it answers ${status}; it must answer 200, with what it has done`);
@@ -65,7 +64,7 @@ function ruleFor({ hostname, port }: URL): string {
 }
 
 /** The beginning of a text that somebody else wrote, on one line. */
-function words(body: Buffer): string {
+export function words(body: Buffer): string {
   return body
     .toString('utf8')
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')

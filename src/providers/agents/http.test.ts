@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { besideLoopback, startHost } from '../../../test/harness/egress.ts';
@@ -12,7 +13,7 @@ let server: ScriptedServer;
 let worker: TestWorker;
 let endpoint: TestHost;
 /** What it answers, and what it was told. */
-let answer: () => object;
+let answer: (asked: string, response: ServerResponse) => object;
 let told: { readonly title?: string; readonly feedback?: { readonly text: string } | null; readonly run?: unknown };
 
 beforeAll(async () => {
@@ -21,8 +22,8 @@ beforeAll(async () => {
   endpoint = await startHost(
     (request, response) => {
       void text(request).then(body => {
-        told = { ...(JSON.parse(body) as object), run: request.headers['skep-run'] };
-        response.end(JSON.stringify(answer()));
+        if (request.method === 'POST') told = { ...(JSON.parse(body) as object), run: request.headers['skep-run'] };
+        response.end(JSON.stringify(answer(`${request.method} ${request.url}`, response)));
       });
     },
     undefined,
@@ -35,11 +36,15 @@ afterAll(async () => {
   endpoint.close();
 });
 
-/** A run of an endpoint in a real sandbox, to its end. */
-async function run(task: QueuedTask = {}) {
+function queue(task: QueuedTask = {}) {
   const network = [{ host: besideLoopback, port: endpoint.port, private: true }];
   const agent = { kind: 'http' as const, url: `http://${besideLoopback}:${endpoint.port}/work` };
-  const queued = server.queue({ repository: makeRepository({ 'a.txt': 'a\n' }), agent, network, ...task });
+  return server.queue({ repository: makeRepository({ 'a.txt': 'a\n' }), agent, network, ...task });
+}
+
+/** A run of an endpoint in a real sandbox, to its end. */
+async function run(task: QueuedTask = {}) {
+  const queued = queue(task);
   await server.until(() => ['submitted', 'parked', 'failed', 'lost'].includes(queued.state));
   return queued;
 }
@@ -74,4 +79,38 @@ test.each([
 test('one that has changed nothing has done nothing', async () => {
   answer = () => ({ status: 'done', files: [{ path: 'a.txt', content: 'a\n' }] });
   expect((await run()).failure?.class).toBe('no_changes');
+});
+
+function begun(response: ServerResponse): object {
+  response.writeHead(202, { location: '/work/1' });
+  return {};
+}
+
+test('what it answers later is the work of the run as well', async () => {
+  const done = { status: 'done', summary: 'At last', files: [{ path: 'b.txt', content: 'b\n' }] };
+  answer = (asked, response) => (asked === 'POST /work' ? begun(response) : done);
+  const it = await run();
+  expect([it.failure, it.state]).toEqual([undefined, 'submitted']);
+  expect(it.log.toString()).toContain('it is at work, and is asked at /work/1');
+  expect(it.log.toString()).toContain('At last\n(1 file)');
+});
+
+test.each<[string, QueuedTask, boolean]>([
+  ['its run is taken back', {}, true],
+  ['its time is over', { limits: { timeout_ms: 8_000 } }, false],
+])('one that is at work is told where %s', async (_, task, isTakenBack) => {
+  const told = new Map<string, () => void>();
+  const hears = (asked: string) => new Promise<void>(resolve => void told.set(asked, resolve));
+  const [looked, removed] = [hears('GET /work/1'), hears('DELETE /work/1')];
+  answer = (asked, response) => {
+    told.get(asked)?.();
+    return begun(response);
+  };
+  const it = queue(task);
+  await looked;
+  if (isTakenBack) it.takeBack();
+  await removed;
+  if (isTakenBack) return;
+  await server.until(() => it.state === 'failed');
+  expect(it.failure).toMatchObject({ class: 'timeout', message: expect.stringContaining('not done within 8000 ms') as string });
 });

@@ -1,5 +1,5 @@
 import type { Agent, AgentContext, AgentOutcome, AgentSettings } from '../../worker/agent.ts';
-import { httpProgram } from '../../worker/host/http-turn.ts';
+import { farewellMs, httpProgram } from '../../worker/host/http-turn.ts';
 import type { HttpTurn, WhyNoWork } from '../../worker/host/http-turn.ts';
 import { jsonLines, numberIn, textIn } from './json-lines.ts';
 import { outcomeOf } from './outcome.ts';
@@ -31,8 +31,8 @@ function closed({ url }: Settings): AgentOutcome {
 }
 
 async function ask(context: AgentContext, { url }: Settings): Promise<AgentOutcome> {
-  const { task, env, node, inside, start, onOutput, onUpdate } = context;
-  const turn: HttpTurn = { url, task, headers: headersOf(env) };
+  const { task, timeoutMs, env, node, inside, start, onOutput, onUpdate } = context;
+  const turn: HttpTurn = { url, task, headers: headersOf(env), timeoutMs };
   let event: Readonly<Record<string, unknown>> = {};
   const read = jsonLines({ onObject: said => void (event = said), onText: line => onOutput(Buffer.from(`${line}\n`)) });
   const exit = await start({
@@ -40,6 +40,7 @@ async function ask(context: AgentContext, { url }: Settings): Promise<AgentOutco
     env,
     stdin: JSON.stringify(turn),
     outputBytesMax: eventBytesMax,
+    farewellMs,
     onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
   });
   read();
@@ -73,6 +74,7 @@ const classes: Readonly<Record<WhyNoWork, Extract<AgentOutcome, { kind: 'failed'
   // Not `network`, which blames the worker and slows it down for all projects.
   away: 'provider',
   gave_up: 'agent_failed',
+  late: 'timeout',
   malformed: 'agent_failed',
   other: 'agent_failed',
 };

@@ -8,7 +8,12 @@ export interface HttpTurn {
   readonly headers: Readonly<Record<string, string>>;
   /** The ticket as JSON, sent as it is. */
   readonly task: string;
+  /** How long it may take; work that is not done then is taken back. */
+  readonly timeoutMs: number;
 }
+
+/** For telling an endpoint that nobody waits for its work any more. */
+export const farewellMs = 3_000;
 
 export type HttpEvent =
   | { readonly event: 'done'; readonly summary: string; readonly files: number }
@@ -16,9 +21,9 @@ export type HttpEvent =
 
 /**
  * `rule`: the network of the project does not lead there; `away`: nobody answers now; `refused`: it does not take the ticket; `gave_up`: it
- * says itself that it could not do it; `malformed`: its answer is none.
+ * says itself that it could not do it, or knows nothing of it any more; `late`: it has not done it in time; `malformed`: its answer is none.
  */
-export type WhyNoWork = 'rule' | 'away' | 'refused' | 'gave_up' | 'malformed' | 'other';
+export type WhyNoWork = 'rule' | 'away' | 'refused' | 'gave_up' | 'late' | 'malformed' | 'other';
 
 /** The program's file, in the folder of the programs for sandboxes. */
 export const httpProgram = 'http.mjs';

@@ -1,3 +1,4 @@
+import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoint.ts';
 import type { AgentContext, AgentOutcome } from '../agent.ts';
 import { lastWords, runFailure } from '../failure.ts';
@@ -101,10 +102,14 @@ function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, ...
     promptAgain: task.promptAgain,
     kept,
     env: { ...task.env(conflict), ...ways.env },
-    start({ argv, env, stdin, onOutput, home, path, outputBytesMax: own = outputBytesMax }) {
+    async start({ argv, env, stdin, onOutput, home, path, outputBytesMax: own = outputBytesMax, farewellMs = 0 }) {
       const command = { argv, env, stdin, timeoutMs, outputBytesMax: own, onOutput, onStart: started };
-      const ending = { signal: stop, now: lease.signal };
-      return ways.run(sandbox, { ...command, ...ending, home, path });
+      const now = later(lease.signal, farewellMs, tools.clock);
+      try {
+        return await ways.run(sandbox, { ...command, signal: stop, now: now.signal, home, path });
+      } finally {
+        now.unlink();
+      }
     },
     onUpdate(told) {
       const update = withoutSecrets(told);
@@ -113,6 +118,25 @@ function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, ...
       if (lines !== '') show(Buffer.from(lines));
     },
     onOutput: show,
+  };
+}
+
+/** Aborted `ms` after `signal`. */
+function later(signal: AbortSignal, ms: number, clock: Clock): { readonly signal: AbortSignal; unlink(): void } {
+  const over = new AbortController();
+  const late = new AbortController();
+  const onAbort = (): void => {
+    if (ms === 0) late.abort();
+    else void clock.sleep(ms, over.signal).then(() => late.abort());
+  };
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    signal: late.signal,
+    unlink() {
+      signal.removeEventListener('abort', onAbort);
+      over.abort();
+    },
   };
 }
 

@@ -15,30 +15,37 @@ export interface Answer {
 /** The answer is larger than it may be. */
 export class TooLarge extends Error {}
 
-interface Post {
+export interface Call {
+  readonly method: 'POST' | 'GET' | 'DELETE';
   readonly url: URL;
   /** Of the sandbox: http://127.0.0.1:PORT. */
   readonly proxy: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body?: string | undefined;
+  /** Of the answer. */
   readonly bytesMax: number;
 }
 
-/** Posts through the proxy, once, and follows no redirect. Throws what the connection broke off with, or TooLarge. */
-export async function post({ url, proxy, headers, body, bytesMax }: Post): Promise<Answer> {
+/** Asks through the proxy, once, and follows no redirect. Throws what the connection broke off with, or TooLarge. */
+export async function call({ method, url, proxy, headers, body, bytesMax }: Call): Promise<Answer> {
   const at = { host: proxy.hostname, port: Number(proxy.port) };
-  const own = { ...headers, 'content-length': String(Buffer.byteLength(body)) };
+  const own = { ...headers, ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }) };
   if (url.protocol === 'http:')
     return send(
       httpRequest,
-      { ...at, path: `${url.origin}${url.pathname}${url.search}`, headers: { ...own, host: url.host }, agent: false },
+      { ...at, method, path: `${url.origin}${url.pathname}${url.search}`, headers: { ...own, host: url.host }, agent: false },
       { body, bytesMax },
     );
   const opened = await tunnel(url, at);
   if ('status' in opened) return opened;
   const servername = /^[\d.]+$|:/.test(url.hostname) ? {} : { servername: url.hostname };
   const socket = connectTls({ socket: opened.socket, host: url.hostname, ...servername, ALPNProtocols: ['http/1.1'] });
-  const options = { path: `${url.pathname}${url.search}`, headers: { ...own, host: url.host }, createConnection: () => socket };
+  const options = {
+    method,
+    path: `${url.pathname}${url.search}`,
+    headers: { ...own, host: url.host },
+    createConnection: () => socket,
+  };
   return send(httpsRequest, options, { body, bytesMax });
 }
 
@@ -58,14 +65,11 @@ function tunnel(url: URL, at: Pick<RequestOptions, 'host' | 'port'>): Promise<An
   return promise;
 }
 
-interface Content {
-  readonly body: string;
-  readonly bytesMax: number;
-}
+type Content = Pick<Call, 'body' | 'bytesMax'>;
 
 function send(ask: typeof httpRequest, options: RequestOptions, { body, bytesMax }: Content): Promise<Answer> {
   const { promise, resolve, reject } = hope<Answer>();
-  const asking = ask({ ...options, method: 'POST' });
+  const asking = ask(options);
   asking.once('error', reject);
   asking.once('response', answer => {
     const { statusCode: status = 0, headers } = answer;
