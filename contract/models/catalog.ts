@@ -17,13 +17,19 @@ export function wireOfAgent(agent: Agent): ModelWire | undefined {
     case 'qwen':
       return 'chat';
     case 'model':
-      return wireNamed(agent.model) === 'anthropic' ? 'anthropic' : 'chat';
+      return ownWireOf(agent.model);
     case 'opencode':
     case 'pi':
       return wireNamed(agent.model);
     default:
       return undefined;
   }
+}
+
+/** Over which wire Skep's own programs ask for a model: the agent `model`, and who plans. */
+export function ownWireOf(model: string): 'anthropic' | 'chat' | 'gemini' {
+  const wire = wireNamed(model);
+  return wire === 'responses' ? 'chat' : wire;
 }
 
 /** Of agents that speak several: that of the model's provider, for all others the one that most speak. */

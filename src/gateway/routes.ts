@@ -106,8 +106,9 @@ function modelRoutes(scope: FastifyInstance, parts: RouteParts, runOf: RunOf): v
   for (const [url, wire, operation] of simple) {
     scope.post(url, { config, schema }, (request, reply) => ask(request, reply, { wire, operation }));
   }
-  scope.post<{ Params: { '*': string } }>('/v1beta/models/*', { config, schema }, async (request, reply) => {
-    const [, model, verb = ''] = /^(.+):(\w+)$/.exec(request.params['*']) ?? [];
+  // A name with a slash is taken by Google's library of the AI SDK for the whole path of a model: gemini/NAME instead of models/gemini/NAME.
+  scope.post<{ Params: { '*': string } }>('/v1beta/*', { config, schema }, async (request, reply) => {
+    const [, model, verb = ''] = /^(?:models\/)?(.+):(\w+)$/.exec(request.params['*']) ?? [];
     if (model === undefined || !geminiVerbs.has(verb)) return refuseRoute(request);
     const isStream = verb === 'streamGenerateContent';
     if (isStream && (request.query as Record<string, unknown>)['alt'] !== 'sse') {

@@ -85,6 +85,18 @@ test('asks a model of Anthropic as Anthropic does', async () => {
   expect([asked[0]?.path, file]).toEqual(['/gateway/v1/messages', 'Bonjour\n']);
 });
 
+test.each(['gemini/gemini-2.5-pro', 'gemini-2.5-pro'])('asks %s as Gemini does', async model => {
+  const { event, asked, file } = await write([{ text: 'Bonjour' }], { model });
+  expect(event).toEqual({ event: 'written', text: 'Bonjour\n', inputTokens: 1, outputTokens: 1 });
+  expect(asked[0]).toMatchObject({
+    path: `/gateway/v1beta/models/${model}:streamGenerateContent?alt=sse`,
+    authorization: 'Key skeprun_x',
+  });
+  expect(JSON.stringify(asked[0]?.body['contents'])).toContain('TKT-001: Say hello');
+  expect(JSON.stringify(asked[0]?.body['systemInstruction'])).toContain('docs/hello.md');
+  expect(file).toBe('Bonjour\n');
+});
+
 test('tells the file as it is, what was wrong with it, and what others have changed in it', async () => {
   const folder = repositoryOf({ 'docs/hello.md': 'Salut\n' });
   const task = { ...ticket, feedback: { round: 1, text: 'Too familiar' }, conflict: { files: ['docs/hello.md'] } };
@@ -172,6 +184,18 @@ describe('no file is made', () => {
     expect(event).toMatchObject({ event: 'failed', why });
     expect(event.event === 'failed' && event.message).toContain(message);
     expect(JSON.stringify(event)).not.toContain('skeprun_x');
+    expect(file).toBeUndefined();
+  });
+
+  test.each([
+    ['of an answer that was cut off', [{ text: 'Bon', end: 'length' as const }], 'cut_off'],
+    ['where it does not want to', [{ text: 'I', end: 'content_filter' as const }], 'unwilling'],
+    ['where there is no such model', [{ status: 404, message: 'no such model' }], 'refused'],
+    ['of an answer that broke off', [{ broken: 'Bonjour' }], 'no_answer'],
+  ] as const)('of a model of Gemini %s', async (...[, answers, why]) => {
+    const { event, asked, file } = await write(answers, { model: 'gemini/gemini-2.5-pro' });
+    expect(event).toMatchObject({ event: 'failed', why });
+    expect(asked[0]?.path).toContain('/v1beta/');
     expect(file).toBeUndefined();
   });
 

@@ -93,6 +93,18 @@ test.each(['anthropic/claude-sonnet-4-5', 'claude-opus-4-1', 'anthropic/claude-3
   },
 );
 
+test('asks a model of Gemini as Gemini does, in the shape of the phase', async () => {
+  const wanted = { phase: 'REQUIREMENTS', model: 'gemini/gemini-2.5-pro' };
+  const { exitCode, stdout, stderr, asked } = await plan([{ object: required() }], wanted);
+  expect([exitCode, stderr]).toEqual([0, expect.any(String)]);
+  expect(JSON.parse(stdout)).toEqual(required());
+  expect(asked[0]).toMatchObject({
+    path: '/gateway/v1beta/models/gemini/gemini-2.5-pro:streamGenerateContent?alt=sse',
+    authorization: 'Key skeprun_x',
+    body: { generationConfig: { responseMimeType: 'application/json', responseSchema: { type: 'object' } } },
+  });
+});
+
 test('shows the repository, fenced off, and what was wrong with the last answer', async () => {
   const { asked } = await plan([{ object: tasked() }], { phase: 'TASKS', feedback: 'tasks[0]: no criterion' });
   const prompt = promptOf(asked[0]);

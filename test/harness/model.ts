@@ -17,7 +17,7 @@ export interface AskedModel {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** A model behind a gateway, on the wires of Anthropic and of chat completions, as streams: gives its answers one after another. */
+/** A model behind a gateway, on the wires of Anthropic, of Gemini and of chat completions, as streams: gives its answers one after another. */
 export interface ScriptedModel {
   readonly listener: RequestListener;
   readonly asked: readonly AskedModel[];
@@ -29,7 +29,7 @@ export function scriptedModel(answers: readonly ModelAnswer[]): ScriptedModel {
 
   async function serve(message: IncomingMessage, answer: ServerResponse): Promise<void> {
     const body = (await json(message)) as Record<string, unknown>;
-    const { authorization, 'x-api-key': key } = message.headers;
+    const { authorization, 'x-api-key': key = message.headers['x-goog-api-key'] } = message.headers;
     asked.push({
       path: message.url ?? '',
       authorization: authorization ?? (key === undefined ? undefined : `Key ${String(key)}`),
@@ -43,17 +43,36 @@ export function scriptedModel(answers: readonly ModelAnswer[]): ScriptedModel {
     }
     const text = 'object' in next ? JSON.stringify(next.object) : 'text' in next ? next.text : next.broken;
     answer.writeHead(200, { 'content-type': 'text/event-stream' });
-    const frames =
-      message.url?.endsWith('/messages') === true
-        ? anthropicFrames(text, body)
-        : chatFrames(text, ('end' in next ? next.end : undefined) ?? 'stop');
-    const sent = 'broken' in next ? frames.slice(0, -3) : frames;
+    const frames = framesOf(message.url ?? '', { text, body, end: ('end' in next ? next.end : undefined) ?? 'stop' });
+    const sent = 'broken' in next ? frames.slice(0, Math.max(1, frames.length - 3)) : frames;
     for (const frame of sent) answer.write(frame);
     if ('broken' in next) answer.destroy();
     else answer.end();
   }
 
   return { asked, listener: (message, answer) => void serve(message, answer).catch(() => answer.destroy()) };
+}
+
+interface Said {
+  readonly text: string;
+  /** What was asked. */
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly end: string;
+}
+
+function framesOf(path: string, { text, body, end }: Said): string[] {
+  if (path.includes('/v1beta/')) return geminiFrames(text, end);
+  return path.endsWith('/messages') ? anthropicFrames(text, body) : chatFrames(text, end);
+}
+
+const geminiEnds: Readonly<Record<string, string>> = { stop: 'STOP', length: 'MAX_TOKENS', content_filter: 'SAFETY' };
+
+function geminiFrames(text: string, end: string): string[] {
+  const chunk = (part: string, candidate: object, more: object) =>
+    `data: ${JSON.stringify({ candidates: [{ content: { role: 'model', parts: [{ text: part }] }, index: 0, ...candidate }], ...more })}\n\n`;
+  const [first = '', second = ''] = halves(text);
+  const usageMetadata = { promptTokenCount: 1, candidatesTokenCount: 1, totalTokenCount: 2 };
+  return [chunk(first, {}, {}), chunk(second, { finishReason: geminiEnds[end] ?? 'OTHER' }, { usageMetadata })];
 }
 
 function chatFrames(text: string, end: string): string[] {

@@ -1,6 +1,8 @@
 import { createAnthropic } from '@ai-sdk/anthropic';
+import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { LanguageModel } from 'ai';
+import { ownWireOf } from '../../../contract/models/catalog.ts';
 
 export interface Gateway {
   /** Such as http://127.0.0.1:7711/gateway. */
@@ -24,17 +26,19 @@ function required(name: string): string {
 }
 
 /** The wire is chosen by the name: the gateway speaks them all, and translates none. */
-export function languageModel({ url, token }: Gateway, model: string): LanguageModel {
+export function languageModel({ url, token: apiKey }: Gateway, model: string): LanguageModel {
   const baseURL = `${url}/v1`;
-  if (/^(anthropic\/|claude-)/.test(model)) return createAnthropic({ baseURL, apiKey: token })(model);
-  const chat = createOpenAICompatible({
-    name: 'skep',
-    baseURL,
-    apiKey: token,
-    supportsStructuredOutputs: true,
-    includeUsage: true,
-  });
-  return chat(model);
+  switch (ownWireOf(model)) {
+    case 'anthropic':
+      return createAnthropic({ baseURL, apiKey })(model);
+    case 'gemini':
+      // A name with a slash is taken for the whole path of a model.
+      return createGoogleGenerativeAI({ baseURL: `${baseURL}beta`, apiKey })(`models/${model}`);
+    case 'chat':
+      return createOpenAICompatible({ name: 'skep', baseURL, apiKey, supportsStructuredOutputs: true, includeUsage: true })(
+        model,
+      );
+  }
 }
 
 /** So many characters between two lines of progress. */

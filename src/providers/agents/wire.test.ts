@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { wireOfAgent } from '../../../contract/models/catalog.ts';
+import { ownWireOf, wireOfAgent } from '../../../contract/models/catalog.ts';
 import { wireOf } from './wire.ts';
 
 test.each([
@@ -16,4 +16,7 @@ test.each([
 ])('%s is asked for over %s, and the server knows it', (model, wire) => {
   expect(wireOf(model)).toBe(wire);
   for (const kind of ['opencode', 'pi'] as const) expect(wireOfAgent({ kind, model })).toBe(wire);
+  // Skep's own programs do not speak Responses, which those who do are asked for by chat completions too.
+  expect(ownWireOf(model)).toBe(wire === 'responses' ? 'chat' : wire);
+  expect(wireOfAgent({ kind: 'model', model, output: 'a.md' })).toBe(ownWireOf(model));
 });
