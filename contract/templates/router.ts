@@ -26,3 +26,9 @@ export const routerAnswer = z.object({ router: router.nullable() });
 
 export type Router = z.infer<typeof router>;
 export type RoutedType = (typeof routedTypes)[number];
+
+/** The template that a router names for a type of ticket; undefined where it says nothing of it. */
+export function routeIn(of: Router | null, type: string): string | undefined {
+  const rule = of?.routes.find(({ types }) => types.some(each => each === type));
+  return rule?.template ?? of?.default;
+}

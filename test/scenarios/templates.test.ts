@@ -62,6 +62,9 @@ const runWhere = (ticket: string, what: string, holds: (run: WireRun) => boolean
     return run !== undefined && holds(run) ? run : undefined;
   });
 
+const countOf = async (path: string, name: string) =>
+  ((await api.call('GET', `/api/${path}`)).body[name] as readonly unknown[]).length;
+
 /** Lets a worker do what waits. */
 async function worked<T>(body: () => Promise<T>): Promise<T> {
   const worker = await startWorker(api, { token: api.adminToken, folder: join(home, `worker${count}`) });
@@ -142,6 +145,49 @@ test('while the breaker of a model is open its fallback works, and then it works
   await runWhere(last, 'it is back', ({ template }) => template === 'first@1');
   await worked(() => completed(last));
   expect(await typed('run', 'log', (await runOf(last))?.id ?? '')).toContain('I am first\n');
+});
+
+test('a build is refused before it begins where a template that it may come to cannot be used', async () => {
+  write('lost', '  model: elsewhere/m\n');
+  write('steady', 'fallback: [lost]\n');
+  writeFileSync(join(home, 'fixed.yaml'), 'name: fixed\nagent:\n  kind: claude\n  model: nobody/m\n');
+  await typed('template', 'import', 'steady.yaml', 'lost.yaml', 'fixed.yaml');
+  writeFileSync(join(home, 'card.json'), JSON.stringify({ name: 'List', features: [{ title: 'List' }] }));
+  const [sessions, projects] = [() => countOf('hitl', 'sessions'), () => countOf('projects', 'projects')];
+  const before = [await sessions(), await projects()];
+  const repository = makeRepository({ 'agent.sh': agent });
+  const build = () =>
+    skep(['build', '--yes', '--json', '--repo', repository, '--spec', 'card.json', '--no-checks'], {
+      ...{ cwd: home, env: { SKEP_SERVER: api.url, SKEP_TOKEN: api.adminToken } },
+    });
+  const refusal = async () => JSON.parse((await build()).err) as unknown;
+
+  await typed('template', 'route', '--default-template', 'steady');
+  expect(await refusal()).toMatchObject({
+    ...{ code: 'unknown_model', template: 'lost@1', field: 'agent.model' },
+    error:
+      'The template lost@1, which stands in for steady@1, cannot be used: agent.model: There is no model provider "elsewhere"',
+    hint: expect.stringMatching(/^There are models of nobody\/…\. Or put a version of the template with another agent\.model/),
+  });
+  expect([await sessions(), await projects()]).toEqual(before);
+
+  await typed('template', 'route', '--no-router');
+  await api.call('POST', '/api/projects', {
+    name: 'routed',
+    repository,
+    agent: { kind: 'exec', command: ['./agent.sh', 'own'] },
+  });
+  await typed('project', 'set', 'routed', '--route', 'bug=fixed@1');
+  expect(await refusal()).toMatchObject({
+    ...{ template: 'fixed@1', field: 'agent.model' },
+    error: expect.stringContaining('The model "nobody/m" is not reached over Anthropic Messages'),
+  });
+  expect(await sessions()).toBe(before[0]);
+
+  await typed('project', 'set', 'routed', '--route', 'bug=steady');
+  write('lost', '  model: nobody/m\n');
+  await typed('template', 'put', 'lost.yaml');
+  expect(await worked(build)).toMatchObject({ code: 0 });
 });
 
 test('what is exported is what was put, and works elsewhere', async () => {

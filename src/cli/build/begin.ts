@@ -10,11 +10,12 @@ import { shortId } from '../input/id.ts';
 import { allSessions, cardOf } from '../session/find.ts';
 import type { Beginning } from './beginning.ts';
 import type { BuildOptions, CardWanted, ProjectWishes, Wanted } from './options.ts';
-import { checkModels } from './models.ts';
 import { planDocument, planText } from './plan.ts';
 import type { Plan } from './plan.ts';
-import { changeProject, findOrMakeProject, inspect, projectsOf, worksOf } from './project.ts';
+import { changeProject, findOrMakeProject, inspect, projectsOf } from './project.ts';
 import { beginBuild, openSession, otherBuilds, refuseTwice } from './session.ts';
+import { checkBuild, checkModels } from './works/check.ts';
+import { worksOf } from './works/works.ts';
 
 /** Before anything is started: where nobody can be asked, --yes must say it. */
 export function refuseUnasked({ input, err }: World, { yes, json, resume, spec }: BuildOptions): void {
@@ -34,7 +35,6 @@ export async function beginNew(beginning: Beginning, { card, repository, wishes 
   await refuseTwice(context, { card, projects, resume: ({ id }) => commands.resume([shortId(id)]) });
   const project = await findOrMakeProject(context, { repository, wishes, sessions: await allSessions(context) });
   // The server judges the card before it keeps it; nothing is built of a session that was not approved.
-  await checkModels(context, { agent: (await worksOf(context, project, wishes)).agent });
   const session = await openSession(context, project, card);
   return confirmAndBegin(beginning, { session, project, card, wishes });
 }
@@ -43,6 +43,7 @@ export async function beginNew(beginning: Beginning, { card, repository, wishes 
 export async function beginOpened(beginning: Beginning, session: WireSession, wishes: ProjectWishes): Promise<WireSession> {
   const { context } = beginning;
   const project = await context.client.request('GET', `/api/projects/${session.project_id}`, { schema: projectSchema });
+  await checkBuild(context, project, wishes);
   const card = await cardOf(context, session.spec_id ?? '');
   return confirmAndBegin(beginning, { session, project, card, wishes });
 }
@@ -89,6 +90,7 @@ async function confirm({ world, context, options, signal }: Beginning, plan: Pla
 /** What was given with --resume is the project's from now on. */
 export async function applyWishes(context: Context, session: WireSession, wishes: ProjectWishes): Promise<void> {
   if (Object.keys(wishes).length === 0) return;
+  await checkModels(context, wishes);
   const project = await context.client.request('GET', `/api/projects/${session.project_id}`, { schema: projectSchema });
   await changeProject(context, project, wishes);
 }

@@ -10,7 +10,6 @@ import type { PrepareWorker, Station } from '../place/station.ts';
 import { Concluded, Interrupted } from '../report.ts';
 import { specOf } from '../session/find.ts';
 import { asLine } from '../worker/lines.ts';
-import { ensureAgent } from './agent.ts';
 import { beginNew } from './begin.ts';
 import { commandsOf } from './commands.ts';
 import type { Commands } from './commands.ts';
@@ -27,6 +26,7 @@ import { exitCodeOf, readOutcome } from './summary/outcome.ts';
 import { summaryText } from './summary/text.ts';
 import { openView } from './view/open.ts';
 import type { View } from './view/open.ts';
+import { ensureAgents } from './works/install.ts';
 
 export interface Drive {
   readonly world: World;
@@ -74,7 +74,7 @@ export async function drive(given: Drive): Promise<void> {
     const begun = world.clock.mono();
     // Not before the yes: a worker takes the work of other builds too.
     if (session.state !== 'completed') {
-      await ensureAgent(given, { station, session, tell });
+      await ensureAgents(given, { station, session, tell });
       await station.startWork();
     }
     const build = await atAnyServer(station, signal, context => loaded(context, session));

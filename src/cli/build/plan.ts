@@ -11,10 +11,10 @@ import { routerText } from '../template/router.ts';
 import { depthOf } from '../ticket/drawing.ts';
 import { shortId } from '../input/id.ts';
 import type { ProjectWishes } from './options.ts';
-import type { Works } from './project.ts';
 import { isRecorded, recordedNote } from './recorded.ts';
 import type { OtherBuild } from './session.ts';
 import { count } from './view/words.ts';
+import type { Works } from './works/works.ts';
 
 /** All that is to be known before a build is begun. */
 export interface Plan {

@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { basename } from 'node:path';
 import { project as projectSchema, projectList } from '../../../contract/projects.ts';
-import type { Agent, WireProject } from '../../../contract/projects.ts';
+import type { WireProject } from '../../../contract/projects.ts';
 import type { WireSession } from '../../../contract/sessions.ts';
-import { routedTypes, routerAnswer } from '../../../contract/templates/router.ts';
-import type { RoutedType, Router } from '../../../contract/templates/router.ts';
 import { inspection } from '../../../contract/trunks.ts';
 import type { WireInspection } from '../../../contract/trunks.ts';
 import { usage } from '../command.ts';
 import type { Context } from '../context.ts';
 import { printable } from '../output/text.ts';
 import type { ProjectWishes } from './options.ts';
+import { checkBuild } from './works/check.ts';
+import { isForAll } from './works/works.ts';
 
 export async function projectsOf({ client }: Context, repository?: string): Promise<WireProject[]> {
   const { projects } = await client.request('GET', '/api/projects', { schema: projectList });
@@ -25,19 +25,17 @@ interface Given {
 
 /**
  * The project of the repository: one that is as wished, else one that nothing is built in, which is changed when the build
- * begins, else a new one. What is being built goes on with the agent and the checks that it began with.
+ * begins, else a new one. What is being built goes on with the agent and the checks that it began with. Nothing is made where those who
+ * would work could not: see `checkBuild`.
  */
 export async function findOrMakeProject(context: Context, { repository, wishes, sessions }: Given): Promise<WireProject> {
   const all = await projectsOf(context);
   const same = all.filter(project => project.repository === repository);
   const isBusy = ({ id }: WireProject) => sessions.some(session => session.project_id === id && session.state === 'building');
   const found = same.find(project => isAsWished(project, wishes)) ?? same.find(project => !isBusy(project));
-  if (found !== undefined) {
-    refuseIdle(found, wishes);
-    if (found.agent === null && found.router === null) await requireAgent(context, wishes);
-    return found;
-  }
-  await requireAgent(context, wishes);
+  if (found !== undefined) refuseIdle(found, wishes);
+  await checkBuild(context, found ?? { agent: null, router: null }, wishes);
+  if (found !== undefined) return found;
   const name = freeName(nameOf(repository), new Set(all.map(project => project.name)));
   return context.client.request('POST', '/api/projects', { body: { name, repository, ...wishes }, schema: projectSchema });
 }
@@ -74,51 +72,11 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
   for (let number = 2; ; number += 1) if (!taken.has(`${name}-${number}`)) return `${name}-${number}`;
 }
 
-/** What works on the tickets of a project: templates, and an agent where they leave some type of ticket to it. */
-export interface Works {
-  readonly agent: Agent | null;
-  readonly templates: Router | null;
-}
-
-/** As the server chooses: the project's routes, then its agent, and where it has none the routes of all projects. */
-export async function worksOf({ client }: Context, project: WireProject, wishes: ProjectWishes): Promise<Works> {
-  const own = project.router;
-  if (isForAll(own)) return { agent: null, templates: own };
-  const agent = wishes.agent ?? project.agent;
-  if (agent !== null) return { agent, templates: own };
-  const { router } = await client.request('GET', '/api/router', { schema: routerAnswer });
-  if (own === null || router === null) return { agent, templates: own ?? router };
-  const left = router.routes.map(({ types, template }) => ({ types: types.filter(type => !names(own, type)), template }));
-  return { agent, templates: { ...router, routes: [...own.routes, ...left.filter(({ types }) => types.length > 0)] } };
-}
-
 /** An agent that is given to a project whose templates leave it nothing would not do the work. */
 function refuseIdle({ name, router }: WireProject, { agent }: ProjectWishes): void {
   if (agent === undefined || !isForAll(router)) return;
   throw usage(
     `An agent is given, and the project '${name}' works by templates alone: it would do nothing`,
     `Leave the agent out, or take the templates away first: skep project set ${name} --no-router`,
-  );
-}
-
-function isForAll(router: Router | null): boolean {
-  return router !== null && (router.default !== undefined || routedTypes.every(type => names(router, type)));
-}
-
-function names({ routes }: Router, type: RoutedType): boolean {
-  return routes.some(({ types }) => types.includes(type));
-}
-
-/** Of the project, or by a template that works wherever nothing else is said. */
-async function requireAgent({ client }: Context, wishes: ProjectWishes): Promise<void> {
-  if (wishes.agent !== undefined) return;
-  const { router } = await client.request('GET', '/api/router', { schema: routerAnswer });
-  if (router === null) throw noAgent();
-}
-
-function noAgent() {
-  return usage(
-    "The agent's command is missing",
-    "Such as: --command 'node agent.js'. It gets the ticket as JSON on stdin and runs in a sandbox",
   );
 }

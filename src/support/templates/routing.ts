@@ -1,10 +1,9 @@
 import { type ModelWire, wireOfAgent } from '../../../contract/models/catalog.ts';
 import { type Agent, modelOf } from '../../../contract/projects.ts';
-import type { Router } from '../../../contract/templates/router.ts';
+import { type Router, routeIn } from '../../../contract/templates/router.ts';
 import type { Tx } from '../../db/database.ts';
 import { nameOf, versionOf } from './model/extend.ts';
 import { type Candidate, type Choice, choose } from './model/fallback.ts';
-import { routeIn } from './model/route.ts';
 import { findVersion } from './reads.ts';
 import { getRouter } from './router.ts';
 import { openBreakers, type VersionRow } from './templates.sql.ts';

@@ -1,7 +1,7 @@
 import type { NetworkRule } from '../../../../contract/network/rules.ts';
 import type { Agent } from '../../../../contract/projects.ts';
 import { modelOf, project as projectSchema } from '../../../../contract/projects.ts';
-import { checkModels } from '../../build/models.ts';
+import { checkModels } from '../../build/works/check.ts';
 import { isRecorded } from '../../build/recorded.ts';
 import { beginBuild, openSession } from '../../build/session.ts';
 import { worldWith } from '../../demo/world.ts';

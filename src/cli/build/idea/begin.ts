@@ -5,10 +5,10 @@ import { Fault } from '../../../kernel/fault.ts';
 import { shortId } from '../../input/id.ts';
 import { allSessions } from '../../session/find.ts';
 import type { Beginning } from '../beginning.ts';
-import { checkModels } from '../models.ts';
 import type { IdeaWanted, ProjectWishes, Wanted } from '../options.ts';
 import { changeProject, findOrMakeProject, projectsOf } from '../project.ts';
 import { isUnfinished, openIdea } from '../session.ts';
+import { checkBuild, checkModels } from '../works/check.ts';
 import { pursueIdea } from './pursue.ts';
 
 /** From an idea to a session that builds: a model asks and plans, a person answers and approves. */
@@ -24,8 +24,8 @@ export async function beginIdea(
     sessions: sessions.filter(({ project_id: id }) => projects.some(project => project.id === id)),
   });
   const wishes = withPlanner(given, projects);
-  await checkModels(context, wishes);
   const found = await findOrMakeProject(context, { repository, wishes, sessions });
+  if (wishes.planner === undefined) await checkModels(context, { planner: found.planner });
   // Not at its beginning, as with a card: who plans must be known before.
   await changeProject(context, found, wishes);
   const project = await projectOf(beginning, found.id);
@@ -35,7 +35,9 @@ export async function beginIdea(
 
 /** The same for an idea whose planning was interrupted, wherever that was. */
 export async function resumeIdea(beginning: Beginning, session: WireSession, wishes: ProjectWishes): Promise<WireSession> {
-  await changeProject(beginning.context, await projectOf(beginning, session.project_id), wishes);
+  const project = await projectOf(beginning, session.project_id);
+  await checkBuild(beginning.context, project, { planner: project.planner, ...wishes });
+  await changeProject(beginning.context, project, wishes);
   return pursueIdea(beginning, { session, project: await projectOf(beginning, session.project_id) });
 }
 

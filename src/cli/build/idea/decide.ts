@@ -3,9 +3,10 @@ import { Interrupted } from '../../report.ts';
 import { cardOf, specOf } from '../../session/find.ts';
 import type { Beginning } from '../beginning.ts';
 import { planDocument, planText } from '../plan.ts';
-import { inspect, worksOf } from '../project.ts';
+import { inspect } from '../project.ts';
 import { isRecorded } from '../recorded.ts';
 import { otherBuilds } from '../session.ts';
+import { worksOf } from '../works/works.ts';
 import type { Idea } from './idea.ts';
 import { specDocument, specText } from './spec.ts';
 

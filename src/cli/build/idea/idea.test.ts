@@ -101,6 +101,8 @@ const inspection = {
 };
 
 function answer({ method, path, body }: Call): Answer {
+  if (path.startsWith('/api/models?name=gone'))
+    return { status: 404, fault: 'unknown_model', json: { error: 'There is no such model' } };
   if (path.startsWith('/api/models')) return { json: { models: [] } };
   if (path === '/api/router') return { json: { router: null } };
   if (path.endsWith('/answer')) {
@@ -262,6 +264,7 @@ describe('skep build --resume of an idea', () => {
     (project = {
       ...plainProject({ id: projectId, name: 'x' }),
       repository: cwd,
+      agent: { kind: 'codex', model: 'recorded/demo' },
       planner: { model: 'recorded/demo' },
     });
 
@@ -287,6 +290,25 @@ describe('skep build --resume of an idea', () => {
     const { out } = await resume();
     expect(out).toContain('Going on with session aaaa1111 (skep build: Send invoices)');
     expect(posted().map(([verb]) => verb)).toEqual(['inspect', 'approve', 'start-build']);
+  });
+
+  it.each<[string, object, readonly string[]]>([
+    ['who is to work', { agent: { kind: 'pi', model: 'gone/m' } }, []],
+    ['who plans', { planner: { model: 'gone/m' } }, []],
+    ['who is given', {}, ['--agent', 'pi', '--model', 'gone/m']],
+  ])('does nothing where the model of %s is not there', async (_, changed, words) => {
+    Object.assign(known(), changed);
+    const { code, err } = await build(['--resume', id, ...words]);
+    expect(err).toContain('There is no such model');
+    expect([code === 0, posted()]).toEqual([false, []]);
+  });
+
+  it('of a build that has begun changes nothing to a model that is not there', async () => {
+    known();
+    Object.assign(state, { session: 'building', planning: 'done', specs: 1 });
+    const { err } = await build(['--resume', id, '--agent', 'pi', '--model', 'gone/m']);
+    expect(err).toContain('There is no such model');
+    expect(posted()).toEqual([]);
   });
 
   it('goes on from an approval without a word', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Candidate, choose } from './fallback.ts';
-import { routeIn } from './route.ts';
+import { routeIn } from '../../../../contract/templates/router.ts';
 
 describe('a router', () => {
   const router = { routes: [{ types: ['bug' as const, 'task' as const], template: 'careful@2' }], default: 'quick' };
