@@ -16,9 +16,10 @@ export function runFailure(failureClass: FailureClass, message: string): Fault {
 }
 
 /** Every error that ends a run has a class; what nobody foresaw is the worker's own fault and worth another try. */
-export function failureOf(error: unknown): Failure {
+export function failureOf(error: unknown, withoutSecrets: (text: string) => string = text => text): Failure {
   // It may hold what somebody outside has said, and is cut wherever it is too long.
-  const message = storable((error instanceof Error ? error.message : String(error)).slice(0, messageCharactersMax));
+  const words = withoutSecrets(error instanceof Error ? error.message : String(error));
+  const message = storable(words.slice(0, messageCharactersMax));
   if (!isFault(error)) return { class: 'sandbox', message: `The worker failed: ${message}`.slice(0, messageCharactersMax) };
   if (error.code === 'failed' && error.facts['class'] !== undefined)
     return { class: error.facts['class'] as FailureClass, message };

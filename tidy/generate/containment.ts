@@ -110,7 +110,8 @@ const end = `## What is not contained
 - **What may be read.** \`/usr\` of the host with all that is installed, so no key belongs below it; the kernel's version, the number of
   processors, and the path of the sandbox's folder on the host (\`/proc/self/mountinfo\`).
 - **What a sandbox is given.** Its run token, the repository, the ticket. An agent can send all of that over the way that was opened for it,
-  to a model for example; no filter on the way understands what it says.
+  to a model for example; no filter on the way understands what it says. Log, transcript, failures and results are rid of the run token, also
+  in hex and base64 ([agents.md](agents.md)); in other letters, and in what an agent commits, it stays. After the lease it opens nothing.
 - **Its own run.** An agent can spoil its repository so that nothing can be collected, make a file that nobody may read (then the workspace
   can't be taken out as an archive), or answer nothing at all. The run fails by it, and nothing else.
 - **What is in the work.** A link that points out of the repository, a hook, a workflow, a script: it is the project's content, judged by

@@ -11,7 +11,7 @@ import { systemClock } from '../../kernel/clock.ts';
 import { networkRule, networkRules } from '../../../contract/network/rules.ts';
 import { readCredentials } from './credentials.ts';
 import { createGuard } from './guard.ts';
-import { maskOf } from './plain/mask.ts';
+import { maskOf, maskOfAll } from './plain/mask.ts';
 import { createRefusals } from './refusals.ts';
 
 const here = async (): Promise<readonly string[]> => ['127.0.0.1'];
@@ -120,6 +120,15 @@ describe('a key of the worker', () => {
     return once(stream, 'end').then(() =>
       expect(Buffer.concat(heard).toString()).toBe(text.replaceAll(key, '*'.repeat(key.length))),
     );
+  });
+
+  it('is held back in no more than what may be its beginning, and blotted out where another is a part of it', () => {
+    const veil = maskOfAll(['key-one', 'key-one-and-two']).open();
+    const shown = ['a line\n', 'no k', 'ey, key-one', '-and-t', 'wo; key-one', '-or', ' key'].map(text =>
+      veil.pass(Buffer.from(text)).toString(),
+    );
+    expect(shown).toEqual(['a line\n', 'no ', 'key, ', '', `${'*'.repeat(15)}; `, `${'*'.repeat(7)}-or`, ' ']);
+    expect([veil.rest().toString(), veil.rest().length]).toEqual(['key', 0]);
   });
 });
 

@@ -15,7 +15,6 @@ import { closingMsMax } from './run.ts';
 import type { Task } from './task.ts';
 import type { Ways } from './ways.ts';
 import type { Transcript } from './transcript/index.ts';
-import { secretsOf } from './transcript/secrets.ts';
 import { linesOf } from './updates.ts';
 
 interface Given {
@@ -76,15 +75,13 @@ interface Parts extends Given {
 
 function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, ...parts }: Parts): AgentContext {
   const { output, transcript, watch, stop } = parts;
-  const { claimed, tools, lease, reports } = run;
+  const { claimed, tools, lease, reports, secrets } = run;
   const { timeoutMs, settings } = task;
   const outputBytesMax = claimed.limits.output_bytes_max;
-  const withoutSecrets = secretsOf(run);
 
   function show(chunk: Buffer): void {
     watch.heard();
     output.write(chunk);
-    tools.onOutput?.(chunk);
   }
 
   function started(): void {
@@ -112,7 +109,7 @@ function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, ...
       }
     },
     onUpdate(told) {
-      const update = withoutSecrets(told);
+      const update = secrets.outOf(told);
       transcript.add(update);
       const lines = linesOf(update);
       if (lines !== '') show(Buffer.from(lines));

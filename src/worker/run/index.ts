@@ -11,6 +11,8 @@ import type { Lease } from '../lease.ts';
 import { sandboxOfRun } from '../sandboxes/report.ts';
 import { carryOut } from './phases.ts';
 import type { HandedIn } from './phases.ts';
+import { secretsOf } from './secrets/index.ts';
+import type { Secrets } from './secrets/index.ts';
 import type { RunTools } from './tools.ts';
 
 export type { RunTools };
@@ -41,12 +43,13 @@ export async function executeRun(claimed: Claimed, tools: RunTools, stop: AbortS
   const lease = holdLease({ ...tools, log, key, leaseMs: granted.lease_ms, heartbeatMs: granted.heartbeat_ms });
   const ending = eitherSignal(lease.ending, stop);
   const killedBy = () => tools.killedBy?.(sandboxOfRun(run.id, granted.fence));
-  const parts = { lease, protocol: tools.protocol, log, killedBy };
+  const secrets = secretsOf({ claimed, tools });
+  const parts = { lease, secrets, protocol: tools.protocol, log, killedBy };
   const hurry = (): void => lease.closeWithin(stopMsMax);
   if (stop.aborted) hurry();
   stop.addEventListener('abort', hurry, { once: true });
   try {
-    const end = await carryOut({ claimed, tools: { ...tools, log }, lease, signal: ending.signal });
+    const end = await carryOut({ claimed, tools: { ...tools, log }, lease, secrets, signal: ending.signal });
     return end.kind === 'broken_off' ? await endBadly(end, { ...parts, isStopped: stop.aborted }) : end;
   } catch (error) {
     return await endBadly({ error }, { ...parts, isStopped: stop.aborted });
@@ -59,6 +62,7 @@ export async function executeRun(claimed: Claimed, tools: RunTools, stop: AbortS
 
 interface BadEnd {
   readonly lease: Lease;
+  readonly secrets: Secrets;
   readonly protocol: Protocol;
   readonly isStopped: boolean;
   /** Who has had its sandbox killed; undefined where nobody has. */
@@ -68,15 +72,18 @@ interface BadEnd {
 
 async function endBadly(
   { error, result }: { readonly error: unknown; readonly result?: RunResult | undefined },
-  { lease, protocol, isStopped, killedBy, log }: BadEnd,
+  { lease, secrets, protocol, isStopped, killedBy, log }: BadEnd,
 ): Promise<RunEnd> {
   const lost = lostBy(error, lease);
   if (lost !== undefined) return { kind: 'lost', reason: lost };
   if (!isFault(error))
-    log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a run failed for a reason that was not foreseen');
+    log.error(
+      { error: secrets.text((error instanceof Error ? error.stack : undefined) ?? String(error)) },
+      'a run failed for a reason that was not foreseen',
+    );
   const killer = killedBy();
-  const failure = fromOutside({ isStopped, killer }) ?? failureOf(error);
-  const ended = { ...failure, ...(result === undefined ? {} : { result }) };
+  const failure = fromOutside({ isStopped, killer }) ?? failureOf(error, secrets.text);
+  const ended = { ...failure, ...(result === undefined ? {} : { result: secrets.outOf(result) }) };
   try {
     failpoint('before-fail');
     await lease.handBack((key, call) => protocol.fail(key, ended, call));

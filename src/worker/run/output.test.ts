@@ -6,7 +6,9 @@ import { Fault } from '../../kernel/fault.ts';
 import { silentLog } from '../../kernel/log.ts';
 import type { Protocol } from '../client.ts';
 import type { Lease } from '../lease.ts';
+import { maskOfAll } from '../egress/plain/mask.ts';
 import { createOutput } from './output.ts';
+import type { OutputOptions } from './output.ts';
 
 const key = { runId: 'r', token: 't' };
 const lease = {
@@ -14,9 +16,9 @@ const lease = {
   send: (work: (held: typeof key, call: object) => Promise<unknown>) => work(key, {}),
 } as unknown as Lease;
 
-function outputTo(append: Protocol['appendLog'], isLines: boolean) {
+function outputTo(append: Protocol['appendLog'], isLines: boolean, more: Partial<OutputOptions> = {}) {
   const place = { folder: temporaryFolder(), clock: systemClock, log: silentLog };
-  return createOutput({ ...place, lease, append, isLines, at: 0, bytesMax: 16 * 1_048_576 });
+  return createOutput({ ...place, lease, append, isLines, at: 0, bytesMax: 16 * 1_048_576, ...more });
 }
 
 /** A server that takes chunks as the protocol says. */
@@ -61,5 +63,24 @@ describe('the way of an output to the server', () => {
     refused.write(Buffer.from('one\n'));
     await refused.end();
     expect(refused.logged()).toBe(0);
+  });
+
+  it('never has a secret, also in two chunks and sent again, and as many bytes as were printed', async () => {
+    const { chunks, append, forget } = taking();
+    const heard: string[] = [];
+    const veil = maskOfAll(['the-secret']).open();
+    const output = outputTo(append, false, { veil, onOutput: chunk => void heard.push(chunk.toString()), bytesMax: 34 });
+    output.write(Buffer.from('one the-sec'));
+    await expect.poll(() => chunks).toEqual(['one ']);
+    forget();
+    output.write(Buffer.from('ret two\nthe-'));
+    expect(output.tail().toString()).toBe('one ********** two\nthe-');
+    output.begin(8);
+    for (const letter of 'the-secret and more') output.write(Buffer.from(letter));
+    expect(output.tail().toString()).toBe('and more');
+    await output.end();
+    const all = 'one ********** two\nthe-********** and more';
+    expect([chunks.join(''), heard.join('')]).toEqual([all.slice(0, 34), all]);
+    expect(output.logged()).toBe(34);
   });
 });

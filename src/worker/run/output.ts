@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Protocol } from '../client.ts';
+import type { Veil } from '../egress/plain/mask.ts';
 import type { Lease } from '../lease.ts';
 import { openNameless } from './files.ts';
 import { createTail } from './tail.ts';
@@ -14,6 +15,10 @@ export interface OutputOptions {
   readonly append: Protocol['appendLog'];
   /** Whether a chunk must end where a line ends; then each line is written at once, and is shorter than a chunk may be. */
   readonly isLines?: boolean;
+  /** Takes out, in as many bytes, what must not be kept. */
+  readonly veil?: Veil | undefined;
+  /** Is given the same as the server. */
+  readonly onOutput?: ((chunk: Buffer) => void) | undefined;
   /** On the host, for what the server does not have yet. */
   readonly folder: string;
   /** Bytes kept; what comes after them is dropped. */
@@ -28,7 +33,9 @@ export interface OutputOptions {
 export interface Output {
   /** Never waits: a slow server makes the file grow, to `bytesMax`, and not the memory. */
   write(chunk: Buffer): void;
-  /** The last bytes written. */
+  /** Of what comes now, `tail` has the last so many bytes, and nothing of what came before. */
+  begin(tailBytes: number): void;
+  /** The last bytes as they are kept. Asked when a program has ended. */
   tail(): Buffer;
   /** Bytes that the server has by now. */
   logged(): number;
@@ -43,22 +50,57 @@ const idleMs = 60_000;
 const endMsMax = 120_000;
 const gatherMs = 200;
 const gatherBytes = 65_536;
-const tailBytes = 4_096;
+const lastBytes = 4_096;
 const newline = 0x0a;
 
+export function createOutput({ veil, onOutput, ...options }: OutputOptions): Output {
+  const sending = createSending(options);
+  let tail = createTail(lastBytes);
+
+  function show(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    tail.add(chunk);
+    onOutput?.(chunk);
+    sending.keep(chunk);
+  }
+
+  function release(): void {
+    if (veil !== undefined) show(veil.rest());
+  }
+
+  return {
+    write: chunk => show(veil?.pass(chunk) ?? chunk),
+    begin(tailBytes) {
+      release();
+      tail = createTail(tailBytes);
+    },
+    tail() {
+      release();
+      return tail.bytes();
+    },
+    logged: sending.logged,
+    end() {
+      release();
+      return sending.end();
+    },
+  };
+}
+
+interface Sending extends Pick<Output, 'logged' | 'end'> {
+  keep(chunk: Buffer): void;
+}
+
 /** Chunks go out every 200 ms or 64 KiB. */
-export function createOutput({ lease, append, isLines = false, folder, bytesMax, at, clock, log }: OutputOptions): Output {
+function createSending({ lease, append, isLines = false, folder, bytesMax, at, clock, log }: OutputOptions): Sending {
   const file = openNameless(folder);
   let written = 0;
   let sent = 0;
-  const tail = createTail(tailBytes);
   let hasEnded = false;
   let isGivenUp = false;
   let failure: Error | undefined;
   let wakeUp = (): void => {};
 
-  function write(chunk: Buffer): void {
-    tail.add(chunk);
+  function keep(chunk: Buffer): void {
     const isFirst = written === sent;
     const kept = chunk.subarray(0, bytesMax - written);
     if (hasEnded || failure !== undefined || kept.length === 0) return;
@@ -106,8 +148,7 @@ export function createOutput({ lease, append, isLines = false, folder, bytesMax,
     if (!lease.signal.aborted) log.warn({ error: String(error) }, 'the output of a run could not be stored');
   });
   return {
-    write,
-    tail: tail.bytes,
+    keep,
     logged: () => at + sent,
     async end() {
       hasEnded = true;

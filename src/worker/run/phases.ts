@@ -161,7 +161,8 @@ async function review(run: Run): Promise<HandedIn> {
   }
 }
 
-async function submit({ tools, lease, reports }: Run, result: RunResult): Promise<HandedIn> {
+async function submit({ tools, lease, secrets, reports }: Run, given: RunResult): Promise<HandedIn> {
+  const result = secrets.outOf(given);
   await reports.sent();
   lease.ending.throwIfAborted();
   await lease.sendLast((key, call) => {
@@ -173,9 +174,10 @@ async function submit({ tools, lease, reports }: Run, result: RunResult): Promis
   return { kind: 'submitted', result };
 }
 
-async function park({ tools, lease, reports }: Run, { result, halt }: { result: RunResult; halt: Halt }): Promise<HandedIn> {
+async function park({ tools, lease, secrets, reports }: Run, given: { result: RunResult; halt: Halt }): Promise<HandedIn> {
+  const result = secrets.outOf(given.result);
   await reports.sent();
   lease.ending.throwIfAborted();
   await lease.sendLast((key, call) => tools.protocol.park(key, result, call));
-  return { kind: 'parked', result, halt };
+  return { kind: 'parked', result, halt: given.halt };
 }

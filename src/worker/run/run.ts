@@ -4,6 +4,7 @@ import { createOutput } from './output.ts';
 import type { Output } from './output.ts';
 import { createReports } from './reports.ts';
 import type { Reports } from './reports.ts';
+import type { Secrets } from './secrets/index.ts';
 import type { RunTools } from './tools.ts';
 import { transcriptBytesMax } from '../../../contract/talk/transcript.ts';
 import { createTranscript } from './transcript/index.ts';
@@ -13,6 +14,7 @@ export interface Started {
   readonly claimed: Claimed;
   readonly tools: RunTools;
   readonly lease: Lease;
+  readonly secrets: Secrets;
   /** Aborted when the lease is lost, the worker is stopped, or the run could not be handed over in time. */
   readonly signal: AbortSignal;
 }
@@ -32,19 +34,20 @@ export interface Run extends Started {
 export const closingMsMax = 600_000;
 
 export function runOf(started: Started): Run {
-  const { tools, lease, claimed } = started;
-  const reports = createReports({ ...tools, lease });
+  const { tools, lease, secrets, claimed } = started;
+  const reports = createReports({ ...tools, lease, secrets });
   let at = 0;
 
   function openOutput(): Output {
     const bytesMax = Math.max(0, claimed.limits.output_bytes_max - at);
-    const output = createOutput({ ...tools, lease, append: tools.protocol.appendLog, at, bytesMax });
+    const output = createOutput({ ...tools, lease, append: tools.protocol.appendLog, veil: secrets.veil(), at, bytesMax });
     return { ...output, end: () => output.end().finally(() => void (at = output.logged())) };
   }
 
   function openTranscript(): Transcript {
     const append = tools.protocol.appendTranscript;
-    const output = createOutput({ ...tools, lease, append, isLines: true, at: 0, bytesMax: transcriptBytesMax });
+    const { folder, clock, log } = tools;
+    const output = createOutput({ folder, clock, log, lease, append, isLines: true, at: 0, bytesMax: transcriptBytesMax });
     return createTranscript({ output, clock: tools.clock });
   }
 

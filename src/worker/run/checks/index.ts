@@ -7,7 +7,6 @@ import type { Output } from '../output.ts';
 import { closingMsMax } from '../run.ts';
 import type { Run } from '../run.ts';
 import { commandLine } from '../setup/command-line.ts';
-import { createTail } from '../tail.ts';
 import type { Ways } from '../ways.ts';
 import { evidenceOf, isGreen } from './evidence.ts';
 
@@ -68,15 +67,11 @@ async function prove(bench: Bench, check: Check): Promise<CheckEvidence> {
 const tailBytes = 65_536;
 
 async function runCheck({ run, sandbox, ways, output }: Bench, check: Check): Promise<CheckEvidence> {
-  const { claimed, tools, lease, signal } = run;
+  const { claimed, lease, signal } = run;
   const [program = '', ...args] = check.command;
-  const tail = createTail(tailBytes);
   let printed = 0;
-  const show = (chunk: Buffer): void => {
-    output.write(chunk);
-    tools.onOutput?.(chunk);
-  };
-  show(Buffer.from(`${startsLine(output) ? '' : '\n'}$ ${commandLine(check.command)}\n`));
+  output.write(Buffer.from(`${startsLine(output) ? '' : '\n'}$ ${commandLine(check.command)}\n`));
+  output.begin(tailBytes);
   const exit = await ways.run(sandbox, {
     argv: [program, ...args],
     env: { CI: '1', SKEP_RUN_ID: claimed.run.id, ...ways.env },
@@ -86,13 +81,12 @@ async function runCheck({ run, sandbox, ways, output }: Bench, check: Check): Pr
     now: signal,
     onStart: () => lease.progress({ state: 'working' }),
     onOutput(_stream, chunk) {
-      tail.add(chunk);
       printed += chunk.length;
-      show(chunk);
+      output.write(chunk);
     },
   });
   signal.throwIfAborted();
-  return evidenceOf(check, exit, { bytes: tail.bytes(), isCut: printed > tailBytes });
+  return evidenceOf(check, exit, { bytes: output.tail(), isCut: printed > tailBytes });
 }
 
 /** A check may have broken the repository; then the workspace begins anew, without what was built. */

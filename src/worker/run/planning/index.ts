@@ -5,7 +5,6 @@ import { lastWords, runFailure } from '../../failure.ts';
 import { insidePath, nodeInside } from '../../inside.ts';
 import type { Sandbox, SandboxExit } from '../../sandbox.ts';
 import { haltOf, haltWarning } from '../ending/halt.ts';
-import type { Output } from '../output.ts';
 import { closingMsMax } from '../run.ts';
 import type { Run } from '../run.ts';
 import { openWays } from '../ways.ts';
@@ -71,7 +70,7 @@ async function runPlanner(run: Run, { sandbox, ways, stdin }: Parts): Promise<En
       signal: halt.signal,
       now: lease.signal,
       onStart: () => lease.progress({ state: 'working' }),
-      onOutput: (stream, chunk) => void (stream === 'stdout' ? answer.push(chunk) : show(chunk, { output, run })),
+      onOutput: (stream, chunk) => void (stream === 'stdout' ? answer.push(chunk) : output.write(chunk)),
     });
     return { exit, answer: Buffer.concat(answer).toString('utf8'), words: lastWords(output.tail()) };
   } finally {
@@ -79,11 +78,6 @@ async function runPlanner(run: Run, { sandbox, ways, stdin }: Parts): Promise<En
     lease.closeWithin(closingMsMax);
     await output.end();
   }
-}
-
-function show(chunk: Buffer, { output, run }: { output: Output; run: Run }): void {
-  output.write(chunk);
-  run.tools.onOutput?.(chunk);
 }
 
 /** What the planner reads. Throws a run failure `invalid_task` where there is nothing to be planned. */

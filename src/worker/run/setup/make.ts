@@ -8,7 +8,6 @@ import { gitFiles } from '../git/inside.ts';
 import type { Source } from '../git/source.ts';
 import type { Output } from '../output.ts';
 import type { Run } from '../run.ts';
-import { createTail } from '../tail.ts';
 import { openWays } from '../ways.ts';
 import type { Ways } from '../ways.ts';
 import { setupLine } from './command-line.ts';
@@ -80,12 +79,8 @@ const tailBytes = 4_096;
 async function runSetup(run: Run, { sandbox, ways, output, setup }: Place): Promise<void> {
   const { claimed, tools, signal } = run;
   const { timeoutMs } = tools.dependencies;
-  const tail = createTail(tailBytes);
-  const show = (chunk: Buffer): void => {
-    output.write(chunk);
-    tools.onOutput?.(chunk);
-  };
-  show(Buffer.from(`$ ${setupLine(setup)}\n`));
+  output.write(Buffer.from(`$ ${setupLine(setup)}\n`));
+  output.begin(tailBytes);
   const exit = await ways.run(sandbox, {
     // shell: a home that is on the disk; the text is ours and the command comes as arguments.
     argv: ['sh', '-ec', homeScript, 'skep', ...setup],
@@ -95,15 +90,12 @@ async function runSetup(run: Run, { sandbox, ways, output, setup }: Place): Prom
     outputBytesMax: Math.ceil(claimed.limits.output_bytes_max / 2),
     signal,
     now: signal,
-    onOutput(_stream, chunk) {
-      tail.add(chunk);
-      show(chunk);
-    },
+    onOutput: (_stream, chunk) => output.write(chunk),
   });
   signal.throwIfAborted();
   if (exit.reason === 'exited' && exit.code === 0) return;
   if (exit.reason === 'aborted') throw runFailure('sandbox', 'The setup command was ended from outside');
-  const words = lastWords(tail.bytes());
+  const words = lastWords(output.tail());
   const said = words === '' ? '; it printed nothing' : `; it printed at last:\n${words}`;
   throw runFailure('setup', `The setup command \`${setupLine(setup)}\` ${howItEnded(exit, timeoutMs)}${said}`);
 }
