@@ -7,4 +7,4 @@ export { findSandboxesHere } from './control/client.ts';
 export type { SandboxHere } from './control/client.ts';
 export { stdinBytesMax } from './control/wire.ts';
 export { nodeInside } from './inside.ts';
-export type { SandboxProvider, SandboxSpec } from './sandbox.ts';
+export type { Lack, SandboxProvider, SandboxSpec } from './sandbox.ts';

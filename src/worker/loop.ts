@@ -28,7 +28,7 @@ import { createRepositories } from './repository/index.ts';
 import { executeRun } from './run/index.ts';
 import type { RunEnd, RunTools } from './run/index.ts';
 import { limitsOf } from './sandbox.ts';
-import type { SandboxProbe, SandboxProvider } from './sandbox.ts';
+import type { Lack, SandboxProbe, SandboxProvider } from './sandbox.ts';
 import { createKills } from './sandboxes/kills.ts';
 import { createSandboxReports } from './sandboxes/report.ts';
 import { createWarmth } from './sandboxes/warmth.ts';
@@ -62,7 +62,7 @@ export interface WorkerOptions {
 
 export type WorkerChange =
   /** It can work: what its sandboxes are worth on this machine, per limit. */
-  | { readonly kind: 'started'; readonly sandbox: Readonly<Record<string, string>> }
+  | { readonly kind: 'started'; readonly sandbox: Readonly<Record<string, string>>; readonly lacks: readonly Lack[] }
   | { readonly kind: 'claimed'; readonly claimed: Claimed }
   | { readonly kind: 'ended'; readonly claimed: Claimed; readonly end: RunEnd }
   | Trouble;
@@ -209,7 +209,7 @@ async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<Prepared>
   if (!probe.ok)
     throw new Fault('sandbox_unavailable', { message: `No sandbox can be made here: ${probe.why}`, hint: probe.hint });
   const sandboxFacts = factsOf(probe);
-  options.onChange?.({ kind: 'started', sandbox: sandboxFacts });
+  options.onChange?.({ kind: 'started', sandbox: sandboxFacts, lacks: probe.lacks });
   const repositories = await createRepositories({ folder: join(folder, 'repositories'), client, clock, random });
   const runFolder = join(folder, 'runs');
   await mkdir(runFolder, { recursive: true, mode: 0o700 });

@@ -45,10 +45,22 @@ export interface Orphan {
 export type SandboxProbe =
   | {
       readonly ok: true;
-      readonly worth: SandboxWorth /** For people: engine, version, place. */;
+      readonly worth: SandboxWorth;
+      /** For people: engine, version, place. */
       readonly facts: Readonly<Record<string, string>>;
+      /** Of all that is held less than `enforced`, and of what is slower than it could be. */
+      readonly lacks: readonly Lack[];
     }
   | { readonly ok: false; readonly why: string; readonly hint: string };
+
+/** For people: what this machine does not give, in their words. */
+export interface Lack {
+  /** Limits, `network`, or another part of a sandbox. */
+  readonly about: readonly string[];
+  readonly why: string;
+  /** What to do about it. */
+  readonly mend: string;
+}
 
 export interface SandboxLimits {
   readonly memoryBytes: number;

@@ -20,7 +20,7 @@ import { isFault } from '../../src/kernel/fault.ts';
 import { allPids, processInfo } from '../../src/kernel/process-info.ts';
 import { guardName } from '../../src/providers/sandboxes/oci/guard.ts';
 import { commandsMax } from '../../src/worker/sandbox.ts';
-import type { Sandbox, SandboxCommand, SandboxSpec } from '../../src/worker/sandbox.ts';
+import type { Lack, Sandbox, SandboxCommand, SandboxSpec } from '../../src/worker/sandbox.ts';
 import { sandboxFolder, startSandboxWorker, subjects } from '../harness/sandbox-worker.ts';
 import type { SandboxWorker } from '../harness/sandbox-worker.ts';
 
@@ -47,13 +47,14 @@ describe.each(subjects)('$provider as $who', ({ provider, who, possible, isLean,
   const made: Sandbox[] = [];
   let worker: SandboxWorker;
   let worth: SandboxWorth;
+  let lacks: readonly Lack[];
   let next = 0;
 
   beforeAll(async () => {
     if (!possible) return;
     worker = await startSandboxWorker({ provider, who, folder: home.folder });
     const probe = await worker.provider.probe();
-    worth = probe.ok ? probe.worth : expect.unreachable(`${probe.why}: ${probe.hint}`);
+    ({ worth, lacks } = probe.ok ? probe : expect.unreachable(`${probe.why}: ${probe.hint}`));
     // Or the plain way would be tried twice.
     if (probe.ok && provider === 'local:native') expect(probe.facts['launcher']).toBe('native');
   });
@@ -83,6 +84,14 @@ describe.each(subjects)('$provider as $who', ({ provider, who, possible, isLean,
     expect(worth.limits).toMatchObject({ output: 'enforced', time: 'enforced' });
     if (worth.isolation === 'none')
       expect(Object.values({ ...worth.limits, workspace: 'none', output: 'none', time: 'none' })).not.toContain('enforced');
+  });
+
+  check('says of all that is held less than enforced why, and what to do about it', () => {
+    const less = [...sandboxLimits.filter(limit => worth.limits[limit] !== 'enforced')].map(String);
+    const unheld = worth.network === 'enforced' ? less : [...less, 'network'];
+    const told = lacks.flatMap(({ about }) => about).filter(name => name !== 'launcher');
+    expect([...new Set(told)].toSorted()).toEqual(unheld.toSorted());
+    for (const { why, mend } of lacks) expect([why, mend]).toEqual([expect.stringMatching(/\w/), expect.stringMatching(/\w/)]);
   });
 
   check('runs a command in the workspace with a bare environment', async () => {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { isolationLevels, sandboxLimits } from '../../../contract/fleet/sandboxes.ts';
 import type { Hold, SandboxWorth } from '../../../contract/fleet/sandboxes.ts';
-import type { SandboxProvider } from '../../worker/index.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Lack, SandboxProvider } from '../../worker/index.ts';
 import { machineCommand } from '../agent/place.ts';
 import type { PlaceOptions } from '../agent/place.ts';
 import { startInside } from '../agent/start-inside.ts';
@@ -11,6 +12,7 @@ import { printable, styled } from '../output/text.ts';
 import { Concluded } from '../report.ts';
 import { candidates } from './candidates.ts';
 import type { Candidate } from './candidates.ts';
+import { lackText, partsText } from './text.ts';
 
 /** What one way of making sandboxes comes to on this machine. */
 type Finding = { readonly provider: string; readonly is_set: boolean } & (
@@ -18,6 +20,7 @@ type Finding = { readonly provider: string; readonly is_set: boolean } & (
       readonly ok: true;
       readonly worth: SandboxWorth;
       readonly facts: Readonly<Record<string, string>>;
+      readonly lacks: readonly Lack[];
       readonly took_ms: number;
     }
   | { readonly ok: false; readonly why: string; readonly mend: string }
@@ -54,12 +57,17 @@ async function look({ clock }: World, { name, isSet, make }: Candidate): Promise
     const from = clock.mono();
     const { ok, printed } = await startOne(provider);
     const tookMs = Math.round(clock.mono() - from);
-    if (!ok) return { ...which, ok: false, why: `a command in it failed: ${printed}`, mend: 'See the log of the worker' };
-    return { ...which, ok: true, worth: probe.worth, facts: probe.facts, took_ms: tookMs };
+    if (!ok)
+      return { ...which, ok: false, why: `a small one is made, one of 1 GiB of memory is not: ${printed}`, mend: mendSize };
+    const { worth, facts, lacks } = probe;
+    return { ...which, ok: true, worth, facts, lacks, took_ms: tookMs };
   } catch (error) {
-    return { ...which, ok: false, why: error instanceof Error ? error.message : String(error), mend: '' };
+    const mend = (error instanceof Fault && error.hint) || mendSize;
+    return { ...which, ok: false, why: error instanceof Error ? error.message : String(error), mend };
   }
 }
+
+const mendSize = '`free -m`, and `df` of SKEP_HOME, say whether memory or the disk has run out';
 
 function startOne(provider: SandboxProvider): ReturnType<typeof startInside> {
   return startInside(provider, { argv: ['true'], folders: [] });
@@ -67,11 +75,8 @@ function startOne(provider: SandboxProvider): ReturnType<typeof startInside> {
 
 function textOf({ out }: World, finding: Finding): readonly [string, string] {
   const name = finding.is_set ? `${finding.provider} (set)` : finding.provider;
-  if (!finding.ok) {
-    const mend = finding.mend === '' ? '' : `\nmend: ${printable(finding.mend)}`;
-    return [name, `${styled(out, 'red', 'no')}  ${printable(finding.why)}${mend}`];
-  }
-  const { worth, facts, took_ms: tookMs } = finding;
+  if (!finding.ok) return [name, `${styled(out, 'red', 'no')}  ${printable(finding.why)}\nmend: ${printable(finding.mend)}`];
+  const { worth, facts, lacks, took_ms: tookMs } = finding;
   const engine = facts['engine'] === undefined ? '' : `${facts['engine']}; `;
   return [
     name,
@@ -80,6 +85,8 @@ function textOf({ out }: World, finding: Finding): readonly [string, string] {
       `isolation: ${worth.isolation}${levelText(worth)}`,
       ...limitLines(worth),
       `network: ${networkText[worth.network]}`,
+      ...[partsText(facts), `workspace ${facts['workspace'] ?? ''}`].map(text => printable(text)),
+      ...lacks.flatMap(lack => [`- ${printable(lackText(lack))}`, `  mend: ${printable(lack.mend)}`]),
     ].join('\n'),
   ];
 }

@@ -1,12 +1,17 @@
 import type { Claimed } from '../../../contract/runs.ts';
 import type { RunEnd, WorkerChange } from '../../worker/index.ts';
 import { printable } from '../output/text.ts';
+import { lackText, partsText } from '../sandbox/text.ts';
 
 /** What a worker does, one line each. */
 export function asLine(change: WorkerChange): string {
   switch (change.kind) {
     case 'started':
-      return [`sandbox    ${printable(sandboxText(change.sandbox))}`, ...warnings(change.sandbox)].join('\n');
+      return [
+        `sandbox    ${printable(sandboxText(change.sandbox))}`,
+        ...change.lacks.map(lack => `lacking    ${printable(`${lackText(lack)}; mend: ${lack.mend}`)}`),
+        ...warnings(change.sandbox),
+      ].join('\n');
     case 'claimed':
       return `claimed    ${subject(change.claimed)}  attempt ${change.claimed.run.attempt}, project ${printable(change.claimed.project.name)}`;
     case 'ended':
@@ -38,7 +43,7 @@ function sandboxText(facts: Readonly<Record<string, string>>): string {
     ['network', facts['network'] ?? ''],
   ];
   const told = parts.filter(([, what]) => what !== '').map(([worth, what]) => `${worth}: ${what}`);
-  return [facts['engine'] ?? facts['provider'] ?? '', ...told].join('; ');
+  return [facts['engine'] ?? facts['provider'] ?? '', ...told, partsText(facts)].filter(text => text !== '').join('; ');
 }
 
 /** Who has chosen this may have forgotten it, or be another than who reads this. */
@@ -53,7 +58,7 @@ function warnings(facts: Readonly<Record<string, string>>): readonly string[] {
 export function asJson(change: WorkerChange): string {
   switch (change.kind) {
     case 'started':
-      return JSON.stringify({ event: 'started', sandbox: change.sandbox });
+      return JSON.stringify({ event: 'started', sandbox: change.sandbox, lacks: change.lacks });
     case 'claimed':
       return JSON.stringify({ event: 'claimed', ...names(change.claimed), attempt: change.claimed.run.attempt });
     case 'ended':

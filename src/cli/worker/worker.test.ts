@@ -65,7 +65,9 @@ describe('skep worker', () => {
     expect(await worker.code).toBe(0);
     expect(states(good, bad, running)).toEqual(['submitted', 'failed', 'submitted']);
     expect(worker.out()).toMatch(/^worker w1 takes up to 1 runs at once from http/m);
-    expect(worker.out()).toMatch(/^sandbox {4}bubblewrap .*; enforced: .*tmp.*; network: enforced$/m);
+    expect(worker.out()).toMatch(
+      /^sandbox {4}bubblewrap .*; enforced: .*tmp.*; network: enforced; runs as .*; launcher (native|plain: .*)$/m,
+    );
     expect(worker.out()).toMatch(/^claimed {4}TKT-001 \(run .{8}\) {2}attempt 1, project demo$/m);
     expect(worker.out()).toMatch(/^submitted {2}TKT-001 .* 1 file changed/m);
     expect(worker.out()).toMatch(/^failed {5}TKT-002 .* agent_failed: .*exit code 3.*oh no/m);

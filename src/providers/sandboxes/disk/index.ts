@@ -2,6 +2,8 @@ import { renameSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Snapshot } from '../../../worker/sandbox.ts';
+import { asRoot } from '../lacks.ts';
+import type { Reason } from '../lacks.ts';
 import { workspaceBytesMin } from '../limits.ts';
 import { diskFault, findProgram, run } from '../local/host/tools.ts';
 import type { Tools } from '../local/host/tools.ts';
@@ -40,7 +42,7 @@ export interface FoundDisks {
   /** Absent where a workspace can't be a disk of its own. */
   readonly disks: Disks | undefined;
   /** Why there are none. */
-  readonly noDisks: string | undefined;
+  readonly noDisks: Reason | undefined;
 }
 
 /** A file system larger than any disk that a workspace lies on is not made, only because somebody has named no limit. */
@@ -58,13 +60,13 @@ interface Place {
 
 /** Whether disks can be made here, by making one; otherwise why not. Throws Fault `disk_full`. */
 export async function findDisks(place: Place): Promise<FoundDisks> {
-  if (process.geteuid?.() !== 0) return none('only root can mount a disk for each workspace');
+  if (process.geteuid?.() !== 0) return none({ why: 'only root can mount a disk for each workspace', mend: asRoot });
   const mkfs = findProgram(place.path, 'mkfs.ext4');
-  if (mkfs === undefined) return none(`mkfs.ext4 is not on ${place.path}: apt-get install e2fsprogs`);
+  if (mkfs === undefined) return none({ why: `mkfs.ext4 is not on ${place.path}`, mend: 'apt-get install e2fsprogs' });
   const noLayers =
     place.tools.mounter === undefined ? 'the compiled part is not there' : await tried(place, mkfs, { canStack: true });
   const noDisks = noLayers === undefined ? undefined : await tried(place, mkfs, { canStack: false });
-  if (noDisks !== undefined) return none(`no disk can be mounted here: ${noDisks}`.slice(0, 500));
+  if (noDisks !== undefined) return none({ why: `no disk can be mounted here: ${noDisks}`.slice(0, 500), mend: mendMounts });
   return { disks: createDisks(place, mkfs, { canStack: noLayers === undefined }), noDisks: undefined };
 }
 
@@ -81,11 +83,14 @@ async function tried(place: Place, mkfs: string, { canStack }: { canStack: boole
 
 /** For people. */
 export function workspaceFact({ disks, noDisks }: FoundDisks): string {
-  if (disks === undefined) return `a folder: ${noDisks ?? ''}`;
+  if (disks === undefined) return `a folder: ${noDisks?.why ?? ''}`;
   return disks.canStack ? 'a disk of its own, over those that it begins as' : 'a disk of its own';
 }
 
-function none(noDisks: string): FoundDisks {
+const mendMounts =
+  'modprobe loop; a container needs /dev/loop-control, /dev/loop* and the right to mount (CAP_SYS_ADMIN), as --privileged gives them';
+
+function none(noDisks: Reason): FoundDisks {
   return { disks: undefined, noDisks };
 }
 

@@ -1,17 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { release } from 'node:os';
 import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
-import type { SandboxLimits, SandboxProbe, SandboxProvider, SandboxSpec, Settle } from '../../../worker/sandbox.ts';
+import type { Lack, SandboxProbe, SandboxProvider, SandboxSpec, Settle } from '../../../worker/sandbox.ts';
 import { findCgroups } from './host/cgroups.ts';
+import { groupsLack } from './host/groups-lack.ts';
 import { findDisks, workspaceFact } from '../disk/index.ts';
 import { createMounter } from '../disk/mounter.ts';
+import { lackOf, notEnforced } from '../lacks.ts';
 import { checkLimits } from '../limits.ts';
 import { inheritedDescriptors, openHome } from '../host.ts';
 import { createLiving } from '../living.ts';
 import { createSnapshots } from '../snapshots.ts';
+import { mendPrograms, refusalOf, tryOut } from '../trial.ts';
 import { findTools, run, SYSTEM_PATH } from './host/tools.ts';
 import { createUserIds } from './host/user-ids.ts';
 import { reap } from '../orphans.ts';
@@ -20,7 +22,7 @@ import { adoptSandbox } from './adopt.ts';
 import { killMarked, killUser } from './host/owner.ts';
 import { marker } from './host/made.ts';
 import type { Host } from './host/made.ts';
-import { openNative } from './native/index.ts';
+import { openNative, switchedOff } from './native/index.ts';
 import { makeSandbox } from './sandbox.ts';
 import { createWarm } from './warm/index.ts';
 import type { WarmSandboxes } from './warm/index.ts';
@@ -63,7 +65,7 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH, n
   /** One real sandbox before the first one that is asked for, so that a machine which cannot make any says so at once. */
   function proof(): Promise<void> {
     proven ??= host()
-      .then(tryOut)
+      .then(place => tryOut(spec => makeSandbox(place, spec), mendPrograms))
       .catch((error: unknown) => {
         proven = undefined;
         throw error;
@@ -77,9 +79,11 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH, n
       try {
         proven = undefined;
         await proof();
-        return { ok: true, worth: worthOf(await host()), facts: await factsOf(await host()) };
+        const place = await host();
+        const worth = worthOf(place);
+        return { ok: true, worth, facts: await factsOf(place), lacks: lacksOf(place, worth) };
       } catch (error) {
-        return refusal(error);
+        return refusalOf(error);
       }
     },
     async create(spec) {
@@ -111,22 +115,6 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH, n
   };
 }
 
-async function tryOut(place: Host): Promise<void> {
-  const sandbox = await makeSandbox(place, {
-    id: `probe-${randomBytes(4).toString('hex')}`,
-    limits: PROBE_LIMITS,
-    files: [],
-    folders: [],
-  });
-  try {
-    const exit = await sandbox.exec({ argv: ['true'], timeoutMs: 10_000, outputBytesMax: 65_536, onOutput: () => {} });
-    if (exit.reason !== 'exited' || exit.code !== 0)
-      throw new Fault('sandbox_unavailable', { message: `"true" in a sandbox ended by ${JSON.stringify(exit)}` });
-  } finally {
-    await sandbox.kill();
-  }
-}
-
 function orphanage(host: Host): Place {
   return {
     ...host,
@@ -143,13 +131,6 @@ function orphanage(host: Host): Place {
 
 const removeAll: Settle = () => Promise.resolve('remove');
 
-const PROBE_LIMITS: SandboxLimits = {
-  memoryBytes: 256 * 2 ** 20,
-  processCount: 16,
-  cpuCount: 1,
-  tmpBytes: 2 ** 20,
-  workspaceBytes: 16 * 2 ** 20,
-};
 const USER_IDS = '/run/skep/sandbox-uids';
 
 interface Preparation {
@@ -171,7 +152,7 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
   const plain = findTools(path);
   const place = openHome(folder);
   const root = process.geteuid?.() === 0;
-  const launcher = native ? await openNative({ seccomp, clock, log }) : { why: 'switched off' };
+  const launcher = native ? await openNative({ seccomp, clock, log }) : switchedOff;
   const tools = 'why' in launcher ? plain : { ...plain, mounter: createMounter(launcher.path) };
   return {
     ...(await findDisks({ folder: place, tools, path })),
@@ -180,7 +161,7 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
     seccomp,
     clock,
     inherited,
-    ...('why' in launcher ? { native: undefined, noNative: launcher.why } : { native: launcher, noNative: undefined }),
+    ...('why' in launcher ? { native: undefined, noNative: launcher } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,
     userIds: root ? createUserIds({ folder: USER_IDS, home: place }) : undefined,
     countsProcesses: root || countsPerNamespace(release()),
@@ -193,7 +174,9 @@ function countsPerNamespace(kernel: string): boolean {
   return major > 5 || (major === 5 && minor >= 14);
 }
 
-function worthOf({ cgroups, countsProcesses, disks }: Host): Extract<SandboxProbe, { ok: true }>['worth'] {
+type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
+
+function worthOf({ cgroups, countsProcesses, disks }: Host): Worth {
   const byGroup = (controller: 'memory' | 'pids' | 'cpu') => cgroups?.controllers.includes(controller) === true;
   return {
     ...{ kind: 'local', isolation: 'namespaces', network: 'enforced' },
@@ -207,23 +190,22 @@ function worthOf({ cgroups, countsProcesses, disks }: Host): Extract<SandboxProb
   };
 }
 
+function lacksOf({ cgroups, noDisks, noNative }: Host, worth: Worth): readonly Lack[] {
+  return [
+    ...lackOf(notEnforced(worth, ['memory', 'processes', 'cpu']), groupsLack(cgroups)),
+    ...lackOf(['workspace'], noDisks),
+    ...lackOf(['launcher'], noNative),
+  ];
+}
+
 async function factsOf(host: Host): Promise<Record<string, string>> {
   const { folder, tools, cgroups, userIds } = host;
   return {
     engine: await run(tools.bwrap, ['--version']),
     runs_as: userIds ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`,
     cgroups: cgroups?.kind ?? 'none',
-    launcher: host.noNative === undefined ? 'native' : `plain: ${host.noNative}`,
+    launcher: host.noNative === undefined ? 'native' : `plain: ${host.noNative.why}`,
     workspace: workspaceFact(host),
     folder: basename(folder),
-  };
-}
-
-function refusal(error: unknown): SandboxProbe {
-  const why = error instanceof Error ? error.message : String(error);
-  return {
-    ok: false,
-    why,
-    hint: (error instanceof Fault && error.hint) || 'no known remedy; the words above are the whole story',
   };
 }

@@ -50,6 +50,8 @@ function named(create: (name: string) => void): Cgroups {
   };
 }
 
+const notAsked = { why: 'not asked for', mend: 'ask' };
+
 function host(tools: Partial<Tools> = {}, cgroups = named(() => {})): Host {
   const found = { ...findTools(SYSTEM_PATH), ...tools };
   const parts = { tools: found, seccomp: Buffer.alloc(0), clock: systemClock, inherited: [], countsProcesses: true };
@@ -59,9 +61,9 @@ function host(tools: Partial<Tools> = {}, cgroups = named(() => {})): Host {
     cgroups,
     userIds,
     disks: undefined,
-    noDisks: 'not asked for',
+    noDisks: notAsked,
     native: undefined,
-    noNative: 'not asked for',
+    noNative: notAsked,
   };
 }
 

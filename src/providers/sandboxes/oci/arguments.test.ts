@@ -19,7 +19,7 @@ const container: Parameters<typeof runArguments>[0] = {
     hostFolders: ['/usr'],
     uid: 50_000,
     keeps: false,
-    canLimit: true,
+    held: ['memory', 'pids', 'cpu'],
   },
   folder: { path: '/run/s', slot: '/run/s/slot', binds: [{ from: '/opt/tool', name: 'ro0', to: '/skep/tool' }], sockets: [] },
   limits: { memoryBytes: 2 ** 26, processCount: 10, cpuCount: 0.5, tmpBytes: 2 ** 20, workspaceBytes: 2 ** 24 },

@@ -4,6 +4,7 @@ import { Fault } from '../../../kernel/fault.ts';
 import { homePath, keptPath } from '../../../worker/sandbox.ts';
 import type { SandboxLimits } from '../../../worker/sandbox.ts';
 import type { Folder } from '../local/folder.ts';
+import type { Controller } from '../local/host/cgroups.ts';
 import { keptName } from '../disk/mounted.ts';
 import type { Engine } from './engine.ts';
 import { hasOwnKernel } from './engine.ts';
@@ -20,8 +21,8 @@ interface Container {
   readonly keeps: boolean;
   /** Of root's containers; else the worker's own user is 1000 inside. */
   readonly uid: number | undefined;
-  /** Whether the engine can hold memory, processes and processors. */
-  readonly canLimit: boolean;
+  /** What the engine can hold. */
+  readonly held: readonly Controller[];
   readonly argv: readonly string[];
   readonly etc: Etc;
 }
@@ -63,7 +64,7 @@ const OWN_PROCESSES = 2;
 const OPEN_FILES = 1_048_576;
 const SHM_BYTES_MAX = 64 * 2 ** 20;
 
-function bounds({ engine, limits, canLimit }: Container): string[] {
+function bounds({ engine, limits, held }: Container): string[] {
   const own = hasOwnKernel(engine)
     ? { processes: KERNEL_PROCESSES, bytes: KERNEL_BYTES }
     : { processes: OWN_PROCESSES, bytes: 0 };
@@ -74,9 +75,9 @@ function bounds({ engine, limits, canLimit }: Container): string[] {
     // Else it would ask for more than this user may have.
     ...['--ulimit', `nofile=${files}:${files}`, '--ulimit', `nproc=${processes}:${processes}`, '--ulimit', 'core=0:0'],
     ...['--shm-size', String(Math.max(4_096, Math.min(Math.floor(limits.tmpBytes), SHM_BYTES_MAX)))],
-    ...(canLimit
-      ? ['--pids-limit', String(processes), '--memory', String(bytes), '--memory-swap', String(bytes), '--cpus', cpus(limits)]
-      : []),
+    ...(held.includes('pids') ? ['--pids-limit', String(processes)] : []),
+    ...(held.includes('memory') ? ['--memory', String(bytes), '--memory-swap', String(bytes)] : []),
+    ...(held.includes('cpu') ? ['--cpus', cpus(limits)] : []),
   ];
 }
 

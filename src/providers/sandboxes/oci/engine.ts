@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { Fault } from '../../../kernel/fault.ts';
 import { findProgram } from '../local/host/tools.ts';
+import { gvisorFlags } from './gvisor.ts';
 
 export type EngineName = 'podman' | 'docker';
 
@@ -29,17 +30,19 @@ const answerMsMax = 60_000;
 const answerBytesMax = 4 * 2 ** 20;
 
 /** Throws Fault `sandbox_unavailable`, which names what is missing. */
-export function findEngine({ engine: name, runtime: wanted, path }: Wanted): Engine {
+export async function findEngine({ engine: name, runtime: wanted, path }: Wanted): Promise<Engine> {
+  if (name === 'docker' && process.geteuid?.() !== 0) throw dockerNeedsRoot();
   const program = findProgram(path, name);
   if (program === undefined)
     throw new Fault('sandbox_unavailable', { message: `${name} is not on ${path}`, hint: `apt-get install ${packages[name]}` });
   const runtime = wanted ?? (name === 'podman' ? runtimes().find(each => findProgram(path, each) !== undefined) : 'runc');
-  if (runtime === undefined || (name === 'podman' && findProgram(path, runtime) === undefined))
+  const runtimeProgram = findProgram(path, runtime ?? '');
+  if (runtime === undefined || (name === 'podman' && runtimeProgram === undefined))
     throw new Fault('sandbox_unavailable', {
       message: `${runtime ?? runtimes().join(' and ')} is not on ${path}`,
       hint: `apt-get install ${runtime ?? 'runc'}`,
     });
-  const argv = [program, ...(name === 'podman' ? ofPodman(runtime) : [])] as const;
+  const argv = [program, ...(name === 'podman' ? await ofPodman(runtime, runtimeProgram ?? '') : [])] as const;
   const env = { PATH: path, LC_ALL: 'C', HOME: homedir(), ...runtimeFolder() };
   return {
     name,
@@ -56,6 +59,15 @@ export function hasOwnKernel({ runtime }: Pick<Engine, 'runtime'>): boolean {
   return runtime.startsWith('runsc');
 }
 
+/** A number of a user in its containers is that of the machine, where no user namespace is around them: the workspace would be another's. */
+function dockerNeedsRoot(): Fault {
+  return new Fault('sandbox_unavailable', {
+    message:
+      "Docker's containers know no user namespace of this worker, who is an ordinary user: they could not own its workspaces",
+    hint: 'SKEP_SANDBOX=oci takes podman, which an ordinary user may call; or run the worker as root',
+  });
+}
+
 const packages = { podman: 'podman', docker: 'docker.io' } as const;
 
 function openFilesMax(): number {
@@ -68,9 +80,9 @@ function runtimes(): readonly string[] {
   return existsSync('/sys/fs/cgroup/unified/cgroup.controllers') ? ['runc', 'crun'] : ['crun', 'runc'];
 }
 
-/** Warnings would stand among what a command prints. gVisor must be told that there is no network, and to pass on unix sockets. */
-function ofPodman(runtime: string): readonly string[] {
-  const flags = hasOwnKernel({ runtime }) ? ['network=none', 'platform=ptrace', 'fsgofer-host-uds'] : [];
+/** Warnings would stand among what a command prints. */
+async function ofPodman(runtime: string, program: string): Promise<readonly string[]> {
+  const flags = hasOwnKernel({ runtime }) ? await gvisorFlags(program) : [];
   return ['--log-level', 'fatal', '--runtime', runtime, ...flags.flatMap(flag => ['--runtime-flag', flag])];
 }
 

@@ -4,22 +4,29 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
-import type { SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
+import type { Lack, SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
 import { findDisks, workspaceFact } from '../disk/index.ts';
 import { createMounter } from '../disk/mounter.ts';
 import { openHome } from '../host.ts';
+import { lackOf } from '../lacks.ts';
+import type { Controller } from '../local/host/cgroups.ts';
+import { groupsLack } from '../local/host/groups-lack.ts';
 import { killUser } from '../local/host/owner.ts';
 import { findTools, SYSTEM_PATH } from '../local/host/tools.ts';
 import { createUserIds } from '../local/host/user-ids.ts';
-import { findNative } from '../local/native/index.ts';
+import { findNative, switchedOff } from '../local/native/index.ts';
 import { statsBelow } from '../local/stats.ts';
 import type { Home, Made } from '../started/home.ts';
 import { createProvider } from '../started/provider.ts';
+import { mendPrograms } from '../trial.ts';
 import { ownerLabel, runArguments } from './arguments.ts';
 import { findEngine, hasOwnKernel } from './engine.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { etcOf } from './etc.ts';
 import { createGuard } from './guard.ts';
+import { takeNewer } from './gvisor.ts';
+import { heldBy } from './held.ts';
+import type { Held } from './held.ts';
 import { emptyImage, hostFolders } from './image.ts';
 import { launch } from './launch.ts';
 import { seccompProfile } from './seccomp.ts';
@@ -32,8 +39,6 @@ interface Options {
   readonly engine: EngineName;
   /** As the engine calls it: crun, runc, runsc; by default the quickest that works here. */
   readonly runtime?: string;
-  /** An image with a shell and the core utilities; by default an empty one with the host's /usr shown in it. */
-  readonly image?: string;
   /** Where the engine and its runtimes are looked for. */
   readonly path?: string;
   /** False: all that the compiled part of Skep could do is done by the system's programs. */
@@ -47,7 +52,6 @@ export function createOciSandboxes({
   log,
   engine,
   runtime,
-  image,
   path = SYSTEM_PATH,
   native = true,
 }: Options): SandboxProvider {
@@ -55,7 +59,7 @@ export function createOciSandboxes({
     kind: 'oci',
     clock,
     log,
-    prepare: () => prepare({ folder, clock, path, wanted: { engine, runtime, path }, image, mayUseNative: native }),
+    prepare: () => prepare({ folder, clock, path, wanted: { engine, runtime, path }, mayUseNative: native }),
   });
 }
 
@@ -68,44 +72,42 @@ interface Preparation {
   readonly clock: Clock;
   readonly path: string;
   readonly wanted: Parameters<typeof findEngine>[0];
-  readonly image: string | undefined;
   readonly mayUseNative: boolean;
 }
 
-async function prepare({ folder: place, clock, path, wanted, image, mayUseNative }: Preparation) {
+async function prepare({ folder: place, clock, path, wanted, mayUseNative }: Preparation) {
   const filter = seccompProfile(process.arch);
   if (process.platform !== 'linux' || filter === undefined)
     throw new Fault('sandbox_unavailable', {
       message: `containers as sandboxes need Linux on x86-64 or arm64, not ${process.platform} on ${process.arch}`,
       hint: 'run the worker on another machine; the server may stay here',
     });
-  const engine = findEngine(wanted);
-  const native = mayUseNative ? await findNative() : { why: 'switched off' };
+  const engine = await findEngine(wanted);
+  const native = mayUseNative ? await findNative() : switchedOff;
   const mounter = 'path' in native ? createMounter(native.path) : undefined;
   const tools = { ...findTools(path, { without: ['bwrap', 'unshare'] }), mounter };
   const folder = openHome(place);
   const root = process.geteuid?.() === 0;
-  const shown = await shownIn(engine, image);
-  const canLimit = root || (await engine.run(['info', '--format', '{{.Host.CgroupsVersion}}']).catch(() => 'v1')) === 'v2';
+  const shown = await shownIn(engine);
+  const held = await heldBy(engine, root);
   const guard = createGuard(engine, thisOwner());
   const home: Home = {
     ...{ folder, clock, tools, filter: Buffer.from(filter) },
     ...(await findDisks({ folder, tools, path })),
     userIds: root ? createUserIds({ folder: USER_IDS, home: folder }) : undefined,
-    ground: made => groundOf({ engine, clock, shown, canLimit, guard }, made),
+    ground: made => groundOf({ engine, clock, shown, held, guard }, made),
     clear: uid => Promise.resolve(killUser(uid)),
   };
+  const worth = worthOf(engine, { held, home });
   return {
-    home,
-    worth: worthOf(engine, { canLimit, home }),
+    ...{ home, worth, lacks: lacksOf({ home, held }, worth), mend: hasOwnKernel(engine) ? takeNewer : mendPrograms },
     facts: () => factsOf(engine, { home, root }),
     sweep: () => sweep(engine),
   };
 }
 
 /** The image, made where it is not there, and what of the host is shown in it. */
-async function shownIn(engine: Engine, named: string | undefined): Promise<{ image: string; folders: readonly string[] }> {
-  if (named !== undefined) return { image: named, folders: [] };
+async function shownIn(engine: Engine): Promise<{ image: string; folders: readonly string[] }> {
   const { name, tar } = emptyImage();
   const isThere = await engine.run(['image', 'inspect', '--format', '{{.Id}}', name]).then(
     () => true,
@@ -123,12 +125,12 @@ interface Means {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly shown: { readonly image: string; readonly folders: readonly string[] };
-  readonly canLimit: boolean;
+  readonly held: Held;
   readonly guard: { stand(): void };
 }
 
 function groundOf(
-  { engine, clock, shown, canLimit, guard }: Means,
+  { engine, clock, shown, held, guard }: Means,
   { limits, folder, uid, keeps }: Made,
 ): ReturnType<Home['ground']> {
   const etc = etcOf(folder, uid);
@@ -141,7 +143,8 @@ function groundOf(
     launch({ argv, token, stdin }) {
       const name = `skep_${thisOwner()}_${randomBytes(8).toString('hex')}`;
       const { image, folders } = shown;
-      const args = runArguments({ engine, name, image, hostFolders: folders, folder, limits, keeps, uid, canLimit, argv, etc });
+      const own = { name, image, hostFolders: folders, held: held.controllers };
+      const args = runArguments({ ...own, engine, folder, limits, keeps, uid, argv, etc });
       guard.stand();
       return launch({ engine, args, name, token, stdin, clock });
     },
@@ -157,20 +160,42 @@ async function sweep(engine: Engine): Promise<void> {
 
 type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
 
-function worthOf(engine: Engine, { canLimit, home }: { canLimit: boolean; home: Home }): Worth {
+interface Found {
+  readonly home: Home;
+  readonly held: Held;
+}
+
+function worthOf(engine: Engine, { held, home }: Found): Worth {
   const own = hasOwnKernel(engine);
-  const held = canLimit ? 'enforced' : 'none';
+  const by = (controller: Controller) => (held.controllers.includes(controller) ? 'enforced' : 'none');
   return {
     ...{ kind: 'oci', isolation: own ? 'kernel' : 'namespaces', network: 'enforced' },
     limits: {
-      memory: held,
+      memory: by('memory'),
       // Of a kernel in user space the host counts the threads, and not what it shows as processes.
-      processes: own && canLimit ? 'advisory' : held,
+      processes: own && by('pids') === 'enforced' ? 'advisory' : by('pids'),
       workspace: home.disks === undefined ? 'advisory' : 'enforced',
-      ...{ cpu: held, tmp: 'enforced', output: 'enforced', time: 'enforced' },
+      ...{ cpu: by('cpu'), tmp: 'enforced', output: 'enforced', time: 'enforced' },
     },
   };
 }
+
+function lacksOf({ home: { noDisks }, held: { lack } }: Found, { limits }: Worth): readonly Lack[] {
+  const isCounted = limits.processes === 'advisory';
+  return [
+    ...lackOf(
+      (['memory', 'processes', 'cpu'] as const).filter(limit => limits[limit] === 'none'),
+      lack,
+    ),
+    ...lackOf(isCounted ? ['processes'] : [], threadsAlone),
+    ...lackOf(['workspace'], noDisks),
+  ];
+}
+
+const threadsAlone = {
+  why: 'gVisor shows processes that the host does not know, which counts the threads that they need',
+  mend: 'the limit of memory ends what makes too many; SKEP_SANDBOX=oci counts them',
+};
 
 async function factsOf(engine: Engine, { home, root }: { home: Home; root: boolean }): Promise<Record<string, string>> {
   const version = await engine.run(['--version']);
@@ -183,7 +208,9 @@ function setupFault(words: string): Fault {
   const text = words.slice(0, 2_000) || 'the engine ended without a word';
   if (/no space left|quota exceeded/i.test(text))
     return new Fault('disk_full', { message: `there is no space left for a container: ${text}` });
-  const hint = HINTS.find(([about]) => about.test(text))?.[1] ?? 'the words are those of the container engine';
+  const isAboutCgroups = /cgroup/i.test(text) && /read-only|denied|not permitted/i.test(text);
+  const groups = isAboutCgroups ? groupsLack(undefined)?.mend : undefined;
+  const hint = groups ?? HINTS.find(([about]) => about.test(text))?.[1] ?? 'the words are those of the container engine';
   return new Fault('sandbox_unavailable', { message: `the container could not be started: ${text}`, hint });
 }
 
@@ -191,5 +218,8 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   [/hybrid mode/, 'this runtime does not know machines with both versions of cgroups: apt-get install runc'],
   [/subuid|subgid|newuidmap/, 'apt-get install uidmap, and give the user a range in /etc/subuid and /etc/subgid'],
   [/Cannot connect to the Docker daemon|docker\.sock/, "start Docker, and let the worker's user call it"],
-  [/image not known|No such image|unable to find/i, 'name an image that this machine has: none is fetched'],
+  [
+    /image not known|No such image|unable to find/i,
+    'somebody has removed the empty image: start the worker anew, which makes it',
+  ],
 ];

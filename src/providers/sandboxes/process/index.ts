@@ -2,19 +2,22 @@ import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
-import type { SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
+import type { Lack, SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
 import { findDisks, workspaceFact } from '../disk/index.ts';
 import { createMounter } from '../disk/mounter.ts';
 import { inheritedDescriptors, openHome } from '../host.ts';
+import { lackOf, notEnforced } from '../lacks.ts';
 import { findCgroups } from '../local/host/cgroups.ts';
 import type { Cgroups } from '../local/host/cgroups.ts';
+import { groupsLack } from '../local/host/groups-lack.ts';
 import { killUser } from '../local/host/owner.ts';
 import { findTools, SYSTEM_PATH } from '../local/host/tools.ts';
 import { createUserIds } from '../local/host/user-ids.ts';
-import { findNative } from '../local/native/index.ts';
+import { findNative, switchedOff } from '../local/native/index.ts';
 import { statsBelow } from '../local/stats.ts';
 import type { Home, Made } from '../started/home.ts';
 import { createProvider } from '../started/provider.ts';
+import { mendPrograms } from '../trial.ts';
 import { launch, preambleFd } from './launch.ts';
 
 interface Options {
@@ -59,7 +62,7 @@ async function prepare({ folder: wanted, clock, path, inherited, mayUseNative }:
       message: `sandboxes as plain processes need Linux, not ${process.platform}`,
       hint: 'run the worker on another machine; the server may stay here',
     });
-  const native = mayUseNative ? await findNative() : { why: 'switched off' };
+  const native = mayUseNative ? await findNative() : switchedOff;
   const mounter = 'path' in native ? createMounter(native.path) : undefined;
   const tools = { ...findTools(path, { without: ['bwrap'] }), mounter };
   const folder = openHome(wanted);
@@ -78,9 +81,9 @@ async function prepare({ folder: wanted, clock, path, inherited, mayUseNative }:
       await group?.remove();
     },
   };
+  const worth = worthOf(home, cgroups);
   return {
-    home,
-    worth: worthOf(home, cgroups),
+    ...{ home, worth, lacks: lacksOf(home, worth, cgroups), mend: mendPrograms },
     facts: () => Promise.resolve(factsOf(home, { cgroups, root })),
     sweep: () => Promise.resolve(),
   };
@@ -125,6 +128,21 @@ function worthOf({ disks }: Home, cgroups: Cgroups | undefined): Worth {
     },
   };
 }
+
+/** With cgroups or without: what is not apart is never more than advisory. */
+function lacksOf({ noDisks }: Home, worth: Worth, cgroups: Cgroups | undefined): readonly Lack[] {
+  const isUnheld = (limit: 'memory' | 'processes' | 'cpu') => worth.limits[limit] === 'none' || cgroups === undefined;
+  return [
+    ...lackOf([...notEnforced(worth, ['memory', 'processes', 'cpu', 'tmp']), 'network'], notApart),
+    ...lackOf((['memory', 'processes', 'cpu'] as const).filter(isUnheld), groupsLack(cgroups)),
+    ...lackOf(['workspace'], noDisks),
+  ];
+}
+
+const notApart = {
+  why: 'a plain process has /tmp and the network of its host, and can have its work done by what no limit counts',
+  mend: 'SKEP_SANDBOX=local (bubblewrap), or oci (podman)',
+};
 
 function factsOf(home: Home, { cgroups, root }: { cgroups: Cgroups | undefined; root: boolean }): Record<string, string> {
   const runs_as = root ? 'a user id of its own for each sandbox' : `uid ${process.geteuid?.() ?? '?'} of the worker`;

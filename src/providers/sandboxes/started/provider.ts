@@ -1,18 +1,21 @@
-import { randomBytes } from 'node:crypto';
+import type { SandboxWorth } from '../../../../contract/fleet/sandboxes.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
-import type { SandboxLimits, SandboxProbe, SandboxProvider, Settle } from '../../../worker/sandbox.ts';
+import type { Lack, SandboxProvider, Settle } from '../../../worker/sandbox.ts';
 import { checkLimits } from '../limits.ts';
 import { createLiving } from '../living.ts';
 import { reap } from '../orphans.ts';
 import { createSnapshots } from '../snapshots.ts';
+import { tryOut, refusalOf } from '../trial.ts';
 import { adoptSandbox, makeSandbox } from './home.ts';
 import type { Home } from './home.ts';
 
 interface Prepared {
   readonly home: Home;
-  readonly worth: Extract<SandboxProbe, { ok: true }>['worth'];
+  readonly worth: SandboxWorth;
+  readonly lacks: readonly Lack[];
+  /** What to do where a sandbox is made and the first program in it fails. */
+  readonly mend: string;
   facts(): Promise<Readonly<Record<string, string>>>;
   /** Ends what of dead workers still runs, before their folders are looked at. */
   sweep(): Promise<void>;
@@ -41,26 +44,18 @@ export function createProvider({ kind, log, prepare }: Options): SandboxProvider
     return prepared;
   }
 
+  async function tried(): Promise<void> {
+    const { home, mend } = await ready();
+    await tryOut(spec => makeSandbox(home, spec), mend);
+  }
+
   /** One real sandbox before the first one that is asked for, so that a machine which cannot make any says so at once. */
   function proof(): Promise<void> {
-    proven ??= tryOut().catch((error: unknown) => {
+    proven ??= tried().catch((error: unknown) => {
       proven = undefined;
       throw error;
     });
     return proven;
-  }
-
-  async function tryOut(): Promise<void> {
-    const { home } = await ready();
-    const id = `probe-${randomBytes(4).toString('hex')}`;
-    const sandbox = await makeSandbox(home, { id, limits: PROBE_LIMITS, files: [], folders: [] });
-    try {
-      const exit = await sandbox.exec({ argv: ['true'], timeoutMs: PROBE_MS_MAX, outputBytesMax: 65_536, onOutput: () => {} });
-      if (exit.reason !== 'exited' || exit.code !== 0)
-        throw new Fault('sandbox_unavailable', { message: `"true" in a sandbox ended by ${JSON.stringify(exit)}` });
-    } finally {
-      await sandbox.kill();
-    }
   }
 
   return {
@@ -69,11 +64,10 @@ export function createProvider({ kind, log, prepare }: Options): SandboxProvider
       try {
         proven = undefined;
         await proof();
-        const { worth, facts } = await ready();
-        return { ok: true, worth, facts: await facts() };
+        const { worth, facts, lacks } = await ready();
+        return { ok: true, worth, facts: await facts(), lacks };
       } catch (error) {
-        const hint = (error instanceof Fault && error.hint) || 'no known remedy; the words above are the whole story';
-        return { ok: false, why: error instanceof Error ? error.message : String(error), hint };
+        return refusalOf(error);
       }
     },
     async create(spec) {
@@ -101,11 +95,3 @@ export function createProvider({ kind, log, prepare }: Options): SandboxProvider
 }
 
 const removeAll: Settle = () => Promise.resolve('remove');
-const PROBE_MS_MAX = 30_000;
-const PROBE_LIMITS: SandboxLimits = {
-  memoryBytes: 256 * 2 ** 20,
-  processCount: 16,
-  cpuCount: 1,
-  tmpBytes: 2 ** 20,
-  workspaceBytes: 16 * 2 ** 20,
-};

@@ -4,7 +4,7 @@ import type { Clock } from '../../../../kernel/clock.ts';
 import type { SandboxLimits } from '../../../../worker/sandbox.ts';
 
 const CONTROLLERS = ['memory', 'pids', 'cpu'] as const;
-type Controller = (typeof CONTROLLERS)[number];
+export type Controller = (typeof CONTROLLERS)[number];
 
 /** What of cgroups can be written here; a limit whose controller is missing is not enforced. */
 export interface Cgroups {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../../kernel/clock.ts';
 import type { SandboxSpec } from '../../../../worker/sandbox.ts';
 import type { FoundDisks } from '../../disk/index.ts';
+import type { Reason } from '../../lacks.ts';
 import type { Folder } from '../folder.ts';
 import type { Links } from '../links.ts';
 import type { Native } from '../native/launcher.ts';
@@ -21,7 +22,7 @@ export interface Host extends FoundDisks {
   /** The compiled part, where it can be used: root's sandboxes are started by it. */
   readonly native: Native | undefined;
   /** Why there is none. */
-  readonly noNative: string | undefined;
+  readonly noNative: Reason | undefined;
   /** Whether a limit of processes set by the last step counts the sandbox's alone. */
   readonly countsProcesses: boolean;
 }
