@@ -1,9 +1,11 @@
 /**
- * What CI does with the sandboxes that are quick, with all the others: containers, and plain processes. The suites are loaded when it is
- * known with which.
+ * What CI does with the sandboxes that are quick, with all the others: containers, also those of the engines that CI leaves out, and plain
+ * processes. The suites are loaded when it is known with which.
  */
+process.env['SKEP_CONFORMANCE'] = 'thorough';
 process.env['SKEP_TEST_CONTAINED'] = 'others';
 
-for (const suite of ['outside', 'lasting', 'bombs', 'reading', 'trapping', 'archives']) await import(`./${suite}.test.ts`);
+for (const suite of ['hostile', 'outside', 'lasting', 'bombs', 'reading', 'trapping', 'archives'])
+  await import(`./${suite}.test.ts`);
 
 export {};

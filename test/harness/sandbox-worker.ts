@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../../src/kernel/fault.ts';
 import type { FaultCode } from '../../src/kernel/fault.ts';
+import { findProgram, SYSTEM_PATH } from '../../src/providers/sandboxes/local/host/tools.ts';
 import { createFiles } from '../../src/providers/sandboxes/files.ts';
 import type {
   Sandbox,
@@ -90,7 +91,7 @@ const repository = join(import.meta.dirname, '../..');
 /** Set by the proof that runs all of the suite. */
 const isThorough = process.env['SKEP_CONFORMANCE'] === 'thorough';
 const isRoot = process.geteuid?.() === 0;
-const has = (program: string): boolean => existsSync(`/usr/bin/${program}`) || existsSync(`/usr/sbin/${program}`);
+const has = (program: string): boolean => findProgram(SYSTEM_PATH, program) !== undefined;
 const hasContainers = has('podman') && (has('runc') || has('crun'));
 const hasDocker = has('docker') && existsSync('/run/docker.sock');
 

@@ -85,10 +85,12 @@ const begin = `# What a hijacked agent can do
 Made from the table in \`test/containment/table\` by \`npm run generate\`: do not edit.
 
 The agent is taken to be hijacked: it does everything that whoever has taken it over can think of. No row below hopes that a model refuses.
-A program that is all of it (\`test/fixtures/hostile\`) runs in every kind of sandbox, as root and as an ordinary user, at each \`npm test\`;
-an attempt without a row, a row without an attempt, and another answer than the row's are failures. Suites of many commands (limits, what
-stays, what is taken out) run at each \`npm test\` in the sandboxes of kind \`local\`, and in all others, with the long ones, at
-\`npm run prove -- containment\`.
+A program that is all of it (\`test/fixtures/hostile\`) runs at each \`npm test\` in \`local\`, with and without the compiled part, and in
+\`process\`, as root and as an ordinary user, and in \`oci\`, by podman and runc, as root alone; what a machine does not have is skipped, and named.
+An attempt without a row, a row without an attempt, and another answer than the row's are failures. Suites of many commands (limits, what
+stays, what is taken out) run at each \`npm test\` in \`local\`. \`npm run prove -- containment\` runs them in \`process\` and \`oci\`, and all of it
+also in \`oci:docker\` and \`oci:runsc\` where a daemon answers and gVisor is newer than Debian 12's; the longest run in \`local\` alone. No
+row has been tried with crun, nor with podman of an ordinary user. Rows about the gateway and about settings show code of the worker, and run in \`local\`.
 
 *Held by* names what is to hold an attempt back. How far that can be relied on, the worker finds out when it starts, and says so:
 *enforced*, *advisory* (it stops accidents and no attacker) or not at all; [sandbox.md](sandbox.md#limits) has the table. *The walls* are the
