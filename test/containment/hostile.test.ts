@@ -7,11 +7,20 @@ import { sandboxFolder } from '../harness/sandbox-worker.ts';
 import type { SandboxWorker } from '../harness/sandbox-worker.ts';
 import { plantCanaries } from './canaries.ts';
 import type { Canaries } from './canaries.ts';
-import { findBelow, hasPython, hostileSpec, program, run } from './hostile.ts';
+import { findBelow, gatewayLink, hasPython, hostileSpec, program, run } from './hostile.ts';
+import { startProxied } from './proxied.ts';
+import type { Proxied } from './proxied.ts';
 import { contained, startContained, uidOf } from './providers.ts';
 import { inside } from './table/inside.ts';
+import { proxyRows } from './table/proxy.ts';
 import { answersOf, isTried } from './table/row.ts';
 import type { Row } from './table/row.ts';
+
+interface Told {
+  readonly [fact: string]: unknown;
+  /** What the other sandbox holds. */
+  readonly other?: Readonly<Record<string, string | number>> | undefined;
+}
 
 type Answers = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
@@ -27,6 +36,7 @@ describe.each(contained)('a hijacked agent in a sandbox: $name', ({ provider, wh
   let before = '';
   let printed = '';
   const sandboxes: Sandbox[] = [];
+  const networks: Proxied[] = [];
   const isPossible = possible && hasPython;
 
   beforeAll(async () => {
@@ -36,16 +46,25 @@ describe.each(contained)('a hijacked agent in a sandbox: $name', ({ provider, wh
     const probe = await worker.provider.probe();
     if (!probe.ok) throw new Error(probe.why);
     worth = probe.worth;
-    for (const way of ways) sandboxes.push(await worker.provider.create(hostileSpec(way)));
+    const { tcpPort, databasePort } = canaries.facts;
+    for (const way of ways) {
+      const skep = { serverPort: Number(tcpPort), databasePort: Number(databasePort), key: canaries.word() };
+      const network = await startProxied(skep);
+      networks.push(network);
+      sandboxes.push(await worker.provider.create(hostileSpec(way, { links: [gatewayLink, network.link] })));
+    }
     const held = await Promise.all(sandboxes.map(sandbox => hold(sandbox)));
     before = canaries.hash();
-    const found = await Promise.all(sandboxes.map((sandbox, i) => attack(sandbox, held[1 - i])));
+    const found = await Promise.all(
+      sandboxes.map((sandbox, i) => attack(sandbox, { ...networks[i]?.facts, other: held[1 - i] })),
+    );
     ways.forEach((way, i) => (answers[way] = found[i] ?? {}));
   });
   afterAll(async () => {
     holding.abort();
     for (const sandbox of sandboxes) await sandbox.kill();
     await worker?.kill();
+    for (const network of networks) network.close();
     canaries?.close();
     home.remove();
   });
@@ -67,11 +86,12 @@ describe.each(contained)('a hijacked agent in a sandbox: $name', ({ provider, wh
     });
   }
 
-  async function attack(sandbox: Sandbox, other: Readonly<Record<string, string | number>> = {}): Promise<Answers> {
-    const otherFile = findBelow(home.folder, String(other['name'])) ?? 'unknown';
+  async function attack(sandbox: Sandbox, told: Told): Promise<Answers> {
+    const otherFile = findBelow(home.folder, String(told.other?.['name'])) ?? 'unknown';
     const facts = {
       ...canaries.facts,
-      ...{ other, otherFile, otherSocket: `${otherFile}.sock`, hostFolder: home.folder, placeholder: 'of-this-run' },
+      ...told,
+      ...{ otherFile, otherSocket: `${otherFile}.sock`, hostFolder: home.folder, placeholder: 'of-this-run' },
       ...{ only: tried(worth) },
     };
     // The sweep must find the one of its own workspace.
@@ -96,6 +116,14 @@ describe.each(contained)('a hijacked agent in a sandbox: $name', ({ provider, wh
 
   check('tries nothing that has no row, and leaves no row untried', () => {
     for (const way of ways) expect(namesOf(answers[way] ?? {})).toEqual(namesOf(tried(worth)));
+  });
+
+  check('asks no host through the proxy but those that are allowed, and each refusal is told', () => {
+    const reasons = new Set(proxyRows.flatMap(({ answers: words }) => words.flatMap(word => word.split(', then '))));
+    for (const network of networks) {
+      expect(network.strange()).toEqual([]);
+      expect([...new Set(network.reasons())].filter(reason => !reasons.has(reason)).sort()).toEqual(['not_tls', 'server_name']);
+    }
   });
 
   check('has printed no canary, reached nothing that listens on the host, and changed no file of it', () => {

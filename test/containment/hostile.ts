@@ -28,13 +28,15 @@ export const limits: SandboxLimits = {
   workspaceBytes: 32 * MiB,
 };
 
+export const gatewayLink = { path: '/skep/gateway.sock', onConnection: () => {} };
+
 export function hostileSpec(id: string, more: Partial<SandboxSpec> = {}): SandboxSpec {
   return {
     id,
     limits,
     files: hostileFiles,
     folders: [],
-    links: [{ path: '/skep/gateway.sock', onConnection: () => {} }],
+    links: [gatewayLink],
     ...more,
   };
 }

@@ -10,6 +10,7 @@ import type {
   Sandbox,
   SandboxCommand,
   SandboxExit,
+  SandboxLink,
   SandboxStats,
   SandboxProbe,
   SandboxProvider,
@@ -52,6 +53,11 @@ export interface Answer {
   readonly stream?: 'stdout' | 'stderr';
   readonly chunk?: Uint8Array;
   readonly started?: true;
+}
+
+/** What connects comes out at a port of the test's own. */
+export interface BridgedLink extends SandboxLink {
+  readonly port: number;
 }
 
 export type Who = 'root' | 'an ordinary user';
@@ -234,10 +240,10 @@ function providerOver(ask: Ask, kind: SandboxProvider['kind']): SandboxProvider 
     probe: async () => (await ask(id => ({ id, verb: 'probe' }))) as SandboxProbe,
     reapOrphans: async () => (await ask(id => ({ id, verb: 'reap' }))) as number,
     async create({ links = [], from = [], ...rest }) {
-      // What each link does is the fixture's affair: it says its path, and then all that it hears.
+      // What each link does is the fixture's affair: it says its path, and then all that it hears, or leads to a port of ours.
       const spec = {
         ...rest,
-        links: links.map(({ path }) => ({ path, onConnection: undefined as never })),
+        links: links.map(link => ({ ...link, onConnection: undefined as never })),
         from: from.map(({ id }) => ({ id, remove: undefined as never })),
       };
       const sandbox = (await ask(id => ({ id, verb: 'create', spec }))) as number;

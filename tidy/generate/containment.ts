@@ -32,6 +32,8 @@ const words: Readonly<Record<Group, string>> = {
   network: 'Addresses of the world are those that are kept for documentation. What listens on the host for it is never called.',
   gateway:
     'An agent with a model has one way out, to the gateway of its server. Through it the server is asked for nothing else, and nobody else is asked at all.',
+  proxy:
+    'Rules allow `allowed.test` and names below `wide.test`, at port P, and others for what leads inward; the program writes to the proxy’s own socket, past every client. `host`, `port` and the like are the reasons of a refusal, which the run tells of; 127.0.0.1 stands for what is allowed, and nobody else is asked anything. In a sandbox of kind `process` the proxy answers the same, and need not be asked.',
   secrets: 'What a sandbox has of its own is what its run was given: a token that ends with the lease.',
   beside: 'Two sandboxes of the same worker attack each other, each while it is attacked.',
   honest: 'A sandbox in which nothing works is no sandbox.',

@@ -1,3 +1,4 @@
+import { proxyRows } from './proxy.ts';
 import { rows } from './row.ts';
 import type { Row } from './row.ts';
 
@@ -181,6 +182,7 @@ export const inside: readonly Row[] = [
   ...writing,
   ...calling,
   ...reaching,
+  ...proxyRows,
   ...others,
   ...honest(
     ['reached'],

@@ -6,6 +6,7 @@ export const groups = {
   calls: 'System calls',
   network: 'The network',
   gateway: 'The way that is opened',
+  proxy: 'The proxy of what is allowed',
   secrets: 'Secrets',
   beside: 'Another sandbox',
   honest: 'What must still work',

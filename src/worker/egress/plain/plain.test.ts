@@ -1,23 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEgress, startHost } from '../../../../test/harness/egress.ts';
 import type { TestEgress, TestHost } from '../../../../test/harness/egress.ts';
-import type { NetworkRule } from '../../../../contract/network/rules.ts';
+import {
+  doubleFramings,
+  framedTwice,
+  hostSaidIn,
+  plainRefusals,
+  proxiedAddresses,
+  proxiedRules,
+} from '../../../../test/samples/proxied.ts';
 
 let host: TestHost;
 let egress: TestEgress;
 let at: string;
 
-/** Names of the tests, and where they lead. */
-const addresses: Readonly<Record<string, readonly string[]>> = {
-  'allowed.test': ['127.0.0.1'],
-  'below.wide.test': ['127.0.0.1'],
-  'narrow.test': ['127.0.0.1'],
-  'inward.test': ['127.0.0.1'],
-  'mixed.test': ['93.184.215.14', '127.0.0.1'],
-  'metadata.test': ['169.254.169.254'],
-  'mapped.test': ['::ffff:127.0.0.1'],
-  'nowhere.test': [],
-};
 const looked: string[] = [];
 /** What the host has read with each request. */
 const bodies: string[] = [];
@@ -34,20 +30,11 @@ beforeAll(async () => {
   });
   const { port } = host;
   at = String(port);
-  const rules: readonly NetworkRule[] = [
-    { host: 'allowed.test', port, private: true },
-    { host: '*.wide.test', port, private: true },
-    { host: 'narrow.test', port, private: true, methods: ['GET', 'HEAD'] },
-    { host: '127.0.0.1', port, private: true },
-    { host: '169.254.169.254', port },
-    ...['inward.test', 'mixed.test'].map(name => ({ host: name, port })),
-    ...['metadata.test', 'mapped.test', 'nowhere.test'].map(name => ({ host: name, port, private: true })),
-  ];
   const lookup = async (name: string): Promise<readonly string[]> => {
     looked.push(name);
-    return addresses[name] ?? [];
+    return proxiedAddresses[name] ?? [];
   };
-  egress = await startEgress({ rules, lookup, idleMs: 3_000 });
+  egress = await startEgress({ rules: proxiedRules(port), lookup, idleMs: 3_000 });
 });
 beforeEach(() => {
   host.seen.length = 0;
@@ -81,64 +68,11 @@ describe('plain http', () => {
     expect(egress.refused).toEqual([]);
   });
 
-  /** Target, what Host says (the same where it is not said), and why it is refused; `none`: the connection ends without an answer. */
-  const refusals: readonly (readonly [target: string, reason: string, said?: string])[] = [
-    // No rule.
-    ['http://evil.test:PORT/', 'host'],
-    ['http://allowed.test.evil.test:PORT/', 'host'],
-    ['http://notallowed.test:PORT/', 'host'],
-    ['http://wide.test:PORT/', 'host'],
-    ['http://127.0.0.2:PORT/', 'host'],
-    ['http://[::1]:PORT/', 'host'],
-    ['http://[::ffff:127.0.0.1]:PORT/', 'host'],
-    ['http://allowed.test/', 'port'],
-    // Another host to who reads it otherwise.
-    ['http://allowed.test@evil.test:PORT/', 'malformed'],
-    ['http://evil.test\\@allowed.test:PORT/', 'none'],
-    ['http://allowed.test:x@evil.test:PORT/', 'malformed'],
-    ['http://allowed%2etest:PORT/', 'malformed'],
-    ['http://allowed.test:PORT%40evil.test/', 'malformed'],
-    ['http://allowed.test:PORT\\evil.test/', 'none'],
-    ['http://allowed..test:PORT/', 'malformed'],
-    ['http://.allowed.test:PORT/', 'malformed'],
-    ['http://allowed.test..:PORT/', 'malformed'],
-    ['http://:PORT/', 'malformed'],
-    ['http:///allowed.test:PORT/', 'malformed'],
-    ['http:allowed.test:PORT/', 'none'],
-    ['https://allowed.test:PORT/', 'malformed'],
-    ['ftp://allowed.test:PORT/', 'malformed'],
-    ['/', 'malformed'],
-    ['//allowed.test:PORT/', 'malformed'],
-    ['*', 'malformed'],
-    ['http://allowed.test:PORT/#x', 'malformed'],
-    // 127.0.0.1 in all notations but its own.
-    ...['2130706433', '0x7f000001', '017700000001', '127.1', '127.0.1', '0177.0.0.1', '0x7f.0.0.1', '127.0.0.1.'].map(
-      address => [`http://${address}:PORT/`, 'malformed'] as const,
-    ),
-    // What the header says.
-    ['http://allowed.test:PORT/', 'host_header', 'evil.test'],
-    ['http://allowed.test:PORT/', 'host_header', 'allowed.test'],
-    ['http://allowed.test:PORT/', 'host_header', 'evil.test:PORT'],
-    ['http://allowed.test:PORT/', 'host_header', 'allowed.test:PORT\r\nHost: evil.test'],
-    ['http://allowed.test:PORT/', 'host_header', 'allowed.test:PORT, evil.test'],
-    ['http://allowed.test:PORT/', 'host_header', ''],
-    ['http://evil.test:PORT/', 'host_header', 'allowed.test:PORT'],
-    // Where the name leads.
-    ['http://inward.test:PORT/', 'address'],
-    ['http://mixed.test:PORT/', 'address'],
-    ['http://metadata.test:PORT/', 'address'],
-    ['http://mapped.test:PORT/', 'address'],
-    ['http://169.254.169.254:PORT/', 'address'],
-    // What nothing is read from any more.
-    ['http://evil.test\0.allowed.test:PORT/', 'none'],
-    ['http://allowed.test:PORT/\0', 'none'],
-  ];
-  it.each(refusals.map(([target, reason, said]) => [JSON.stringify(target), said ?? '', reason, target, said] as const))(
+  it.each(plainRefusals.map(([target, reason, said]) => [JSON.stringify(target), said ?? '', reason, target, said] as const))(
     '%s with Host %j is refused: %s',
     async (...[, , reason, target, said]) => {
       const put = (text: string): string => text.replaceAll('PORT', at);
-      const same = /^\w+:\/+([^/?#]*)/.exec(target)?.[1] ?? 'x';
-      const answer = await ask(put(target), `Host: ${put(said ?? same)}\r\n`);
+      const answer = await ask(put(target), `Host: ${put(said ?? hostSaidIn(target))}\r\n`);
       expect(egress.refused.map(refusal => refusal.reason)).toEqual(reason === 'none' ? [] : [reason]);
       expect(statusOf(answer)).toMatch(reason === 'none' ? /^(none|400)$/ : /^403$/);
       expect(host.seen).toEqual([]);
@@ -228,20 +162,8 @@ describe('a body that holds a request of its own', () => {
     expect(bodies).toEqual([inner(), '']);
   });
 
-  it.each([
-    ['two lengths', 'Content-Length: 5\r\nContent-Length: 60\r\n'],
-    ['a length and chunks', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'],
-    ['chunks that are none', 'Transfer-Encoding: chunked, identity\r\n'],
-    ['a coding that is hidden', 'Transfer-Encoding: xchunked\r\n'],
-    ['chunks twice', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n'],
-    ['another coding', 'Transfer-Encoding: gzip, chunked\r\n'],
-    ['a length that is a sum', 'Content-Length: +5\r\n'],
-    ['a folded header', 'X: y\r\n Transfer-Encoding: chunked\r\n'],
-    ['a space before the colon', 'Transfer-Encoding : chunked\r\n'],
-    ['a bare line feed', 'X: y\nTransfer-Encoding: chunked\r\n'],
-  ])('framed by %s never comes through as a second request', async (_how, headers) => {
-    const body = `0\r\n\r\nGET /inner HTTP/1.1\r\nHost: allowed.test:${at}\r\n${end}`;
-    await egress.say(`POST http://allowed.test:${at}/a HTTP/1.1\r\nHost: allowed.test:${at}\r\n${headers}\r\n${body}`);
+  it.each(doubleFramings)('framed by %s never comes through as a second request', async (_how, headers) => {
+    await egress.say(framedTwice(headers, at));
     expect(host.seen.filter(seen => seen.includes('/inner'))).toEqual([]);
   });
 });
