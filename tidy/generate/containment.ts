@@ -106,6 +106,9 @@ const end = `## What is not contained
 - **A hole in the kernel.** All namespaces are the one kernel's. Where that is not acceptable: a worker in a virtual machine.
 - **What two sandboxes measure of each other.** Caches of the processor, the page cache of \`/usr\`, the load, the memory in use and the time
   since the start stand open in \`/proc\`: two agents that want to can talk by them, and one can guess what another does.
+- **A program of the host for what crashes.** Where \`/proc/sys/kernel/core_pattern\` begins with \`|\`, the kernel starts that program on the
+  host, as root, also for a crash in a sandbox, and hands it the memory of what crashed; the limit of core files does not hold that back. Where
+  the pattern names a file, none is left.
 - **Bandwidth.** Nothing limits how much of the disk's time a sandbox takes, or how often it makes the kernel write.
 - **What the kernel counts per user, where the worker is an ordinary one.** Watches and instances of inotify, memory in pipes, waiting
   signals: all sandboxes of that worker and the user's own programs share them. A worker that is root has a user for each sandbox.

@@ -101,6 +101,8 @@ export const settingRows: readonly Row[] = settings(
     'a submodule with settings of its own',
     '.env, .envrc and .npmrc',
     '.mcp.json, .claude and .codex',
+    'AGENTS.md and .claude, done as they say',
+    'settings in its home and in .git that were not there',
     'scripts of package.json',
     'another address of a model',
   ],

@@ -82,7 +82,7 @@ const writing: readonly Row[] = [
   ),
   ...write(['EACCES', 'EPERM'], ['be the last that is killed for want of memory']),
   ...write(['ESRCH'], ['signal a process of the host']),
-  ...write(['no core'], ['leave a core file']),
+  ...write(['no core'], ['leave a core file by a crash']),
 ];
 
 const calling: readonly Row[] = [
