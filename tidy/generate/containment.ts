@@ -1,4 +1,5 @@
 import { archiveRows, gatewayRows, pathRows, raceRows, readingRows, settingRows } from '../../test/containment/table/host.ts';
+import { carriedRows, worthRows } from '../../test/containment/table/exfil.ts';
 import { inside } from '../../test/containment/table/inside.ts';
 import { bombRows, lastingRows } from '../../test/containment/table/limits.ts';
 import { groups } from '../../test/containment/table/row.ts';
@@ -14,10 +15,12 @@ const rows: readonly Row[] = [
   ...raceRows,
   ...archiveRows,
   ...gatewayRows,
+  ...carriedRows,
+  ...worthRows,
 ];
 
 const guards: Readonly<Record<Guard, string>> = {
-  ...{ isolation: 'the walls', network: 'the network', platform: 'the platform' },
+  ...{ isolation: 'the walls', network: 'the network', platform: 'the platform', nobody: 'nobody' },
   ...{ memory: 'memory', processes: 'processes', cpu: 'processor time', tmp: '`/tmp`', workspace: 'the workspace' },
   ...{ output: 'output', time: 'time' },
 };
@@ -35,6 +38,8 @@ const words: Readonly<Record<Group, string>> = {
   proxy:
     'Rules allow `allowed.test` and names below `wide.test`, at port P, and others for what leads inward; the program writes to the proxy’s own socket, past every client. `host`, `port` and the like are the reasons of a refusal, which the run tells of; 127.0.0.1 stands for what is allowed, and nobody else is asked anything. In a sandbox of kind `process` the proxy answers the same, and need not be asked.',
   secrets: 'What a sandbox has of its own is what its run was given: a token that ends with the lease.',
+  exfil:
+    'A real worker runs an agent that says its run token wherever it is heard; then all is searched that is kept (every row of the database, logs, transcripts, what server and worker print), what lands in the repository, and what a host heard. `nowhere` is what is taken out, in these forms; *the work* and *the host* are what nothing holds back: they get a token that is worth nothing once its run is over, and before that opens the gateway alone. No other secret is in the sandbox to be carried out.',
   beside: 'Two sandboxes of the same worker attack each other, each while it is attacked.',
   honest: 'A sandbox in which nothing works is no sandbox.',
   bombs: 'Meanwhile a second sandbox answers, the worker stays below 256 MiB, and afterwards the first one works as before.',
@@ -114,6 +119,8 @@ const end = `## What is not contained
   signals: all sandboxes of that worker and the user's own programs share them. A worker that is root has a user for each sandbox.
 - **Memory that no process owns, where there is no cgroup.** Shared memory, files without content in \`/tmp\`, and many processes together
   take more than the limit: the rows that say \`reached\`.
+- **What an allowed host is told.** Path, headers and body are the agent's; below \`*.\` the names too, which the worker's resolver carries on to
+  who answers for that domain. A name that no rule allows is not looked up.
 - **What may be read.** \`/usr\` of the host with all that is installed, so no key belongs below it; the kernel's version, the number of
   processors, and the path of the sandbox's folder on the host (\`/proc/self/mountinfo\`).
 - **What a sandbox is given.** Its run token, the repository, the ticket. An agent can send all of that over the way that was opened for it,

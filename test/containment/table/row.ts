@@ -8,6 +8,7 @@ export const groups = {
   gateway: 'The way that is opened',
   proxy: 'The proxy of what is allowed',
   secrets: 'Secrets',
+  exfil: 'Carrying out what it has',
   beside: 'Another sandbox',
   honest: 'What must still work',
   bombs: 'Taking too much',
@@ -21,8 +22,8 @@ export const groups = {
 
 export type Group = keyof typeof groups;
 
-/** What is to hold it back: the walls of the sandbox, its network, one of its limits, or the platform's own code, whatever the sandbox. */
-export type Guard = 'isolation' | 'network' | 'platform' | keyof SandboxWorth['limits'];
+/** What is to hold it back: the walls of the sandbox, its network, one of its limits, or the platform's own code, whatever the sandbox; `nobody`: it is only said what comes of it. */
+export type Guard = 'isolation' | 'network' | 'platform' | 'nobody' | keyof SandboxWorth['limits'];
 
 /** One thing that a hijacked agent does, and what must come of it. */
 export interface Row {
@@ -56,7 +57,7 @@ export function rows(
 
 /** How far the guard of a row can be relied on in sandboxes of this worth. */
 function holdOf({ guard }: Pick<Row, 'guard'>, worth: SandboxWorth): Hold {
-  if (guard === 'platform') return 'enforced';
+  if (guard === 'platform' || guard === 'nobody') return 'enforced';
   if (guard === 'isolation') return worth.isolation === 'none' ? 'none' : 'enforced';
   return guard === 'network' ? worth.network : worth.limits[guard];
 }
