@@ -28,17 +28,12 @@ function required(name: string): string {
 /** The wire is chosen by the name: the gateway speaks them all, and translates none. */
 export function languageModel({ url, token: apiKey }: Gateway, model: string): LanguageModel {
   const baseURL = `${url}/v1`;
-  switch (ownWireOf(model)) {
-    case 'anthropic':
-      return createAnthropic({ baseURL, apiKey })(model);
-    case 'gemini':
-      // A name with a slash is taken for the whole path of a model.
-      return createGoogleGenerativeAI({ baseURL: `${baseURL}beta`, apiKey })(`models/${model}`);
-    case 'chat':
-      return createOpenAICompatible({ name: 'skep', baseURL, apiKey, supportsStructuredOutputs: true, includeUsage: true })(
-        model,
-      );
-  }
+  const wire = ownWireOf(model);
+  if (wire === 'anthropic') return createAnthropic({ baseURL, apiKey })(model);
+  // A name with a slash is taken for the whole path of a model.
+  if (wire === 'gemini') return createGoogleGenerativeAI({ baseURL: `${baseURL}beta`, apiKey })(`models/${model}`);
+  const settings = { name: 'skep', baseURL, apiKey, supportsStructuredOutputs: true, includeUsage: true };
+  return createOpenAICompatible(settings)(model);
 }
 
 /** So many characters between two lines of progress. */

@@ -27,7 +27,7 @@ interface World {
 /** A server with these routes for all projects, these templates and these models; `asked` is what was asked of it. */
 function serverOf({ router = null, templates = {}, models = [] }: World) {
   const asked: string[] = [];
-  const request = async (method: string, path: string, { query = {} }: { query?: Record<string, unknown> }) => {
+  const request = async (method: string, path: string, { query = {} }: { query?: Record<string, string | undefined> }) => {
     const said = Object.values(query).filter(value => value !== undefined);
     asked.push([method, path, ...said].join(' '));
     if (path === '/api/router') return { router };
@@ -35,7 +35,7 @@ function serverOf({ router = null, templates = {}, models = [] }: World) {
       if (models.includes(said.join(' '))) return { models: [] };
       throw new Fault('unknown_model', { message: `There is no ${said.join(' over ')}`, hint: 'There are others' });
     }
-    const [name, version = '1'] = [path.slice('/api/templates/'.length), ...said.map(String)];
+    const [name, version = '1'] = [path.slice('/api/templates/'.length), ...said];
     const found = templates[said.length === 0 ? name : `${name}@${version}`];
     if (found === undefined) throw new Fault('template_not_found', { message: `There is no template ${name}` });
     const [named, ...fallback] = found;
