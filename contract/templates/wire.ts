@@ -53,6 +53,10 @@ export const templatesPut = z.object({
       name: z.string(),
       version: z.number().int(),
       is_new: z.boolean().meta({ description: 'false: the newest version is the same already' }),
+      warnings: z
+        .array(z.string())
+        .default([])
+        .meta({ description: 'What of it will not hold, and the setting of the server that does' }),
     }),
   ),
 });

@@ -99,7 +99,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 
 function registerApi(api: Api, parts: AppParts): void {
   projectRoutes(api, parts.database);
-  templateRoutes(api, parts.database);
+  templateRoutes(api, parts);
   tokenRoutes(api, parts.database);
   budgetRoutes(api, parts.database);
   hitlRoutes(api, parts.database);

@@ -103,7 +103,13 @@ test('two types of tickets are worked on by two templates, and each run says by 
 test('who claims is told the agent, the prompt and the limits of the template, which never exceed those of the server', async () => {
   const limits = 'limits: { memory_bytes: 33554432, process_count: 100000, output_bytes_max: 5000 }\n';
   write('small', `  timeout_ms: 7000\nprompt: be brief\n${limits}`);
-  await typed('template', 'put', 'small.yaml');
+  const { code, out, err } = await skep(['template', 'put', 'small.yaml'], {
+    cwd: home,
+    env: { SKEP_SERVER: api.url, SKEP_TOKEN: api.adminToken },
+  });
+  const warning =
+    'limits.process_count: 100000 is more than the server allows a run: 256 will hold (its setting SKEP_RUN_PROCESSES)';
+  expect([code, out, err]).toEqual([0, 'small@1  new\n', `small@1: warning: ${warning}\n`]);
   await typed('project', 'set', `p${count}`, '--default-template', 'small');
   const ticket = await open('task');
   const claim = { worker: 'w', wait_ms: 30_000, ticket_id: ticket };

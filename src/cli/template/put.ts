@@ -32,6 +32,7 @@ async function put(world: World, files: readonly string[], options: RemoteOption
   const documents = await Promise.all(files.map(file => readSource(world, file)));
   const context = await connect(world, options);
   const done = await context.client.request('POST', '/api/templates', { body: { documents }, schema: templatesPut });
+  for (const { id, warnings } of done.templates) for (const words of warnings) world.err.write(`${id}: warning: ${words}\n`);
   context.show(done, () => done.templates.map(({ id, is_new: isNew }) => `${id}  ${isNew ? 'new' : 'unchanged'}`).join('\n'));
 }
 

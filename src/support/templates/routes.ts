@@ -9,8 +9,10 @@ import {
   template,
   templateVersion,
 } from '../../../contract/templates/wire.ts';
+import type { RunLimits } from '../../../contract/runs.ts';
 import type { Database } from '../../db/database.ts';
 import { type Api, callerOf } from '../../http/route.ts';
+import { excessOf } from './model/excess.ts';
 import { getTemplate, listTemplates, templateHistory } from './reads.ts';
 import { getRouter, setRouter } from './router.ts';
 import { putTemplates, removeTemplate, templatesMax, usersOf } from './verbs.ts';
@@ -18,7 +20,13 @@ import { putTemplates, removeTemplate, templatesMax, usersOf } from './verbs.ts'
 const read = { need: 'read' } as const;
 const write = { need: 'write' } as const;
 
-export function templateRoutes(app: Api, database: Database): void {
+interface TemplateParts {
+  readonly database: Database;
+  /** Of the server, for every run. */
+  readonly settings: { readonly limits: RunLimits };
+}
+
+export function templateRoutes(app: Api, { database, settings }: TemplateParts): void {
   app.get('/templates', { config: read, schema: { response: { 200: templateList } } }, async request => {
     const rows = await database.request(callerOf(request), tx => listTemplates(tx, templatesMax));
     return { templates: rows.map(toWire) };
@@ -26,7 +34,12 @@ export function templateRoutes(app: Api, database: Database): void {
 
   app.post('/templates', { config: write, schema: { body: templatePut, response: { 200: templatesPut } } }, async request => {
     const put = await database.request(callerOf(request), tx => putTemplates(tx, request.body.documents));
-    return { templates: put.map(({ row: { id, name, version }, isNew }) => ({ id, name, version, is_new: isNew })) };
+    return {
+      templates: put.map(({ row, isNew }) => {
+        const { id, name, version } = row;
+        return { id, name, version, is_new: isNew, warnings: excessOf(row, settings.limits) };
+      }),
+    };
   });
 
   app.get(
