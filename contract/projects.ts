@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { acpFields, clashIn } from './agents/acp.ts';
 import { id, label, labelsMax, time, title } from './fields.ts';
 import { networkRules } from './network/rules.ts';
 import { isolationLevels } from './fleet/sandboxes.ts';
@@ -75,14 +76,22 @@ export const agent = z
       model: modelName.optional(),
       timeout_ms,
     }),
-    z.strictObject({
-      kind: z.literal('acp'),
-      command: commandLine.meta({
-        description: 'Program and arguments of an agent that speaks the Agent Client Protocol on stdin and stdout',
+    z
+      .strictObject({
+        kind: z.literal('acp'),
+        command: commandLine.meta({
+          description: 'Program and arguments of an agent that speaks the Agent Client Protocol on stdin and stdout',
+        }),
+        model: modelName,
+        env: acpFields.env.optional(),
+        home: acpFields.home.optional(),
+        conversations: acpFields.conversations.optional(),
+        timeout_ms,
+      })
+      .refine(fields => clashIn(fields) === undefined, {
+        path: ['conversations'],
+        error: ({ input }) => clashIn(input as Parameters<typeof clashIn>[0]) ?? '',
       }),
-      model: modelName,
-      timeout_ms,
-    }),
     z.strictObject({
       kind: z.literal('model'),
       model: modelName,

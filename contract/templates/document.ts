@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { acpFields } from '../agents/acp.ts';
 import { codingAgents, commandAgents, commandLine, modelName, plainAgents, plainFields, timeoutMs } from '../projects.ts';
 import { templateName, templateReference } from './names.ts';
 
@@ -44,6 +45,7 @@ export const templateDocument = z.strictObject({
       command: commandLine.meta({ description: 'Of exec and acp: program and arguments; not a shell string' }),
       model: modelName.meta({ description: 'Such as anthropic/claude-sonnet-4-5; exec may go without, http has none' }),
       timeout_ms: timeoutMs,
+      ...acpFields,
       ...plainFields,
     })
     .partial()

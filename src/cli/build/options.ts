@@ -8,6 +8,7 @@ import { readCard, readText } from '../input/card.ts';
 import { repositoryArgument } from '../input/repository.ts';
 import type { Operands } from '../project/agent.ts';
 import { checksGiven } from '../project/checks.ts';
+import { acpAgent } from '../project/acp.ts';
 import { isPlain, plainAgent, refusePlain } from '../project/plain.ts';
 import type { PlainOptions } from '../project/plain.ts';
 
@@ -139,7 +140,7 @@ function agentGiven(options: BuildOptions, { before, agent }: Operands): Agent |
   if (kind === 'acp') {
     if (argv.length === 0) throw usage('--agent acp needs the command of the agent', 'Add it behind --: -- agent --acp');
     if (model.model === undefined) throw usage('--agent acp needs a model', 'Such as: --model anthropic/claude-sonnet-4-5');
-    return { kind, command: argv, model: model.model, ...limit };
+    return acpAgent({ options, said: { kind, command: argv, model: model.model, ...limit } });
   }
   if (argv.length > 0) return { kind: 'exec', command: argv, ...model, ...limit };
   if (timeout !== undefined) throw usage('--timeout is for an agent, and none is given', "Add --command 'node agent.js'");

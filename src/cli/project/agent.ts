@@ -4,6 +4,7 @@ import { codingAgents, commandAgents, modelName, modelOf, plainAgents } from '..
 import type { Agent } from '../../../contract/projects.ts';
 import { usage, whole } from '../command.ts';
 import type { World } from '../context.ts';
+import { acpAgent } from './acp.ts';
 import { checkLine } from './checks.ts';
 import { isPlain, plainAgent, refusePlain, saysPlain, withPlain } from './plain.ts';
 import type { PlainOptions } from './plain.ts';
@@ -77,7 +78,7 @@ export function agentOf({ agent: command }: Operands, options: AgentOptions, bef
   if (kind === 'exec' || kind === 'acp') {
     const argv = command.length > 0 ? [...command] : same !== undefined && 'command' in same ? same.command : undefined;
     if (argv === undefined) throw usage('The command of the agent is missing', 'Add it behind --: -- node agent.js');
-    if (kind === 'acp') return { kind, command: argv, model: needed(kind, model), ...limit };
+    if (kind === 'acp') return acpAgent({ options, said: { kind, command: argv, model: needed(kind, model), ...limit }, before });
     return { kind, command: argv, ...(model === undefined ? {} : { model }), ...limit };
   }
   if (command.length > 0) throw usage(`${kind} brings its own program: leave the command behind -- out`);

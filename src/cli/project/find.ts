@@ -4,6 +4,7 @@ import { Fault } from '../../kernel/fault.ts';
 import type { Context } from '../context.ts';
 import { isUuid } from '../input/id.ts';
 import { fields } from '../output/table.ts';
+import { acpRows } from './acp.ts';
 import { agentText } from './agent.ts';
 import { checkLine } from './checks.ts';
 import { ruleText } from './network-rule.ts';
@@ -29,6 +30,7 @@ export function projectText(project: WireProject): string {
     ['id', id],
     ['repository', repository ?? 'none'],
     ['agent', agent === null ? 'none' : `${'command' in agent ? `${agent.kind}: ` : ''}${agentText(agent)}`],
+    ...acpRows(agent),
     ['templates', routerText(project.router)],
     ['planner', project.planner?.model ?? 'none'],
     ['setup', project.setup === null ? 'none' : checkLine({ command: project.setup })],

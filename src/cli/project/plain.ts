@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import { agent as agentSettings, plainAgents } from '../../../contract/projects.ts';
 import type { Agent } from '../../../contract/projects.ts';
 import { collect, usage } from '../command.ts';
+import { withAcp } from './acp.ts';
+import type { AcpOptions } from './acp.ts';
 
-/** Of agents for work that needs no coding agent. */
-export interface PlainOptions {
+/** What one kind of agent alone has. */
+export interface PlainOptions extends AcpOptions {
   readonly output?: string;
   readonly prompt?: string;
   readonly file?: readonly string[];
@@ -14,22 +16,24 @@ export interface PlainOptions {
 type PlainKind = (typeof plainAgents)[number];
 
 export function withPlain(command: Command): Command {
-  return command
+  return withAcp(command)
     .option('--output <path>', 'with --agent model: the file of the repository that its answer becomes')
     .option('--prompt <text>', 'with --agent model: what the answer shall be like')
     .option('--file <pattern>', 'with --agent model: what it is shown, such as docs/*.md; may be repeated', collect)
     .option('--url <url>', 'with --agent http: where the ticket is posted to, and answered with files');
 }
 
-export function saysPlain({ output, prompt, file, url }: PlainOptions): boolean {
-  return [output, prompt, file, url].some(said => said !== undefined);
+export function saysPlain({ output, prompt, file, url, env, homeFile, conversations }: PlainOptions): boolean {
+  return [output, prompt, file, url, env, homeFile, conversations].some(said => said !== undefined);
 }
 
 /** Throws a usage error where an option was given that an agent of this kind knows nothing of. */
 export function refusePlain(options: PlainOptions, kind: string): void {
-  const of = { output: 'model', prompt: 'model', file: 'model', url: 'http' } as const;
+  const acp = { env: 'acp', homeFile: 'acp', conversations: 'acp' } as const;
+  const of = { output: 'model', prompt: 'model', file: 'model', url: 'http', ...acp } as const;
   const stray = (Object.keys(of) as (keyof typeof of)[]).find(name => options[name] !== undefined && of[name] !== kind);
-  if (stray !== undefined) throw usage(`--${stray} is for --agent ${of[stray]}, and the agent is ${kind}`);
+  if (stray !== undefined)
+    throw usage(`--${stray === 'homeFile' ? 'home-file' : stray} is for --agent ${of[stray]}, and the agent is ${kind}`);
 }
 
 export function isPlain(kind: string | undefined): kind is PlainKind {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../../test/harness/cli.ts';
 import { plainProject } from '../../../test/harness/plain-project.ts';
 import type { Call } from '../../../test/harness/cli.ts';
+import { acpAgent, acpRows } from './acp.ts';
 
 const demo = {
   ...plainProject({ id: '11111111-2222-4333-8444-555555555555', name: 'demo' }),
@@ -33,6 +34,30 @@ function repository(): string {
   execFileSync('git', ['init', '--quiet', path]);
   return path;
 }
+
+const acp = ['--agent', 'acp', '--model', 'a/b'];
+const acpRefusals: readonly (readonly [words: readonly string[], why: string])[] = [
+  [['--env', 'A'], "--env: 'A' is not of the form NAME=VALUE"],
+  [['--env', 'A=1', '--env', 'A=2'], '--env: A stands twice'],
+  [['--env', 'A-B=1'], '--env A-B: a variable is named with letters, digits and _'],
+  [['--env', 'SKEP_MODEL=x'], '--env SKEP_MODEL: what begins with SKEP_ is said by Skep itself'],
+  [['--env', 'HOME=/x'], '--env HOME: is the same for every program'],
+  [['--env', 'MISTRAL_API_KEY=s3cret'], '--env MISTRAL_API_KEY: looks like a key'],
+  [['--env', 'GITHUB_PAT=s3cret'], '--env GITHUB_PAT: looks like a key'],
+  [['--env', 'authToken=s3cret'], '--env authToken: looks like a key'],
+  [['--env', `A=${'x'.repeat(4_001)}`], '--env A: '],
+  [['--home-file', '/etc/x=1'], '--home-file /etc/x: give the path of a file in its HOME'],
+  [['--home-file', 'a/../b=1'], '--home-file a/../b: give the path of a file in its HOME'],
+  [['--home-file', 'a=1', '--home-file', 'a/b=1'], '--home-file a: cannot be a file, since a/b lies below it'],
+  [['--home-file', `a=${'x'.repeat(16_385)}`], '--home-file a: '],
+  [
+    ['a', 'b', 'c'].flatMap(name => ['--home-file', `${name}=${'x'.repeat(11_000)}`]),
+    '--home-file: all of them together have more than',
+  ],
+  [Array.from({ length: 21 }, (_, i) => ['--home-file', `f${i}=x`]).flat(), '--home-file: there are more than 20'],
+  [['--conversations', '../x'], '--conversations: give the path of a folder in its HOME'],
+  [['--home-file', '.a/talks/x=1', '--conversations', '.a/talks'], '--conversations: .a/talks/x of home lies in its way'],
+];
 
 describe('skep project create', () => {
   it("takes what follows -- as the agent's program and arguments, options and spaces and all", async () => {
@@ -81,6 +106,25 @@ describe('skep project create', () => {
     expect(server.calls[0]?.body).toEqual({ name: 'demo', agent });
   });
 
+  it('makes one whose agent speaks ACP, with its variables, files and folder', async () => {
+    const own = [
+      '--env',
+      'MODE=a=b',
+      '--env',
+      'A_KEY=${SKEP_RUN_TOKEN}',
+      '--home-file',
+      '.a/s.json={\n}',
+      '--conversations',
+      '.a/talks',
+    ];
+    await skep(['project', 'create', 'demo', '--agent', 'acp', '--model', 'a/b', ...own, '--', './agent'], at1('/'));
+    const agent = { kind: 'acp', command: ['./agent'], model: 'a/b', env: { MODE: 'a=b', A_KEY: '${SKEP_RUN_TOKEN}' } };
+    expect(server.calls[0]?.body).toEqual({
+      name: 'demo',
+      agent: { ...agent, home: { '.a/s.json': '{\n}' }, conversations: '.a/talks' },
+    });
+  });
+
   it('takes --name instead of the argument', async () => {
     await skep(['project', 'create', '--name', 'demo', '--', 'true'], at1(folder()));
     expect(server.calls[0]?.body).toEqual({ name: 'demo', agent: { kind: 'exec', command: ['true'] } });
@@ -99,6 +143,8 @@ describe('skep project create', () => {
       ['demo', '--agent', 'aider', '--model', 'a/b'],
       'Allowed choices are exec, acp, claude, codex, gemini, opencode, pi, qwen, model, http',
     ],
+    ...acpRefusals.map(([words, why]): [string[], string] => [['demo', ...acp, ...words, '--', './a'], why]),
+    [['demo', '--agent', 'exec', '--env', 'A=b', '--', 'a'], '--env is for --agent acp, and the agent is exec'],
     [['demo', '--agent', 'http'], '--agent http needs --url'],
     [['demo', '--agent', 'http', '--url', 'ftp://x/y'], "--url: 'ftp://x/y': give a URL that starts with http"],
     [['demo', '--agent', 'http', '--url', 'https://me:secret@x/y'], 'the URL has no user, no password'],
@@ -140,6 +186,24 @@ describe('skep project create', () => {
     expect(server.calls.map(({ body }) => body)).toEqual([
       { name: 'a', repository: bare },
       { name: 'b', repository: 'https://forge.example/b.git' },
+    ]);
+  });
+});
+
+describe('an agent that speaks ACP', () => {
+  const said = { kind: 'acp' as const, command: ['./a'], model: 'a/b' };
+  const before = { ...said, env: { MODE: 'x' }, home: { 'a.json': '{}' }, conversations: 'talks' };
+
+  it('keeps what nothing was said of, and each of it can be taken away', () => {
+    expect(acpAgent({ options: {}, said, before })).toEqual(before);
+    expect(acpAgent({ options: { env: ['B=2'], conversations: '' }, said, before })).toEqual({
+      ...{ ...said, env: { B: '2' }, home: { 'a.json': '{}' } },
+    });
+    expect(acpAgent({ options: { env: [''], homeFile: [''], conversations: '' }, said, before })).toEqual(said);
+    expect(acpRows(before)).toEqual([
+      ['variables', 'MODE=x'],
+      ['home', 'a.json'],
+      ['conversations', 'talks'],
     ]);
   });
 });

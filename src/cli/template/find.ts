@@ -4,6 +4,7 @@ import type { WireTemplate, WireTemplateShown } from '../../../contract/template
 import { usage } from '../command.ts';
 import type { Context } from '../context.ts';
 import { fields } from '../output/table.ts';
+import { acpRows } from '../project/acp.ts';
 import { agentText } from '../project/agent.ts';
 
 /** The newest version of `careful`, or the version of `careful@3`. Throws Fault `template_not_found`. */
@@ -29,6 +30,7 @@ function templateFields(it: WireTemplate): Parameters<typeof fields>[0] {
     ['description', it.description],
     ['extends', it.lineage.join(', which extends ')],
     ['agent', `${'command' in agent ? `${agent.kind}: ` : ''}${agentText(agent)}`],
+    ...acpRows(agent),
     ['timeout', agent.timeout_ms === undefined ? null : `${agent.timeout_ms / 1000} s`],
     [
       'limits',

@@ -74,6 +74,12 @@ test('an agent has the fields of its kind, and no others', async () => {
   expect((await get('far')).agent).toEqual({ kind: 'http', url: 'https://x.test/work' });
   const refused = async (agent: string) => refusal(put(`name: bad\nagent: { ${agent} }\n`));
   expect(await refused('kind: exec, command: [a], output: b')).toContain('has no output: take it away');
+  const own = 'kind: acp, command: [./a], model: a/b, env: { MODE: x }, home: { .a/s.json: "{}" }, conversations: .a/talks';
+  await put(`name: own\nagent: { ${own} }\n`);
+  const agent = { kind: 'acp', command: ['./a'], model: 'a/b', env: { MODE: 'x' }, home: { '.a/s.json': '{}' } };
+  expect((await get('own')).agent).toEqual({ ...agent, conversations: '.a/talks' });
+  expect(await refused('kind: exec, command: [a], env: { MODE: x }')).toContain('has no env: take it away');
+  expect(await refused('kind: acp, command: [a], model: a/b, env: { A_KEY: s3 }')).toContain('agent.env.A_KEY: looks like a key');
   expect(await refused('kind: model, model: a/b')).toContain('agent.output: is missing');
   expect(await refused('kind: http, url: "https://x.test", model: a/b')).toContain('has no model: take it away');
   expect(await refused('kind: model, model: a/b, output: ../x')).toContain('give the path of a file in the repository');

@@ -4,13 +4,15 @@ import { codingAgents, commandAgents, plainAgents } from '../../../../contract/p
 import type { Agent } from '../../../../contract/projects.ts';
 import type { World } from '../../context.ts';
 import { collect, usage, whole } from '../../command.ts';
+import { withAcp } from '../../project/acp.ts';
+import type { AcpOptions } from '../../project/acp.ts';
 import { agentOf, operands } from '../../project/agent.ts';
 import { machineCommand, placeOf } from '../place.ts';
 import type { PlaceOptions } from '../place.ts';
 import { filesNamed, wantedFile } from './sample.ts';
 import { recordedModel } from './settings.ts';
 
-interface Options extends PlaceOptions {
+interface Options extends PlaceOptions, AcpOptions {
   readonly model?: string;
   readonly with?: readonly string[];
   readonly timeout: number;
@@ -32,19 +34,22 @@ export function agentTry(world: World): Command {
     .option('--with <path>', 'a file or folder of this folder that the agent needs beside; may be repeated', collect)
     .option('--url <url>', 'with http: where the ticket is posted to')
     .option('--timeout <seconds>', 'longest time of all of it', whole(1, 3_600), usualSeconds);
-  return command.action(async (kind: Agent['kind']) => {
+  return withAcp(command).action(async (kind: Agent['kind']) => {
     const options = command.opts<Options>();
     const { before, agent: words } = operands(world, command.args);
     if (before.length > 1) throw usage(`'${before[1]}' is one word too many`, `Put -- before the agent's command`);
     const file = kind === 'model' ? { output: wantedFile, file: ['*.txt'] } : {};
     const model = options.model ?? (kind === 'http' ? undefined : recordedModel);
-    const { url, timeout } = options;
+    const { url, timeout, env, homeFile, conversations } = options;
     const said = {
       agent: kind,
       timeout,
       ...file,
       ...(model === undefined ? {} : { model }),
       ...(url === undefined ? {} : { url }),
+      ...(env === undefined ? {} : { env }),
+      ...(homeFile === undefined ? {} : { homeFile }),
+      ...(conversations === undefined ? {} : { conversations }),
     };
     const agent = agentOf({ before: [], agent: words }, said);
     if (agent === undefined) return;

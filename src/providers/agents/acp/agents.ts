@@ -1,6 +1,7 @@
+import { placeholders } from '../../../../contract/agents/acp.ts';
 import type { AgentSettings } from '../../../worker/agent.ts';
 import type { InstalledKind } from '../install/packages.ts';
-import type { AcpAgent } from './agent.ts';
+import type { AcpAgent, Given } from './agent.ts';
 import { opencode } from './opencode.ts';
 
 /** Those that Skep installs. */
@@ -82,12 +83,20 @@ const qwen: AcpAgent = {
 };
 
 /**
- * Any other: its command is the project's. It finds the gateway by the names that most look for, and by those of Skep's own. What it
- * keeps of its conversations is not known.
+ * Any other: its command, and what it is told beside, are the project's. It finds the gateway by the names that most look for, and by
+ * those of Skep's own.
  */
-const other: AcpAgent = {
-  args: () => [],
-  env: ({ model, gatewayUrl, token }) => ({
+function other({ env = {}, home = {}, conversations }: Extract<AcpSettings, { kind: 'acp' }>): AcpAgent {
+  return {
+    args: () => [],
+    env: given => ({ ...usual(given), ...filled(env, given) }),
+    home: given => Object.entries(filled(home, given)).map(([path, content]) => ({ path, content })),
+    ...(conversations === undefined ? {} : { conversations }),
+  };
+}
+
+function usual({ model, gatewayUrl, token }: Given): Readonly<Record<string, string>> {
+  return {
     SKEP_MODEL: model,
     ANTHROPIC_BASE_URL: gatewayUrl,
     ANTHROPIC_API_KEY: token,
@@ -95,8 +104,20 @@ const other: AcpAgent = {
     OPENAI_API_KEY: token,
     GOOGLE_GEMINI_BASE_URL: gatewayUrl,
     GEMINI_API_KEY: token,
-  }),
-  home: () => [],
-};
+  };
+}
 
-export const acpAgents: Readonly<Record<AcpKind | 'acp', AcpAgent>> = { gemini, opencode, qwen, acp: other };
+const placeholder = new RegExp(`\\$\\{(${placeholders.join('|')})\\}`, 'g');
+
+/** Each text with what its placeholders stand for. */
+function filled(texts: Readonly<Record<string, string>>, { model, gatewayUrl, token }: Given): Readonly<Record<string, string>> {
+  const values: Readonly<Record<string, string>> = { SKEP_GATEWAY_URL: gatewayUrl, SKEP_RUN_TOKEN: token, SKEP_MODEL: model };
+  const fill = (text: string): string => text.replace(placeholder, (_, name: string) => values[name] ?? '');
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, fill(text)]));
+}
+
+const known: Readonly<Record<AcpKind, AcpAgent>> = { gemini, opencode, qwen };
+
+export function acpAgentOf(settings: AcpSettings): AcpAgent {
+  return settings.kind === 'acp' ? other(settings) : known[settings.kind];
+}

@@ -69,6 +69,22 @@ describe('an agent that speaks ACP', () => {
     expect(program?.env).toMatchObject({ SKEP_MODEL: 'a/m', OPENAI_BASE_URL: 'http://g/v1', ANTHROPIC_API_KEY: 'skeprun_x' });
   });
 
+  it('has what its project gives it, with what the run has in the place of its names', async () => {
+    const env = { AGENT_KEY: '${SKEP_RUN_TOKEN}', OPENAI_BASE_URL: '${SKEP_GATEWAY_URL}/other', NOTE: '$SKEP_MODEL ${OTHER}' };
+    const own = { ...settings, env, home: { '.a/b.json': '${SKEP_MODEL} $& ${SKEP_MODEL}' }, conversations: '.a/talks' };
+    const { program } = await turn(own, told(ended('end_turn')));
+    expect(program?.env).toMatchObject({
+      ...{ AGENT_KEY: 'skeprun_x', OPENAI_BASE_URL: 'http://g/other', NOTE: '$SKEP_MODEL ${OTHER}', OPENAI_API_KEY: 'skeprun_x' },
+    });
+    expect(program?.home).toEqual([
+      { path: '.a/b.json', content: 'a/m $& a/m' },
+      { path: '.a/talks', target: '/kept' },
+    ]);
+    expect((JSON.parse(program?.stdin ?? '') as AcpTurn).sessionFile).toBe('/kept/skep-session.json');
+    const agent = createOtherAcpAgent();
+    expect(await Promise.all([own, settings].map(each => agent.needs(each)))).toMatchObject([{ keeps: true }, { keeps: false }]);
+  });
+
   it.each([
     ['max_tokens', { class: 'agent_failed', stopReason: 'max_tokens' }],
     ['max_turn_requests', { class: 'agent_failed', stopReason: 'max_turn_requests' }],

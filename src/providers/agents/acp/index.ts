@@ -1,4 +1,4 @@
-import type { Agent, AgentContext, AgentOutcome } from '../../../worker/agent.ts';
+import type { Agent, AgentContext, AgentOutcome, AgentSettings } from '../../../worker/agent.ts';
 import { acpProgram } from '../../../worker/host/acp-turn.ts';
 import type { AcpTurn } from '../../../worker/host/acp-turn.ts';
 import { keptPath } from '../../../worker/sandbox.ts';
@@ -7,7 +7,7 @@ import type { Installs } from '../install/installs.ts';
 import { installedInside } from '../install/packages.ts';
 import { jsonLines } from '../json-lines.ts';
 import { outcomeOf } from '../outcome.ts';
-import { acpAgents } from './agents.ts';
+import { acpAgentOf } from './agents.ts';
 import type { AcpKind, AcpSettings } from './agents.ts';
 import { createTurn } from './turn.ts';
 import type { Turn } from './turn.ts';
@@ -23,11 +23,11 @@ export function createAcpAgent(kind: AcpKind, installs: Installs): Agent {
   return {
     kind,
     isInstalled: async () => installs.find(kind) !== undefined,
-    async needs() {
+    async needs(settings) {
       const needs = installs.needs(kind);
-      return needs.kind === 'met' ? { ...needs, keeps: acpAgents[kind].conversations !== undefined } : needs;
+      return needs.kind === 'met' ? { ...needs, keeps: keeps(settings, kind) } : needs;
     },
-    run: context => converse(context, settingsOf(context, kind)),
+    run: context => converse(context, settingsOf(context.settings, kind)),
   };
 }
 
@@ -35,19 +35,24 @@ export function createAcpAgent(kind: AcpKind, installs: Installs): Agent {
 export function createOtherAcpAgent(): Agent {
   return {
     kind: 'acp',
-    needs: async () => ({ kind: 'met', folders: [], gateway: true, reports: true }),
-    run: context => converse(context, settingsOf(context, 'acp')),
+    needs: async settings => ({ kind: 'met', folders: [], gateway: true, reports: true, keeps: keeps(settings, 'acp') }),
+    run: context => converse(context, settingsOf(context.settings, 'acp')),
   };
 }
 
-function settingsOf({ settings }: AgentContext, kind: AcpKind | 'acp'): AcpSettings {
+/** Whether it can go on with a conversation in another sandbox. */
+function keeps(settings: AgentSettings, kind: AcpKind | 'acp'): boolean {
+  return acpAgentOf(settingsOf(settings, kind)).conversations !== undefined;
+}
+
+function settingsOf(settings: AgentSettings, kind: AcpKind | 'acp'): AcpSettings {
   if (settings.kind !== kind) throw new Error(`the settings are those of ${settings.kind}`);
   return settings as AcpSettings;
 }
 
 async function converse(context: AgentContext, settings: AcpSettings): Promise<AgentOutcome> {
   const { prompt, promptAgain, env, gatewayUrl, node, inside, onOutput, onUpdate, start } = context;
-  const { args, env: own, home, conversations } = acpAgents[settings.kind];
+  const { args, env: own, home, conversations } = acpAgentOf(settings);
   const given = { model: settings.model, gatewayUrl, token: env['SKEP_RUN_TOKEN'] ?? '' };
   const { argv, path } = programOf(settings, node);
   const asked: AcpTurn = {
