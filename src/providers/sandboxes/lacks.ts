@@ -1,10 +1,10 @@
-import type { SandboxWorth } from '../../../contract/fleet/sandboxes.ts';
-import type { Lack } from '../../worker/sandbox.ts';
+import type { Lack, SandboxProbe } from '../../worker/sandbox.ts';
 
 /** Why this machine does not give something, and what to do about it. */
 export type Reason = Pick<Lack, 'why' | 'mend'>;
 
-type Limit = keyof SandboxWorth['limits'];
+export type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
+type Limit = keyof Worth['limits'];
 
 export const asRoot = 'run the worker as root';
 
@@ -14,6 +14,6 @@ export function lackOf(about: readonly string[], reason: Reason | undefined): re
 }
 
 /** Those of `names` that are held less than enforced. */
-export function notEnforced({ limits }: Pick<SandboxWorth, 'limits'>, names: readonly Limit[]): readonly Limit[] {
+export function notEnforced({ limits }: Worth, names: readonly Limit[]): readonly Limit[] {
   return names.filter(name => limits[name] !== 'enforced');
 }

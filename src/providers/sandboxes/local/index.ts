@@ -3,12 +3,13 @@ import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
-import type { Lack, SandboxProbe, SandboxProvider, SandboxSpec, Settle } from '../../../worker/sandbox.ts';
+import type { Lack, SandboxProvider, SandboxSpec, Settle } from '../../../worker/sandbox.ts';
 import { findCgroups } from './host/cgroups.ts';
 import { groupsLack } from './host/groups-lack.ts';
 import { findDisks, workspaceFact } from '../disk/index.ts';
 import { createMounter } from '../disk/mounter.ts';
 import { lackOf, notEnforced } from '../lacks.ts';
+import type { Worth } from '../lacks.ts';
 import { checkLimits } from '../limits.ts';
 import { inheritedDescriptors, openHome } from '../host.ts';
 import { createLiving } from '../living.ts';
@@ -173,8 +174,6 @@ function countsPerNamespace(kernel: string): boolean {
   const [major = 0, minor = 0] = kernel.split('.').map(part => Number.parseInt(part, 10));
   return major > 5 || (major === 5 && minor >= 14);
 }
-
-type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
 
 function worthOf({ cgroups, countsProcesses, disks }: Host): Worth {
   const byGroup = (controller: 'memory' | 'pids' | 'cpu') => cgroups?.controllers.includes(controller) === true;

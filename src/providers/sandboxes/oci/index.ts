@@ -4,11 +4,12 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
-import type { Lack, SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
+import type { Lack, SandboxProvider } from '../../../worker/sandbox.ts';
 import { findDisks, workspaceFact } from '../disk/index.ts';
 import { createMounter } from '../disk/mounter.ts';
 import { openHome } from '../host.ts';
 import { lackOf } from '../lacks.ts';
+import type { Worth } from '../lacks.ts';
 import type { Controller } from '../local/host/cgroups.ts';
 import { groupsLack } from '../local/host/groups-lack.ts';
 import { killUser } from '../local/host/owner.ts';
@@ -157,8 +158,6 @@ async function sweep(engine: Engine): Promise<void> {
   const lost = printed.split('\n').filter(name => name.startsWith('skep_') && isDead(name.split('_')[1] ?? ''));
   for (const name of lost) await engine.run(['rm', '--force', name]).catch(() => {});
 }
-
-type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
 
 interface Found {
   readonly home: Home;

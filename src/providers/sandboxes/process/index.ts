@@ -2,11 +2,12 @@ import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
-import type { Lack, SandboxProbe, SandboxProvider } from '../../../worker/sandbox.ts';
+import type { Lack, SandboxProvider } from '../../../worker/sandbox.ts';
 import { findDisks, workspaceFact } from '../disk/index.ts';
 import { createMounter } from '../disk/mounter.ts';
 import { inheritedDescriptors, openHome } from '../host.ts';
 import { lackOf, notEnforced } from '../lacks.ts';
+import type { Worth } from '../lacks.ts';
 import { findCgroups } from '../local/host/cgroups.ts';
 import type { Cgroups } from '../local/host/cgroups.ts';
 import { groupsLack } from '../local/host/groups-lack.ts';
@@ -111,8 +112,6 @@ function groundOf(
     launch: start => launch({ ...start, tools, folder, limits, keeps, uid, cgroup, inherited, clock }),
   };
 }
-
-type Worth = Extract<SandboxProbe, { ok: true }>['worth'];
 
 function worthOf({ disks }: Home, cgroups: Cgroups | undefined): Worth {
   // What is not apart can have its work done by others.

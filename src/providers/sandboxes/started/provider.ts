@@ -1,7 +1,7 @@
-import type { SandboxWorth } from '../../../../contract/fleet/sandboxes.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Lack, SandboxProvider, Settle } from '../../../worker/sandbox.ts';
+import type { Worth } from '../lacks.ts';
 import { checkLimits } from '../limits.ts';
 import { createLiving } from '../living.ts';
 import { reap } from '../orphans.ts';
@@ -12,7 +12,7 @@ import type { Home } from './home.ts';
 
 interface Prepared {
   readonly home: Home;
-  readonly worth: SandboxWorth;
+  readonly worth: Worth;
   readonly lacks: readonly Lack[];
   /** What to do where a sandbox is made and the first program in it fails. */
   readonly mend: string;

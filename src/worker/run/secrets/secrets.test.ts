@@ -69,7 +69,7 @@ describe('secrets', () => {
       const text = encode(`${before}${odd}\nmore`);
       expect(found.text(text)).toContain('[run token]');
       const veil = found.veil();
-      const shown = Buffer.concat([...[...text].map(letter => veil.pass(Buffer.from(letter))), veil.rest()]).toString();
+      const shown = Buffer.concat([...text.split('').map(letter => veil.pass(Buffer.from(letter))), veil.rest()]).toString();
       expect(shown.length).toBe(text.length);
       expect(formsOf(odd).filter(form => shown.includes(form))).toEqual([]);
       expect(/\*+/.exec(shown)?.[0].length).toBeGreaterThan(odd.length - 1);
