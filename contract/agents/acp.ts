@@ -1,7 +1,6 @@
 import { z } from 'zod';
 
-/** What stands for something of the run in the values and files that a project gives its agent. */
-export const placeholders = ['SKEP_GATEWAY_URL', 'SKEP_RUN_TOKEN', 'SKEP_MODEL'] as const;
+/** What stands for the run token in the values and files that a project gives its agent. */
 const tokenPlaceholder = '${SKEP_RUN_TOKEN}';
 
 const variablesMax = 50;

@@ -118,8 +118,8 @@ describe('a hijacked agent that carries its run token out', () => {
 /** As exfil.py puts them. */
 function formsOf(token: string): Readonly<Record<string, string>> {
   const bytes = Buffer.from(token);
-  const others = { hex: bytes.toString('hex'), base64: bytes.toString('base64'), reversed: token.split('').reverse().join('') };
-  return { plain: token, upper: token.toUpperCase(), ...others };
+  const encoded = { hex: bytes.toString('hex'), base64: bytes.toString('base64') };
+  return { plain: token, upper: token.toUpperCase(), ...encoded, reversed: bytes.reverse().toString() };
 }
 
 async function atGateway({ url }: Farm, tokens: readonly string[]): Promise<string> {

@@ -105,7 +105,7 @@ export function baits({ folder, port }: Host): Readonly<Record<string, Bait>> {
     'settings in its home and in .git that were not there': {
       files: {},
       lines: [
-        `git config --global core.fsmonitor '${touch('global')}; false'; git config --global core.hooksPath /work/hooks`,
+        `git config --global core.fsmonitor '${touch('global')}; false'; git config --global core.hooksPath "$PWD/hooks"`,
         `mkdir -p hooks ~/.claude ~/.codex ~/.config/git .git/info; cp ~/.gitconfig ~/.config/git/config`,
         `for hook in ${hooks.join(' ')}; do printf '#!/bin/sh\n${touch('home-hook')}' > hooks/$hook; chmod +x hooks/$hook; done`,
         `echo '{"apiKeyHelper":"${touch('home-helper')}"}' > ~/.claude/settings.json`,

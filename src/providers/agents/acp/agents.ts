@@ -1,4 +1,3 @@
-import { placeholders } from '../../../../contract/agents/acp.ts';
 import type { AgentSettings } from '../../../worker/agent.ts';
 import type { InstalledKind } from '../install/packages.ts';
 import type { AcpAgent, Given } from './agent.ts';
@@ -107,7 +106,7 @@ function usual({ model, gatewayUrl, token }: Given): Readonly<Record<string, str
   };
 }
 
-const placeholder = new RegExp(`\\$\\{(${placeholders.join('|')})\\}`, 'g');
+const placeholder = /\$\{(SKEP_GATEWAY_URL|SKEP_RUN_TOKEN|SKEP_MODEL)\}/g;
 
 /** Each text with what its placeholders stand for. */
 function filled(texts: Readonly<Record<string, string>>, { model, gatewayUrl, token }: Given): Readonly<Record<string, string>> {

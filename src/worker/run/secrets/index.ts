@@ -1,7 +1,7 @@
 import type { Claimed } from '../../../../contract/runs.ts';
+import type { Credentials } from '../../egress/credentials.ts';
 import { maskOfAll, secretsIn } from '../../egress/plain/mask.ts';
 import type { Veil } from '../../egress/plain/mask.ts';
-import type { RunTools } from '../tools.ts';
 import { formsOf } from './forms.ts';
 
 /** Deeper texts are told no further. */
@@ -19,7 +19,12 @@ export interface Secrets {
   veil(): Veil;
 }
 
-export function secretsOf({ claimed, tools }: { claimed: Claimed; tools: Pick<RunTools, 'network'> }): Secrets {
+interface Held {
+  readonly claimed: Claimed;
+  readonly tools: { readonly network?: { readonly credentials: Credentials } | undefined };
+}
+
+export function secretsOf({ claimed, tools }: Held): Secrets {
   const run = formsOf(claimed.gateway.token);
   const lease = claimed.lease.token;
   const keys = [...(tools.network?.credentials.values() ?? [])].flatMap(({ value }) => secretsIn(value));
