@@ -52,7 +52,9 @@ export const failureClasses = [
 export const runHealths = ['ok', 'late', 'degraded'] as const;
 
 /** What stands in the way of a run while it still runs; it decides what the end of the run means. */
-const haltKinds = ['budget', 'recording', 'model', 'blocked', 'recovery'] as const;
+const haltKinds = ['budget', 'question', 'recording', 'model', 'blocked', 'recovery'] as const;
+/** Of these a run is parked with its work until somebody has decided; the others fail it. */
+const parkingKinds = ['budget', 'question'] as const satisfies readonly (typeof haltKinds)[number][];
 
 /** Phases of a spec that are worked on as runs. */
 export const planningPhases = ['CLARIFY', 'REQUIREMENTS', 'DESIGN', 'TASKS'] as const;
@@ -187,6 +189,10 @@ export const task = z
     has_work: z.boolean().optional().meta({
       description: 'The commit holds work of an attempt that broke off: whoever finds nothing to add hands it in as it is',
     }),
+    answers: z
+      .array(z.object({ question: z.string(), answer: z.string().nullable(), is_default: z.boolean() }))
+      .optional()
+      .meta({ description: 'What attempts at it have asked people, and what holds; null: nobody has answered in time' }),
     plan: z
       .object({ phase: z.enum(planningPhases), input: z.record(z.string(), anyJson), model: modelName })
       .nullable()
@@ -231,7 +237,7 @@ const halt = z.object({ kind: z.enum(haltKinds), message: z.string(), question_i
 export const heartbeatAnswer = z.object({
   run,
   lease: lease.omit({ token: true }),
-  halt: halt.nullable().meta({ description: 'Why the run cannot go on; `budget`: hand in what there is with /park' }),
+  halt: halt.nullable().meta({ description: 'Why the run cannot go on; `budget`, `question`: hand in what there is with /park' }),
 });
 
 export const complete = z.strictObject({ run_id: id, token, result: runResult.prefault({}) });
@@ -299,6 +305,7 @@ export const rescuePlace = z.object({
 export const bury = z.strictObject({ fence: z.number().int().positive() });
 
 export type Halt = z.infer<typeof halt>;
+export type ParkingKind = (typeof parkingKinds)[number];
 export type AttemptEnd = (typeof attemptEnds)[number];
 export type RunTask = z.infer<typeof task>;
 export type RunPlan = NonNullable<RunTask['plan']>;
@@ -308,3 +315,7 @@ export type FailureClass = (typeof failureClasses)[number];
 export type WireRun = z.infer<typeof run>;
 export type WireRunDetail = z.infer<typeof runDetail>;
 export type Claimed = z.infer<typeof claimed>;
+
+export function isParking(kind: Halt['kind'] | undefined): kind is ParkingKind {
+  return (parkingKinds as readonly (string | undefined)[]).includes(kind);
+}

@@ -54,8 +54,10 @@ const environment = z.object({
   /** Rounds of review of one ticket before it is failed, and the wall clock of each check in a round (PRODUCT 3.8: 10 and 30 min). */
   SKEP_REVIEW_ROUNDS_MAX: whole(1, 50).default(10),
   SKEP_REVIEW_TIMEOUT_MS: whole(100, 86_400_000).default(1_800_000),
-  /** How long an agent waits for a person's answer before its default holds, in seconds (PRODUCT 3.1). */
-  SKEP_QUESTION_S: whole(60, 86_400).default(1_800),
+  /** How long an agent's question waits for a person before its default holds, in seconds (PRODUCT 3.1). */
+  SKEP_QUESTION_S: whole(60, 604_800).default(1_800),
+  /** How much of that its run waits too; less than the minute after which many an agent breaks off a call of a tool. */
+  SKEP_QUESTION_WAIT_S: whole(0, 3_600).default(50),
   SKEP_RUN_TIMEOUT_MS: whole(100, 86_400_000).default(1_800_000),
   SKEP_RUN_OUTPUT_BYTES_MAX: whole(1_000, 1_024 * mebibyte).default(64 * mebibyte),
   SKEP_RUN_BUNDLE_BYTES_MAX: whole(1_000, 4_096 * mebibyte).default(256 * mebibyte),

@@ -313,6 +313,7 @@ function runSettings(settings: Settings): Omit<RunSettings, 'modelTargets'> {
     roundsMax: settings.SKEP_REVIEW_ROUNDS_MAX,
     reviewTimeoutMs: settings.SKEP_REVIEW_TIMEOUT_MS,
     questionMs: settings.SKEP_QUESTION_S * 1_000,
+    questionWaitMs: settings.SKEP_QUESTION_WAIT_S * 1_000,
     limits: {
       timeout_ms: settings.SKEP_RUN_TIMEOUT_MS,
       output_bytes_max: settings.SKEP_RUN_OUTPUT_BYTES_MAX,

@@ -2,7 +2,16 @@ import type { RunSettings } from '../../src/stages/runs/index.ts';
 
 /** What a server goes by when nothing is set, as far as the queue asks for it; no lease of a benchmark runs out by itself. */
 export const benchSettings: RunSettings = {
-  ...{ leaseMs: 600_000, heartbeatMs: 5_000, attemptsMax: 3, retryMs: 2_000, roundsMax: 10, reviewTimeoutMs: 1, questionMs: 1 },
+  ...{
+    leaseMs: 600_000,
+    heartbeatMs: 5_000,
+    attemptsMax: 3,
+    retryMs: 2_000,
+    roundsMax: 10,
+    reviewTimeoutMs: 1,
+    questionMs: 1,
+    questionWaitMs: 1,
+  },
   ...{ restartCooldownMs: 60_000, restartsMax: 3, stormFailures: 10, queueAgeMs: 7_200_000 },
   modelTargets: () => [],
   limits: {

@@ -14,7 +14,7 @@ export const question = z
     id,
     kind: z.enum(questionKinds).meta({
       description:
-        'budget: a budget is spent; blocker: an agent cannot go on; ask: an agent asks and waits; recovery: runs of a ticket broke off again and again',
+        'budget: a budget is spent; blocker: an agent cannot go on; ask: an agent asks; recovery: runs of a ticket broke off again and again',
     }),
     state: z
       .enum(questionStates)

@@ -40,7 +40,7 @@ export const reportToolTexts: Readonly<Record<ReportTool, string>> = {
   report_blocker:
     'Say that you cannot go on, and why: a person decides. Then stop working. Only for what you cannot clear yourself.',
   ask_human:
-    'Ask a person and wait for the answer, which may take long. Only where the task leaves open what you cannot decide yourself.',
+    'Ask a person. Where the answer takes long, you are told to end your turn, and go on in this same conversation once it is there; the same question asked again has its answer. Only where the task leaves open what you cannot decide yourself.',
   save_memory: 'Leave a short note for agents who work on this project later: what cost you time to find out.',
 };
 

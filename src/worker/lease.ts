@@ -25,7 +25,7 @@ export interface LeaseOptions {
 export interface Lease extends Sending {
   /** Aborted with a Fault when the lease is lost: `lease_lost`, or `unauthenticated` where the token is refused. */
   readonly signal: AbortSignal;
-  /** Aborted when a heartbeat has said that the run cannot go on. The lease is held all the same. */
+  /** Aborted when a heartbeat has said that the run cannot go on, with the kind of its halt. The lease is held all the same. */
   readonly halted: AbortSignal;
   /** Resolves when the server has confirmed the lease; throws the signal's reason. */
   confirmed(): Promise<void>;
@@ -67,7 +67,7 @@ export function holdLease({ protocol, key, clock, random, log, ...granted }: Lea
     const timeoutMs = Math.max(1, Math.min(tenure.leftMs(), Math.max(heartbeatMs, 1_000)));
     const answer = await protocol.heartbeat(key, progress, { signal: released.signal, timeoutMs });
     heartbeatMs = answer.heartbeatMs;
-    if (answer.halt !== undefined && answer.halt !== null) halting.abort();
+    if (answer.halt !== undefined && answer.halt !== null) halting.abort(answer.halt.kind);
     tenure.renewed(sentAt, answer.leaseMs);
     tenure.check();
     confirmation.resolve();

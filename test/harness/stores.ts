@@ -30,6 +30,7 @@ export const testSettings: RunSettings = {
   reviewTimeoutMs: 60_000,
   modelTargets: () => [],
   questionMs: 60_000,
+  questionWaitMs: 10_000,
   limits: {
     timeout_ms: 60_000,
     output_bytes_max: 1_000,

@@ -48,6 +48,6 @@ export function questionText({ out }: Context, it: WireQuestion): string {
 const kinds: Readonly<Record<WireQuestion['kind'], string>> = {
   budget: 'budget: what it stopped waits for you',
   blocker: 'blocker: an agent cannot go on, and its ticket waits for you',
-  ask: 'ask: an agent asks, and waits for the answer',
+  ask: 'ask: an agent asks, and its ticket goes on with the answer',
   recovery: 'recovery: runs of a ticket broke off again and again, and it waits for you',
 };

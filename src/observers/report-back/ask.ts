@@ -3,14 +3,21 @@ import type { ReportAnswer, ReportInput } from '../../../contract/talk/report-ba
 import type { Database, Tx } from '../../db/database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import type { RunContext, RunSettings } from '../../stages/runs/index.ts';
-import { countQuestionsOf, expireQuestion, findQuestion, openQuestion, type QuestionRow } from '../../support/questions/index.ts';
+import { askingHalt, getRun, haltRun, type RunContext, type RunSettings, subjectOf } from '../../stages/runs/index.ts';
+import {
+  countQuestionsOf,
+  expireQuestion,
+  findQuestion,
+  getQuestion,
+  openQuestion,
+  type QuestionRow,
+} from '../../support/questions/index.ts';
 import { type Watched, watchQuestion } from './report-back.sql.ts';
 
 export interface AskParts {
   readonly database: Database;
   readonly clock: Clock;
-  readonly settings: Pick<RunSettings, 'questionMs'>;
+  readonly settings: Pick<RunSettings, 'questionMs' | 'questionWaitMs'>;
   /** How many calls of each run wait for a person right now, on this server. */
   readonly waits: Map<string, number>;
 }
@@ -30,8 +37,9 @@ export interface Waiting {
 }
 
 /**
- * Asks a person and waits for the answer, or for the deadline and the default. The same question of the same run is one, however
- * often it is sent. Throws Fault `lease_lost` where the run ends meanwhile, `wrong_state` where it asks too much.
+ * Asks a person and waits a short time for the answer, or for the deadline and the default. Then the run is halted and its agent told to
+ * end its turn: it is parked, and goes on once there is an answer. The same question of all attempts at a ticket is one, however often
+ * it is sent. Throws Fault `lease_lost` where the run ends meanwhile, `wrong_state` where it asks too much.
  */
 export async function askHuman(
   parts: AskParts,
@@ -40,8 +48,11 @@ export async function askHuman(
 ): Promise<ReportAnswer> {
   const scope = { tenantId: run.tenantId, actor: `run:${run.runId}` };
   const question = await parts.database.engine(scope, tx => ask(tx, run, { asked, dueMs: parts.settings.questionMs }));
+  if (question === undefined)
+    return { outcome: 'stopped', message: 'This run is being stopped already, and nobody is asked. Stop working now.' };
   if (question.state !== 'pending') return tell(question, asked.default);
-  const decided = await counted(parts.waits, run.runId, () => waitFor(parts, { ...scope, id: question.id }, waiting));
+  const wait = { ...scope, id: question.id, runId: run.runId };
+  const decided = await counted(parts.waits, run.runId, () => waitFor(parts, wait, waiting));
   return tell(decided, asked.default);
 }
 
@@ -62,16 +73,18 @@ async function ask(
   tx: Tx,
   run: RunContext,
   { asked, dueMs }: { asked: ReportInput<'ask_human'>; dueMs: number },
-): Promise<QuestionRow> {
-  const subject = { type: 'run', id: run.runId };
+): Promise<QuestionRow | undefined> {
+  const { halt } = await getRun(tx, run.runId);
+  if (halt !== null && halt.kind !== 'question') return undefined;
+  const subject = subjectOf(run);
   const key = createHash('sha256')
     .update(JSON.stringify([asked.question, asked.options ?? [], asked.default ?? null]))
     .digest('hex');
   const before = await findQuestion(tx, { kind: 'ask', subject, key });
-  if (before !== undefined) return before;
+  if (before !== undefined && !isClosed(before)) return before;
   if ((await countQuestionsOf(tx, { kind: 'ask', subject })) >= questionsMax) {
     throw new Fault('wrong_state', {
-      message: `This run has asked ${questionsMax} questions, which is all that a run may`,
+      message: `${questionsMax} questions were asked about this already, which is all that there may be`,
       hint: 'Decide the rest yourself, or use report_blocker',
     });
   }
@@ -83,23 +96,35 @@ async function ask(
   });
 }
 
+/** Nothing waited for it any more, before its time was over: whoever asks now is the first again. */
+function isClosed({ state, decidedAt, dueAt }: QuestionRow): boolean {
+  return state === 'expired' && (dueAt === null || decidedAt === null || decidedAt < dueAt);
+}
+
+interface Wait {
+  readonly tenantId: string;
+  readonly actor: string;
+  readonly id: string;
+  readonly runId: string;
+}
+
+/** The question once it is decided, or still pending where its run is not to wait any longer. */
 async function waitFor(
-  { database, clock }: AskParts,
-  { id, ...scope }: { tenantId: string; actor: string; id: string },
+  { database, clock, settings }: AskParts,
+  { id, runId, ...scope }: Wait,
   { signal, onWait }: Waiting,
 ): Promise<Pick<Watched, 'state' | 'answer'>> {
   const began = clock.mono();
   for (let told = began; ; ) {
-    const [now] = await database.enginePool.query(watchQuestion, [scope.tenantId, id]);
+    const [now] = await database.enginePool.query(watchQuestion, [scope.tenantId, id, runId, settings.questionWaitMs]);
     if (now === undefined) throw new Fault('question_not_found');
+    // The next attempt may need the answer, so the question stays.
+    if (!now.isLive) throw new Fault('lease_lost', { message: 'The run is over: it waits for no answer any more' });
     if (now.state !== 'pending') return now;
-    if (!now.isLive) {
-      await database.engine(scope, tx => expireQuestion(tx, id));
-      throw new Fault('lease_lost', { message: 'The run is over: nobody waits for this answer any more' });
-    }
     // Whoever asked may ask again and finds the question, so it stays.
     if (signal.aborted) throw new Fault('lease_lost', { message: 'Whoever asked is gone' });
     if (now.isOverdue) await database.engine(scope, tx => expireQuestion(tx, id, { onlyOverdue: true }));
+    else if (now.isLong) return database.engine(scope, tx => endTurn(tx, { id, runId }));
     else await clock.sleep(lookMs, signal);
     if (clock.mono() - told >= tellMs) {
       told = clock.mono();
@@ -108,7 +133,17 @@ async function waitFor(
   }
 }
 
+async function endTurn(tx: Tx, { id, runId }: Pick<Wait, 'id' | 'runId'>): Promise<QuestionRow> {
+  const question = await getQuestion(tx, id);
+  if (question.state !== 'pending') return question;
+  await haltRun(tx, runId, askingHalt(question));
+  if ((await getRun(tx, runId)).halt === null)
+    throw new Fault('lease_lost', { message: 'The run is over: it waits for no answer any more' });
+  return question;
+}
+
 function tell({ state, answer }: Pick<Watched, 'state' | 'answer'>, fallback: string | undefined): ReportAnswer {
+  if (state === 'pending') return { outcome: 'later', message: later };
   if (state === 'answered') return { outcome: 'answered', answer, message: `A person has answered: ${answer}` };
   const message =
     fallback === undefined
@@ -116,3 +151,6 @@ function tell({ state, answer }: Pick<Watched, 'state' | 'answer'>, fallback: st
       : `Nobody has answered in time. Your default holds: ${fallback}`;
   return { outcome: 'default', answer: fallback ?? null, message };
 }
+
+const later =
+  'Nobody has answered yet, and your question is kept. End your turn now, with your work as it is and without submit_result: what you have done and this conversation are kept, and you are woken in it with the answer.';

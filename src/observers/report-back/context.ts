@@ -1,6 +1,6 @@
 import type { ReportAnswer } from '../../../contract/talk/report-back.ts';
 import type { Tx } from '../../db/database.ts';
-import { feedbackOn, getRun, type RunContext } from '../../stages/runs/index.ts';
+import { answersOn, feedbackOn, getRun, type RunContext } from '../../stages/runs/index.ts';
 import { getSpec } from '../../stages/specs/index.ts';
 import { getTicket } from '../../stages/tickets/index.ts';
 import { recallMemories } from '../../support/memory/index.ts';
@@ -15,7 +15,8 @@ export async function getContext(tx: Tx, run: RunContext): Promise<ReportAnswer>
   const feedback = await feedbackOn(tx, await getRun(tx, run.runId));
   const memories = await recallMemories(tx, run.projectId);
   return {
-    message: 'Work on the ticket. What was wrong with the last attempt, where there was one, stands in feedback.',
+    message:
+      'Work on the ticket. What was wrong with the last attempt, where there was one, stands in feedback; what people were asked, in answers.',
     run: { kind: run.subjectType, attempt: run.attempt, phase: run.phase },
     ticket:
       ticket === null
@@ -28,6 +29,7 @@ export async function getContext(tx: Tx, run: RunContext): Promise<ReportAnswer>
           },
     spec: spec === null ? null : { name: spec.name },
     feedback: feedback === null ? null : feedback.text,
+    answers: await answersOn(tx, run),
     notes: { about: noteAbout, notes: memories.map(({ kind, text }) => ({ kind, text })) },
   };
 }

@@ -1,10 +1,6 @@
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Claimed } from '../../../contract/runs.ts';
 import { query } from '../../../test/harness/database.ts';
-import { until } from '../../../test/harness/process.ts';
+import { held, reportBack, textOf } from '../../../test/harness/report-back.ts';
 import { type TestApi, testApi } from '../../../test/harness/server.ts';
 
 let api: TestApi;
@@ -13,59 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-let count = 0;
-
-/** A run of a new ticket of a project, in the hands of a worker. */
-async function claimed(project?: string): Promise<Claimed> {
-  const id = project ?? (await projectOf());
-  const wanted = { project_id: id, title: 'Sort', description: 'Sort them', acceptance_criteria: ['they are sorted'] };
-  const ticket = await api.call('POST', '/api/tickets', wanted);
-  return claim(String(ticket.body['id']));
-}
-
-async function projectOf(): Promise<string> {
-  const made = await api.call('POST', '/api/projects', {
-    name: `p${++count}`,
-    checks: [],
-    agent: { kind: 'exec', command: ['true'] },
-  });
-  return String(made.body['id']);
-}
-
-async function claim(ticketId: string): Promise<Claimed> {
-  const { body } = await api.call('POST', '/api/claim', { worker: 'w', ticket_id: ticketId, wait_ms: 20_000 });
-  return body as unknown as Claimed;
-}
-
-const clients: Client[] = [];
-afterAll(async () => {
-  for (const client of clients) await client.close();
-});
-
-async function connect(token: string): Promise<Client> {
-  const client = new Client({ name: 'test', version: '1' });
-  const headers = { authorization: `Bearer ${token}` };
-  const transport = new StreamableHTTPClientTransport(new URL(`${api.url}/gateway/mcp`), { requestInit: { headers } });
-  await client.connect(transport);
-  clients.push(client);
-  return client;
-}
-
-const textOf = (result: unknown) => {
-  const [first] = (result as CallToolResult).content;
-  return first?.type === 'text' ? first.text : '';
-};
-const call = async (client: Client, name: string, args: Record<string, unknown> = {}) =>
-  client.callTool({ name, arguments: args });
-const report = (token: string, tool: string, body: unknown) => api.callAs(token)('POST', `/gateway/report/${tool}`, body);
-const held = ({ run, lease }: Claimed) => ({ run_id: run.id, token: lease.token });
-const questions = async (ticketId: string | undefined, state = 'pending') => {
-  const { body } = await api.call('GET', `/api/questions?state=${state}&ticket_id=${ticketId}`);
-  return body['questions'] as { id: string; kind: string; text: string; answer: string | null; state: string }[];
-};
-/** The first question about a ticket, once it is there. */
-const asked = (ticketId: string | undefined) => until('a question', async () => (await questions(ticketId))[0]);
-const answer = (id: string, text: string) => api.call('POST', `/api/questions/${id}/answer`, { answer: text });
+const { claimed, claim, projectOf, connect, call, report, questions, answer } = reportBack(() => api);
 
 describe('MCP', () => {
   test('lists its tools with the limits of their arguments, and can be probed', async () => {
@@ -204,109 +148,6 @@ describe('a blocker', () => {
     expect(next.task.feedback?.text).toContain(`A person has answered: ${said}`);
     const context = textOf(await call(await connect(next.gateway.token), 'get_context'));
     expect(context).toContain(`A person has answered: ${said}`);
-  });
-});
-
-describe('a question', () => {
-  test('is waited for with progress, and answered; asked again it has its answer', async () => {
-    const run = await claimed();
-    const client = await connect(run.gateway.token);
-    const ask = { question: 'Which port?', options: ['80', '8080'], default: '80' };
-    let told: (message: string) => void = () => {};
-    const progress = new Promise<string>(resolve => (told = resolve));
-    const answered = client.callTool({ name: 'ask_human', arguments: ask }, undefined, {
-      onprogress: ({ message }) => told(message ?? ''),
-      resetTimeoutOnProgress: true,
-    });
-    const headers = { authorization: `Bearer ${run.gateway.token}`, 'content-type': 'application/json' };
-    // The head of the answer comes while it is still waited for.
-    const plain = await fetch(`${api.url}/gateway/report/ask_human`, { method: 'POST', headers, body: JSON.stringify(ask) });
-    expect([plain.status, plain.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
-    expect(await progress).toMatch(/waiting for a person, [56] s so far/);
-    const question = await asked(run.ticket?.id);
-    expect(question).toMatchObject({
-      kind: 'ask',
-      text: 'Which port?',
-      options: [
-        { id: '80', label: '80' },
-        { id: '8080', label: '8080' },
-      ],
-    });
-    expect((await answer(question.id, '443')).status).toBe(200);
-    expect(textOf(await answered)).toContain('A person has answered: 443');
-    const text = await plain.text();
-    expect([text[0], JSON.parse(text)]).toMatchObject([' ', { outcome: 'answered', answer: '443' }]);
-    expect(textOf(await call(client, 'ask_human', ask))).toContain('A person has answered: 443');
-    expect((await questions(run.ticket?.id, 'answered')).length).toBe(1);
-  });
-
-  test('that nobody answers in time ends with the default, and says so', async () => {
-    const run = await claimed();
-    const client = await connect(run.gateway.token);
-    const [one, two] = [
-      call(client, 'ask_human', { question: 'a?', default: 'b' }),
-      report(run.gateway.token, 'ask_human', { question: 'c?' }),
-    ];
-    await until('two questions', async () => ((await questions(run.ticket?.id)).length === 2 ? true : undefined));
-    await query(api.superuserUrl, `update skep.questions set due_at = clock_timestamp() where ticket_id = $1`, [run.ticket?.id]);
-    expect(textOf(await one)).toContain('Nobody has answered in time. Your default holds: b');
-    expect((await two).body).toMatchObject({ outcome: 'default', answer: null });
-    const expired = await questions(run.ticket?.id, 'expired');
-    expect(new Set(expired.map(each => each.answer))).toEqual(new Set(['b', null]));
-    expect((await answer(expired[0]?.id ?? '', 'late')).status).toBe(409);
-  });
-
-  test('is over when the run is', async () => {
-    const run = await claimed();
-    const client = await connect(run.gateway.token);
-    const waiting = call(client, 'ask_human', { question: 'a?' });
-    const question = await asked(run.ticket?.id);
-    await api.call('POST', '/api/fail', { ...held(run), class: 'agent_missing' });
-    expect(await waiting).toMatchObject({ isError: true });
-    expect(textOf(await waiting)).toContain('The run is over');
-    expect((await api.call('GET', `/api/questions/${question.id}`)).body['state']).toBe('expired');
-  });
-
-  test('survives the server, and whoever asked asks again', async () => {
-    const run = await claimed();
-    const gone = report(run.gateway.token, 'ask_human', { question: 'a?' }).catch(() => undefined);
-    const { id } = await asked(run.ticket?.id);
-    await api.restart();
-    await gone;
-    const again = report(run.gateway.token, 'ask_human', { question: 'a?' });
-    await answer(id, 'yes');
-    expect((await again).body).toMatchObject({ outcome: 'answered', answer: 'yes' });
-  });
-
-  test('is waited for by so many calls at once', async () => {
-    const run = await claimed();
-    const gone = new AbortController();
-    const headers = { authorization: `Bearer ${run.gateway.token}`, 'content-type': 'application/json' };
-    const statuses: (number | string)[] = [];
-    const many = Array.from({ length: 25 }, async () => {
-      const init = { method: 'POST', headers, body: '{"question":"a?"}', signal: gone.signal };
-      const status = await fetch(`${api.url}/gateway/report/ask_human`, init).then(
-        answer => answer.status,
-        () => 'gone',
-      );
-      statuses.push(status);
-    });
-    await until('five to be refused', () => (statuses.length === 5 ? true : undefined));
-    gone.abort();
-    await Promise.all(many);
-    expect(statuses).toEqual([...Array.from({ length: 5 }, () => 409), ...Array.from({ length: 20 }, () => 'gone')]);
-    expect((await questions(run.ticket?.id)).length).toBe(1);
-  });
-
-  test('comes at most so often', async () => {
-    const run = await claimed();
-    await query(
-      api.superuserUrl,
-      `insert into skep.questions (tenant_id, kind, state, subject_type, subject_id, key, text, decided_at)
-       select tenant_id, 'ask', 'expired', 'run', id::text, n::text, 'x', now() from skep.runs, generate_series(1, 50) n where id = $1`,
-      [run.run.id],
-    );
-    expect(await report(run.gateway.token, 'ask_human', { question: 'a?' })).toMatchObject({ status: 409 });
   });
 });
 

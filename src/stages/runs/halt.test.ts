@@ -119,20 +119,23 @@ describe('a run that was halted', () => {
     await stages.sql(`update tickets set status = 'failed'`);
   });
 
-  test('by a spent budget is parked, also by a worker that knows only how to fail; said twice it answers the same', async () => {
-    for (const end of [park, fail]) {
-      const claimed = await stages.claimNew();
-      await halt(claimed, spent);
-      await end(claimed);
-      await end(claimed);
-      expect(await stateOf(claimed)).toEqual({ state: 'parked', failure: null });
-      expect(await ticketOf(claimed)).toEqual({ status: 'waiting', reason: spent.message });
-      expect(await codeOf(runOfToken(stages.database, claimed.runToken))).toBe('unauthenticated');
-      await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'no', cascade: false }));
-      await stages.drain();
-      expect(await stateOf(claimed)).toMatchObject({ state: 'cancelled' });
-    }
-  });
+  test.each(['budget', 'question'] as const)(
+    'by a %s is parked, also by a worker that knows only how to fail; said twice it answers the same',
+    async kind => {
+      for (const end of [park, fail]) {
+        const claimed = await stages.claimNew();
+        await halt(claimed, { ...spent, kind });
+        await end(claimed);
+        await end(claimed);
+        expect(await stateOf(claimed)).toEqual({ state: 'parked', failure: null });
+        expect(await ticketOf(claimed)).toEqual({ status: 'waiting', reason: spent.message });
+        expect(await codeOf(runOfToken(stages.database, claimed.runToken))).toBe('unauthenticated');
+        await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'no', cascade: false }));
+        await stages.drain();
+        expect(await stateOf(claimed)).toMatchObject({ state: 'cancelled' });
+      }
+    },
+  );
 
   test('may not hand its work in as done', async () => {
     const claimed = await stages.claimNew();

@@ -9,8 +9,10 @@ export interface RunSettings extends AttemptPolicy {
   readonly limits: RunLimits;
   /** How often the work on one ticket is sent back before it is failed. */
   readonly roundsMax: number;
-  /** How long an agent waits for a person's answer before the default holds. */
+  /** How long an agent's question waits for a person's answer before the default holds. */
   readonly questionMs: number;
+  /** How long its run waits for that, before it is parked. */
+  readonly questionWaitMs: number;
   /** Runs that must break off within a minute, all over a tenant, for its brake to be pulled. */
   readonly stormFailures: number;
   /** How long a run may be due before it goes before all that is not. */

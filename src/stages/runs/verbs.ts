@@ -1,5 +1,5 @@
 import type { Feedback } from '../../../contract/reviews.ts';
-import type { FailureClass, RunResult } from '../../../contract/runs.ts';
+import { type FailureClass, isParking, type ParkingKind, type RunResult } from '../../../contract/runs.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { move } from '../../kernel/machine.ts';
@@ -99,7 +99,7 @@ export async function failRun(tx: Tx, holder: Holder, { settings, result, ...sai
   await checkUpload(tx, holder, result ?? { summary: '' });
   const [held] = await tx.query(holdLease, fence(tx.tenantId, holder));
   const halt = held?.halt ?? undefined;
-  if (halt?.kind === 'budget') return parkRun(tx, holder, result ?? { summary: '' });
+  if (isParking(halt?.kind)) return parkRun(tx, holder, result ?? { summary: '' });
   const why =
     halt === undefined ? await classed(tx, holder.runId, said) : { failureClass: haltedClass[halt.kind], message: halt.message };
   const values = [why.failureClass, why.message, result === undefined ? null : JSON.stringify(result)];
@@ -111,7 +111,7 @@ export async function failRun(tx: Tx, holder: Holder, { settings, result, ...sai
 }
 
 /** What a run that was stopped on the way has failed of. */
-const haltedClass: Readonly<Record<Exclude<StoredHalt['kind'], 'budget'>, FailureClass>> = {
+const haltedClass: Readonly<Record<Exclude<StoredHalt['kind'], ParkingKind>, FailureClass>> = {
   recovery: 'agent_failed',
   recording: 'model',
   model: 'model',
@@ -119,7 +119,8 @@ const haltedClass: Readonly<Record<Exclude<StoredHalt['kind'], 'budget'>, Failur
 };
 
 /**
- * Stops a run whose budget is spent, with the work that it has so far, until a person has decided. Its ticket waits for the answer.
+ * Stops a run whose budget is spent, or whose agent has asked a person, with the work that it has so far, until there is an answer. Its
+ * ticket waits for that.
  * Throws Fault `wrong_state` for a run in whose way nothing stands.
  */
 export async function parkRun(tx: Tx, holder: Holder, result: RunResult): Promise<RunRow> {
@@ -127,7 +128,7 @@ export async function parkRun(tx: Tx, holder: Holder, result: RunResult): Promis
   const key = fence(tx.tenantId, holder);
   const [held] = await tx.query(holdLease, key);
   if (held === undefined) return saidAgain(tx, holder, ['parked']);
-  if (held.halt?.kind !== 'budget')
+  if (held.halt === null || !isParking(held.halt.kind))
     throw new Fault('wrong_state', { message: 'Nothing stands in the way of this run: it cannot be parked' });
   const [run] = await tx.query(parkRunRow, [...key, JSON.stringify(result), JSON.stringify(held.halt)]);
   if (run === undefined) throw await lostLease(tx, holder);

@@ -6,7 +6,9 @@ export {
   countQuestionsOf,
   expireQuestion,
   findQuestion,
+  decidedAsks,
   getQuestion,
   openQuestion,
+  pendingAsks,
 } from './verbs.ts';
 export { wireQuestion } from './wire.ts';

@@ -42,6 +42,23 @@ export const questionsFiltered = statement<QuestionRow>(
     order by q.created_at desc, q.id limit $2`,
 );
 
+/** What agents have asked about a subject and nobody has decided, oldest first; nobody does until the transaction ends. */
+export const pendingAskRows = statement<QuestionRow>(
+  'pending_asks',
+  `select ${columns} from questions q
+    where q.tenant_id = $1 and q.kind = 'ask' and q.subject_type = $2 and q.subject_id = $3 and q.state = 'pending'
+    order by q.created_at, q.id limit 100 for no key update`,
+);
+
+/** The last $4 that agents have asked about a subject and that are decided, newest first; none that was closed before its time. */
+export const decidedAskRows = statement<QuestionRow>(
+  'decided_asks',
+  `select ${columns} from questions q
+    where q.tenant_id = $1 and q.kind = 'ask' and q.subject_type = $2 and q.subject_id = $3
+      and (q.state = 'answered' or (q.state = 'expired' and q.due_at <= q.decided_at))
+    order by q.decided_at desc, q.id limit $4`,
+);
+
 /** Questions of one kind that were ever asked about a subject. */
 export const countQuestions = statement<{ count: number }>(
   'count_questions',

@@ -7,9 +7,11 @@ import { questionMachine } from './model/question.ts';
 import {
   answerQuestionRow,
   countQuestions,
+  decidedAskRows,
   expireQuestionRow,
   insertQuestion,
   lastQuestion,
+  pendingAskRows,
   pendingQuestion,
   questionById,
   type QuestionRow,
@@ -59,6 +61,18 @@ export async function findQuestion(
   const [question] = await tx.query(lastQuestion, sameAs(tx, wanted));
   return question;
 }
+
+/** What agents have asked about a subject and nobody has decided, oldest first; nobody does until the transaction ends. */
+export function pendingAsks(tx: Tx, subject: NewQuestion['subject']): Promise<QuestionRow[]> {
+  return tx.query(pendingAskRows, [tx.tenantId, subject.type, subject.id]);
+}
+
+/** What agents have asked about a subject and what holds, in the order in which it was decided; of very many the last. */
+export async function decidedAsks(tx: Tx, subject: NewQuestion['subject']): Promise<QuestionRow[]> {
+  return (await tx.query(decidedAskRows, [tx.tenantId, subject.type, subject.id, decidedAsksMax])).toReversed();
+}
+
+const decidedAsksMax = 10;
 
 /** How many questions of a kind were ever asked about a subject. */
 export async function countQuestionsOf(tx: Tx, { kind, subject }: Pick<NewQuestion, 'kind' | 'subject'>): Promise<number> {

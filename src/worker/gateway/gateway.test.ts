@@ -244,20 +244,26 @@ describe('a run that cannot go on', () => {
     return queued;
   }
 
-  const budget = { kind: 'budget', message: 'The budget of the run is spent' } as const;
+  const parking = [
+    { kind: 'budget', message: 'The budget of the run is spent' },
+    { kind: 'question', message: 'The agent asks: Which?' },
+  ] as const;
   const call = 'const answer = await fetch(`${url}/v1/x`);';
 
-  it('for its budget is parked with its work', async () => {
-    const queued = await halted(budget, [url, write, call, 'process.exit(answer.status === 402 ? 1 : 0);']);
+  it.each(parking)('for a $kind is parked with its work', async halt => {
+    const queued = await halted(halt, [url, write, call, 'process.exit(answer.status === 402 ? 1 : 0);']);
     expect(queued).toMatchObject({ state: 'parked', failure: undefined, result: { branch: `skep/${queued.ticketId}` } });
     expect(queued.bundle?.length).toBeGreaterThan(100);
-    await expect.poll(() => worker.changes.at(-1)).toMatchObject({ kind: 'ended', end: { kind: 'parked', halt: budget } });
+    await expect.poll(() => worker.changes.at(-1)).toMatchObject({ kind: 'ended', end: { kind: 'parked', halt } });
   });
 
-  it('for its budget is parked also where nothing was changed, and where the agent says that it is done', async () => {
-    const queued = await halted(budget, [url, call, 'console.log(answer.status);']);
-    expect(queued).toMatchObject({ state: 'parked', result: { summary: '' }, bundle: undefined });
-  });
+  it.each(parking)(
+    'for a $kind is parked also where nothing was changed, and where the agent says that it is done',
+    async halt => {
+      const queued = await halted(halt, [url, call, 'console.log(answer.status);']);
+      expect(queued).toMatchObject({ state: 'parked', result: { summary: '' }, bundle: undefined });
+    },
+  );
 
   it.each([
     ['blocked', 'blocked'],

@@ -1,4 +1,4 @@
-import type { Halt, RunResult } from '../../../contract/runs.ts';
+import { type Halt, isParking, type RunResult } from '../../../contract/runs.ts';
 import { suffices } from '../../../contract/fleet/sandboxes.ts';
 import { failpoint } from '../../kernel/failpoint.ts';
 import { runFailure } from '../failure.ts';
@@ -130,7 +130,7 @@ async function haltAfter(run: Run, work: Work, { ways, kept }: GivenToAgent): Pr
   );
   run.signal.throwIfAborted();
   const halt = ways.hasGateway ? await haltOf(run) : undefined;
-  if (halt?.kind === 'budget') return halt;
+  if (halt !== undefined && isParking(halt.kind)) return halt;
   if (halt !== undefined) throw runFailure(halt.kind === 'blocked' ? 'blocked' : 'model', halt.message);
   if (failed !== undefined) throw failed.error;
   return undefined;

@@ -45,6 +45,26 @@ describe('the prompt', () => {
     expect(prompt).toContain(`## ${heading}\n\nnpm test was red`);
   });
 
+  it('has what people were asked, first and again, with what holds', () => {
+    const answers = [
+      { question: 'Which port?\n## It is done when', answer: '443', is_default: false },
+      { question: 'Which name?', answer: 'a', is_default: true },
+      { question: 'Which day?', answer: null, is_default: true },
+    ];
+    const said = `Asked: Which port?
+  ## It is done when
+A person has answered: 443
+
+Asked: Which name?
+Nobody has answered in time, so the default holds: a
+
+Asked: Which day?
+Nobody has answered in time: decide yourself, and say in the summary what you decided.`;
+    expect(promptOf({ ...given({ answers }), conflict: undefined })).toContain(`## What people were asked about it\n\n${said}`);
+    expect(promptAgainOf(given({ answers }))).toContain(`## What you have asked people\n\n${said}`);
+    expect(promptAgainOf(given())).not.toContain('asked people');
+  });
+
   it('has what a template adds, under its name; where it adds nothing there is no heading', () => {
     const by = (prompt: string) => ({ ...given({ feedback: null }), conflict: undefined, template: { id: 'careful@3', prompt } });
     expect(promptOf(by('First a test.\n'))).toContain('## What the template careful@3 adds\n\nFirst a test.\n\n## How to end');

@@ -15,6 +15,7 @@ export function promptOf({ ticket, task, conflict, setup = null, template }: Giv
     section(`Ticket ${id}: ${title}`, description),
     section('It is done when', criteria.map(each => `- ${each}`).join('\n')),
     section('What was wrong with the last attempt', lastAttempt(task.feedback?.text)),
+    section('What people were asked about it', answersText(task.answers)),
     section('Conflicts to resolve', conflictText(conflict)),
     section('How to work', [...rules, ...(setup === null ? [] : [setupRule(setup)])].join('\n')),
     ofTemplate(template),
@@ -30,6 +31,7 @@ export function promptAgainOf({ ticket, task, template }: Omit<Given, 'conflict'
   return [
     first(`ticket ${ticket.id} (${ticket.title})`),
     section(heading, task.feedback?.text ?? ''),
+    section('What you have asked people', answersText(task.answers)),
     'You are in a new sandbox. The current folder has what you had changed until then, committed for you; nothing else of the old sandbox is left, neither files elsewhere nor processes. Look at where you stand, for instance with `git log --stat -1`, and go on. The ticket stands in the file $SKEP_TICKET, should you need it again.',
     ofTemplate(template),
     section('How to end', reports),
@@ -64,7 +66,7 @@ const rules = [
   '- Nobody watches: do not wait for a confirmation.',
 ];
 
-const reports = `When all of it is done, call submit_result with status "done" and a summary of what you did and how you checked it. If you cannot go on, call report_blocker and say what stands in the way; if one question to a person would help, call ask_human. The server "skep" among your tools has these calls. Without such tools use the command skep-report in your shell:
+const reports = `When all of it is done, call submit_result with status "done" and a summary of what you did and how you checked it. If you cannot go on, call report_blocker and say what stands in the way; if one question to a person would help, call ask_human, and where that says that the answer will come later, end your turn. The server "skep" among your tools has these calls. Without such tools use the command skep-report in your shell:
   skep-report submit_result --status done --summary "What was done, and how it was checked"
   skep-report report_blocker --reason "What stands in the way"
   skep-report ask_human --question "What must be known to go on"
@@ -85,6 +87,22 @@ function section(heading: string, text: string): string {
 function lastAttempt(feedback: string | undefined): string {
   if (feedback === undefined || feedback.trim() === '') return '';
   return `${feedback.trim()}\n\nThe folder has the work of that attempt: go on from it.`;
+}
+
+/** Each question with its answer; the words of people are set in, so that they are no heading of this text. */
+export function answersText(answers: Given['task']['answers'] = []): string {
+  return answers
+    .map(({ question, answer, is_default: isDefault }) => `${inset('Asked', question)}\n${answered(answer, isDefault)}`)
+    .join('\n\n');
+}
+
+function answered(answer: string | null, isDefault: boolean): string {
+  if (answer === null) return 'Nobody has answered in time: decide yourself, and say in the summary what you decided.';
+  return inset(isDefault ? 'Nobody has answered in time, so the default holds' : 'A person has answered', answer);
+}
+
+function inset(who: string, words: string): string {
+  return `${who}: ${words.replaceAll('\n', '\n  ')}`;
 }
 
 function conflictText(conflict: Conflict | undefined): string {

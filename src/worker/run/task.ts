@@ -2,7 +2,7 @@ import type { Claimed } from '../../../contract/runs.ts';
 import type { Agent, AgentSettings } from '../agent.ts';
 import { runFailure } from '../failure.ts';
 import type { Conflict } from './git/merge.ts';
-import { promptAgainOf, promptOf } from './prompt.ts';
+import { answersText, promptAgainOf, promptOf } from './prompt.ts';
 
 /** What an agent is given to do. */
 export interface Task {
@@ -36,13 +36,19 @@ export function taskOf(
   }
   const agent = agents.find(({ kind }) => kind === settings.kind);
   if (agent === undefined) throw runFailure('invalid_task', `This worker has no agent of the kind '${settings.kind}'`);
-  const { feedback, merge } = task;
+  const { feedback, merge, answers = [] } = task;
   const branch = `skep/${ticket.id}`;
   const title = merge === null ? ticket.title : `Merge ${merge.slice(0, 12)} into ${branch}`;
   const known = { SKEP_TICKET: ticketPath, SKEP_TICKET_ID: ticket.id, SKEP_RUN_ID: run.id, SKEP_ATTEMPT: String(run.attempt) };
   const told = feedback === null ? {} : { SKEP_FEEDBACK: feedbackPath };
   const json = (conflict?: Conflict): string =>
-    asJson({ ...ticket, feedback, ...(template === null ? {} : { template }), ...(conflict === undefined ? {} : { conflict }) });
+    asJson({
+      ...ticket,
+      feedback,
+      ...(answers.length === 0 ? {} : { answers }),
+      ...(template === null ? {} : { template }),
+      ...(conflict === undefined ? {} : { conflict }),
+    });
   return {
     agent,
     settings,
@@ -51,7 +57,9 @@ export function taskOf(
     timeoutMs: Math.min(settings.timeout_ms ?? limits.timeout_ms, limits.timeout_ms),
     files: [
       { path: ticketPath, content: json() },
-      ...(feedback === null ? [] : [{ path: feedbackPath, content: feedback.text }]),
+      ...(feedback === null
+        ? []
+        : [{ path: feedbackPath, content: [feedback.text, answersText(answers)].filter(text => text !== '').join('\n\n') }]),
     ],
     json,
     prompt: conflict => promptOf({ ticket, task, conflict, setup, template }),

@@ -175,6 +175,7 @@ function settingsOf(dice: Dice, leaseMs: number): RunSettings {
     reviewTimeoutMs: 60_000,
     modelTargets: noTargets,
     questionMs: 60_000,
+    questionWaitMs: 10_000,
     limits: {
       timeout_ms: 60_000,
       output_bytes_max: 10_000,

@@ -26,7 +26,8 @@ export function tellAnswer(told: Feedback | null, { halt, message, answer, hasWo
 
 function whatHappened({ halt, message, hasWork }: Omit<Cleared, 'answer'>): string {
   if (halt === 'blocked') return `The last attempt said that it could not go on: ${message}`;
-  const how = halt === 'recovery' ? 'broke off' : 'was stopped';
   const left = hasWork ? 'What it had done so far is what you begin from: go on from there.' : 'It had handed in nothing.';
+  if (halt === 'question') return `The last attempt asked a person, and ended its turn until there was an answer. ${left}`;
+  const how = halt === 'recovery' ? 'broke off' : 'was stopped';
   return `The last attempt ${how} before it had ended: ${message}. ${left}`;
 }

@@ -1,8 +1,9 @@
 import type { Tx } from '../../../db/database.ts';
 import { move } from '../../../kernel/machine.ts';
-import { expireQuestion } from '../../../support/questions/index.ts';
+import { expireQuestion, pendingAsks } from '../../../support/questions/index.ts';
 import { retryTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
+import { subjectOf } from './asked.ts';
 import { runMachine } from '../model/run.ts';
 import { endRunRow, type RunRow } from '../runs.sql.ts';
 import { haltOfTicket, idleQuestion, idleQuestions, parkedOfReadyTicket } from './parking.sql.ts';
@@ -18,7 +19,10 @@ export async function endParked(tx: Tx, ticketId: string): Promise<void> {
   const { to, from } = move(runMachine, 'cancel');
   for (const { id } of await tx.query(parkedOfReadyTicket, [tx.tenantId, ticketId])) {
     const [run] = await tx.query(endRunRow, [tx.tenantId, id, to, from]);
-    if (run !== undefined) announceRun(tx, run, { type: 'run.cancelled', why: 'its ticket is tried anew' });
+    if (run === undefined) continue;
+    announceRun(tx, run, { type: 'run.cancelled', why: 'its ticket is tried anew' });
+    if (run.halt?.kind === 'question')
+      for (const asked of await pendingAsks(tx, subjectOf(run))) await expireQuestion(tx, asked.id);
   }
   await closeQuestions(tx, ticketId);
 }

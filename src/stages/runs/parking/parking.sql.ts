@@ -74,15 +74,23 @@ export const parkedOfReadyTicket = statement<{ id: string }>(
       for no key update of r for share of t`,
 );
 
+/** What is asked about a ticket is kept for its later attempts, until it is over; what an attempt at anything else asks, while that lives. */
+const isIdleAsk = `case when q.ticket_id is not null
+  then exists (select from tickets t where t.tenant_id = q.tenant_id and t.id = q.ticket_id and t.status in ('completed', 'failed', 'cancelled'))
+  else not exists (select from runs r where r.tenant_id = q.tenant_id and r.id = q.run_id and r.state in ${live}) end`;
+
 /** That nothing hangs on the answer to a question, nor will. */
-const isIdle = `not exists (select from ${withTicket} where r.tenant_id = q.tenant_id and r.halt ->> 'questionId' = q.id::text
-                         and (r.state in ${live} or (${hangs})))`;
+const isIdle = `case when q.kind = 'ask' then ${isIdleAsk}
+  else not exists (select from ${withTicket} where r.tenant_id = q.tenant_id and r.halt ->> 'questionId' = q.id::text
+                      and (r.state in ${live} or (${hangs}))) end`;
 
 /** Questions about the runs of a ticket on whose answer nothing hangs, nor will. */
 export const idleQuestions = statement<{ id: string }>(
   'idle_questions',
-  `select distinct q.id from runs o join questions q on q.tenant_id = o.tenant_id and q.id = (o.halt ->> 'questionId')::uuid
-    where o.tenant_id = $1 and o.ticket_id = $2 and o.halt is not null and q.state = 'pending' and ${isIdle}`,
+  `select q.id from questions q
+    where q.tenant_id = $1 and q.state = 'pending' and ${isIdle}
+      and (q.kind = 'ask' and q.ticket_id = $2
+           or exists (select from runs o where o.tenant_id = q.tenant_id and o.ticket_id = $2 and o.halt ->> 'questionId' = q.id::text))`,
 );
 
 export const idleQuestion = statement<{ id: string }>(
@@ -97,15 +105,12 @@ const isRaised = `date_trunc('milliseconds', b.updated_at) > q.created_at and ${
   and coalesce(b.spent_microusd < b.cap_microusd, true) and coalesce(b.spent_tokens < b.cap_tokens, true)`;
 
 /**
- * Questions that wait in vain: of a run that is over, or on whose answer nothing hangs, for longer than ten times $1 ms; and about a
- * budget that a person has removed or raised by other means for longer than $1 ms. What hangs on those tries again once they are over.
+ * Questions that wait in vain: on whose answer nothing hangs, for longer than ten times $1 ms; and about a budget that a person has removed or raised by other means for longer than $1 ms. What hangs on those tries again once they are over.
  */
 export const questionsInVain = statement<{ tenantId: string; id: string }>(
   'questions_in_vain',
   `select q.tenant_id, q.id from questions q
     where q.state = 'pending' and ${olderThan('q.created_at')} and case
-      when q.kind = 'ask' then ${olderThan('q.created_at', 10)} and not exists (
-        select from runs r where r.tenant_id = q.tenant_id and r.id = q.run_id and r.lease_expires_at is not null)
       when ${isIdle} then ${olderThan('q.created_at', 10)}
       else q.kind = 'budget' and not exists (
         select from budgets b where b.tenant_id = q.tenant_id and b.id::text = q.subject_id and not (${isRaised})) end

@@ -1,10 +1,12 @@
 import type { Feedback } from '../../../../contract/reviews.ts';
 import type { Tx } from '../../../db/database.ts';
 import type { TrunkRow } from '../../../support/repositories/index.ts';
-import { type Decision, getQuestion, type QuestionRow, readAnswer } from '../../../support/questions/index.ts';
+import { type Decision, getQuestion, pendingAsks, type QuestionRow, readAnswer } from '../../../support/questions/index.ts';
 import { keepTicket, sendTicketBack } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
+import { askingHalt, subjectOf } from './asked.ts';
 import { carryOn, type Remains, remainsOf, runToCarryOn, type TakenIn, withWork } from '../recovery/carry.ts';
+import { haltEndedRow } from '../recovery/recovery.sql.ts';
 import { requeueRun } from '../recovery/requeue.ts';
 import { cancelRun, failWork } from '../verbs.ts';
 import { holdRun, lastReturnedRun, type RunRow, runById, type StoredTask } from '../runs.sql.ts';
@@ -40,7 +42,7 @@ export async function goOn(tx: Tx, runId: string, taken: TakenIn | null): Promis
   const decided = await decisionOn(tx, run);
   if (decided === undefined) await carryOn(tx, runId, taken);
   else if (decided.decision.kind === 'stop') await end(tx, run, decided.question);
-  else await letGoOn(tx, run, { decision: decided.decision, taken });
+  else if (!(await hangsOnAnother(tx, run))) await letGoOn(tx, run, { decision: decided.decision, taken });
 }
 
 /** The bundles from which parked work is made again in the copy of a repository, in the order in which it was let go on. */
@@ -66,6 +68,15 @@ async function decisionOn(tx: Tx, { id, halt }: RunRow): Promise<Decided | undef
   return { question, decision: decision ?? { kind: 'text', text: '' } };
 }
 
+/** An agent may have asked more than once before it ended its turn: what it asked last is answered before it goes on. */
+async function hangsOnAnother(tx: Tx, run: RunRow): Promise<boolean> {
+  if (run.halt?.kind !== 'question') return false;
+  const [next] = await pendingAsks(tx, subjectOf(run));
+  if (next === undefined) return false;
+  await tx.query(haltEndedRow, [tx.tenantId, run.id, JSON.stringify(askingHalt(next))]);
+  return true;
+}
+
 async function end(tx: Tx, run: RunRow, { kind }: QuestionRow): Promise<void> {
   const reason = `stopped by a person: ${run.halt?.message ?? kind}`;
   if (run.ticketId === null) await cancelRun(tx, run.id);
@@ -77,7 +88,8 @@ async function letGoOn(tx: Tx, run: RunRow, { decision, taken }: { decision: Dec
   const feedback: Feedback = tellAnswer(told?.feedback ?? null, {
     halt: run.halt?.kind ?? 'budget',
     message: run.halt?.message ?? '',
-    answer: decision.kind === 'text' ? decision.text : '',
+    // What was asked is told with all the answers, and not twice.
+    answer: decision.kind === 'text' && run.halt?.kind !== 'question' ? decision.text : '',
     hasWork: taken !== null,
   });
   // What ended without handing anything in began somewhere: the next one does too, where that was not simply the trunk.

@@ -4,6 +4,7 @@ import { type Attempt, type Site, siteForTests } from '../../../../test/harness/
 import { nets } from '../../../flow.ts';
 import { removeBudget, setBudget } from '../../../support/budgets/index.ts';
 import { getQuestion, openQuestion } from '../../../support/questions/index.ts';
+import { cancelTicket } from '../../tickets/index.ts';
 import { retryWork } from './close.ts';
 import { projectsOfQuestion, questionsInVain } from './parking.sql.ts';
 
@@ -51,24 +52,23 @@ test('one whose new cap is spent too goes on waiting', async () => {
   expect([await find(0), await stages.statusOf(ticketId)]).toEqual([[], 'waiting']);
 });
 
-test('what nothing hangs on, and what a run has asked that is over, is found after some time', async () => {
-  const { attempt } = await parked();
-  const about = { subject: { type: 'run', id: attempt.claimed.run.id }, runId: attempt.claimed.run.id, text: '?' };
+test('what nothing hangs on, and what was asked about a ticket that is over, is found after some time', async () => {
+  const { ticketId, attempt } = await parked();
+  const { id: runId } = attempt.claimed.run;
   const made = await stages.engine(async tx => [
-    await openQuestion(tx, { kind: 'ask', ...about, dueMs: 60_000 }),
-    await openQuestion(tx, { kind: 'blocker', ...about }),
+    await openQuestion(tx, { kind: 'blocker', subject: { type: 'run', id: runId }, runId, text: '?' }),
+    await openQuestion(tx, { kind: 'ask', subject: { type: 'ticket', id: ticketId }, ticketId, runId, text: '?', dueMs: 60_000 }),
+    await openQuestion(tx, { kind: 'ask', subject: { type: 'spec_phase', id: 'x' }, runId, text: '?', dueMs: 60_000 }),
   ]);
-  expect([await find(1_000), (await find(0)).toSorted()]).toEqual([[], made.map(({ id }) => id).toSorted()]);
+  const [blocker, ...asks] = made.map(({ id }) => id);
+  // The ticket waits, and the run is parked.
+  expect([await find(1_000), await find(0)]).toEqual([[], [blocker]]);
+  await stages.app(tx => cancelTicket(tx, ticketId, { reason: 'no', cascade: true }));
+  expect([await find(1_000), new Set(await find(0))]).toEqual([[], new Set([blocker, asks[0]])]);
+  await stages.drain();
+  expect(new Set(await find(0))).toEqual(new Set([blocker, asks[1]]));
   await mend();
-  expect(await Promise.all(made.map(({ id }) => stateOf(id)))).toEqual(['expired', 'expired']);
-});
-
-test('what a run asks that lives is left alone', async () => {
-  const site = await siteForTests(stages);
-  const { claimed } = await site.start(site.ticketIds[0] ?? '');
-  const about = { subject: { type: 'run', id: claimed.run.id }, runId: claimed.run.id, text: '?' };
-  await stages.engine(tx => openQuestion(tx, { kind: 'ask', ...about, dueMs: 60_000 }));
-  expect(await find(0)).toEqual([]);
+  expect(await Promise.all(made.map(({ id }) => stateOf(id)))).toEqual(['expired', 'expired', 'expired']);
 });
 
 test('another model is for what hangs on the question, and not for what was given up', async () => {

@@ -1,8 +1,10 @@
 import { conversationArtifact, type RunTask } from '../../../../contract/runs.ts';
 import type { Tx } from '../../../db/database.ts';
+import { decidedAsks } from '../../../support/questions/index.ts';
 import { findTrunk } from '../../../support/repositories/index.ts';
 import type { TicketRow } from '../../tickets/index.ts';
 import { fence } from '../holder.ts';
+import { subjectOf } from '../parking/asked.ts';
 import { lastVerdictOfPhase } from '../planning/planning.sql.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
 import { continuedBefore } from '../recovery/recovery.sql.ts';
@@ -15,10 +17,8 @@ export async function taskOf(tx: Tx, run: RunRow): Promise<{ projectId: string; 
   const { checks = [], plan = null } = run.task;
   const feedback = await feedbackOn(tx, run);
   const continues = await continuedBy(tx, run);
-  return {
-    projectId,
-    task: { commit, has_work: hasWork, object_format: objectFormat, merge, base, origin, checks, plan, feedback, continues },
-  };
+  const told = { checks, plan, feedback, continues, answers: await answersOn(tx, run) };
+  return { projectId, task: { commit, has_work: hasWork, object_format: objectFormat, merge, base, origin, ...told } };
 }
 
 /** Writes down what a ticket's run begins from, at its claim: the trunk may move on before the holder has fetched it. */
@@ -53,4 +53,13 @@ export async function feedbackOn(tx: Tx, { subjectType, subjectId }: RunRow): Pr
   if (subjectType === 'spec_phase') return (await tx.query(lastVerdictOfPhase, [tx.tenantId, subjectId]))[0]?.feedback ?? null;
   const [last] = await tx.query(lastReturnedRun, [tx.tenantId, subjectType, subjectId]);
   return last?.feedback ?? null;
+}
+
+/** What attempts at the same have asked people, and what holds. */
+export async function answersOn(
+  tx: Tx,
+  run: Pick<RunRow, 'subjectType' | 'subjectId'>,
+): Promise<NonNullable<RunTask['answers']>> {
+  const decided = await decidedAsks(tx, subjectOf(run));
+  return decided.map(({ text, answer, state }) => ({ question: text, answer, is_default: state === 'expired' }));
 }

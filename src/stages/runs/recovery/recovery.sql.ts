@@ -27,10 +27,10 @@ export const lastRunsSince = statement<Ended & { state: RunState }>(
     order by r.attempt desc limit $4`,
 );
 
-/** A run that is over hangs on a question from here on. */
+/** A run that is over, or parked, hangs on a question from here on. */
 export const haltEndedRow = statement<object>(
   'halt_ended_run',
-  `update runs set halt = $3::jsonb where tenant_id = $1 and id = $2 and state in ('failed', 'lost') and not resumed`,
+  `update runs set halt = $3::jsonb where tenant_id = $1 and id = $2 and state in ('failed', 'lost', 'parked') and not resumed`,
 );
 
 /** What a dead worker left behind of a run, the last that was saved, and whether its agent's conversation was. */

@@ -1,3 +1,4 @@
+import { isParking } from '../../../../contract/runs.ts';
 import type { Tx } from '../../../db/database.ts';
 import { failTicket, getTicket, sendTicketBack, ticketWaits } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
@@ -22,7 +23,7 @@ export async function settle(
   { message, settings }: { readonly message: string; readonly settings: RunSettings },
 ): Promise<void> {
   const isOfTicket = run.subjectType === 'ticket';
-  if (isOfTicket && (run.halt?.kind === 'budget' || run.halt?.kind === 'blocked')) {
+  if (isOfTicket && run.halt !== null && (isParking(run.halt.kind) || run.halt.kind === 'blocked')) {
     await ticketWaits(tx, run.subjectId, run.halt.message);
     return;
   }

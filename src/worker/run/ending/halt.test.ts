@@ -30,6 +30,12 @@ describe('an agent whose run cannot go on', () => {
     expect(warning.signal.aborted).toBe(true);
   });
 
+  it('has a minute to end its turn where it has asked a person', () => {
+    const { halted, waits } = warned();
+    halted.abort('question');
+    expect(waits.map(({ ms }) => ms)).toEqual([60_000]);
+  });
+
   it('is left alone when it has ended in that time', async () => {
     const { halted, warning } = warned();
     halted.abort();

@@ -3,6 +3,8 @@ import type { Run } from '../run.ts';
 
 /** For an agent whose calls are refused to see it and to end by itself, with its work in a good state. */
 const haltedMsMax = 10_000;
+/** For one that has asked a person and was told to end its turn: its model must answer once more for that. */
+const askedMsMax = 60_000;
 
 /** A signal for the agent: aborted with the run's own, by `end`, and some time after the server has said that the run cannot go on. */
 export function haltWarning({ lease, tools, signal }: Run): { readonly signal: AbortSignal; end(): void; unlink(): void } {
@@ -10,7 +12,7 @@ export function haltWarning({ lease, tools, signal }: Run): { readonly signal: A
   const over = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
   const onHalt = (): void => {
-    void tools.clock.sleep(haltedMsMax, over.signal).then(() => {
+    void tools.clock.sleep(lease.halted.reason === questionHalt ? askedMsMax : haltedMsMax, over.signal).then(() => {
       if (!over.signal.aborted) stop.abort();
     });
   };
@@ -28,6 +30,8 @@ export function haltWarning({ lease, tools, signal }: Run): { readonly signal: A
     },
   };
 }
+
+const questionHalt: Halt['kind'] = 'question';
 
 /** Asks the server why the run cannot go on, if it cannot: the last heartbeat may be older than the last call of the agent. */
 export async function haltOf({ lease, tools }: Run): Promise<Halt | undefined> {

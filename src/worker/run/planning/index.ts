@@ -1,4 +1,4 @@
-import type { Claimed, FailureClass, Halt, RunResult } from '../../../../contract/runs.ts';
+import { type Claimed, type FailureClass, type Halt, isParking, type RunResult } from '../../../../contract/runs.ts';
 import { storable } from '../../../kernel/json.ts';
 import { plannerExits } from '../../host/planner-exits.ts';
 import { lastWords, runFailure } from '../../failure.ts';
@@ -41,7 +41,7 @@ async function planIn(run: Run, parts: Parts): Promise<Planned> {
   run.signal.throwIfAborted();
   // What the server knows to stand in the way decides, whatever the planner says of its end.
   const halt = await haltOf(run);
-  if (halt?.kind === 'budget') return { halt };
+  if (halt !== undefined && isParking(halt.kind)) return { halt };
   if (halt !== undefined) throw runFailure(halt.kind === 'blocked' ? 'blocked' : 'model', halt.message);
   if (exit.reason !== 'exited' || exit.code !== 0) throw failureOf(exit, words);
   const output = read(answer);
