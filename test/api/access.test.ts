@@ -96,7 +96,7 @@ describe('the route table', () => {
       'POST /gateway/v1/messages',
       'POST /gateway/v1/messages/count_tokens',
       'POST /gateway/v1/responses',
-      'POST /gateway/v1beta/models/*',
+      'POST /gateway/v1beta/*',
     ]);
   });
 

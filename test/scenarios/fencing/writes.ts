@@ -117,7 +117,7 @@ function calls(): Write[] {
     anthropic: '/gateway/v1/messages',
     chat: '/gateway/v1/chat/completions',
     responses: '/gateway/v1/responses',
-    gemini: '/gateway/v1beta/models/*',
+    gemini: '/gateway/v1beta/*',
   };
   const call = (name: string, route: string, { path, body }: { path: string; body: object }): Write => ({
     ...{ name, route: `POST ${route}`, by: 'run token' },

@@ -50,23 +50,26 @@ export async function sift(sandbox: Sandbox, { commit, command, signal }: Siftin
 /** What git itself never ends with. */
 const tooMany = 93;
 
-// All entries where they are few, else those that the commit does not ignore. What was made read-only is opened first.
+// All entries where they are few, else those that the commit does not ignore. What was made read-only is opened first. Where a sandbox is
+// a plain process, /tmp is everybody's.
 const script = `
+own=$(mktemp -d) || exit
+trap 'rm -rf -- "$own"' EXIT
 rm -rf .git 2> /dev/null || { chmod -R u+rwX .git || :; rm -rf .git; }
 empty() { find ${keptPath} -mindepth 1 -delete; }
 empty 2> /dev/null || { chmod -R u+rwX ${keptPath} || :; empty; }
-export GIT_DIR="$1" GIT_WORK_TREE=. GIT_INDEX_FILE=/tmp/index
+export GIT_DIR="$1" GIT_WORK_TREE=. GIT_INDEX_FILE="$own/index"
 git read-tree "$2"
 max=$3
 others() {
-  git ls-files -z --others --directory --no-empty-directory "$@" > /tmp/others || exit 1
-  [ "$(tr -cd '\\0' < /tmp/others | wc -c)" -le "$max" ]
+  git ls-files -z --others --directory --no-empty-directory "$@" > "$own/others" || exit 1
+  [ "$(tr -cd '\\0' < "$own/others" | wc -c)" -le "$max" ]
 }
 others || others --exclude-standard || exit ${tooMany}
 remove() { git ls-files -z --cached | xargs -0 -r rm -rf --; }
 remove 2> /dev/null || { chmod -R u+rwX . || :; remove; }
 du --summarize --block-size=1 .
-exec cat /tmp/others`;
+cat "$own/others"`;
 
 /** A path as a pattern that matches it and, where it is a folder, all that is in it; also where it has become something else. */
 function patternOf(path: string): string {
