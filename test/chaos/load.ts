@@ -10,7 +10,7 @@ import { type Answer, callWith } from '../harness/server.ts';
 import { makeRepository } from '../harness/worker.ts';
 import type { Made } from './oracle.ts';
 import { type Proxy, startProxy } from './proxy.ts';
-import { type Busy, checks, patiently, quick } from './world.ts';
+import { type Busy, checks, lastWords, patiently, quick } from './world.ts';
 
 /** Servers on a database of its own, which they reach by a line that can be disturbed; workers; and what was asked of them. */
 export interface Load extends Busy {
@@ -129,5 +129,6 @@ export async function startLoad(postgres: TestServer, wanted: Wanted = {}): Prom
       }
     },
     scene: () => ({ database, made, homes, workerHomes: [...workerHomes] }),
+    said: () => lastWords(processes),
   };
 }

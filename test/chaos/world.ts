@@ -29,6 +29,7 @@ export function busyWorld(world: World): Busy {
     async pour(count) {
       for (let index = 0; index < count; index++) await world.ticket(world.project('plain'));
     },
+    said: () => lastWords([world.farm().server]),
   };
 }
 
@@ -38,6 +39,14 @@ export interface Busy {
   scene(): Scene;
   /** So many tickets, each asked for until it is there. */
   pour(count: number): Promise<void>;
+  /** The last words of its servers, for whoever reads a verdict. */
+  said(): string;
+}
+
+const lastWordsMax = 20_000;
+
+export function lastWords(processes: readonly SkepProcess[]): string {
+  return processes.map(({ stderr }) => stderr().slice(-lastWordsMax)).join('\n');
 }
 
 /** One server with projects of each kind, which dies and is started again, and the test's own book of what it was asked. */

@@ -1,6 +1,6 @@
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { query } from '../../harness/database.ts';
-import { comeClean } from '../oracle.ts';
+import { comeClean, isClean } from '../oracle.ts';
 import { begin, conclude, patienceMs } from '../report.ts';
 import { type Busy, leaseMs } from '../world.ts';
 
@@ -35,6 +35,7 @@ export async function underLoad(load: Busy, { what, times, betweenMs, noticedMs 
   await pouring;
   const withinMs = patienceMs(leaseMs, noticedMs);
   const { verdict, ms } = await comeClean(load.scene(), withinMs);
+  if (!isClean(verdict)) process.stdout.write(`${what}; the servers said last:\n${load.said()}\n`);
   conclude({ what, count: times, verdicts: [verdict], cleanMs: [ms], withinMs });
 }
 
