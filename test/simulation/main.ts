@@ -1,15 +1,22 @@
-/** Runs seeds by hand: `npx tsx test/simulation/main.ts SEED [COUNT]`, with the trace where it is one. */
+/**
+ * Runs seeds by hand: `npx tsx test/simulation/main.ts SEED [COUNT]`, with the trace where it is one; or, by `kept SEED`, the world of a
+ * seed as it was when it broke a rule.
+ */
 import { writeSync } from 'node:fs';
-import { shrink } from './shrink.ts';
+import { kept, lineFor } from './kept.ts';
 import { simulate, tell } from './simulate.ts';
 
-const [first = '1', count = '1'] = process.argv.slice(2);
+const [, , word = '1', second = '1'] = process.argv;
+const isKept = word === 'kept';
+const [first, count] = isKept ? [second, '1'] : [word, second];
+const options = isKept ? kept.find(({ seed }) => seed === Number(second))?.options : undefined;
+if (isKept && options === undefined) throw new Error(`no world of the seed ${second} is kept`);
 const say = (line: string): void => void writeSync(1, `${line}\n`);
 
 let failed = 0;
 const since = performance.now();
 for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
-  const result = await simulate(seed, { isTraceWhole: count === '1' });
+  const result = await simulate(seed, { isTraceWhole: count === '1', ...(options === undefined ? {} : { options }) });
   if (count === '1') for (const line of result.trace) say(line);
   if (result.violation === undefined) {
     if (count === '1') say(`${tell(result)}\n${JSON.stringify(result.figures)} ${result.hash}`);
@@ -17,7 +24,7 @@ for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
   }
   failed += 1;
   say(tell(result));
-  if (count === '1') say(JSON.stringify(await shrink(seed, result.violation.rule)));
+  if (count === '1' && !isKept) say(`for kept.jsonl: ${await lineFor(seed, result.violation.rule)}`);
 }
 say(`${count} seeds, ${failed} violations, ${Math.round(performance.now() - since)} ms`);
 process.exitCode = failed === 0 ? 0 : 1;

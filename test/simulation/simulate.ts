@@ -16,6 +16,8 @@ import { beginLife, type Life } from './world/world.ts';
 
 export interface SimulateOptions {
   readonly less?: Less;
+  /** Instead of what the seed draws. */
+  readonly options?: WorldOptions;
   /** Changes a statement before it is compiled: of a mutant. */
   readonly rewrite?: (text: string) => string;
   /** Changes how the user's repository is reached: of a mutant. */
@@ -53,7 +55,7 @@ export function simulate(seed: number, how: SimulateOptions = {}): Promise<Simul
 }
 
 async function live(seed: number, how: SimulateOptions): Promise<Simulated> {
-  const options = optionsOf(seed, how.less);
+  const options = how.options ?? optionsOf(seed, how.less);
   const scheduler = createScheduler();
   const trace = createTrace(scheduler, { isWhole: how.isTraceWhole === true });
   const graph = createGraph();

@@ -206,9 +206,6 @@ function overwriting(real: Upstream): Upstream {
  * Not here, since nothing that they do can be seen. noRetryComplete (a worker says once that it is done): the lease runs out, the next
  * attempt does it again; the reference simulator found it equivalent too. saidAgain without the token, and bury without the fence: an
  * attempt is a row of its own and has one claim that anybody ever heard of, so there is no stranger who could name it.
- *
- * Nor, since no seed was found that shows them (ADR 10 says why): the sweep that does not look at the lease again, the ticket that is not
- * kept while a run of it is queued, the claim that does not look at its ticket's status, the push that overwrites what is there.
  */
 export function mutantNamed(name: string): Mutant {
   const found = mutants.find(mutant => mutant.name === name);
