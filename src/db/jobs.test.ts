@@ -222,6 +222,37 @@ describe('the database away', () => {
     await worker.has('after');
   });
 
+  test('cut where one of several jobs is struck off: all are done soon after', { timeout: 60_000 }, async () => {
+    await sql('create sequence struck');
+    await sql(
+      `create function strike() returns trigger language plpgsql security definer as $$ begin
+         perform pg_sleep(case nextval('struck') when 1 then 60 when 2 then 2 when 3 then 2 else 0 end);
+         return old; end $$`,
+    );
+    await sql('create trigger strike before delete on graphile_worker._private_jobs for each row execute function strike()');
+    const worker = createWorker();
+    const gate = createGate();
+    start(async job => {
+      await worker.work(job);
+      if (job.subject.id === 'long') await gate.passed;
+    });
+    // One after the other, so that none is struck off together with another.
+    for (const id of ['long', 'one', 'two', 'three']) {
+      await enqueue(id);
+      await worker.has(id);
+    }
+    const sleeping = `from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`;
+    await expect.poll(() => sql(`select pid ${sleeping}`), { timeout: 10_000 }).toHaveLength(3);
+    await sql(`select pg_terminate_backend(pid) from (select pid ${sleeping} order by query_start limit 1) first`);
+    await expect.poll(() => sql(`select pid ${sleeping}`), { timeout: 10_000 }).toEqual([]);
+    gate.open();
+    for (const id of ['four', 'five']) {
+      await enqueue(id);
+      await worker.has(id);
+    }
+    await expect.poll(jobsLeft, { timeout: 20_000 }).toEqual([]);
+  });
+
   test('not to be reached for a while: the runner gives up and is started again', async () => {
     const worker = createWorker();
     start(worker.work);

@@ -121,14 +121,15 @@ export function createJobs(options: JobsOptions): Lifecycle {
 }
 
 function graphile({ database, tasks, clock, log }: JobsOptions, stopping: AbortSignal): TakeJobs {
-  return ({ slots, jobs }) => {
+  return async ({ slots, jobs }) => {
     const events: WorkerEvents = new EventEmitter();
+    const over = endOf(events, slots);
     // Since 0.17 a job is locked in the name of the pool, and not of the one of its workers that does it.
     events.on('pool:create', ({ workerPool }) => slots.add(workerPool.id));
     events.on('pool:release', ({ workerPool }) => slots.delete(workerPool.id));
     events.on('job:start', ({ job }) => jobs.add(job.id));
     events.on('job:complete', ({ job }) => jobs.delete(job.id));
-    return run({
+    const runner = await run({
       pgPool: database.enginePool.raw,
       concurrency: slotCount,
       pollInterval: pollMs,
@@ -146,7 +147,32 @@ function graphile({ database, tasks, clock, log }: JobsOptions, stopping: AbortS
         ]),
       ),
     });
+    return {
+      promise: Promise.race([runner.promise, over]),
+      stop: () => Promise.race([runner.stop(), over.then(() => clock.sleep(lastWordsMs))]),
+    };
   };
+}
+
+/** For jobs that are done to be struck off the list, once all slots have stopped. */
+const lastWordsMs = 2_000;
+
+/**
+ * When all slots have stopped, for whatever reason. The runner's own promise does not say so: where striking off a job has failed once,
+ * graphile-worker 0.17.3 counts the calls that are under way wrong, and waits for them for ever.
+ */
+function endOf(events: WorkerEvents, slots: Set<string>): Promise<void> {
+  return new Promise(resolve => {
+    for (const end of [
+      'pool:gracefulShutdown:complete',
+      'pool:forcefulShutdown:complete',
+      'pool:forcefulShutdown:error',
+    ] as const)
+      events.once(end, ({ workerPool }) => {
+        slots.delete(workerPool.id);
+        resolve();
+      });
+  });
 }
 
 /**
