@@ -46,6 +46,12 @@ const session = {
   created_at: at,
   updated_at: at,
 };
+const refused = {
+  ...{ id: uuid, project_id: uuid, spec_id: specId, branch: 'skep/todo', state: 'refused' },
+  ...{ reason: 'The repository has a branch skep/todo already', hint: 'rename it' },
+  ...{ base_sha: null, head_sha: null, published_sha: null, publish_error: null, checks: [], notes: [], merge_count: 0 },
+  ...{ created_at: at, updated_at: at },
+};
 const graph = {
   nodes: [
     ticket(4, { depends_on: ['TKT-002', 'TKT-003'], status: 'blocked', title: 'Ship\u001b[31m' }),
@@ -75,6 +81,9 @@ function answer({ method, path, body }: Call): Answer {
   if (url.pathname.startsWith('/api/hitl/')) return { json: session };
   if (url.pathname === '/api/projects') return { json: { projects: [plainProject({ id: uuid, name: 'demo' })] } };
   if (url.pathname === '/api/tickets/graph') return { json: graph };
+  if (url.pathname === '/api/tickets/TKT-007') return { json: ticket(7) };
+  if (url.pathname === '/api/trunks') return { json: { trunks: [refused] } };
+  if (url.pathname === `/api/trunks/${uuid}/prepare`) return { json: { ...refused, state: 'preparing', reason: null } };
   if (url.pathname.endsWith('/cancel')) return { json: { tickets: [ticket(1, { status: 'cancelled' })] } };
   if (url.pathname === '/api/tickets' && method === 'GET') {
     const from = Number(url.searchParams.get('after') ?? 0);
@@ -221,6 +230,22 @@ describe('skep ticket create, edit, cancel', () => {
     expect(code).toBe(2);
     expect(err).toContain(why);
     expect(server.calls).toEqual([]);
+  });
+});
+
+describe('a ticket whose branch could not be made', () => {
+  it('says why nothing works on it, and what to do', async () => {
+    const { out } = await skep(['ticket', 'show', '7'], here());
+    expect(out).toContain(
+      'Its branch skep/todo could not be made: The repository has a branch skep/todo already\n  hint: rename it\nnext  skep ticket retry TKT-007',
+    );
+  });
+
+  it('has it made again by retry', async () => {
+    const { out, code } = await skep(['ticket', 'retry', '7'], here());
+    expect([code, out.trimEnd().split('\n').at(-1)]).toEqual([0, 'Its branch skep/todo is being made again']);
+    expect(server.calls.map(({ method, path }) => `${method} ${path}`)).toContain(`POST /api/trunks/${uuid}/prepare`);
+    expect(server.calls.map(({ path }) => path)).not.toContain('/api/tickets/TKT-007/retry');
   });
 });
 
