@@ -19,8 +19,17 @@ const statusesOf: Readonly<Record<string, readonly string[]>> = {
 
 /** What may be claimed at all: it is wanted, its time has come, its needs are done, and neither the brake nor a limit nor a file holds it back. */
 export function createBars(violate: Violate): Rule {
+  /** When it was committed what a ticket's work touches beside what was foretold. */
+  const observedAt = new Map<string, Date>();
+  /** When a ticket that held nothing, since a person was to look at its work, went on. */
+  const wentOnAt = new Map<string, Date>();
   return {
     look(commit, now) {
+      for (const { before, after } of changesOf(commit, 'tickets')) {
+        if (after === undefined) continue;
+        if (after.observed.length > (before?.observed.length ?? 0)) observedAt.set(after.id, new Date(commit.at));
+        if (before?.status === 'waiting' && after.status !== 'waiting') wentOnAt.set(after.id, new Date(commit.at));
+      }
       const claimed = changesOf(commit, 'runs').flatMap(change =>
         becomes(change, 'leased') && change.after !== undefined ? [change.after] : [],
       );
@@ -91,7 +100,11 @@ export function createBars(violate: Violate): Rule {
     for (const other of now.all('tickets')) {
       if (other.id === ticket.id || !busy.has(other.id) || other.status === 'waiting' || other.project_id !== ticket.project_id)
         continue;
-      const clash = filesOf(other).find(path => files.some(file => touches(file, path)));
+      // A claim that was decided before, and whose commit had to wait, could not know of it.
+      const couldKnow = (at: Date | undefined): boolean => at === undefined || isSince(run, at);
+      if (!couldKnow(wentOnAt.get(other.id))) continue;
+      const known = couldKnow(observedAt.get(other.id)) ? filesOf(other) : other.files;
+      const clash = known.find(path => files.some(file => touches(file, path)));
       if (clash !== undefined)
         violate('files are one agent’s', `${describe(run)} was claimed while ${other.id} works on ${clash}`);
     }

@@ -221,6 +221,39 @@ test('the conflict of a ticket that a person tried anew is tried anew too', () =
   expect(made.oracle.violation()).toBeUndefined();
 });
 
+const slow = [
+  ['after that was known', 30, 'files are one agent’s'],
+  ['before, and is committed after it', 19, undefined],
+] as const;
+
+/** A claim of a file at 30, which was decided at another time: by `what` at 20 another ticket has it. */
+function claimBeside(decidedAt: number, before: Facts, after: Facts): Bench {
+  const made = held();
+  made.commit(12, [], ['tickets', 'T', before]);
+  made.commit(
+    18,
+    [],
+    ['tickets', 'U', { ...ticket, files: ['src/a.ts'] }],
+    ['runs', 'r2', { ...queued, subject_id: 'U', ticket_id: 'U' }],
+  );
+  made.commit(20, [], ['tickets', 'T', after]);
+  made.commit(
+    30,
+    ['two'],
+    ['runs', 'r2', { ...leased('two', 30), leased_at: new Date(decidedAt) }],
+    ['tickets', 'U', claimed(1)],
+  );
+  return made;
+}
+
+test.each(slow)('a file that work turned out to touch is claimed again %s', (_, decidedAt, rule) => {
+  expect(claimBeside(decidedAt, {}, { observed: ['src/a.ts'] }).rule()).toBe(rule);
+});
+
+test.each(slow)('a file of work that goes on after a look is claimed again %s', (_, decidedAt, rule) => {
+  expect(claimBeside(decidedAt, { status: 'waiting', observed: ['src/a.ts'] }, { status: 'merging' }).rule()).toBe(rule);
+});
+
 test.each(broken)('%s: %s', (rule, _, history) => {
   expect(history().rule()).toBe(rule);
 });
