@@ -34,7 +34,11 @@ export interface Left {
 
 /** Removes what dead workers have left, except workspaces of which `settle` says that they are to stay. */
 export async function reap(place: Place, settle: Settle): Promise<number> {
-  await place.userIds?.reap(uid => place.clear(uid), keptIds());
+  // A version before wrote down no home.
+  await place.userIds?.reap(
+    uid => place.clear(uid),
+    (uid, home) => holds(home || place.folder, uid),
+  );
   let count = 0;
   for (const name of orphansIn(place)) if (await take(place, name, settle)) count += 1;
   return count;
@@ -42,23 +46,15 @@ export async function reap(place: Place, settle: Settle): Promise<number> {
 
 /**
  * Workers of other homes share the ids: one of them that comes before the heir of a home must not give away what the heir needs to open
- * what lies there. Each home is read once; the dead make no more.
+ * what lies there. It is looked at for each id: whoever has that one is dead by now, and may have been alive at the one before.
  */
-function keptIds(): (uid: number, home: string) => boolean {
-  const homes = new Map<string, ReadonlySet<number | undefined>>();
-  return (uid, home) => {
-    const known = homes.get(home) ?? new Set(foldersIn(home).map(name => uidOf(join(home, name))));
-    homes.set(home, known);
-    return known.has(uid);
-  };
-}
-
-/** None where the home is gone, and the ids with it are free. */
-function foldersIn(home: string): string[] {
+function holds(home: string, uid: number): boolean {
   try {
-    return readdirSync(home);
-  } catch {
-    return [];
+    return readdirSync(home).some(name => uidOf(join(home, name)) === uid);
+  } catch (error) {
+    // What was in a home that is gone, is gone; one that can't be read may hold it.
+    const { code } = error as NodeJS.ErrnoException;
+    return code !== 'ENOENT' && code !== 'ENOTDIR';
   }
 }
 

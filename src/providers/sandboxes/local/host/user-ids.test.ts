@@ -12,9 +12,9 @@ const home = join(folder, 'home-of-sandboxes');
 const base = 1_900_000_000;
 const dead = thisOwner().replace(/^\d+\.\d+/, '1.1');
 
-function leave(uid: number, owner: string): void {
+function leave(uid: number, owner: string, takenFor = ''): void {
   mkdirSync(join(folder, String(uid)), { recursive: true });
-  writeFileSync(join(folder, String(uid), owner), '');
+  writeFileSync(join(folder, String(uid), owner), takenFor);
 }
 
 it('knows a dead owner, and takes one that it cannot see for alive', () => {
@@ -94,4 +94,12 @@ it('refuses when all are taken', () => {
   expect(() => createUserIds({ folder, home, base, count: 10 }).take()).toThrow(
     expect.objectContaining({ code: 'sandbox_unavailable' }),
   );
+});
+
+it('names then the homes of the dead that still have some, a few of them', () => {
+  const homes = Array.from({ length: 7 }, (_, i) => `/homes/${i}`);
+  for (const [i, left] of [...homes, homes[0] ?? '', ''].entries()) leave(base + i, dead, left);
+  leave(base + 9, thisOwner(), '/homes/alive');
+  const hint = expect.stringMatching(/ in \/homes\/0, \/homes\/1, \/homes\/2, \/homes\/3, \/homes\/4 and 2 more: /) as string;
+  expect(() => createUserIds({ folder, home, base, count: 10 }).take()).toThrow(expect.objectContaining({ hint }));
 });

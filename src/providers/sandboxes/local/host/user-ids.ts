@@ -70,7 +70,7 @@ export function createUserIds({ folder, home, base = firstId(), count = COUNT }:
       for (let uid = base; uid < base + count; uid++) if (!taken.has(uid) && !named.has(uid) && claim(uid)) return uid;
       throw new Fault('sandbox_unavailable', {
         message: `all ${count} user ids for sandboxes are taken`,
-        hint: `remove what dead workers left in ${folder}`,
+        hint: hintOf(homesOfDead(folder)),
       });
     },
     release: uid => free(uid, owner),
@@ -98,6 +98,27 @@ export function createUserIds({ folder, home, base = firstId(), count = COUNT }:
       }
     },
   };
+}
+
+/** The homes of dead workers that still have ids. */
+function homesOfDead(folder: string): string[] {
+  const homes = quietRead(folder)
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(name =>
+      quietRead(join(folder, name))
+        .filter(isDead)
+        .map(holder => quietText(join(folder, name, holder))),
+    );
+  return [...new Set(homes)].filter(home => home !== '').sort();
+}
+
+const homesNamedMax = 5;
+
+/** To a home whose worker is dead perhaps nobody comes any more, and its ids are kept for what lies there. */
+function hintOf(homes: readonly string[]): string {
+  if (homes.length === 0) return 'let some of the sandboxes on this machine end, or start fewer';
+  const more = homes.length > homesNamedMax ? ` and ${homes.length - homesNamedMax} more` : '';
+  return `dead workers have left sandboxes in ${homes.slice(0, homesNamedMax).join(', ')}${more}: start the worker that each belongs to, which settles them, or remove it and start any worker`;
 }
 
 /** Throws Fault `sandbox_unavailable` where this root has no other ids: in a user namespace that maps root alone. */
