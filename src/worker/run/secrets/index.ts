@@ -1,4 +1,5 @@
 import type { Claimed } from '../../../../contract/runs.ts';
+import { storable } from '../../../kernel/json.ts';
 import type { Credentials } from '../../egress/credentials.ts';
 import { maskOfAll, secretsIn } from '../../egress/plain/mask.ts';
 import type { Veil } from '../../egress/plain/mask.ts';
@@ -12,6 +13,7 @@ const depthMax = 32;
  * of base64 and hex, and the keys that this worker adds to calls. In other letters, or in pieces, a secret is not recognised.
  */
 export interface Secrets {
+  /** As it is stored: what no database keeps is taken out before, or a secret would come to light by that. */
   text(words: string): string;
   /** The same object without them in what others have said; the words in it that are ours stay. */
   outOf<T extends object>(told: T): T;
@@ -27,12 +29,14 @@ interface Held {
 export function secretsOf({ claimed, tools }: Held): Secrets {
   const run = formsOf(claimed.gateway.token);
   const lease = claimed.lease.token;
-  const keys = [...(tools.network?.credentials.values() ?? [])].flatMap(({ value }) => secretsIn(value));
+  // A planner reaches no network, and so no key; in its plan a short one may be a word like any other.
+  const credentials = claimed.subject.type === 'spec_phase' ? [] : [...(tools.network?.credentials.values() ?? [])];
+  const keys = credentials.flatMap(({ value }) => secretsIn(value));
   const keyMask = maskOfAll(keys);
   const mask = maskOfAll([...run, lease, ...keys]);
 
   function text(words: string): string {
-    const left = run.reduce((each, form) => each.replaceAll(form, '[run token]'), words);
+    const left = run.reduce((each, form) => each.replaceAll(form, '[run token]'), storable(words));
     return keyMask.text(left.replaceAll(lease, '[lease token]'));
   }
 

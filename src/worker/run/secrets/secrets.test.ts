@@ -8,7 +8,7 @@ import { secretsOf } from './index.ts';
 const key = 'Bearer k3y-of-the-"operator"';
 const token = 'skeprun_abc_9-of-a-run';
 const credential: Credential = { hosts: ['a.test'], header: 'authorization', value: key };
-const claimed = { gateway: { token }, lease: { token: 'lease-abc' } } as Claimed;
+const claimed = { gateway: { token }, lease: { token: 'lease-abc' }, subject: { type: 'ticket' } } as Claimed;
 const toolsWith = (value: string) => ({
   network: { credentials: new Map([['it', { ...credential, value }]]), ownPorts: () => [] },
 });
@@ -42,6 +42,19 @@ describe('secrets', () => {
       ...{ host: '[run token].example.org', checks: [{ name: 'test', outcome: 'exited', output_tail: 'x [run token]' }] },
       output: { tickets: [{ title: '[run token]' }] },
     });
+  });
+
+  it('are found where something stands in them that is not stored', () => {
+    expect(secrets.text(`a \0${token.slice(0, 9)}\0${token.slice(9)}\0 b`)).toBe('a [run token] b');
+    expect(secrets.outOf(result(`${key.slice(0, 12)}\0${key.slice(12)}`))).toMatchObject({ output: '*'.repeat(key.length) });
+  });
+
+  it('of a plan are the tokens alone: its planner reaches no network, and a key may be a word', () => {
+    const basic = toolsWith(`Basic ${Buffer.from('ci:jenkins').toString('base64')}`);
+    const planned = { summary: 'design planned', output: { title: 'Move from jenkins', notes: token } };
+    const planning = secretsOf({ claimed: { ...claimed, subject: { type: 'spec_phase', id: 's' } }, tools: basic });
+    expect(planning.outOf(planned)).toEqual({ ...planned, output: { title: 'Move from jenkins', notes: '[run token]' } });
+    expect(secretsOf({ claimed, tools: basic }).text('Move from jenkins')).toBe('Move from *******');
   });
 
   it('stay what they are where they are none, however deep', () => {
