@@ -28,7 +28,7 @@ export async function unfinishedWork(run: Run, work: Work, error: unknown): Prom
   if (run.lease.signal.aborted || work.conflict !== undefined || !isBrokenOff(run, error)) return undefined;
   run.lease.closeWithin(savingMsMax);
   const result = await bringWork(run, work).catch((why: unknown) => {
-    run.tools.log.debug({ why: String(why) }, 'a run fails without what there was of its work');
+    run.tools.log.debug({ why: run.secrets.text(String(why)) }, 'a run fails without what there was of its work');
     return undefined;
   });
   if (work.keeps) await saveConversation(run, work.sandbox);

@@ -47,7 +47,7 @@ export async function whatThereIs(run: Run, work: Work): Promise<RunResult> {
   } catch (error) {
     run.lease.ending.throwIfAborted();
     if (!isFault(error) || error.facts['class'] === undefined) throw error;
-    run.tools.log.debug({ why: error.message }, 'a run is parked without work');
+    run.tools.log.debug({ why: run.secrets.text(error.message) }, 'a run is parked without work');
     return { summary: '' };
   }
 }

@@ -1,17 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startScriptedServer } from '../../../../test/harness/scripted-server.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../../../../test/harness/scripted-server.ts';
+import { silentLog } from '../../../kernel/log.ts';
+import type { Log } from '../../../kernel/log.ts';
 import { git, makeRepository, startWorker } from '../../../../test/harness/worker.ts';
 import type { TestWorker } from '../../../../test/harness/worker.ts';
 
 let server: ScriptedServer;
 let worker: TestWorker;
 const key = 'k3y-of-the-operator';
+const credential = { hosts: ['a.test'], header: 'authorization', value: `Bearer ${key}` };
+const withKey = { credentials: new Map([['it', credential]]), ownPorts: () => [] };
 
 beforeAll(async () => {
-  const credential = { hosts: ['a.test'], header: 'authorization', value: `Bearer ${key}` };
   server = await startScriptedServer();
-  worker = await startWorker(server, { network: { credentials: new Map([['it', credential]]), ownPorts: () => [] } });
+  worker = await startWorker(server, { network: withKey });
 });
 afterAll(async () => {
   await worker.stop({ graceMs: 0 });
@@ -67,5 +70,19 @@ describe('what is kept of a run', () => {
     const run = await ended({ agent: { kind: 'exec', command } });
     expect(run.failure).toMatchObject({ class: 'agent_failed', message: expect.stringContaining('*'.repeat(19)) as string });
     expect(run.failure?.message).not.toContain(key);
+  });
+
+  it('has none in what its worker logs of work that could not be saved', async () => {
+    const lines: string[] = [];
+    const log: Log = { ...silentLog, debug: facts => void lines.push(JSON.stringify(facts)), child: () => log };
+    const own = await startScriptedServer();
+    const talking = await startWorker(own, { log, network: withKey });
+    const command = sh('name="k3y-of-""the-operator"; echo x > "$name"; chmod 0 "$name"; kill -KILL $$');
+    const run = own.queue({ repository: makeRepository({ 'README.md': 'hello\n' }), agent: { kind: 'exec', command } });
+    await own.until(() => run.state === 'failed');
+    await talking.stop({ graceMs: 0 });
+    await own.close();
+    expect(lines.filter(line => line.includes('*'.repeat(19)))).toHaveLength(1);
+    expect(lines.join()).not.toContain(key);
   });
 });
