@@ -63,8 +63,8 @@ export interface AgentContext {
   start(program: AgentProgram): Promise<SandboxExit>;
   /** What the agent does, as it does it. */
   readonly onUpdate: (update: SessionUpdate) => void;
-  /** What it prints, where that is meant for people. */
-  readonly onOutput: (chunk: Buffer) => void;
+  /** What it prints, where that is meant for people; `stdout` unless told. */
+  readonly onOutput: (chunk: Buffer, stream?: 'stdout' | 'stderr') => void;
 }
 
 export interface AgentProgram {

@@ -18,7 +18,7 @@ export function createExecAgent(): Agent {
         argv: [program, ...args],
         env,
         stdin: task,
-        onOutput: (_stream, chunk) => onOutput(chunk),
+        onOutput: (stream, chunk) => onOutput(chunk, stream),
       });
       return outcomeOf(exit, context, missing(program));
     },

@@ -41,7 +41,7 @@ async function ask(context: AgentContext, { url }: Settings): Promise<AgentOutco
     stdin: JSON.stringify(turn),
     outputBytesMax: eventBytesMax,
     farewellMs,
-    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
+    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk, stream)),
   });
   read();
   const outcome = outcomeOf(exit, { ...context, outputBytesMax: eventBytesMax }, 'Node could not be started in the sandbox');

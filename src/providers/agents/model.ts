@@ -24,7 +24,7 @@ export function createModelAgent(): Agent {
         env,
         stdin: JSON.stringify(turn),
         outputBytesMax: eventBytesMax,
-        onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
+        onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk, stream)),
       });
       read();
       if (event['event'] === 'written') {

@@ -9,7 +9,7 @@ import { haltWarning } from './ending/halt.ts';
 import { watchSandbox } from './ending/watch.ts';
 import type { Watch } from './ending/watch.ts';
 import type { Conflict } from './git/merge.ts';
-import type { Output } from './output.ts';
+import type { Output, OutputStream } from './output.ts';
 import type { Run } from './run.ts';
 import { closingMsMax } from './run.ts';
 import type { Task } from './task.ts';
@@ -79,9 +79,9 @@ function contextOf(run: Run, { sandbox, task, conflict, ways, kept, onStart, ...
   const { timeoutMs, settings } = task;
   const outputBytesMax = claimed.limits.output_bytes_max;
 
-  function show(chunk: Buffer): void {
+  function show(chunk: Buffer, stream?: OutputStream): void {
     watch.heard();
-    output.write(chunk);
+    output.write(chunk, stream);
   }
 
   function started(): void {

@@ -68,7 +68,7 @@ describe('the way of an output to the server', () => {
   it('never has a secret, also in two chunks and sent again, and as many bytes as were printed', async () => {
     const { chunks, append, forget } = taking();
     const heard: string[] = [];
-    const veil = maskOfAll(['the-secret']).open();
+    const veil = maskOfAll(['the-secret']).open;
     const output = outputTo(append, false, { veil, onOutput: chunk => void heard.push(chunk.toString()), bytesMax: 34 });
     output.write(Buffer.from('one the-sec'));
     await expect.poll(() => chunks).toEqual(['one ']);
@@ -82,5 +82,16 @@ describe('the way of an output to the server', () => {
     const all = 'one ********** two\nthe-********** and more';
     expect([chunks.join(''), heard.join('')]).toEqual([all.slice(0, 34), all]);
     expect(output.logged()).toBe(34);
+  });
+
+  it('has none whose pieces come with something of the other stream in between', async () => {
+    const { chunks, append } = taking();
+    const output = outputTo(append, false, { veil: maskOfAll(['the-secret']).open });
+    output.write(Buffer.from('one the-sec'), 'stdout');
+    output.write(Buffer.from('two the-'), 'stderr');
+    output.write(Buffer.from('ret three the-'), 'stdout');
+    output.write(Buffer.from('secret four the-s'), 'stderr');
+    await output.end();
+    expect(chunks.join('')).toBe('one two ********** three ********** four the-the-s');
   });
 });

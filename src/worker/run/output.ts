@@ -15,8 +15,8 @@ export interface OutputOptions {
   readonly append: Protocol['appendLog'];
   /** Whether a chunk must end where a line ends; then each line is written at once, and is shorter than a chunk may be. */
   readonly isLines?: boolean;
-  /** Takes out, in as many bytes, what must not be kept. */
-  readonly veil?: Veil | undefined;
+  /** Opens, for a stream, what takes out of it, in as many bytes, what must not be kept. */
+  readonly veil?: (() => Veil) | undefined;
   /** Is given the same as the server. */
   readonly onOutput?: ((chunk: Buffer) => void) | undefined;
   /** On the host, for what the server does not have yet. */
@@ -29,10 +29,13 @@ export interface OutputOptions {
   readonly log: Log;
 }
 
+/** What the other prints may come in between: a secret that lies in two chunks is found in its own. */
+export type OutputStream = 'stdout' | 'stderr';
+
 /** The way of what programs print, and of what an agent tells that it does, to the server. */
 export interface Output {
   /** Never waits: a slow server makes the file grow, to `bytesMax`, and not the memory. */
-  write(chunk: Buffer): void;
+  write(chunk: Buffer, stream?: OutputStream): void;
   /** Of what comes now, `tail` has the last so many bytes, and nothing of what came before. */
   begin(tailBytes: number): void;
   /** The last bytes as they are kept. Asked when a program has ended. */
@@ -55,6 +58,7 @@ const newline = 0x0a;
 
 export function createOutput({ veil, onOutput, ...options }: OutputOptions): Output {
   const sending = createSending(options);
+  const veils = veil === undefined ? undefined : { stdout: veil(), stderr: veil() };
   let tail = createTail(lastBytes);
 
   function show(chunk: Buffer): void {
@@ -65,11 +69,11 @@ export function createOutput({ veil, onOutput, ...options }: OutputOptions): Out
   }
 
   function release(): void {
-    if (veil !== undefined) show(veil.rest());
+    for (const own of Object.values(veils ?? {})) show(own.rest());
   }
 
   return {
-    write: chunk => show(veil?.pass(chunk) ?? chunk),
+    write: (chunk, stream = 'stdout') => show(veils?.[stream].pass(chunk) ?? chunk),
     begin(tailBytes) {
       release();
       tail = createTail(tailBytes);

@@ -40,7 +40,7 @@ export function runOf(started: Started): Run {
 
   function openOutput(): Output {
     const bytesMax = Math.max(0, claimed.limits.output_bytes_max - at);
-    const output = createOutput({ ...tools, lease, append: tools.protocol.appendLog, veil: secrets.veil(), at, bytesMax });
+    const output = createOutput({ ...tools, lease, append: tools.protocol.appendLog, veil: secrets.veil, at, bytesMax });
     return { ...output, end: () => output.end().finally(() => void (at = output.logged())) };
   }
 

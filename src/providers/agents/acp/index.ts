@@ -71,7 +71,7 @@ async function converse(context: AgentContext, settings: AcpSettings): Promise<A
     home: [...home(given), ...(conversations === undefined ? [] : [{ path: conversations, target: keptPath }])],
     path,
     outputBytesMax: eventBytesMax,
-    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
+    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk, stream)),
   });
   read();
   turn.end().forEach(onUpdate);

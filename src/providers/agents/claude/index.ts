@@ -66,7 +66,7 @@ async function runOnce(context: AgentContext, { session, isNew }: Session): Prom
     ],
     path,
     outputBytesMax: eventBytesMax,
-    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
+    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk, stream)),
   });
   read();
   return { turn, exit };

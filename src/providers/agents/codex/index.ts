@@ -52,7 +52,7 @@ async function runOnce(context: AgentContext, thread?: string): Promise<{ readon
     ],
     path,
     outputBytesMax: eventBytesMax,
-    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
+    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk, stream)),
   });
   read();
   return { turn, exit };

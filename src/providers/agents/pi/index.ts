@@ -68,7 +68,7 @@ async function runOnce(context: AgentContext, last?: string): Promise<Once> {
       ...assets.map(name => ({ path: `pi-package/${name}`, target: `${packageFolder}/${name}` })),
     ],
     outputBytesMax: eventBytesMax,
-    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk)),
+    onOutput: (stream, chunk) => (stream === 'stdout' ? read(chunk) : onOutput(chunk, stream)),
   });
   read();
   return { session, exit };

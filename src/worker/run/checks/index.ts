@@ -80,9 +80,9 @@ async function runCheck({ run, sandbox, ways, output }: Bench, check: Check): Pr
     signal,
     now: signal,
     onStart: () => lease.progress({ state: 'working' }),
-    onOutput(_stream, chunk) {
+    onOutput(stream, chunk) {
       printed += chunk.length;
-      output.write(chunk);
+      output.write(chunk, stream);
     },
   });
   signal.throwIfAborted();

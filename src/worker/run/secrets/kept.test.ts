@@ -57,6 +57,20 @@ describe('what is kept of a run', () => {
     expect(run.result?.checks).toMatchObject([{ outcome: 'exited', exit_code: 0, output_tail }]);
   });
 
+  it('has none of which a check or an agent prints a half, then something on its other stream, and then the rest', async () => {
+    const between = 'sleep 0.3; echo between >&2; sleep 0.3';
+    const checked = await ended({
+      ...{ subject: 'review', agent: null },
+      checks: [{ name: 'test', command: sh(`printf "k3y-of"; ${between}; echo "-the-operator ends"`) }],
+    });
+    const command = sh(
+      `half=\${SKEP_RUN_TOKEN%?????????}; printf "$half"; ${between}; echo "\${SKEP_RUN_TOKEN#$half} ends"`,
+      'exit 3',
+    );
+    const worked = await ended({ agent: { kind: 'exec', command, model: 'm' } });
+    for (const run of [checked, worked]) expect(run.log.toString()).toMatch(/between\n\*{19,} ends\n/);
+  });
+
   it('has none that a setup command prints before it fails', async () => {
     const repository = makeRepository({ 'README.md': 'hello\n' });
     const origin = git(repository, 'rev-parse', 'HEAD');

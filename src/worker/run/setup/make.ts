@@ -90,7 +90,7 @@ async function runSetup(run: Run, { sandbox, ways, output, setup }: Place): Prom
     outputBytesMax: Math.ceil(claimed.limits.output_bytes_max / 2),
     signal,
     now: signal,
-    onOutput: (_stream, chunk) => output.write(chunk),
+    onOutput: (stream, chunk) => output.write(chunk, stream),
   });
   signal.throwIfAborted();
   if (exit.reason === 'exited' && exit.code === 0) return;
