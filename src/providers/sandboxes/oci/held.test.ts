@@ -25,9 +25,14 @@ describe('less is held, and it is said why and what to do', () => {
     { by: 'podman of a user without systemd', engine: says('podman', { ...ofUser, cgroupManager: 'cgroupfs' }), mend: /linger/ },
     { by: 'podman of a user beside version 1', engine: says('podman', { ...ofUser, cgroupVersion: 'v1' }), mend: /unified/ },
     {
-      by: 'a podman of a user that does not say',
+      by: 'podman of a user to whom nothing is handed down',
       engine: says('podman', { ...ofUser, cgroupControllers: null }),
       mend: /Delegate=cpu/,
+    },
+    {
+      by: 'a podman of a user that does not say',
+      engine: says('podman', { ...ofUser, cgroupControllers: undefined }),
+      mend: /podman 3\.2/,
     },
     { by: 'Docker', engine: says('docker', { ...docker, CpuCfsQuota: false }), held: ['memory', 'pids'], mend: /docker info/ },
   ])('by $by', async ({ engine, held = [], mend }) => {

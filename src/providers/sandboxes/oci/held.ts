@@ -42,7 +42,7 @@ interface PodmanHost {
 async function byPodman({ run }: Pick<Engine, 'run'>, isRoot: boolean): Promise<Held> {
   const host = JSON.parse(await run(['info', '--format', '{{json .Host}}'])) as PodmanHost;
   const { cgroupVersion: version, cgroupManager: manager, cgroupControllers: told } = host;
-  // Before 3.2 it does not say; root's containers are refused where a limit can't be held.
+  // Before 3.2 it does not say at all; root's containers are refused where a limit can't be held.
   const has = told ?? (isRoot ? all : []);
   const controllers = all.filter(name => has.includes(name));
   if (isRoot) return { controllers, lack: groupsLack({ controllers }) };
@@ -53,6 +53,8 @@ async function byPodman({ run }: Pick<Engine, 'run'>, isRoot: boolean): Promise<
       `${manager ?? 'no manager'} makes the cgroups of this user's containers, and can limit none`,
       'start the worker in a session of the user by systemd (loginctl enable-linger USER), with cgroup_manager = "systemd" in containers.conf',
     );
+  if (told === undefined)
+    return none('this podman does not say which controllers of cgroups are handed down to this user', 'take podman 3.2 or later');
   return {
     controllers,
     lack: {
