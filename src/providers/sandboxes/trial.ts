@@ -14,7 +14,7 @@ const limits: SandboxLimits = {
 const msMax = 30_000;
 const wordsMax = 500;
 
-/** Makes, uses and removes a sandbox. Throws Fault `sandbox_unavailable`, with `mend` as its hint where the program in it fails. */
+/** Makes, uses and removes a sandbox. Throws Fault `sandbox_unavailable`, with `mend` as its hint where the program in it says that it fails. */
 export async function tryOut(make: (spec: SandboxSpec) => Promise<Sandbox>, mend: string): Promise<void> {
   const sandbox = await make({ id: `probe-${randomBytes(4).toString('hex')}`, limits, files: [], folders: [] });
   let said = '';
@@ -24,8 +24,14 @@ export async function tryOut(make: (spec: SandboxSpec) => Promise<Sandbox>, mend
       onOutput: (stream, chunk) => void (said += stream === 'stderr' ? chunk.toString() : ''),
     });
     if (exit.reason === 'exited' && exit.code === 0) return;
-    const words = said.trim().slice(0, wordsMax) || JSON.stringify(exit);
-    throw new Fault('sandbox_unavailable', { message: `"${argv.join(' ')}" in a sandbox failed: ${words}`, hint: mend });
+    const words = said.trim().slice(0, wordsMax);
+    const isItsOwn = exit.reason === 'exited';
+    const why = isItsOwn && words !== '' ? words : [JSON.stringify(exit), words].filter(part => part !== '').join(' ');
+    throw new Fault('sandbox_unavailable', {
+      message: `"${argv.join(' ')}" in a sandbox failed: ${why}`,
+      // One that was ended has not shown what is wrong with it.
+      ...(isItsOwn ? { hint: mend } : {}),
+    });
   } finally {
     await sandbox.kill();
   }
