@@ -34,12 +34,16 @@ function cleanMsMax(leaseMs: number): number {
   return 2 * leaseMs + 10_000;
 }
 
+/** A machine that has other work to do is given more time: CHAOS_PATIENCE times as much, and 6 where no proof is kept. */
+export function patience(): number {
+  return isProof() ? Number(process.env['CHAOS_PATIENCE'] ?? 1) : 6;
+}
+
 /**
- * So long a look goes on. A machine that has other work to do is given more: CHAOS_PATIENCE times as much, which its row then says, and 6
- * where no proof is kept. `noticedMs`: what comes before anything can be mended, such as a wait that has no answer.
+ * So long a look goes on, which its row then says. `noticedMs`: what comes before anything can be mended, such as a wait that has no answer.
  */
 export function patienceMs(leaseMs: number, noticedMs = 0): number {
-  return noticedMs + cleanMsMax(leaseMs) * (isProof() ? Number(process.env['CHAOS_PATIENCE'] ?? 1) : 6);
+  return noticedMs + cleanMsMax(leaseMs) * patience();
 }
 
 function isProof(): boolean {

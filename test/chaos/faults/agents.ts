@@ -34,7 +34,7 @@ export async function killAgent(world: World, victim: Victim): Promise<Death> {
     tooLongMs,
   );
   const toldMs = Math.round(systemClock.mono() - since);
-  const { verdict } = await comeClean(world.scene(), patienceMs(leaseMs));
+  const { verdict } = await comeClean(world.scene(), patienceMs(leaseMs) - toldMs);
   return {
     verdict,
     ms: Math.round(systemClock.mono() - since),
