@@ -57,6 +57,32 @@ async function trunk(landed: readonly string[]): Promise<{ repository: string; h
   return { repository, head };
 }
 
+/** A run that was claimed and is over in this way; its id. */
+async function over(state: 'accepted' | 'failed'): Promise<string> {
+  const { run } = await stages.claimNew();
+  await stages.sql(
+    `update runs set state = $2, failure_class = case $2 when 'failed' then 'agent_failed' end, ended_at = now(), lease_expires_at = null
+      where id = $1`,
+    [run.id, state],
+  );
+  await stages.sql(placeEvents);
+  return run.id;
+}
+
+/** The same run once more, of another id. */
+const copy = (id: string | undefined) =>
+  stages.sql(
+    `insert into runs select (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid()))).* from runs r where id = $1`,
+    [id],
+  );
+
+async function connected(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: stages.superuserUrl });
+  await client.connect();
+  undoing.push(() => client.end());
+  return client;
+}
+
 interface Plant {
   readonly what: string;
   /** The list in which it must be found, and as what. */
@@ -115,6 +141,23 @@ const plants: readonly Plant[] = [
   },
   { what: 'work that landed twice', fault: 'doubled', words: /landed twice/, plant: () => trunk(['TKT-001', 'TKT-001']) },
   {
+    what: 'a ticket with two accepted runs',
+    fault: 'doubled',
+    words: /has two accepted runs$/,
+    plant: async () => copy(await over('accepted')),
+  },
+  {
+    what: 'a ticket with two runs at work, where the database would let it',
+    fault: 'doubled',
+    words: /has two runs at work$/,
+    plant: async () => {
+      const { run } = await stages.claimNew();
+      await stages.sql('drop index one_live_run_a_subject, runs_of_run_token');
+      await copy(run.id);
+      await stages.sql(placeEvents);
+    },
+  },
+  {
     what: 'a budget that was charged for a call that never was',
     fault: 'doubled',
     words: /^budget tenant/,
@@ -154,6 +197,29 @@ const plants: readonly Plant[] = [
     },
   },
   {
+    what: 'a job that was given up',
+    fault: 'stuck',
+    words: /was given up: it broke$/,
+    plant: async () => {
+      made.push({ id: await stages.open(), repository: undefined });
+      await stages.sql(`update graphile_worker._private_jobs set attempts = max_attempts, last_error = 'it broke'`);
+      await stages.sql(placeEvents);
+    },
+  },
+  {
+    what: 'a call that is open though its run is over',
+    fault: 'stuck',
+    words: /is open, and the run is failed$/,
+    plant: async () => {
+      const id = await over('failed');
+      await stages.sql(
+        `insert into model_calls (tenant_id, run_id, project_id, agent, wire, provider, model, is_recorded, reserved_microusd, reserved_tokens)
+         values ($1, $2, $3, 'exec', 'chat', 'p', 'm', false, 1, 1)`,
+        [stages.tenantId, id, stages.projectId],
+      );
+    },
+  },
+  {
     what: 'a process of a sandbox',
     fault: 'leaked',
     words: /^process/,
@@ -179,12 +245,21 @@ const plants: readonly Plant[] = [
     fault: 'leaked',
     words: /^transaction of/,
     plant: async () => {
-      const client = new pg.Client({ connectionString: stages.superuserUrl });
-      await client.connect();
-      undoing.push(() => client.end());
+      const client = await connected();
       await client.query('begin');
       await client.query('select 1');
       await systemClock.sleep(3_200);
+    },
+  },
+  {
+    what: 'somebody who waits for a lock that nobody gives back',
+    fault: 'leaked',
+    words: /waits for a lock$/,
+    plant: async () => {
+      await (await connected()).query('select pg_advisory_lock(1)');
+      const second = await connected();
+      second.query('select pg_advisory_lock(1)').catch(() => {});
+      await systemClock.sleep(5_200);
     },
   },
 ];
