@@ -99,7 +99,11 @@ async function settle(life: Life, scheduler: ReturnType<typeof createScheduler>,
     await scheduler.run(scheduler.now() + lookMs, eventsMax);
     if (isOver()) return [];
     const isLate = scheduler.now() >= (life.calmSince ?? beginning) + livenessMsMax;
-    if (life.calmSince === undefined && !isLate) continue;
+    if (life.calmSince === undefined) {
+      if (!isLate) continue;
+      // One that begins calm waits for its trunk, and would otherwise be at rest without having lived.
+      return ['nothing ever went wrong: no trunk became ready', ...unrest(life.look, life.repositories)];
+    }
     const left = unrest(life.look, life.repositories);
     if (left.length === 0 || isLate) return left;
   }

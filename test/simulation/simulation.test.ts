@@ -111,6 +111,14 @@ test.each([false, true])('nothing goes wrong before there is work to do, where a
   expect(dead).toBeGreaterThan(0);
 });
 
+test('a world that begins calm and in which no trunk becomes ready has shown nothing', async () => {
+  const { violation } = await simulate(1, { options: { ...optionsOf(1), beginsCalm: true, tickets: 0 } });
+  expect(violation).toMatchObject({
+    rule: 'all comes to its end',
+    message: expect.stringMatching(/^nothing ever went wrong/) as string,
+  });
+});
+
 test('a seed turns on few of the faults, or many', () => {
   const counts = Array.from({ length: 100 }, (_, seed) => faultsOn(optionsOf(seed)).length);
   expect(Math.min(...counts)).toBeLessThan(faultKinds.length / 5);
