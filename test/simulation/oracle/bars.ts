@@ -20,16 +20,24 @@ const statusesOf: Readonly<Record<string, readonly string[]>> = {
 /** What may be claimed at all: it is wanted, its time has come, its needs are done, and neither the brake nor a limit nor a file holds it back. */
 export function createBars(violate: Violate): Rule {
   /** When it was committed what a ticket's work touches beside what was foretold. */
-  const observedAt = new Map<string, Date>();
+  const observedAt = new Map<string, number>();
   /** When a ticket that held nothing, since a person was to look at its work, went on. */
-  const wentOnAt = new Map<string, Date>();
+  const wentOnAt = new Map<string, number>();
+  /** When a brake that is on could be known of: it says when it was pulled, and the rest of that transaction may take long. */
+  let brakedAt = 0;
+
+  function learn(commit: Commit): void {
+    if (changesOf(commit, 'brakes').some(change => becomes(change, 'on'))) brakedAt = commit.at;
+    for (const { before, after } of changesOf(commit, 'tickets')) {
+      if (after === undefined) continue;
+      if (after.observed.length > (before?.observed.length ?? 0)) observedAt.set(after.id, commit.at);
+      if (before?.status === 'waiting' && after.status !== 'waiting') wentOnAt.set(after.id, commit.at);
+    }
+  }
+
   return {
     look(commit, now) {
-      for (const { before, after } of changesOf(commit, 'tickets')) {
-        if (after === undefined) continue;
-        if (after.observed.length > (before?.observed.length ?? 0)) observedAt.set(after.id, new Date(commit.at));
-        if (before?.status === 'waiting' && after.status !== 'waiting') wentOnAt.set(after.id, new Date(commit.at));
-      }
+      learn(commit);
       const claimed = changesOf(commit, 'runs').flatMap(change =>
         becomes(change, 'leased') && change.after !== undefined ? [change.after] : [],
       );
@@ -58,10 +66,10 @@ export function createBars(violate: Violate): Rule {
   function refuseBraked(run: RunFacts, now: Snapshot): void {
     const [brake] = now.all('brakes');
     // One that was decided before, and whose commit had to wait, could not know of it.
-    if (brake?.state === 'on' && isSince(run, brake.changed_at))
+    if (brake?.state === 'on' && isAfter(run, brakedAt))
       violate('the brake holds', `${describe(run)} was claimed though the brake is on`);
     if (brake?.state !== 'trying') return;
-    const others = held(now).filter(other => other.id !== run.id && isSince(other, brake.changed_at));
+    const others = held(now).filter(other => other.id !== run.id && isSince(other, brake.changed_at.getTime()));
     if (others.length > 0)
       violate('the brake holds', `${describe(run)} was claimed while another shows whether things work again`);
   }
@@ -101,7 +109,7 @@ export function createBars(violate: Violate): Rule {
       if (other.id === ticket.id || !busy.has(other.id) || other.status === 'waiting' || other.project_id !== ticket.project_id)
         continue;
       // A claim that was decided before, and whose commit had to wait, could not know of it.
-      const couldKnow = (at: Date | undefined): boolean => at === undefined || isSince(run, at);
+      const couldKnow = (at: number | undefined): boolean => at === undefined || isAfter(run, at);
       if (!couldKnow(wentOnAt.get(other.id))) continue;
       const known = couldKnow(observedAt.get(other.id)) ? filesOf(other) : other.files;
       const clash = known.find(path => files.some(file => touches(file, path)));
@@ -113,8 +121,13 @@ export function createBars(violate: Violate): Rule {
 
 const held = (now: Snapshot): readonly RunFacts[] => now.all('runs').filter(run => run.lease_expires_at !== null);
 
-function isSince({ leased_at }: RunFacts, time: Date): boolean {
-  return leased_at !== null && leased_at.getTime() >= time.getTime();
+function isSince({ leased_at }: RunFacts, time: number): boolean {
+  return leased_at !== null && leased_at.getTime() >= time;
+}
+
+/** Of two in one millisecond nobody can say which came first. */
+function isAfter({ leased_at }: RunFacts, time: number): boolean {
+  return leased_at !== null && leased_at.getTime() > time;
 }
 
 function isBusy({ lease_expires_at, state }: RunFacts): boolean {

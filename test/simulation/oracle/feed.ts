@@ -14,6 +14,7 @@ const watched: readonly TableName[] = [
   'specs',
   'blobs',
   'run_logs',
+  'brakes',
 ];
 
 const hashBytes = 32;
