@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import type { Check } from '../../contract/projects.ts';
 import type { CheckEvidence } from '../../contract/reviews.ts';
 import type { RunResult, RunTask } from '../../contract/runs.ts';
+import { announceRun } from '../../src/stages/runs/holder.ts';
 import { keepTask, taskOf } from '../../src/stages/runs/protocol/task.ts';
 import type { ClaimedRun } from '../../src/stages/runs/queue/claim.ts';
 import { storeBundle } from '../../src/stages/runs/uploads.ts';
@@ -221,6 +222,20 @@ export async function handIn(
   const scope = { tenantId: stages.tenantId, actor: 'worker', holder };
   const stored = await storeBundle(stages.parts, scope, { source: Readable.from([bytes]), bytesMax: 2 ** 24 });
   await stages.engine(tx => verb(tx, holder, { bundle: stored.sha256, ...result }));
+}
+
+/** What a dead worker's machine uploads after it. */
+export async function rescue({ parts, sql, engine, tenantId }: Stages, { claimed, work }: Attempt): Promise<void> {
+  const blob = await parts.blobs.receive(Readable.from([work().bytes]), 2 ** 24);
+  const { id } = claimed.run;
+  await sql(`insert into blobs (tenant_id, run_id, kind, sha256, size) values ($1, $2, 'rescue', $3, $4)`, [
+    tenantId,
+    id,
+    blob.sha256,
+    blob.size,
+  ]);
+  await blob.keep();
+  await engine(async tx => announceRun(tx, await getRun(tx, id), { type: 'run.rescued', fence: 1 }));
 }
 
 /** The gateway refuses a call of this run for lack of money: a budget of half a dollar for the project, all of it spent. */

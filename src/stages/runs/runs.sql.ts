@@ -227,7 +227,7 @@ export const lastRunsOf = statement<Ended & { state: RunState | 'resumed' }>(
 export const lastReturnedRun = statement<{ feedback: Feedback | null; resumeSha: string | null; hasWork: boolean }>(
   'last_returned_run',
   `select feedback, case when state = 'returned' then coalesce(resume_sha, task ->> 'commit') else resume_sha end as resume_sha,
-          (carried or (resumed and state = 'returned')) and resume_sha is not null and (resume_sha <> task ->> 'commit' or coalesce((task ->> 'hasWork')::bool, false)) as has_work
+          (carried or resumed) and resume_sha is not null and (resume_sha <> task ->> 'commit' or coalesce((task ->> 'hasWork')::bool, false)) as has_work
      from runs
     where tenant_id = $1 and subject_type = $2 and subject_id = $3 and (state = 'returned' or resumed or carried) order by attempt desc limit 1`,
 );

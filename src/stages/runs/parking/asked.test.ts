@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Stages, useStages } from '../../../../test/harness/stages.ts';
-import { type Attempt, runState, type Site, siteForTests } from '../../../../test/harness/work.ts';
+import { type Attempt, rescue, runState, type Site, siteForTests } from '../../../../test/harness/work.ts';
 import { expireQuestion, getQuestion, openQuestion } from '../../../support/questions/index.ts';
 import { resumeRun } from '../../changes/index.ts';
 import { cancelTicket } from '../../tickets/index.ts';
@@ -26,6 +26,11 @@ function ask({ claimed: { run } }: Attempt, text: string, dueMs = 60_000): Promi
     await haltRun(tx, run.id, askingHalt(question));
     return question.id;
   });
+}
+
+async function lose({ claimed: { run } }: Attempt): Promise<void> {
+  await stages.expire(run.id);
+  await stages.engine(tx => loseRun(tx, run.id, stages.settings));
 }
 
 interface Asked {
@@ -114,10 +119,7 @@ test('an answer that comes before the run is parked, or lost, is not waited for'
     const failed = { failureClass: 'agent_failed', message: 'it gave up', settings: stages.settings } as const;
     if (end === 'park') await stages.engine(tx => parkRun(tx, holder, { summary: '' }));
     else if (end === 'fail') await stages.engine(tx => failRun(tx, holder, failed));
-    else {
-      await stages.expire(run.id);
-      await stages.engine(tx => loseRun(tx, run.id, stages.settings));
-    }
+    else await lose(attempt);
     await stages.drain();
     expect([end, await stages.statusOf(ticketId)]).toEqual([end, 'ready']);
     expect((await site.start(ticketId)).task).toMatchObject({ has_work: false, answers: [{ answer: 'this' }] });
@@ -131,13 +133,27 @@ test('a run that is lost after it has asked waits for the answer', async () => {
   const ticketId = site.ticketIds[0] ?? '';
   const attempt = await site.start(ticketId);
   const id = await ask(attempt, 'Which?');
-  await stages.expire(attempt.claimed.run.id);
-  await stages.engine(tx => loseRun(tx, attempt.claimed.run.id, stages.settings));
+  await lose(attempt);
   await stages.drain();
   expect([await stages.statusOf(ticketId), await stateOf(id)]).toEqual(['waiting', 'pending']);
   await answer(id, 'this');
   await stages.drain();
   expect((await site.start(ticketId)).task.answers).toMatchObject([{ answer: 'this' }]);
+});
+
+test('the work of a run that is lost after it has asked may be all that there is to do', async () => {
+  const site = await siteForTests(stages);
+  const ticketId = site.ticketIds[0] ?? '';
+  const attempt = await site.start(ticketId);
+  const head = attempt.commit({ 'whole.txt': 'whole\n' });
+  const id = await ask(attempt, 'Which?');
+  await lose(attempt);
+  await rescue(stages, attempt);
+  await stages.drain();
+  expect(await stages.statusOf(ticketId)).toBe('waiting');
+  await answer(id, 'this');
+  await stages.drain();
+  expect((await site.start(ticketId)).task).toMatchObject({ commit: head, has_work: true, answers: [{ answer: 'this' }] });
 });
 
 test('where the word of an answer was lost, the sweep goes on from there', async () => {

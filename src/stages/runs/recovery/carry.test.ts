@@ -3,11 +3,11 @@ import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { RunResult } from '../../../../contract/runs.ts';
 import { type Stages, useStages } from '../../../../test/harness/stages.ts';
-import { type Attempt, handIn, type Site, siteForTests } from '../../../../test/harness/work.ts';
+import { type Attempt, handIn, rescue, type Site, siteForTests } from '../../../../test/harness/work.ts';
 import { resumeRun } from '../../changes/index.ts';
 import { cancelTicket } from '../../tickets/index.ts';
 import { storeArtifact } from '../artifacts/artifacts.ts';
-import { announceRun, type Holder } from '../holder.ts';
+import type { Holder } from '../holder.ts';
 import { decideQuestion } from '../parking/decide.ts';
 import { inWorkWithoutRun } from '../runs.sql.ts';
 import { failRun, getRun } from '../verbs.ts';
@@ -28,21 +28,6 @@ async function breakOff(attempt: Attempt, failureClass: 'agent_died' | 'stopped'
   const verb: Parameters<typeof handIn>[2]['verb'] = (tx, holder, result: RunResult) =>
     failRun(tx, holder, { failureClass, message: 'SIGKILL', result, settings });
   await attempt.handIn({}, verb);
-}
-
-/** What a dead worker's machine uploads after it. */
-async function rescue(attempt: Attempt): Promise<void> {
-  const { bytes } = attempt.work();
-  const blob = await stages.parts.blobs.receive(Readable.from([bytes]), 2 ** 24);
-  const { id } = attempt.claimed.run;
-  await stages.sql(`insert into blobs (tenant_id, run_id, kind, sha256, size) values ($1, $2, 'rescue', $3, $4)`, [
-    stages.tenantId,
-    id,
-    blob.sha256,
-    blob.size,
-  ]);
-  await blob.keep();
-  await stages.engine(async tx => announceRun(tx, await getRun(tx, id), { type: 'run.rescued', fence: 1 }));
 }
 
 async function converse(attempt: Attempt, text = 'what was said'): Promise<void> {
@@ -183,7 +168,7 @@ describe('the work of a run that broke off', () => {
 describe('what a dead worker left on its machine', () => {
   test('is what the next attempt begins from, which begins at once', async () => {
     const { site, attempt, head } = await begun();
-    await rescue(attempt);
+    await rescue(stages, attempt);
     await stages.drain();
     expect((await rowOf(attempt)).state).toBe('leased');
     const { fence } = attempt.claimed.run;
@@ -208,7 +193,7 @@ describe('what a dead worker left on its machine', () => {
     await lose(attempt);
     await stages.drain();
     expect(await site.runs(ticketOf(site))).toEqual(['ticket lost', 'ticket queued']);
-    await rescue(attempt);
+    await rescue(stages, attempt);
     await stages.drain();
     const second = await site.start(ticketOf(site));
     expect(second.task.commit).toBe(head);
@@ -216,7 +201,7 @@ describe('what a dead worker left on its machine', () => {
     await lose(second);
     await stages.drain();
     const third = await site.start(ticketOf(site));
-    await rescue(second);
+    await rescue(stages, second);
     await stages.drain();
     expect([third.task.commit, await events('run.carried')]).toEqual([head, 1]);
   });
@@ -278,7 +263,7 @@ test('after a question the work so far is gone on with as well', async () => {
   await stages.app(tx => decideQuestion(tx, { id: question?.id ?? '', answer: 'use less memory' }, stages.settings));
   await stages.drain();
   const next = await site.start(ticketOf(site));
-  expect([next.task.commit, next.task.continues?.run_id]).toEqual([head, attempt.claimed.run.id]);
+  expect(next.task).toMatchObject({ commit: head, has_work: true, continues: { run_id: attempt.claimed.run.id } });
   expect(next.task.feedback?.text).toContain('A person has answered: use less memory');
 });
 
