@@ -12,7 +12,8 @@ import type { Board, Move } from './board.ts';
 import { openInbox } from './events.ts';
 import type { Inbox } from './events.ts';
 import type { Reporter } from './news.ts';
-import { concerns, openQuestionsOf } from './questions.ts';
+import type { Awaited } from './questions.ts';
+import { awaitedBy, concerns, isFlagged, openQuestionsOf } from './questions.ts';
 import {
   isAnyRunLive,
   readChange,
@@ -94,6 +95,7 @@ async function untilItStands(build: Build, watching: Watching, inbox: Inbox): Pr
   const { reporter, signal, context } = watching;
   let loadedAt = context.clock.mono();
   let heardAt = loadedAt;
+  const patience = patienceWith(build, watching);
   for (;;) {
     signal.throwIfAborted();
     let doubt = context.clock.mono() - loadedAt > doubtMs;
@@ -105,17 +107,46 @@ async function untilItStands(build: Build, watching: Watching, inbox: Inbox): Pr
     }
     build.width = Math.max(build.width, atWork(build));
     reporter.refresh();
-    if (!doubt && standingOf({ ...build, rows: build.board.rows() }) === 'moving') continue;
+    const seen = standingOf({ ...build, rows: build.board.rows() });
+    if (!doubt && (seen === 'moving' || patience.isGiven(seen))) continue;
     // Never by events alone: what they say may be behind.
     if (!(await patiently(() => reload(build, watching)))) continue;
     loadedAt = context.clock.mono();
     if (loadedAt - heardAt > silenceMs && (await patiently(() => tellIdle(build, watching)))) heardAt = Number.POSITIVE_INFINITY;
     const standing = standingOf({ ...build, rows: build.board.rows() });
-    if (standing !== 'moving') {
-      await settle(build, watching);
-      return standing;
-    }
+    if (await patience.goesOn(standing)) continue;
+    await settle(build, watching);
+    return standing;
   }
+}
+
+/** What waits is given time where it goes on without a person, and a moment where it does not show what it waits for. */
+function patienceWith(build: Build, watching: Watching) {
+  const { clock } = watching.context;
+  let givenFor: Standing | undefined;
+  let bareSince: number | undefined;
+
+  async function isWorthIt(): Promise<boolean> {
+    const awaited = await awaitedBy(watching.context, build).catch((error: unknown): Awaited => {
+      if (isPassing(error)) return 'time';
+      throw error;
+    });
+    if (awaited === 'nothing') bareSince ??= clock.mono();
+    else bareSince = undefined;
+    return awaited === 'time' || (bareSince !== undefined && clock.mono() - bareSince < settleMs);
+  }
+
+  return {
+    /** Whether it stands as it did when it was given time: there is nothing to look at before there is doubt. */
+    isGiven: (standing: Standing) => standing === givenFor,
+    async goesOn(standing: Standing): Promise<boolean> {
+      const waits =
+        standing === 'waiting' || (standing === 'failed' && build.board.rows().some(({ status }) => status === 'waiting'));
+      givenFor = waits && (await isWorthIt()) ? standing : undefined;
+      if (!waits) bareSince = undefined;
+      return standing === 'moving' || givenFor !== undefined;
+    },
+  };
 }
 
 /** Where no worker is, everything waits and nobody says why. */
@@ -132,9 +163,13 @@ async function patiently(work: () => Promise<void>): Promise<boolean> {
     await work();
     return true;
   } catch (error) {
-    if (isFault(error) && error.kind.retry) return false;
+    if (isPassing(error)) return false;
     throw error;
   }
+}
+
+function isPassing(error: unknown): boolean {
+  return isFault(error) && error.kind.retry;
 }
 
 async function follow(build: Build, event: WireEvent, watching: Watching): Promise<void> {
@@ -151,7 +186,7 @@ async function follow(build: Build, event: WireEvent, watching: Watching): Promi
   } else if (subject.type === 'change' && isOurs && changeStops.has(type)) {
     const change = await readChange(context, subject.id);
     reporter.tell({ kind: 'change', change });
-    if (change.approval === 'needed' && change.state === 'open') await watching.decide(change);
+    if (isFlagged(change)) await watching.decide(change);
   } else if (type === 'question.opened') {
     const question = await readQuestion(context, subject.id);
     if (concerns(question, build)) await tellQuestion(question, watching);
@@ -202,7 +237,7 @@ async function askForOpen(build: Build, watching: Watching): Promise<void> {
   const { trunk } = build;
   if (trunk === undefined) return;
   for (const change of await readChanges(context, trunk.id)) {
-    if (change.approval !== 'needed' || change.state !== 'open') continue;
+    if (!isFlagged(change)) continue;
     reporter.tell({ kind: 'change', change });
     await decide(change);
   }
