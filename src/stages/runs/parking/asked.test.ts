@@ -156,6 +156,21 @@ test('the work of a run that is lost after it has asked may be all that there is
   expect((await site.start(ticketId)).task).toMatchObject({ commit: head, has_work: true, answers: [{ answer: 'this' }] });
 });
 
+test('the work of a run that is lost after the answer is taken up when its machine is back', async () => {
+  const site = await siteForTests(stages);
+  const ticketId = site.ticketIds[0] ?? '';
+  const attempt = await site.start(ticketId);
+  const head = attempt.commit({ 'half.txt': 'half\n' });
+  await answer(await ask(attempt, 'Which?'), 'this');
+  await stages.drain();
+  await lose(attempt);
+  await stages.drain();
+  expect([await stages.statusOf(ticketId), await site.runs(ticketId)]).toEqual(['ready', ['ticket lost', 'ticket queued']]);
+  await rescue(stages, attempt);
+  await stages.drain();
+  expect((await site.start(ticketId)).task).toMatchObject({ commit: head, has_work: true, answers: [{ answer: 'this' }] });
+});
+
 test('where the word of an answer was lost, the sweep goes on from there', async () => {
   const { site, ticketId, attempt, asked } = await parked('a?', 'b?');
   await stages.sql(

@@ -1,4 +1,5 @@
 import type { Feedback } from '../../../../contract/reviews.ts';
+import { isParking } from '../../../../contract/runs.ts';
 import type { Tx } from '../../../db/database.ts';
 import type { TrunkRow } from '../../../support/repositories/index.ts';
 import { type Decision, getQuestion, pendingAsks, type QuestionRow, readAnswer } from '../../../support/questions/index.ts';
@@ -40,9 +41,13 @@ export async function goOn(tx: Tx, runId: string, taken: TakenIn | null): Promis
   const run = (await tx.query(holdRun, [tx.tenantId, runId, ['parked', 'failed', 'lost']]))[0];
   if (run === undefined) return;
   const decided = await decisionOn(tx, run);
-  if (decided === undefined) await carryOn(tx, runId, taken);
-  else if (decided.decision.kind === 'stop') await end(tx, run, decided.question);
-  else if (!(await hangsOnAnother(tx, run))) await letGoOn(tx, run, { decision: decided.decision, taken });
+  if (decided === undefined) return carryOn(tx, runId, taken);
+  if (decided.decision.kind === 'stop') return end(tx, run, decided.question);
+  if (await hangsOnAnother(tx, run)) return;
+  if (run.state !== 'lost' || !isParking(run.halt?.kind)) return letGoOn(tx, run, { decision: decided.decision, taken });
+  // What its machine still brings of it is taken up later: nothing may stand in its way.
+  await sendBack(tx, run.subjectId);
+  await carryOn(tx, runId, taken);
 }
 
 /** The bundles from which parked work is made again in the copy of a repository, in the order in which it was let go on. */
@@ -100,11 +105,13 @@ async function letGoOn(tx: Tx, run: RunRow, { decision, taken }: { decision: Dec
   if (resumed.length === 0) return;
   if (run.state === 'parked')
     announceRun(tx, { ...run, state: 'returned' }, { type: 'run.returned', round: feedback.round, resumed: true });
-  if (run.subjectType === 'ticket') {
-    if (await isWaiting(tx, run.subjectId)) await sendTicketBack(tx, run.subjectId, 'a person has decided');
-  }
+  if (run.subjectType === 'ticket') await sendBack(tx, run.subjectId);
   // The resolution of a conflict is queued again by those who know of conflicts.
   else if (run.subjectType !== 'conflict') await requeueRun(tx, run, 0);
+}
+
+async function sendBack(tx: Tx, ticketId: string): Promise<void> {
+  if (await isWaiting(tx, ticketId)) await sendTicketBack(tx, ticketId, 'a person has decided');
 }
 
 /** A ticket that was retried or cancelled by hand meanwhile goes its own way. */
