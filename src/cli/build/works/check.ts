@@ -6,7 +6,8 @@ import { routeIn } from '../../../../contract/templates/router.ts';
 import { isFault } from '../../../kernel/fault.ts';
 import { usage } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { faultOf, handsOf, worksOf } from './works.ts';
+import { printable } from '../../output/text.ts';
+import { builtType, faultOf, handsOf, worksOf } from './works.ts';
 import type { Works } from './works.ts';
 
 interface Wishes {
@@ -17,7 +18,7 @@ interface Wishes {
 /**
  * Before a build is begun in a project: that somebody works on what it makes, and that the models of all who may, and of who is to plan,
  * can be asked. Throws a usage error, or Fault `no_model`, which says what to set, or `unknown_model`, which says what there is; of a
- * template with its version and the field.
+ * template with its version and the field. Of one that only stands in, that is noted.
  */
 export async function checkBuild(
   context: Context,
@@ -31,7 +32,9 @@ export async function checkBuild(
       await checkModels(context, hand);
     } catch (error) {
       if (!isFault(error) || (error.code !== 'no_model' && error.code !== 'unknown_model')) throw error;
-      throw faultOf(hand, 'agent.model', error);
+      const fault = faultOf(hand, 'agent.model', error);
+      if (!hand.isSpare) throw fault;
+      note(context, fault.message);
     }
   }
   await checkModels(context, { planner });
@@ -51,9 +54,13 @@ async function check({ client }: Context, name: string, wire: ModelWire | undefi
   await client.request('GET', '/api/models', { query: { name, wire }, schema: modelList });
 }
 
-/** What a build makes are features, whatever other tickets a project has. */
+function note({ json, show, err }: Context, text: string): void {
+  if (json) show({ event: 'note', text }, () => '');
+  else err.write(`${printable(text)}\n`);
+}
+
 function refuseNobody({ agent, templates }: Works): void {
-  if (agent !== null || routeIn(templates, 'feature') !== undefined) return;
+  if (agent !== null || routeIn(templates, builtType) !== undefined) return;
   if (templates !== null)
     throw usage(
       'Nobody would work on the features of this build: the project has no agent, and no route names a template for them',

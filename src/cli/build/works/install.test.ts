@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { plainProject } from '../../../../test/harness/plain-project.ts';
 import type { Agent } from '../../../../contract/projects.ts';
+import type { Router } from '../../../../contract/templates/router.ts';
 import type { WireSession } from '../../../../contract/sessions.ts';
 import { systemClock } from '../../../kernel/clock.ts';
 import { installFolder } from '../../../providers/agents/install/installs.ts';
@@ -33,21 +34,16 @@ const templates: Readonly<Record<string, readonly [Agent, ...string[]]>> = {
   spare: [{ kind: 'claude', model: 'a/m' }],
   quick: [{ kind: 'exec', command: ['a'] }],
 };
+const router: Router = { routes: [{ types: ['bug'], template: 'quick' }], default: 'careful' };
 const project = {
   ...plainProject({ id: '11111111-2222-4333-8444-555555555555', name: 'todo' }),
   agent: { kind: 'pi', model: 'o/m' },
-  router: {
-    routes: [
-      { types: ['bug'], template: 'careful' },
-      { types: ['task'], template: 'quick' },
-    ],
-  },
 };
 
 /** As before a build in that project. */
-function ensure({ worksHere = true }: { worksHere?: boolean } = {}): Promise<void> {
+function ensure({ worksHere = true, routes = router }: { worksHere?: boolean; routes?: Router } = {}): Promise<void> {
   const request = async (_: string, path: string) => {
-    if (path === `/api/projects/${project.id}`) return project;
+    if (path === `/api/projects/${project.id}`) return { ...project, router: routes };
     const name = path.slice('/api/templates/'.length);
     const [agent, ...fallback] = templates[name] ?? [];
     return { id: `${name}@1`, agent, fallback };
@@ -69,40 +65,39 @@ function withoutRegistry(): void {
   });
 }
 
-it('installs what the routes name and what stands in, and says of which template one is that cannot be had', async () => {
+it('installs what the route of features names, and says of which template one is that cannot be had', async () => {
   withoutRegistry();
-  installed('pi');
   installed('claude');
   await expect(ensure()).rejects.toMatchObject({
     ...{ code: 'failed', facts: { template: 'careful@1', field: 'agent.kind' } },
     message: expect.stringMatching(
-      /^The template careful@1, which works on what is a bug, cannot be used: agent\.kind: codex could not be installed: /,
+      /^The template careful@1, which works on what is a feature, cannot be used: agent\.kind: codex could not be installed: /,
     ),
     hint: expect.stringContaining('needs the npm registry'),
   });
   expect(told).toEqual([expect.stringMatching(/^installing @openai\/codex .* from the npm registry$/)]);
 });
 
-it('installs what only stands in', async () => {
+it('goes on without what only stands in, and says so', async () => {
   withoutRegistry();
-  installed('pi');
   installed('codex');
-  await expect(ensure()).rejects.toThrow(
-    'The template spare@1, which stands in for careful@1, cannot be used: agent.kind: claude',
-  );
+  await ensure();
+  expect(told).toEqual([
+    expect.stringContaining('claude'),
+    expect.stringMatching(/^The template spare@1, which stands in for careful@1, cannot be used: agent\.kind: claude/),
+  ]);
 });
 
-it('says of the own agent of the project what npm says of it', async () => {
+it('says of the own agent of the project, where no route is for features, what npm says of it', async () => {
   withoutRegistry();
-  installed('claude');
-  installed('codex');
-  await expect(ensure()).rejects.toThrow(/^pi could not be installed: /);
+  const routes: Router = { routes: [{ types: ['bug'], template: 'careful' }] };
+  await expect(ensure({ routes })).rejects.toThrow(/^pi could not be installed: /);
 });
 
 it('does nothing where all is there, and where the work is done elsewhere', async () => {
   await ensure({ worksHere: false });
   expect(readdirSync(folder)).toEqual([]);
-  for (const kind of ['pi', 'codex', 'claude'] as const) installed(kind);
+  for (const kind of ['codex', 'claude'] as const) installed(kind);
   await ensure();
   expect(told).toEqual([]);
 });

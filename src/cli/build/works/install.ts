@@ -21,7 +21,10 @@ interface Given {
   readonly tell: (text: string) => void;
 }
 
-/** Where the work is done on this machine, each agent that it may come to is installed, and it is said. Elsewhere others see to that. */
+/**
+ * Where the work is done on this machine, each agent that it may come to is installed, and it is said; of one that only stands in, also
+ * where it cannot be had. Elsewhere others see to that.
+ */
 export async function ensureAgents({ world, options, signal }: Drive, { station, session, tell }: Given): Promise<void> {
   if (!station.worksHere) return;
   const hands = await atAnyServer(station, signal, async context => {
@@ -35,7 +38,11 @@ export async function ensureAgents({ world, options, signal }: Drive, { station,
     try {
       await installAgent(kind, { folder: agentsFolder(settings), clock: world.clock, onStep: tell, signal });
     } catch (error) {
-      throw isFault(error) ? faultOf(hand, 'agent.kind', error) : error;
+      signal.throwIfAborted();
+      if (!isFault(error)) throw error;
+      const fault = faultOf(hand, 'agent.kind', error);
+      if (!hand.isSpare) throw fault;
+      tell(fault.message);
     }
   }
 }

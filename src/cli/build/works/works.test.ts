@@ -24,7 +24,7 @@ interface World {
   readonly models?: readonly string[];
 }
 
-/** A server with these routes for all projects, these templates and these models; `asked` is what was asked of it. */
+/** A server with these routes for all projects, these templates and these models; `asked` is what was asked of it, `told` what was said then. */
 function serverOf({ router = null, templates = {}, models = [] }: World) {
   const asked: string[] = [];
   const request = async (method: string, path: string, { query = {} }: { query?: Record<string, string | undefined> }) => {
@@ -41,7 +41,9 @@ function serverOf({ router = null, templates = {}, models = [] }: World) {
     const [named, ...fallback] = found;
     return { id: `${name}@${version}`, agent: named, fallback };
   };
-  return { asked, context: { client: { request } } as unknown as Context };
+  const told: unknown[] = [];
+  const shown = { err: { write: (text: string) => told.push(text) }, show: (document: object) => told.push(document) };
+  return { asked, told, context: { client: { request }, json: false, ...shown } as unknown as Context };
 }
 
 describe('what works on a project', () => {
@@ -71,29 +73,34 @@ describe('who may come to a run', () => {
   const codex: Agent = { kind: 'codex', model: 'o/m' };
   const pi: Agent = { kind: 'pi', model: 'p/m' };
 
-  it('is the agent, what each route names, and what stands in for that, each once', async () => {
-    const templates: World['templates'] = {
-      'careful@3': [codex, 'gone', 'quick', 'spare'],
-      quick: [pi, 'spare'],
-      spare: [agent, 'never'],
-      never: [agent],
-    };
-    const routes: Router = {
-      routes: [
-        { types: ['bug'], template: 'careful@3' },
-        { types: ['task'], template: 'quick' },
-      ],
-    };
-    expect(await handsOf(serverOf({ templates }).context, { agent, templates: routes })).toEqual([
-      { agent, of: undefined },
-      { agent: pi, of: { template: 'quick@1', when: 'works on what is a task' } },
-      { agent: codex, of: { template: 'careful@3', when: 'works on what is a bug' } },
-      { agent, of: { template: 'spare@1', when: 'stands in for quick@1' } },
+  const templates: World['templates'] = {
+    'careful@3': [codex, 'gone', 'spare', 'spare'],
+    spare: [agent, 'never'],
+    never: [agent],
+    quick: [pi],
+  };
+  const routes: Router = {
+    routes: [
+      { types: ['bug'], template: 'lost' },
+      { types: ['feature'], template: 'careful@3' },
+    ],
+  };
+
+  it('is what the route of features names, and what stands in for that, each once, and not the agent', async () => {
+    const { asked, context } = serverOf({ templates });
+    expect(await handsOf(context, { agent, templates: routes })).toEqual([
+      { agent: codex, of: { template: 'careful@3', when: 'works on what is a feature' }, isSpare: false },
+      { agent, of: { template: 'spare@1', when: 'stands in for careful@3' }, isSpare: true },
     ]);
-    const whole = await handsOf(serverOf({ templates }).context, { agent: null, templates: { routes: [], default: 'spare' } });
-    expect(whole.map(({ of }) => of)).toEqual([
-      { template: 'spare@1', when: 'works on what is a feature or a task or a bug' },
-      { template: 'never@1', when: 'stands in for spare@1' },
+    expect(asked.join()).not.toContain('lost');
+    const whole = await handsOf(context, { agent: null, templates: { routes: [], default: 'quick' } });
+    expect(whole.map(({ of }) => of?.template)).toEqual(['quick@1']);
+  });
+
+  it('is the agent, where no route names a template for features', async () => {
+    const some: Router = { routes: [{ types: ['bug', 'task'], template: 'quick' }] };
+    expect(await handsOf(serverOf({ templates }).context, { agent, templates: some })).toEqual([
+      { agent, of: undefined, isSpare: false },
     ]);
   });
 
@@ -109,28 +116,43 @@ describe('before a build', () => {
     spare: [{ kind: 'claude', model: 'o/m' }],
     quick: [agent],
   };
+  const careful: Router = { routes: [{ types: ['bug'], template: 'quick' }], default: 'careful' };
 
   it('the models of all who may come to a run are asked for, over the wires of their agents, and of who plans', async () => {
     const models = ['o/m responses', 'o/m anthropic', 'gemini/p gemini'];
-    const { asked, context } = serverOf({ router: all, templates, models });
+    const { asked, context } = serverOf({ router: careful, templates, models });
     await checkBuild(context, project({}), { planner: { model: 'gemini/p' } });
     expect(asked.filter(each => each.includes('/api/models'))).toEqual(models.map(model => `GET /api/models ${model}`));
   });
 
-  it.each([
-    ['what a route names', [], 'careful@1', 'works on what is a bug', 'o/m over responses'],
-    ['what stands in', ['o/m responses'], 'spare@1', 'stands in for careful@1', 'o/m over anthropic'],
-  ] as const)('%s is refused with template, version and field', async (...[, models, template, when, what]) => {
-    const message = `The template ${template}, which ${when}, cannot be used: agent.model: There is no ${what}`;
+  it('what a route names is refused with template, version and field', async () => {
+    const what = 'works on what is a feature, cannot be used: agent.model: There is no o/m over responses';
     for (const [of, router] of [
-      [project({}), all],
-      [project({ router: all }), null],
-      [project({ agent, router: some }), null],
+      [project({}), careful],
+      [project({ router: careful }), null],
+      [project({ agent, router: { routes: [{ types: ['feature'], template: 'careful' }] } }), null],
     ] as const)
-      await expect(checkBuild(serverOf({ router, templates, models }).context, of, {})).rejects.toMatchObject({
-        ...{ code: 'unknown_model', message, facts: { template, field: 'agent.model' } },
+      await expect(checkBuild(serverOf({ router, templates }).context, of, {})).rejects.toMatchObject({
+        ...{ code: 'unknown_model', message: `The template careful@1, which ${what}` },
+        ...{ facts: { template: 'careful@1', field: 'agent.model' } },
         hint: expect.stringMatching(/^There are others\. Or put a version of the template with another agent\.model/),
       });
+  });
+
+  it('what only stands in is noted, and the build begins', async () => {
+    const message =
+      'The template spare@1, which stands in for careful@1, cannot be used: agent.model: There is no o/m over anthropic';
+    const { told, context } = serverOf({ router: careful, templates, models: ['o/m responses'] });
+    await checkBuild(context, project({}), {});
+    await checkBuild({ ...context, json: true }, project({}), {});
+    expect(told).toEqual([`${message}\n`, { event: 'note', text: message }]);
+  });
+
+  it('of what a build never comes to nothing is asked', async () => {
+    const router: Router = { routes: [{ types: ['bug', 'task'], template: 'careful' }], default: 'quick' };
+    const { asked, context } = serverOf({ templates });
+    await checkBuild(context, project({ agent: { kind: 'codex', model: 'o/m' }, router }), {});
+    expect(asked).toEqual(['GET /api/templates/quick']);
   });
 
   it('the agent of the project is refused in the words of the server', async () => {

@@ -35,38 +35,31 @@ function names({ routes }: Router, type: RoutedType): boolean {
   return routes.some(({ types }) => types.includes(type));
 }
 
+/** What a build makes, whatever other tickets a project has. */
+export const builtType: RoutedType = 'feature';
+
 /** One that may be chosen for a run. */
 export interface Hand {
   readonly agent: Agent;
   /** The version that names it, and when that is taken; undefined: the project's own agent. */
   readonly of: { readonly template: string; readonly when: string } | undefined;
+  /** The build can go on without it. */
+  readonly isSpare: boolean;
 }
 
-/** All that a run may come to: the agent, what the routes name, and what stands in for that. */
+/** All that a run of a build may come to: what the routes name and what stands in for that, or else the agent. */
 export async function handsOf(context: Context, { agent, templates }: Works): Promise<readonly Hand[]> {
-  const hands = new Map<string, Hand>();
-  const fallbacks: (readonly [name: string, when: string])[] = [];
-  for (const [reference, types] of referencesIn(templates)) {
-    const { id, agent: named, fallback } = await findTemplate(context, reference);
-    hands.set(id, { agent: named, of: { template: id, when: `works on what is a ${types.join(' or a ')}` } });
-    fallbacks.push(...fallback.map(name => [name, `stands in for ${id}`] as const));
-  }
-  for (const [name, when] of fallbacks) {
+  const reference = routeIn(templates, builtType);
+  if (reference === undefined) return agent === null ? [] : [{ agent, of: undefined, isSpare: false }];
+  const { id, agent: named, fallback } = await findTemplate(context, reference);
+  const of = { template: id, when: `works on what is a ${builtType}` };
+  const hands = new Map<string, Hand>([[id, { agent: named, of, isSpare: false }]]);
+  for (const name of fallback) {
     const found = await findTemplate(context, name).catch(undefinedIfGone);
-    if (found !== undefined && !hands.has(found.id))
-      hands.set(found.id, { agent: found.agent, of: { template: found.id, when } });
+    if (found === undefined || hands.has(found.id)) continue;
+    hands.set(found.id, { agent: found.agent, of: { template: found.id, when: `stands in for ${id}` }, isSpare: true });
   }
-  return [...(agent === null ? [] : [{ agent, of: undefined }]), ...hands.values()];
-}
-
-/** As they stand in the routes, and which types of tickets each of them is for. */
-function referencesIn(router: Router | null): ReadonlyMap<string, readonly RoutedType[]> {
-  const references = new Map<string, RoutedType[]>();
-  for (const type of routedTypes) {
-    const reference = routeIn(router, type);
-    if (reference !== undefined) references.set(reference, [...(references.get(reference) ?? []), type]);
-  }
-  return references;
+  return [...hands.values()];
 }
 
 /** An older version may fall back to a template that was removed since: the server passes over it too. */
