@@ -15,11 +15,13 @@ const { claimed, claim, connect, call, report, questions, answer } = reportBack(
 /** The first question about a ticket, once it is there. */
 const asked = (ticketId: string | undefined) => until('a question', async () => (await questions(ticketId))[0]);
 const stateOf = async (id: string) => (await api.call('GET', `/api/questions/${id}`)).body['state'];
-/** What is asked about a ticket has waited for an hour. */
-const age = (ticketId: string | undefined) =>
-  query(api.superuserUrl, `update skep.questions set created_at = created_at - interval '1 hour' where ticket_id = $1`, [
-    ticketId,
-  ]);
+/** What is asked about a ticket, and its attempts, are an hour older. */
+async function age(ticketId: string | undefined): Promise<void> {
+  for (const table of ['questions', 'runs'])
+    await query(api.superuserUrl, `update skep.${table} set created_at = created_at - interval '1 hour' where ticket_id = $1`, [
+      ticketId,
+    ]);
+}
 const haltOf = async (runId: string) =>
   (await query<{ id: string }>(api.superuserUrl, `select halt ->> 'questionId' as id from skep.runs where id = $1`, [runId]))[0]
     ?.id;
@@ -208,4 +210,25 @@ test('a question comes at most so often', async () => {
     [run.run.id],
   );
   expect(await report(run.gateway.token, 'ask_human', { question: 'a?' })).toMatchObject({ status: 409 });
+});
+
+test('where its ticket is begun anew, a question that was answered is asked again, and as often as before', async () => {
+  const run = await claimed();
+  const ticketId = run.ticket?.id ?? '';
+  const asking = report(run.gateway.token, 'ask_human', { question: 'a?' });
+  await answer((await asked(ticketId)).id, 'old');
+  expect((await asking).body).toMatchObject({ answer: 'old' });
+  await query(
+    api.superuserUrl,
+    `insert into skep.questions (tenant_id, kind, state, subject_type, subject_id, key, text, decided_at)
+     select tenant_id, 'ask', 'expired', 'ticket', subject_id, n::text, 'x', now() from skep.runs, generate_series(1, 50) n where id = $1`,
+    [run.run.id],
+  );
+  await api.call('POST', '/api/fail', { ...held(run), class: 'agent_missing' });
+  expect((await api.call('POST', `/api/tickets/${ticketId}/retry`)).status).toBe(200);
+  const next = await claim(ticketId);
+  expect(next.task.answers).toEqual([]);
+  const again = report(next.gateway.token, 'ask_human', { question: 'a?' });
+  await answer((await asked(ticketId)).id, 'new');
+  expect((await again).body).toMatchObject({ answer: 'new' });
 });

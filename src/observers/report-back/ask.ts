@@ -3,7 +3,7 @@ import type { ReportAnswer, ReportInput } from '../../../contract/talk/report-ba
 import type { Database, Tx } from '../../db/database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { askingHalt, getRun, haltRun, type RunContext, type RunSettings, subjectOf } from '../../stages/runs/index.ts';
+import { askedSince, askingHalt, getRun, haltRun, type RunContext, type RunSettings, subjectOf } from '../../stages/runs/index.ts';
 import {
   countQuestionsOf,
   expireQuestion,
@@ -80,9 +80,10 @@ async function ask(
   const key = createHash('sha256')
     .update(JSON.stringify([asked.question, asked.options ?? [], asked.default ?? null]))
     .digest('hex');
+  const since = await askedSince(tx, run);
   const before = await findQuestion(tx, { kind: 'ask', subject, key });
-  if (before !== undefined && !isClosed(before)) return before;
-  if ((await countQuestionsOf(tx, { kind: 'ask', subject })) >= questionsMax) {
+  if (before !== undefined && before.createdAt >= since && !isClosed(before)) return before;
+  if ((await countQuestionsOf(tx, { kind: 'ask', subject }, since)) >= questionsMax) {
     throw new Fault('wrong_state', {
       message: `${questionsMax} questions were asked about this already, which is all that there may be`,
       hint: 'Decide the rest yourself, or use report_blocker',

@@ -2,7 +2,7 @@
 export type { BlobStore, ReceivedBlob } from './blobs.ts';
 export { holdRunLease } from './holder.ts';
 export { haltRun, liveRunsOf, type RunContext, runOfToken } from './run-token.ts';
-export { askingHalt, subjectOf } from './parking/asked.ts';
+export { askedSince, askingHalt, subjectOf } from './parking/asked.ts';
 export { askAboutBudget } from './parking/budget.ts';
 export { goOn, type Resumable, resumedWorkOf, runsHeldUpBy, runToResume } from './parking/resume.ts';
 export { haltsDecided, questionsInVain } from './parking/parking.sql.ts';

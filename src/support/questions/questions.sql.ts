@@ -50,19 +50,19 @@ export const pendingAskRows = statement<QuestionRow>(
     order by q.created_at, q.id limit 100 for no key update`,
 );
 
-/** The last $4 that agents have asked about a subject and that are decided, newest first; none that was closed before its time. */
+/** The last $4 that agents have asked about a subject since $5 and that are decided, newest first; none that was closed before its time. */
 export const decidedAskRows = statement<QuestionRow>(
   'decided_asks',
   `select ${columns} from questions q
     where q.tenant_id = $1 and q.kind = 'ask' and q.subject_type = $2 and q.subject_id = $3
-      and (q.state = 'answered' or (q.state = 'expired' and q.due_at <= q.decided_at))
+      and q.created_at >= $5 and (q.state = 'answered' or (q.state = 'expired' and q.due_at <= q.decided_at))
     order by q.decided_at desc, q.id limit $4`,
 );
 
-/** Questions of one kind that were ever asked about a subject. */
+/** Questions of one kind that were asked about a subject since $5. */
 export const countQuestions = statement<{ count: number }>(
   'count_questions',
-  'select count(*) from questions where tenant_id = $1 and kind = $2 and subject_type = $3 and subject_id = $4',
+  'select count(*) from questions where tenant_id = $1 and kind = $2 and subject_type = $3 and subject_id = $4 and created_at >= $5',
 );
 
 export const answerQuestionRow = statement<QuestionRow>(

@@ -67,16 +67,20 @@ export function pendingAsks(tx: Tx, subject: NewQuestion['subject']): Promise<Qu
   return tx.query(pendingAskRows, [tx.tenantId, subject.type, subject.id]);
 }
 
-/** What agents have asked about a subject and what holds, in the order in which it was decided; of very many the last. */
-export async function decidedAsks(tx: Tx, subject: NewQuestion['subject']): Promise<QuestionRow[]> {
-  return (await tx.query(decidedAskRows, [tx.tenantId, subject.type, subject.id, decidedAsksMax])).toReversed();
+/** What agents have asked about a subject since then and what holds, in the order in which it was decided; of very many the last. */
+export async function decidedAsks(tx: Tx, subject: NewQuestion['subject'], since: Date): Promise<QuestionRow[]> {
+  return (await tx.query(decidedAskRows, [tx.tenantId, subject.type, subject.id, decidedAsksMax, since])).toReversed();
 }
 
 const decidedAsksMax = 10;
 
-/** How many questions of a kind were ever asked about a subject. */
-export async function countQuestionsOf(tx: Tx, { kind, subject }: Pick<NewQuestion, 'kind' | 'subject'>): Promise<number> {
-  const [row] = await tx.query(countQuestions, [tx.tenantId, kind, subject.type, subject.id]);
+/** How many questions of a kind were asked about a subject since then. */
+export async function countQuestionsOf(
+  tx: Tx,
+  { kind, subject }: Pick<NewQuestion, 'kind' | 'subject'>,
+  since: Date,
+): Promise<number> {
+  const [row] = await tx.query(countQuestions, [tx.tenantId, kind, subject.type, subject.id, since]);
   return row?.count ?? 0;
 }
 

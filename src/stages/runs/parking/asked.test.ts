@@ -200,9 +200,15 @@ test.each(['cancelled', 'retried', 'run cancelled'])('what was asked is closed w
   await expect(answer(asked[0] ?? '', 'late')).rejects.toMatchObject({ code: 'wrong_state' });
 });
 
-test('a ticket that is begun anew is told nothing of what was asked', async () => {
-  const { site, ticketId } = await parked('a?');
+test('a ticket that is begun anew is told nothing of what was asked and decided before, but what is from then on', async () => {
+  const { site, ticketId, asked } = await parked('a?', 'b?');
+  await answer(asked[0] ?? '', 'old');
   await stages.app(tx => retryWork(tx, ticketId));
   await stages.drain();
-  expect((await site.start(ticketId)).task).toMatchObject({ feedback: null, answers: [] });
+  const anew = await site.start(ticketId);
+  expect(anew.task).toMatchObject({ feedback: null, answers: [] });
+  await answer(await ask(anew, 'a?'), 'new');
+  await lose(anew);
+  await stages.drain();
+  expect((await site.start(ticketId)).task.answers).toEqual([{ question: 'a?', answer: 'new', is_default: false }]);
 });

@@ -66,6 +66,13 @@ export const haltOfTicket = statement<{ isHalted: boolean }>(
     where tenant_id = $1 and subject_type = 'ticket' and subject_id = $2 order by attempt desc limit 1`,
 );
 
+/** The last $3 attempts at a ticket that were taken up, newest first: as many as count since it was begun, or begun anew. */
+export const lastClaimedRuns = statement<{ createdAt: Date }>(
+  'last_claimed_runs',
+  `select created_at from runs
+    where tenant_id = $1 and subject_type = 'ticket' and subject_id = $2 and fence is not null order by attempt desc limit $3`,
+);
+
 /** What is parked for a ticket that goes on without it. Both rows are locked, so that both are looked at as they are now. */
 export const parkedOfReadyTicket = statement<{ id: string }>(
   'parked_of_ready_ticket',

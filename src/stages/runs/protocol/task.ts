@@ -4,7 +4,7 @@ import { decidedAsks } from '../../../support/questions/index.ts';
 import { findTrunk } from '../../../support/repositories/index.ts';
 import type { TicketRow } from '../../tickets/index.ts';
 import { fence } from '../holder.ts';
-import { subjectOf } from '../parking/asked.ts';
+import { askedSince, subjectOf } from '../parking/asked.ts';
 import { lastVerdictOfPhase } from '../planning/planning.sql.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
 import { continuedBefore } from '../recovery/recovery.sql.ts';
@@ -60,6 +60,6 @@ export async function answersOn(
   tx: Tx,
   run: Pick<RunRow, 'subjectType' | 'subjectId'>,
 ): Promise<NonNullable<RunTask['answers']>> {
-  const decided = await decidedAsks(tx, subjectOf(run));
+  const decided = await decidedAsks(tx, subjectOf(run), await askedSince(tx, run));
   return decided.map(({ text, answer, state }) => ({ question: text, answer, is_default: state === 'expired' }));
 }
