@@ -212,3 +212,22 @@ test('a ticket that is begun anew is told nothing of what was asked and decided 
   await stages.drain();
   expect((await site.start(ticketId)).task.answers).toEqual([{ question: 'a?', answer: 'new', is_default: false }]);
 });
+
+test.each(['lost', 'blocked'] as const)('what a run that is %s has asked is closed where its ticket is begun anew', async how => {
+  const site = await siteForTests(stages);
+  const ticketId = site.ticketIds[0] ?? '';
+  const attempt = await site.start(ticketId);
+  const { run } = attempt.claimed;
+  const id = await stages.engine(async tx => {
+    const about = { subject: { type: 'ticket', id: ticketId }, ticketId, runId: run.id };
+    return (await openQuestion(tx, { kind: 'ask', ...about, text: '?', dueMs: 60_000 })).id;
+  });
+  const halt = how === 'lost' ? ({ kind: 'question', questionId: id } as const) : ({ kind: 'blocked' } as const);
+  await stages.engine(tx => haltRun(tx, run.id, { ...halt, message: 'm' }));
+  await lose(attempt);
+  await stages.drain();
+  expect([await stages.statusOf(ticketId), await stateOf(id)]).toEqual(['waiting', 'pending']);
+  await stages.app(tx => retryWork(tx, ticketId));
+  await stages.drain();
+  expect([await stateOf(id), (await site.runs(ticketId)).at(-1)]).toEqual(['expired', 'ticket queued']);
+});

@@ -3,7 +3,6 @@ import { move } from '../../../kernel/machine.ts';
 import { expireQuestion, pendingAsks } from '../../../support/questions/index.ts';
 import { retryTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
-import { subjectOf } from './asked.ts';
 import { runMachine } from '../model/run.ts';
 import { endRunRow, type RunRow } from '../runs.sql.ts';
 import { haltOfTicket, idleQuestion, idleQuestions, parkedOfReadyTicket } from './parking.sql.ts';
@@ -21,10 +20,13 @@ export async function endParked(tx: Tx, ticketId: string): Promise<void> {
     const [run] = await tx.query(endRunRow, [tx.tenantId, id, to, from]);
     if (run === undefined) continue;
     announceRun(tx, run, { type: 'run.cancelled', why: 'its ticket is tried anew' });
-    if (run.halt?.kind === 'question')
-      for (const asked of await pendingAsks(tx, subjectOf(run))) await expireQuestion(tx, asked.id);
   }
   await closeQuestions(tx, ticketId);
+}
+
+/** Ends what agents have asked about a ticket that is begun anew, however the run that asked has ended. */
+export async function closeAsks(tx: Tx, ticketId: string): Promise<void> {
+  for (const { id } of await pendingAsks(tx, { type: 'ticket', id: ticketId })) await expireQuestion(tx, id);
 }
 
 /** Ends the questions about a ticket's runs on whose answer nothing hangs any more. */

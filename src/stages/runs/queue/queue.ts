@@ -7,7 +7,7 @@ import { getSpec } from '../../specs/index.ts';
 import { keepTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { endedCountMax, waitBeforeAttempt } from '../model/retry.ts';
-import { closeQuestions, endParked } from '../parking/close.ts';
+import { closeAsks, closeQuestions, endParked } from '../parking/close.ts';
 import {
   begunChain,
   cancelRunsOfTicket,
@@ -30,6 +30,8 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
   // Kept: cancelled in between, its run would wait in the queue for ever.
   const ticket = await keepTicket(tx, ticketId);
   if (ticket?.status !== 'ready') return;
+  // None counts: a person has it begun anew, or it is the first.
+  if (ticket.attempts === 0) await closeAsks(tx, ticketId);
   const project = await getProject(tx, ticket.projectId);
   const trunk = await findTrunk(tx, ticket);
   if (trunk === undefined) await openTrunk(tx, { ...ticket, title: await titleOf(tx, ticket), redBase: project.redBase });
