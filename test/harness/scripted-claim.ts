@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { NetworkRule } from '../../contract/network/rules.ts';
 import type { Agent, Check } from '../../contract/projects.ts';
 import type { Feedback } from '../../contract/reviews.ts';
-import type { AttemptEnd, RunLimits, RunPlan } from '../../contract/runs.ts';
+import type { AttemptEnd, RunLimits, RunPlan, RunTask } from '../../contract/runs.ts';
 import type { IsolationLevel } from '../../contract/fleet/sandboxes.ts';
 
 export interface QueuedTask {
@@ -14,6 +14,7 @@ export interface QueuedTask {
   readonly merge?: string;
   readonly checks?: readonly Check[];
   readonly feedback?: Feedback;
+  readonly answers?: RunTask['answers'];
   readonly network?: readonly NetworkRule[];
   readonly setup?: readonly string[];
   /** What has landed. */
@@ -110,6 +111,7 @@ export function claimOf(run: ClaimedTask) {
       ...{
         checks: task.checks ?? [],
         feedback: task.feedback ?? null,
+        ...(task.answers === undefined ? {} : { answers: task.answers }),
         plan: task.plan ?? null,
         has_work: task.hasWork ?? false,
         continues: task.continues === undefined ? null : { ended: 'broken_off', ...task.continues },

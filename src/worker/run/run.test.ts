@@ -118,6 +118,12 @@ describe('a run that ends well', () => {
     expect(first.log.toString()).toBe('none\n  "feedback": null\n');
   });
 
+  it('tells the agent what people have answered, also where nothing was wrong', async () => {
+    const answers = [{ question: 'Which port?', answer: '443', is_default: false }];
+    const told = await agentRun(['cat > /tmp/in; cat $SKEP_FEEDBACK; grep -c Which /tmp/in', 'echo x > x'], { answers });
+    expect(told.log.toString()).toBe('Asked: Which port?\nA person has answered: 4431\n');
+  });
+
   it('starts from the commit that the server names, which no branch need have', async () => {
     const repository = makeRepository({ 'agent.sh': script('echo x > x') });
     git(repository, 'commit', '--quiet', '--allow-empty', '--message=apart');

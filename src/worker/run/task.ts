@@ -40,7 +40,8 @@ export function taskOf(
   const branch = `skep/${ticket.id}`;
   const title = merge === null ? ticket.title : `Merge ${merge.slice(0, 12)} into ${branch}`;
   const known = { SKEP_TICKET: ticketPath, SKEP_TICKET_ID: ticket.id, SKEP_RUN_ID: run.id, SKEP_ATTEMPT: String(run.attempt) };
-  const told = feedback === null ? {} : { SKEP_FEEDBACK: feedbackPath };
+  const words = [feedback?.text ?? '', answersText(answers)].filter(text => text !== '').join('\n\n');
+  const told = words === '' ? {} : { SKEP_FEEDBACK: feedbackPath };
   const json = (conflict?: Conflict): string =>
     asJson({
       ...ticket,
@@ -55,12 +56,7 @@ export function taskOf(
     branch,
     commitMessage: `${title}\n\nSkep-Ticket: ${ticket.id}\nSkep-Run: ${run.id}\n`,
     timeoutMs: Math.min(settings.timeout_ms ?? limits.timeout_ms, limits.timeout_ms),
-    files: [
-      { path: ticketPath, content: json() },
-      ...(feedback === null
-        ? []
-        : [{ path: feedbackPath, content: [feedback.text, answersText(answers)].filter(text => text !== '').join('\n\n') }]),
-    ],
+    files: [{ path: ticketPath, content: json() }, ...(words === '' ? [] : [{ path: feedbackPath, content: words }])],
     json,
     prompt: conflict => promptOf({ ticket, task, conflict, setup, template }),
     promptAgain: promptAgainOf({ ticket, task, template }),
