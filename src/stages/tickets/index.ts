@@ -6,6 +6,7 @@ export { wireTicket } from './wire.ts';
 export {
   completeTicket,
   failTicket,
+  holdTicket,
   keepTicket,
   mergeTicket,
   observeTicket,
@@ -13,5 +14,6 @@ export {
   ticketStarted,
   ticketSubmitted,
   ticketWaits,
+  ticketWaitsOn,
   unclaimTicket,
 } from './work.ts';

@@ -109,6 +109,13 @@ export const moveTicketRow = statement<TicketRow>(
     where t.tenant_id = $1 and t.id = $2 and t.status = any ($4::text[]) returning ${columns}`,
 );
 
+/** Why a ticket waits, where that is another reason by now. */
+export const explainTicketRow = statement<TicketRow>(
+  'explain_ticket',
+  `update tickets t set status_reason = $3, updated_at = now()
+    where t.tenant_id = $1 and t.id = $2 and t.status = 'waiting' and t.status_reason is distinct from $3 returning ${columns}`,
+);
+
 /** Locks those that wait for $2, in the order of their ids, so that of two needs which complete at once one sees the other. */
 export const holdDependants = statement<{ id: string }>(
   'hold_dependants',

@@ -2,12 +2,25 @@ import type { Proof } from '../../../contract/results.ts';
 import type { Tx } from '../../db/database.ts';
 import { moveTicket } from './moves.ts';
 import { coarse } from './model/coarse.ts';
-import { assignWork, forgetAttempt, observeTicketRow, ticketForShare, type TicketRow } from './tickets.sql.ts';
+import {
+  assignWork,
+  explainTicketRow,
+  forgetAttempt,
+  observeTicketRow,
+  ticketForShare,
+  ticketForUpdate,
+  type TicketRow,
+} from './tickets.sql.ts';
 
 /** The ticket as it is and stays until the transaction ends; undefined when there is none. */
 export async function keepTicket(tx: Tx, id: string): Promise<TicketRow | undefined> {
   const [ticket] = await tx.query(ticketForShare, [tx.tenantId, id]);
   return ticket;
+}
+
+/** The same for whoever may change it, and takes what is locked after tickets before he knows. */
+export async function holdTicket(tx: Tx, id: string): Promise<void> {
+  await tx.query(ticketForUpdate, [tx.tenantId, id]);
 }
 
 // What runs, reviews and changes make of a ticket. Each is undefined where the ticket's status does not allow it: it was cancelled, say.
@@ -35,6 +48,14 @@ export function mergeTicket(tx: Tx, id: string): Promise<TicketRow | undefined> 
 /** A person must decide before it can go on. */
 export function ticketWaits(tx: Tx, id: string, reason: string): Promise<TicketRow | undefined> {
   return moveTicket(tx, { id, verb: 'wait', reason });
+}
+
+/** It waits on, for something else. */
+export async function ticketWaitsOn(tx: Tx, id: string, reason: string): Promise<void> {
+  const [ticket] = await tx.query(explainTicketRow, [tx.tenantId, id, reason]);
+  if (ticket === undefined) return;
+  const payload = { fields: ['status_reason'], status: ticket.status };
+  tx.announce({ type: 'ticket.changed', subject: { type: 'ticket', id }, payload });
 }
 
 /** Completes a ticket and makes ready what waited for it alone. */

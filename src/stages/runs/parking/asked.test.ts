@@ -3,7 +3,7 @@ import { type Stages, useStages } from '../../../../test/harness/stages.ts';
 import { type Attempt, rescue, runState, type Site, siteForTests } from '../../../../test/harness/work.ts';
 import { expireQuestion, getQuestion, openQuestion } from '../../../support/questions/index.ts';
 import { resumeRun } from '../../changes/index.ts';
-import { cancelTicket } from '../../tickets/index.ts';
+import { cancelTicket, getTicket } from '../../tickets/index.ts';
 import { loseRun } from '../recovery/lose.ts';
 import { haltRun } from '../run-token.ts';
 import { cancelRun, failRun, parkRun } from '../verbs.ts';
@@ -81,6 +81,12 @@ test('of two questions both must be decided; that it asked is told once', async 
   await stages.drain();
   await resumeRun(stages.parts, stages.tenantId, attempt.claimed.run.id);
   expect([await site.runs(ticketId), await stages.statusOf(ticketId)]).toEqual([['ticket parked'], 'waiting']);
+  expect((await stages.app(tx => getTicket(tx, ticketId))).statusReason).toBe('The agent asks: b?');
+  const told = `select type, payload ->> 'message' as message from events where type in ('run.halted', 'ticket.changed') order by id`;
+  expect((await stages.sql(told)).slice(-2)).toEqual([
+    { type: 'run.halted', message: 'The agent asks: b?' },
+    { type: 'ticket.changed', message: null },
+  ]);
   expect(await stages.ownerless()).toEqual([]);
   await stages.engine(tx => expireQuestion(tx, asked[1] ?? ''));
   await stages.drain();

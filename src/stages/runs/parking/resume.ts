@@ -3,7 +3,7 @@ import { isParking } from '../../../../contract/runs.ts';
 import type { Tx } from '../../../db/database.ts';
 import type { TrunkRow } from '../../../support/repositories/index.ts';
 import { type Decision, getQuestion, pendingAsks, type QuestionRow, readAnswer } from '../../../support/questions/index.ts';
-import { keepTicket, sendTicketBack } from '../../tickets/index.ts';
+import { holdTicket, keepTicket, sendTicketBack, ticketWaitsOn } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { askingHalt, subjectOf } from './asked.ts';
 import { carryOn, type Remains, remainsOf, runToCarryOn, type TakenIn, withWork } from '../recovery/carry.ts';
@@ -76,9 +76,13 @@ async function decisionOn(tx: Tx, { id, halt }: RunRow): Promise<Decided | undef
 /** An agent may have asked more than once before it ended its turn: what it asked last is answered before it goes on. */
 async function hangsOnAnother(tx: Tx, run: RunRow): Promise<boolean> {
   if (run.halt?.kind !== 'question') return false;
+  if (run.subjectType === 'ticket') await holdTicket(tx, run.subjectId);
   const [next] = await pendingAsks(tx, subjectOf(run));
   if (next === undefined) return false;
-  await tx.query(haltEndedRow, [tx.tenantId, run.id, JSON.stringify(askingHalt(next))]);
+  const halt = askingHalt(next);
+  await tx.query(haltEndedRow, [tx.tenantId, run.id, JSON.stringify(halt)]);
+  announceRun(tx, run, { type: 'run.halted', halt: halt.kind, message: halt.message, questionId: next.id });
+  if (run.subjectType === 'ticket') await ticketWaitsOn(tx, run.subjectId, halt.message);
   return true;
 }
 
