@@ -136,9 +136,15 @@ describe('what is done later', () => {
     ['is elsewhere', says(303, '', { location: '/x' }), 'refused', 'redirects are not followed'],
     ['leads elsewhere', begins('http://x.test/'), 'refused', 'leads to http://x.test/'],
   ])('and %s', async (...[, answer, why, message]) => {
-    const { event, lines } = await hand(inTurn(begins('/7'), answer));
+    const { event, lines } = await hand(inTurn(begins('/7'), answer, says(204, '')));
     expect(event).toMatchObject({ event: 'failed', why, message: expect.stringContaining(message) as string });
-    expect(lines).toEqual(['POST /work?a=b', 'GET /7']);
+    // What is given up on, and not over at the endpoint, is taken back.
+    expect(lines).toEqual(['POST /work?a=b', 'GET /7', ...(why === 'refused' ? ['DELETE /7'] : [])]);
+  });
+
+  test('and is given up on is taken back by one who does not wait long for the answer', async () => {
+    const { event, lines } = await hand(inTurn(begins('/7'), says(401, 'who are you?'), () => undefined));
+    expect([event, lines.at(-1)]).toMatchObject([{ event: 'failed', why: 'refused' }, 'DELETE /7']);
   });
 
   test('and that a rule does not let be asked for, with what it lacks', async () => {

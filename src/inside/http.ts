@@ -18,6 +18,8 @@ const postsMax = 3;
 
 /** Takes the work back that an endpoint has begun; undefined where there is none. */
 let takeBack: (() => Promise<unknown>) | undefined;
+/** Ends when it was told so, or does not answer. */
+let takenBack: Promise<unknown> | undefined;
 /** What is to be told when there is some, because the time is over. */
 let late: HttpEvent | undefined;
 /** Whatever it answers now comes too late. */
@@ -47,7 +49,13 @@ async function answerOf({ headers, task }: HttpTurn, url: URL): Promise<Answer> 
     if (late !== undefined) void leave(late);
   };
   try {
-    return await follow(begun, { url, ask: place => ask('GET', place), say, onPlace });
+    const answer = await follow(begun, { url, ask: place => ask('GET', place), say, onPlace });
+    // Whatever it says there is the end of its work; anything else is no word of it.
+    if (answer.isProxys || answer.status !== 200) await giveBack();
+    return answer;
+  } catch (error) {
+    if (!(error instanceof NoWork) || error.why !== 'gave_up') await giveBack();
+    throw error;
   } finally {
     takeBack = undefined;
   }
@@ -86,13 +94,20 @@ async function endInTime(timeoutMs: number, over: AbortSignal): Promise<void> {
 async function leave(event?: HttpEvent): Promise<void> {
   if (isLeaving) return;
   isLeaving = true;
-  const telling = takeBack;
-  if (telling !== undefined) {
-    say('taking the ticket back');
-    await Promise.race([telling().catch(() => {}), systemClock.sleep(farewellMs / 2)]);
-  }
+  await giveBack();
   if (event !== undefined) tell(event);
   process.exit();
+}
+
+/** Once, and not for long: its answer changes nothing. */
+async function giveBack(): Promise<void> {
+  const telling = takeBack;
+  takeBack = undefined;
+  if (telling !== undefined) {
+    say('taking the ticket back');
+    takenBack = Promise.race([telling().catch(() => {}), systemClock.sleep(farewellMs / 2)]);
+  }
+  await takenBack;
 }
 
 /** All of them or none. */
@@ -122,4 +137,7 @@ function tell(event: HttpEvent): void {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void leave());
 const end = await main().catch(whyOf);
-if (!isLeaving) tell(end);
+if (!isLeaving) {
+  tell(end);
+  process.exit();
+}
