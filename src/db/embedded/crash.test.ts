@@ -128,6 +128,14 @@ test.each([false, true])('what a killed first start has left at work is ended, a
   rmSync(home, { recursive: true });
 });
 
+test('of a home that is to be removed a server is ended that is frozen', async () => {
+  const home = tempHome();
+  const { pid } = await start(home);
+  process.kill(pid, 'SIGSTOP');
+  await clearEmbedded(home, hurried);
+  expect(workersOn(siteOf(home))).toEqual([]);
+});
+
 test('of a home that is to be removed a server is stopped, also one that nothing names, and no other', async () => {
   const [neighbour, named, nameless] = [await start(tempHome()), tempHome(), tempHome()];
   await start(named);

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { isSameProcess } from '../../kernel/process-info.ts';
-import { errorCode, siteOf } from './place/folder.ts';
+import { errorCode, type Site, siteOf } from './place/folder.ts';
 import { livePostmaster, workersOn } from './pid-file.ts';
 
 const fastMs = 30_000;
@@ -37,13 +37,21 @@ export async function stopEmbedded(home: string, clock: Clock = systemClock): Pr
  */
 export async function clearEmbedded(home: string, clock: Clock = systemClock): Promise<void> {
   const site = siteOf(home);
+  // What does not end when it is asked to is killed.
+  await stopEmbedded(home, clock).catch(() => {});
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-    await stopEmbedded(home, clock);
-    for (const { isAsked, ...worker } of workersOn(site)) if (isAsked || signal === 'SIGKILL') send(worker, signal);
+    for (const { isAsked, ...worker } of leftOn(site)) if (isAsked || signal === 'SIGKILL') send(worker, signal);
     for (const deadline = clock.mono() + immediateMs; clock.mono() < deadline; await clock.sleep(10))
-      if (workersOn(site).length === 0) return;
+      if (leftOn(site).length === 0) return;
   }
-  for (const worker of workersOn(site)) throw refused(worker, 'does not end');
+  for (const worker of leftOn(site)) throw refused(worker, 'does not end');
+}
+
+/** Also a server whose folder is not to be seen, but that its pid file names. */
+function leftOn(site: Site): ReturnType<typeof workersOn> {
+  const [workers, server] = [workersOn(site), livePostmaster(site.data)];
+  if (server === undefined || workers.some(({ pid }) => pid === server.pid)) return workers;
+  return [...workers, { pid: server.pid, command: server.command, isAsked: true }];
 }
 
 function send(server: { pid: number; command: string }, signal: NodeJS.Signals): void {
