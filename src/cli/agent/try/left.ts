@@ -25,29 +25,54 @@ export function noteSandbox(folder: string, kind: string): void {
 
 /**
  * A try that was killed, or was not let end, leaves its database running, sandboxes and a folder: the next one removes them, and says so.
- * What cannot be removed stands in nobody's way.
+ * What cannot be removed stands in nobody's way. Throws what `signal` is aborted with; what is left then is the next one's.
  */
-export async function removeLeftTries(world: World): Promise<void> {
+export async function removeLeftTries(world: World, signal: AbortSignal): Promise<void> {
   for (const folder of leftFolders()) {
     const what = `what a try that was broken off had left in ${folder}`;
-    try {
-      if (await remove(world, folder)) world.err.write(`Removed ${what}\n`);
-    } catch (error) {
-      world.err.write(`Could not remove ${what}: ${error instanceof Error ? error.message : String(error)}\n`);
-    }
+    const removing = remove(world, folder).then(
+      isDone => (isDone ? `Removed ${what}\n` : ''),
+      (error: unknown) => `Could not remove ${what}: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+    world.err.write(await unlessAborted(removing, signal));
   }
 }
 
-/** This user's, of processes that are surely dead: among the temporary files anybody may have put anything. */
+/** A database that does not stop takes a while. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const over = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    const onAbort = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { signal: over.signal });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    over.abort();
+  }
+}
+
+/**
+ * This user's, of processes that are surely dead: among the temporary files anybody may have put anything, and in a folder that may not be
+ * listed nothing is found.
+ */
 function leftFolders(): readonly string[] {
-  const names = readdirSync(tmpdir()).filter(name => name.startsWith(prefix));
-  return names
-    .filter(name => isDead(name.slice(prefix.length).split('-')[0] ?? ''))
+  return unlessRefused(() => readdirSync(tmpdir()), [])
+    .filter(name => name.startsWith(prefix) && isDead(name.slice(prefix.length).split('-')[0] ?? ''))
     .map(name => join(tmpdir(), name))
     .filter(folder => {
-      const found = lstatSync(folder, { throwIfNoEntry: false });
+      const found = unlessRefused(() => lstatSync(folder), undefined);
       return found?.isDirectory() === true && found.uid === process.geteuid?.();
     });
+}
+
+function unlessRefused<T, Other>(look: () => T, other: Other): T | Other {
+  try {
+    return look();
+  } catch {
+    return other;
+  }
 }
 
 /** False where another try was faster. */

@@ -52,7 +52,7 @@ export async function tryAgent(world: World, tried: Tried): Promise<void> {
   }
   const stopping = new AbortController();
   void world.stopRequested().then(() => stopping.abort(new Interrupted()));
-  await removeLeftTries(world);
+  await removeLeftTries(world, stopping.signal);
   stopping.signal.throwIfAborted();
   const places = await makePlaces({ cwd: world.cwd, files, scene: agent.kind === 'model' ? 'file' : 'agent', sandbox });
   try {
