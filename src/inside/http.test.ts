@@ -18,13 +18,15 @@ interface Wanted {
   readonly rules?: (port: number) => readonly NetworkRule[];
   readonly isSecure?: boolean;
   readonly timeoutMs?: number;
+  /** So long ago the worker began to wait. */
+  readonly lateMs?: number;
   /** Called with each request; what it is given interrupts the program. */
   readonly onHeard?: (line: string, interrupt: () => void) => void;
 }
 
 /** The program as a process, before an endpoint behind the proxy of a sandbox. */
 async function hand(endpoint: RequestListener, wanted: Wanted = {}) {
-  const { folder = temporaryFolder(), rules = allowed, isSecure = false, timeoutMs = 60_000, onHeard } = wanted;
+  const { folder = temporaryFolder(), rules = allowed, isSecure = false, timeoutMs = 60_000, lateMs = 0, onHeard } = wanted;
   const heard: { readonly headers: Readonly<Record<string, unknown>>; readonly body: string; readonly line: string }[] = [];
   const certificate = isSecure ? certificateFor('x.test', besideLoopback) : undefined;
   const listener: RequestListener = (request, response) => {
@@ -44,7 +46,13 @@ async function hand(endpoint: RequestListener, wanted: Wanted = {}) {
   const url = `${isSecure ? 'https' : 'http'}://${besideLoopback}:${host.port}/work?a=b`;
   const trusted = join(temporaryFolder(), 'certificate.pem');
   writeFileSync(trusted, certificate?.cert ?? '');
-  const turn: HttpTurn = { url, task, headers: { 'skep-run': 'R', 'idempotency-key': 'R' }, timeoutMs };
+  const turn: HttpTurn = {
+    url,
+    task,
+    headers: { 'skep-run': 'R', 'idempotency-key': 'R' },
+    timeoutMs,
+    endsAt: Date.now() + timeoutMs - lateMs,
+  };
   const program = execa(process.execPath, [join(await insideFolder(), 'http.mjs')], {
     ...{ cwd: folder, extendEnv: false, reject: false, input: JSON.stringify(turn), timeout: 30_000 },
     env: { http_proxy: `http://127.0.0.1:${egress.port}`, NODE_EXTRA_CA_CERTS: trusted },
@@ -164,6 +172,12 @@ describe('what is done later', () => {
   test('and not in time is taken back', async () => {
     const { event, lines } = await hand(begins('/7'), { timeoutMs: 3_000 });
     expect(event).toEqual({ event: 'failed', why: 'late', message: 'it was not done within 3000 ms' });
+    expect(lines.at(-1)).toBe('DELETE /7');
+  });
+
+  test('and not in time, by the clock of a worker that began to wait long before, is taken back', async () => {
+    const { event, lines } = await hand(begins('/7'), { timeoutMs: 600_000, lateMs: 595_000 });
+    expect(event).toMatchObject({ event: 'failed', why: 'late' });
     expect(lines.at(-1)).toBe('DELETE /7');
   });
 

@@ -29,7 +29,7 @@ async function main(): Promise<HttpEvent> {
   const turn = JSON.parse(await text(process.stdin)) as HttpTurn;
   const url = new URL(turn.url);
   const over = new AbortController();
-  void endInTime(turn.timeoutMs, over.signal);
+  void endInTime(turn, over.signal);
   try {
     const { summary, files } = workIn(await answerOf(turn, url), url);
     if (!isLeaving) keep(files);
@@ -83,8 +83,10 @@ function asked(given: Omit<Call, 'proxy' | 'bytesMax'>): Promise<Answer> {
 }
 
 /** Before the worker ends all: without work that is begun, there is nobody who would have to be told. */
-async function endInTime(timeoutMs: number, over: AbortSignal): Promise<void> {
-  await systemClock.sleep(Math.max(timeoutMs / 2, timeoutMs - farewellMs), over);
+async function endInTime({ timeoutMs, endsAt }: HttpTurn, over: AbortSignal): Promise<void> {
+  const leftMs = endsAt - Math.min(timeoutMs / 2, farewellMs) - systemClock.now();
+  // A wall clock may jump.
+  await systemClock.sleep(Math.min(Math.max(leftMs, 0), timeoutMs), over);
   if (over.aborted) return;
   late = { event: 'failed', why: 'late', message: `it was not done within ${timeoutMs} ms` };
   if (takeBack !== undefined) await leave(late);

@@ -97,7 +97,7 @@ test('what it answers later is the work of the run as well', async () => {
 
 test.each<[string, QueuedTask, boolean]>([
   ['its run is taken back', {}, true],
-  ['its time is over', { limits: { timeout_ms: 8_000 } }, false],
+  ['its time is over', { limits: { timeout_ms: 20_000 } }, false],
 ])('one that is at work is told where %s', async (_, task, isTakenBack) => {
   const told = new Map<string, () => void>();
   const hears = (asked: string) => new Promise<void>(resolve => void told.set(asked, resolve));
@@ -112,5 +112,5 @@ test.each<[string, QueuedTask, boolean]>([
   await removed;
   if (isTakenBack) return;
   await server.until(() => it.state === 'failed');
-  expect(it.failure).toMatchObject({ class: 'timeout', message: expect.stringContaining('not done within 8000 ms') as string });
+  expect(it.failure).toMatchObject({ class: 'timeout', message: expect.stringContaining('not done within 20000 ms') as string });
 });

@@ -1,3 +1,4 @@
+import { systemClock } from '../../kernel/clock.ts';
 import type { Agent, AgentContext, AgentOutcome, AgentSettings } from '../../worker/agent.ts';
 import { farewellMs, httpProgram } from '../../worker/host/http-turn.ts';
 import type { HttpTurn, WhyNoWork } from '../../worker/host/http-turn.ts';
@@ -32,7 +33,7 @@ function closed({ url }: Settings): AgentOutcome {
 
 async function ask(context: AgentContext, { url }: Settings): Promise<AgentOutcome> {
   const { task, timeoutMs, env, node, inside, start, onOutput, onUpdate } = context;
-  const turn: HttpTurn = { url, task, headers: headersOf(env), timeoutMs };
+  const turn: HttpTurn = { url, task, headers: headersOf(env), timeoutMs, endsAt: systemClock.now() + timeoutMs };
   let event: Readonly<Record<string, unknown>> = {};
   const read = jsonLines({ onObject: said => void (event = said), onText: line => onOutput(Buffer.from(`${line}\n`)) });
   const exit = await start({

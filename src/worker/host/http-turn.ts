@@ -10,6 +10,8 @@ export interface HttpTurn {
   readonly task: string;
   /** How long it may take; work that is not done then is taken back. */
   readonly timeoutMs: number;
+  /** When that is over, in milliseconds since the epoch: the program may be slow to begin, and the worker does not wait for it. */
+  readonly endsAt: number;
 }
 
 /** For telling an endpoint that nobody waits for its work any more. */
