@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { query } from '../../../test/harness/database.ts';
 import { until } from '../../../test/harness/process.ts';
 import { held, reportBack, textOf } from '../../../test/harness/report-back.ts';
+import { withClient } from '../../db/server/session.ts';
 import { type TestApi, testApi } from '../../../test/harness/server.ts';
 
 let api: TestApi;
@@ -168,6 +169,32 @@ test('a question of a run that is being stopped reaches nobody', async () => {
   await call(client, 'report_blocker', { reason: 'no account' });
   expect(textOf(await call(client, 'ask_human', { question: 'a?' }))).toContain('being stopped already');
   expect((await questions(run.ticket?.id)).map(({ kind }) => kind)).toEqual(['blocker']);
+});
+
+/** As the gateway does where a budget is spent. */
+const stop = `update skep.runs set halt = '{"kind": "budget", "message": "spent"}' where id = $1`;
+
+test('a question whose run is stopped for something else meanwhile is waited for no longer', async () => {
+  const run = await claimed();
+  const asking = report(run.gateway.token, 'ask_human', { question: 'a?' });
+  await asked(run.ticket?.id);
+  await query(api.superuserUrl, stop, [run.run.id]);
+  expect((await asking).body).toMatchObject({ outcome: 'stopped' });
+});
+
+test('a question that comes while its run is being stopped reaches nobody', async () => {
+  const run = await claimed();
+  const { asking } = await withClient(api.superuserUrl, async client => {
+    await client.query('begin');
+    await client.query(stop, [run.run.id]);
+    const asking = report(run.gateway.token, 'ask_human', { question: 'a?' });
+    const looks = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    await until('the question to wait', async () => ((await query(api.superuserUrl, looks)).length > 0 ? true : undefined));
+    await client.query('commit');
+    return { asking };
+  });
+  expect((await asking).body).toMatchObject({ outcome: 'stopped' });
+  expect(await questions(run.ticket?.id)).toEqual([]);
 });
 
 test('a question survives the server, and whoever asked asks again', async () => {

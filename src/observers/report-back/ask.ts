@@ -3,7 +3,16 @@ import type { ReportAnswer, ReportInput } from '../../../contract/talk/report-ba
 import type { Database, Tx } from '../../db/database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { askedSince, askingHalt, getRun, haltRun, type RunContext, type RunSettings, subjectOf } from '../../stages/runs/index.ts';
+import {
+  askedSince,
+  askingHalt,
+  haltRun,
+  holdHalt,
+  type RunContext,
+  type RunSettings,
+  type StoredHalt,
+  subjectOf,
+} from '../../stages/runs/index.ts';
 import {
   countQuestionsOf,
   expireQuestion,
@@ -48,13 +57,17 @@ export async function askHuman(
 ): Promise<ReportAnswer> {
   const scope = { tenantId: run.tenantId, actor: `run:${run.runId}` };
   const question = await parts.database.engine(scope, tx => ask(tx, run, { asked, dueMs: parts.settings.questionMs }));
-  if (question === undefined)
-    return { outcome: 'stopped', message: 'This run is being stopped already, and nobody is asked. Stop working now.' };
+  if (question === undefined) return stopped;
   if (question.state !== 'pending') return tell(question, asked.default);
   const wait = { ...scope, id: question.id, runId: run.runId };
   const decided = await counted(parts.waits, run.runId, () => waitFor(parts, wait, waiting));
-  return tell(decided, asked.default);
+  return decided === undefined ? stopped : tell(decided, asked.default);
 }
+
+const stopped: ReportAnswer = {
+  outcome: 'stopped',
+  message: 'This run is being stopped already, and nobody is asked. Stop working now.',
+};
 
 async function counted<T>(waits: Map<string, number>, runId: string, wait: () => Promise<T>): Promise<T> {
   const before = waits.get(runId) ?? 0;
@@ -74,8 +87,7 @@ async function ask(
   run: RunContext,
   { asked, dueMs }: { asked: ReportInput<'ask_human'>; dueMs: number },
 ): Promise<QuestionRow | undefined> {
-  const { halt } = await getRun(tx, run.runId);
-  if (halt !== null && halt.kind !== 'question') return undefined;
+  if (isForOther(await holdHalt(tx, run.runId))) return undefined;
   const subject = subjectOf(run);
   const key = createHash('sha256')
     .update(JSON.stringify([asked.question, asked.options ?? [], asked.default ?? null]))
@@ -109,12 +121,12 @@ interface Wait {
   readonly runId: string;
 }
 
-/** The question once it is decided, or still pending where its run is not to wait any longer. */
+/** The question once it is decided, or still pending where its run is not to wait any longer; undefined where that is stopped for something else. */
 async function waitFor(
   { database, clock, settings }: AskParts,
   { id, runId, ...scope }: Wait,
   { signal, onWait }: Waiting,
-): Promise<Pick<Watched, 'state' | 'answer'>> {
+): Promise<Pick<Watched, 'state' | 'answer'> | undefined> {
   const began = clock.mono();
   for (let told = began; ; ) {
     const [now] = await database.enginePool.query(watchQuestion, [scope.tenantId, id, runId, settings.questionWaitMs]);
@@ -134,13 +146,18 @@ async function waitFor(
   }
 }
 
-async function endTurn(tx: Tx, { id, runId }: Pick<Wait, 'id' | 'runId'>): Promise<QuestionRow> {
+async function endTurn(tx: Tx, { id, runId }: Pick<Wait, 'id' | 'runId'>): Promise<QuestionRow | undefined> {
   const question = await getQuestion(tx, id);
   if (question.state !== 'pending') return question;
   await haltRun(tx, runId, askingHalt(question));
-  if ((await getRun(tx, runId)).halt === null)
-    throw new Fault('lease_lost', { message: 'The run is over: it waits for no answer any more' });
-  return question;
+  const halt = await holdHalt(tx, runId);
+  if (halt === null) throw new Fault('lease_lost', { message: 'The run is over: it waits for no answer any more' });
+  return isForOther(halt) ? undefined : question;
+}
+
+/** What stands in the way of the run is no question: it goes on with no answer. */
+function isForOther(halt: StoredHalt | null): boolean {
+  return halt !== null && halt.kind !== 'question';
 }
 
 function tell({ state, answer }: Pick<Watched, 'state' | 'answer'>, fallback: string | undefined): ReportAnswer {

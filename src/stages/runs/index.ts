@@ -1,7 +1,7 @@
 /** Runs: one attempt by one agent in one sandbox under one lease. Whatever an agent does is a run. */
 export type { BlobStore, ReceivedBlob } from './blobs.ts';
 export { holdRunLease } from './holder.ts';
-export { haltRun, liveRunsOf, type RunContext, runOfToken } from './run-token.ts';
+export { haltRun, holdHalt, liveRunsOf, type RunContext, runOfToken } from './run-token.ts';
 export { askedSince, askingHalt, subjectOf } from './parking/asked.ts';
 export { askAboutBudget } from './parking/budget.ts';
 export { goOn, type Resumable, resumedWorkOf, runsHeldUpBy, runToResume } from './parking/resume.ts';

@@ -1,8 +1,9 @@
+import { runStates } from '../../../contract/runs.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { hashSecret } from '../../kernel/secret.ts';
 import { announceRun } from './holder.ts';
-import { haltRunRow, runById, type StoredHalt } from './runs.sql.ts';
+import { haltRunRow, holdRun, runById, type StoredHalt } from './runs.sql.ts';
 import { type RunContextRow, runOfRunToken, runsStillHeld } from './run-token.sql.ts';
 
 /** What a live run token stands for: the run whose sandbox shows it, and on whose behalf it runs. */
@@ -34,4 +35,11 @@ export async function haltRun(tx: Tx, runId: string, halt: StoredHalt): Promise<
   const [run] = await tx.query(runById, [tx.tenantId, runId]);
   if (run !== undefined)
     announceRun(tx, run, { type: 'run.halted', halt: halt.kind, message: halt.message, questionId: halt.questionId ?? null });
+}
+
+/** What stands in a run's way; nobody halts it, and it does not end, until the transaction does. */
+export async function holdHalt(tx: Tx, runId: string): Promise<StoredHalt | null> {
+  const [run] = await tx.query(holdRun, [tx.tenantId, runId, runStates]);
+  if (run === undefined) throw new Fault('run_not_found');
+  return run.halt;
 }
