@@ -144,6 +144,9 @@ describe('a run that was halted', () => {
     await park(claimed);
     await stages.app(tx => cancelTicket(tx, claimed.run.subjectId, { reason: 'no', cascade: false }));
     await stages.drain();
+    // As after somebody has decided.
+    await stages.sql(`update runs set state = 'returned' where id = $1`, [claimed.run.id]);
+    expect(await codeOf(stages.engine(tx => submitRun(tx, holderOf(claimed), { summary: 'done!' })))).toBe('lease_lost');
   });
 
   test('and then lost makes its ticket wait, and is not tried again', async () => {

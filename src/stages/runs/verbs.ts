@@ -79,7 +79,12 @@ export async function submitRun(tx: Tx, holder: Holder, result: RunResult): Prom
   if (held !== undefined && held.halt !== null)
     throw new Fault('run_halted', { message: held.halt.message, facts: { halt: held.halt.kind } });
   const [run] = await tx.query(submitRunRow, [...key, JSON.stringify(result)]);
-  if (run === undefined) return saidAgain(tx, holder, ['submitted', 'accepted', 'returned']);
+  if (run === undefined) {
+    const ended = await saidAgain(tx, holder, ['submitted', 'accepted', 'returned']);
+    // What was parked is returned too, once it is decided, and was never handed in.
+    if (ended.halt !== null) throw await lostLease(tx, holder);
+    return ended;
+  }
   if (run.subjectType === 'ticket' && (await ticketSubmitted(tx, run.subjectId, result.branch)) === undefined) {
     throw new Fault('lease_lost', { message: 'The ticket of this run was cancelled', facts: { state: 'cancelled' } });
   }

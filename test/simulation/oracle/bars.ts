@@ -3,6 +3,7 @@ import {
   becomes,
   changesOf,
   type Commit,
+  type Facts,
   type Rule,
   type RunFacts,
   type Snapshot,
@@ -25,9 +26,13 @@ export function createBars(violate: Violate): Rule {
   const wentOnAt = new Map<string, number>();
   /** When a brake that is on could be known of: it says when it was pulled, and the rest of that transaction may take long. */
   let brakedAt = 0;
+  /** The same of each limit. */
+  const limitedAt = new Map<string, number>();
+  const limitKey = ({ scope, scope_id: id }: Facts): string => `${String(scope)} ${String(id)}`;
 
   function learn(commit: Commit): void {
     if (changesOf(commit, 'brakes').some(change => becomes(change, 'on'))) brakedAt = commit.at;
+    for (const { after } of changesOf(commit, 'run_limits')) if (after !== undefined) limitedAt.set(limitKey(after), commit.at);
     for (const { before, after } of changesOf(commit, 'tickets')) {
       if (after === undefined) continue;
       if (after.observed.length > (before?.observed.length ?? 0)) observedAt.set(after.id, commit.at);
@@ -75,12 +80,13 @@ export function createBars(violate: Violate): Rule {
   }
 
   function refuseBeyondLimits(run: RunFacts, now: Snapshot): void {
-    for (const { scope, scope_id: id, runs_max: most } of now.all('run_limits')) {
+    for (const limit of now.all('run_limits')) {
+      const { scope, scope_id: id, runs_max: most } = limit;
       const isIn = (other: RunFacts): boolean =>
         ({ tenant: true, project: other.project_id === id, agent: other.agent === id, worker: other.worker === id })[scope] ??
         false;
       const count = held(now).filter(isIn).length;
-      if (isIn(run) && count > most)
+      if (isIn(run) && count > most && isAfter(run, limitedAt.get(limitKey(limit)) ?? 0))
         violate('limits hold', `${describe(run)} is one of ${count} of ${scope} ${id}, at most ${most}`);
     }
   }

@@ -15,6 +15,7 @@ const watched: readonly TableName[] = [
   'blobs',
   'run_logs',
   'brakes',
+  'run_limits',
 ];
 
 const hashBytes = 32;

@@ -250,6 +250,22 @@ test.each(slow)('a file that work turned out to touch is claimed again %s', (_, 
   expect(claimBeside(decidedAt, {}, { observed: ['src/a.ts'] }).rule()).toBe(rule);
 });
 
+test.each([
+  ['after it was known', 30, 'limits hold'],
+  ['before, and is committed after it', 19, undefined],
+] as const)('a run beyond a limit is claimed %s', (_, decidedAt, rule) => {
+  const made = held();
+  made.commit(18, [], ['tickets', 'U', ticket], ['runs', 'r2', { ...queued, subject_id: 'U', ticket_id: 'U' }]);
+  made.commit(20, [], ['run_limits', 'l', { scope: 'tenant', scope_id: '', runs_max: 1 }]);
+  made.commit(
+    30,
+    ['two'],
+    ['runs', 'r2', { ...leased('two', 30), leased_at: new Date(decidedAt) }],
+    ['tickets', 'U', claimed(1)],
+  );
+  expect(made.rule()).toBe(rule);
+});
+
 test.each(slow)('a file of work that goes on after a look is claimed again %s', (_, decidedAt, rule) => {
   expect(claimBeside(decidedAt, { status: 'waiting', observed: ['src/a.ts'] }, { status: 'merging' }).rule()).toBe(rule);
 });
