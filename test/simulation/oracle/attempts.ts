@@ -66,6 +66,8 @@ export function createAttempts({ settings, violate }: { readonly settings: RunSe
   }
 
   function countAttempts(before: TicketFacts | undefined, after: TicketFacts, runs: readonly (RunFacts | undefined)[]): void {
+    // What it waited for is decided: as of a run that is resumed.
+    if (before?.status === 'waiting' && after.status === 'ready') beginAnew(after.id);
     const more = after.attempts - (before?.attempts ?? 0);
     if (more === 0) return;
     const mine = runs.find(run => run?.subject_type === 'ticket' && run.subject_id === after.id);

@@ -138,6 +138,7 @@ function createRows(storage: Storage): Rows {
     const known = kept.get(table) ?? [];
     const version = reader.read(tuple);
     const before = known[tuple.id];
+    if (version === undefined) known[tuple.id] = undefined;
     if (version === undefined || version === before?.version) return undefined;
     const after = { version, facts: factsOf(table, version) };
     known[tuple.id] = after;
