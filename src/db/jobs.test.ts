@@ -253,6 +253,22 @@ describe('the database away', () => {
     await expect.poll(jobsLeft, { timeout: 20_000 }).toEqual([]);
   });
 
+  test('cut where a server looks for its first job: it does jobs soon after', async () => {
+    await sql('create sequence looks');
+    await sql(
+      `create function cut_first() returns trigger language plpgsql security definer as $$ begin
+         if current_query() like 'insert%' and nextval('looks') = 1 then perform pg_terminate_backend(pg_backend_pid()); end if;
+         return null; end $$`,
+    );
+    // Who adds a job does so by a function: only the look itself begins so.
+    await sql('create trigger cut_first before insert on graphile_worker._private_tasks execute function cut_first()');
+    const worker = createWorker();
+    start(worker.work);
+    await enqueue('first');
+    await worker.has('first');
+    expect(worker.done).toEqual(['first']);
+  });
+
   test('not to be reached for a while: the runner gives up and is started again', async () => {
     const worker = createWorker();
     start(worker.work);

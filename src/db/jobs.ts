@@ -124,6 +124,7 @@ function graphile({ database, tasks, clock, log }: JobsOptions, stopping: AbortS
   return async ({ slots, jobs }) => {
     const events: WorkerEvents = new EventEmitter();
     const over = endOf(events, slots);
+    giveUpBlind(events, log);
     // Since 0.17 a job is locked in the name of the pool, and not of the one of its workers that does it.
     events.on('pool:create', ({ workerPool }) => slots.add(workerPool.id));
     events.on('pool:release', ({ workerPool }) => slots.delete(workerPool.id));
@@ -156,6 +157,25 @@ function graphile({ database, tasks, clock, log }: JobsOptions, stopping: AbortS
 
 /** For jobs that are done to be struck off the list, once all slots have stopped. */
 const lastWordsMs = 2_000;
+
+/**
+ * Stops slots whose first look for a job failed, for others to be started in their stead: graphile-worker 0.17.3 asks once for the numbers
+ * of its tasks, and where that fails it keeps the failure and takes no job any more.
+ */
+function giveUpBlind(events: WorkerEvents, log: Log): void {
+  let hasLooked = false;
+  const look = (): void => void (hasLooked = true);
+  events.once('job:start', look);
+  events.once('worker:getJob:empty', look);
+  events.on('worker:getJob:error', ({ worker: { workerPool } }) => {
+    if (hasLooked) return;
+    look();
+    log.warn({}, 'the first look for jobs failed: the job slots are started again');
+    Promise.resolve(workerPool.gracefulShutdown()).catch((error: unknown) =>
+      log.warn({ error: String(error) }, 'the job slots did not stop cleanly'),
+    );
+  });
+}
 
 /**
  * When all slots have stopped, for whatever reason. The runner's own promise does not say so: where striking off a job has failed once,
