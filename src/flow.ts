@@ -1,6 +1,6 @@
 import type { EventType } from '../contract/events.ts';
 import type { FlowJob, Routes, Tx } from './db/database.ts';
-import type { Task } from './db/jobs.ts';
+import type { Task } from './db/jobs/graphile.ts';
 import { callsUnsettled, loseUnsettledCall } from './support/budgets/index.ts';
 import { cancelSpecOf } from './stages/specs/index.ts';
 import { cancelTicketsOf } from './stages/tickets/index.ts';

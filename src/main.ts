@@ -7,7 +7,7 @@ import { othersAreConnected, resolveDatabase } from './db/connect.ts';
 import { type Chunks, openChunks } from './db/chunks.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { lastPosition } from './db/events.sql.ts';
-import { createJobs } from './db/jobs.ts';
+import { createJobs } from './db/jobs/index.ts';
 import { createListener } from './db/listen.ts';
 import { migrate } from './db/migrate.ts';
 import { createSequencer } from './db/sequencer.ts';

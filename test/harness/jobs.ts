@@ -1,4 +1,4 @@
-import type { Task } from '../../src/db/jobs.ts';
+import type { Task } from '../../src/db/jobs/graphile.ts';
 import type { FlowJob } from '../../src/db/database.ts';
 
 type Sql = <Row extends object>(text: string, values?: readonly unknown[]) => Promise<Row[]>;

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { createJobs } from '../../../src/db/jobs.ts';
+import { createJobs } from '../../../src/db/jobs/index.ts';
 import type { FlowJob } from '../../../src/db/database.ts';
 import { silentLog } from '../../../src/kernel/log.ts';
 import { type OpenedPostgres, openMemoryPostgres } from '../postgres/index.ts';

@@ -1,5 +1,5 @@
 import type { Database } from '../../../src/db/database.ts';
-import type { TakeJobs, Task } from '../../../src/db/jobs.ts';
+import type { TakeJobs, Task } from '../../../src/db/jobs/graphile.ts';
 import { createLoop, type Loop } from '../../../src/kernel/loop.ts';
 import type { Clock } from '../../../src/kernel/clock.ts';
 import { silentLog } from '../../../src/kernel/log.ts';

@@ -1,4 +1,4 @@
-import { createJobs } from '../../../../src/db/jobs.ts';
+import { createJobs } from '../../../../src/db/jobs/index.ts';
 import { flow, nets, tasks } from '../../../../src/flow.ts';
 import { Fault, isFault } from '../../../../src/kernel/fault.ts';
 import type { Log } from '../../../../src/kernel/log.ts';

@@ -1,4 +1,4 @@
-import { statement } from './statement.ts';
+import { statement } from '../statement.ts';
 
 /** The row of a live server, with the ids of its job slots. */
 export const beatServer = statement<object>(

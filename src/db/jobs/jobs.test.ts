@@ -1,13 +1,14 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { query, type TestDatabase, testDatabase } from '../../test/harness/database.ts';
-import { createGate } from '../../test/harness/gate.ts';
-import { systemClock } from '../kernel/clock.ts';
-import { silentLog } from '../kernel/log.ts';
-import type { Lifecycle } from '../kernel/loop.ts';
-import { type Database, type FlowJob, openDatabase } from './database.ts';
-import { createJobs, type Task } from './jobs.ts';
-import { statement } from './statement.ts';
+import { query, type TestDatabase, testDatabase } from '../../../test/harness/database.ts';
+import { createGate } from '../../../test/harness/gate.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { silentLog } from '../../kernel/log.ts';
+import type { Lifecycle } from '../../kernel/loop.ts';
+import { type Database, type FlowJob, openDatabase } from '../database.ts';
+import { forgiving, type Task } from './graphile.ts';
+import { createJobs } from './index.ts';
+import { statement } from '../statement.ts';
 
 let place: TestDatabase;
 let database: Database;
@@ -267,6 +268,23 @@ describe('the database away', () => {
     await enqueue('first');
     await worker.has('first');
     expect(worker.done).toEqual(['first']);
+  });
+
+  test('cut under who listens, whose connection is then given back twice: it is back once', async () => {
+    const { raw } = database.enginePool;
+    const pool = forgiving(raw);
+    await new Promise<void>((resolve, reject) => {
+      pool.connect((error, _client, release) => {
+        if (error !== undefined) return reject(error);
+        release();
+        release();
+        resolve();
+      });
+    });
+    const again = await pool.connect();
+    expect(raw.idleCount).toBe(raw.totalCount - 1);
+    again.release();
+    expect(() => again.release()).toThrow('already been released');
   });
 
   test('not to be reached for a while: the runner gives up and is started again', async () => {

@@ -1,37 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { Logger, run, type Runner, type WorkerEvents } from 'graphile-worker';
-import { randomUUID } from 'node:crypto';
-import type { Clock } from '../kernel/clock.ts';
-import { failpoint } from '../kernel/failpoint.ts';
-import { isFault } from '../kernel/fault.ts';
-import type { Log } from '../kernel/log.ts';
-import { createLoop, type Lifecycle } from '../kernel/loop.ts';
-import type { Database, FlowJob } from './database.ts';
-import { beatServer, buryServers, freeForeignLocks, freeUnheardLocks, leaveServers } from './jobs.sql.ts';
+import type { Pool, PoolClient } from 'pg';
+import type { Clock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
+import { isFault } from '../../kernel/fault.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Database, FlowJob } from '../database.ts';
 
 /** Does the work of one job. Must be safe to run twice: guarded by the state that it changes. */
 export type Task = (job: FlowJob) => Promise<void>;
-
-interface ServerFacts {
-  /** Host and process, such as build-7:4711. */
-  readonly name: string;
-  readonly version: string;
-  /** Where it listens; empty until it does. */
-  readonly url: string;
-  /** `draining`: it takes nothing new and is about to leave. */
-  readonly state: 'active' | 'draining';
-}
-
-interface JobsOptions {
-  readonly database: Database;
-  readonly tasks: Readonly<Record<string, Task>>;
-  /** What people are told of this server; asked with each beat. */
-  readonly server: () => ServerFacts;
-  /** graphile-worker, unless something stands for it. */
-  readonly take?: TakeJobs;
-  readonly clock: Clock;
-  readonly log: Log;
-}
 
 /** What this server has in its hands; whoever takes jobs keeps both up to date. */
 export interface InHand {
@@ -47,80 +24,19 @@ export type TakeJobs = (inHand: InHand) => Promise<Pick<Runner, 'stop' | 'promis
 const slotCount = 4;
 /** A job that was due in the future, or whose notification was missed, waits at most this long. */
 const pollMs = 1_000;
-const beatMs = 1_000;
-/** After this silence a server counts as dead and its jobs are free again. */
-const silentMs = 5_000;
 /** So long a job is begun again by whoever has it when the database went away under it. */
 const awayMsMax = 30_000;
 const againMs = 200;
 
-/**
- * Background jobs of this server: graphile-worker, with a heartbeat row so that other servers can free the jobs of a dead one
- * (its own locks last four hours), and started again when it gives up because the database was away.
- */
-export function createJobs(options: JobsOptions): Lifecycle {
-  const stopping = new AbortController();
-  const { database, server, clock, log, take = graphile(options, stopping.signal) } = options;
-  const serverId = randomUUID();
-  const inHand: InHand = { slots: new Set(), jobs: new Set() };
-  const { slots, jobs } = inHand;
-  let runner: Awaited<ReturnType<TakeJobs>> | undefined;
-
-  async function startRunner(): Promise<void> {
-    runner = await take(inHand);
-    runner.promise.then(
-      () => (runner = undefined),
-      () => (runner = undefined),
-    );
-  }
-
-  async function beat(): Promise<void> {
-    const { name, version, url, state } = server();
-    await database.enginePool.query(beatServer, [serverId, [...slots], name, version, url, state]);
-  }
-
-  const heart = createLoop({
-    name: 'server heartbeat',
-    clock,
-    log,
-    idleMs: beatMs,
-    async turn() {
-      // The beat first: a server that cannot start its slots is alive all the same.
-      await beat();
-      if (runner === undefined) {
-        await startRunner();
-        // Before one of the new slots can be taken for a dead server's.
-        await beat();
-      }
-      const dead = await database.enginePool.query(buryServers, [silentMs]);
-      const freed = await database.enginePool.query(freeForeignLocks, [silentMs, [...slots]]);
-      if (dead.length + freed.length > 0)
-        log.warn({ dead: dead.map(server => server.id), freed: freed.length }, 'freed the jobs of a dead server');
-      const unheard = await database.enginePool.query(freeUnheardLocks, [silentMs, [...slots], [...jobs]]);
-      if (unheard.length > 0)
-        log.warn(
-          { jobs: unheard.map(({ id }) => id) },
-          'freed jobs that this server took and never heard of: the answer was lost',
-        );
-      return false;
-    },
-  });
-
-  return {
-    start: heart.start,
-    async stop() {
-      await heart.stop();
-      stopping.abort();
-      // One that is giving up by itself, since the database is away, refuses to be stopped.
-      await runner?.stop().catch((error: unknown) => log.debug({ error: String(error) }, 'the job slots had stopped already'));
-      await database.enginePool
-        .query(leaveServers, [serverId])
-        .catch((error: unknown) => log.warn({ error: String(error) }, 'left without a word'));
-    },
-  };
+interface Options {
+  readonly database: Database;
+  readonly tasks: Readonly<Record<string, Task>>;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
-function graphile({ database, tasks, clock, log }: JobsOptions, stopping: AbortSignal): TakeJobs {
+/** Job slots of graphile-worker, with what it does not survive by itself when the database goes away. */
+export function graphile({ database, tasks, clock, log }: Options, stopping: AbortSignal): TakeJobs {
   return async ({ slots, jobs }) => {
     const events: WorkerEvents = new EventEmitter();
     const over = endOf(events, slots);
@@ -131,7 +47,7 @@ function graphile({ database, tasks, clock, log }: JobsOptions, stopping: AbortS
     events.on('job:start', ({ job }) => jobs.add(job.id));
     events.on('job:complete', ({ job }) => jobs.delete(job.id));
     const runner = await run({
-      pgPool: database.enginePool.raw,
+      pgPool: forgiving(database.enginePool.raw),
       concurrency: slotCount,
       pollInterval: pollMs,
       noHandleSignals: true,
@@ -154,6 +70,34 @@ function graphile({ database, tasks, clock, log }: JobsOptions, stopping: AbortS
     };
   };
 }
+
+/**
+ * A pool to which the connection of who listens can be given back twice. graphile-worker 0.17.3 does so where that is cut while it stops to
+ * listen, in a promise that nobody waits for: the pool's error would end the process.
+ */
+export function forgiving(pool: Pool): Pool {
+  const connect = (callback?: Connected): Promise<PoolClient> | undefined => {
+    if (callback === undefined) return pool.connect();
+    pool.connect((error, client, release) => {
+      let isBack = false;
+      callback(error, client, broken => {
+        if (isBack) return;
+        isBack = true;
+        release(broken);
+      });
+    });
+    return undefined;
+  };
+  return new Proxy(pool, {
+    get(target, name) {
+      if (name === 'connect') return connect;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+type Connected = Parameters<Pool['connect']>[0];
 
 /** For jobs that are done to be struck off the list, once all slots have stopped. */
 const lastWordsMs = 2_000;
