@@ -11,22 +11,23 @@ export const makeBareTables = [
 ].map((text, i) => statement<object>(`make_bare_${i}`, text));
 
 /** $3 ready tickets from number $4 on. */
-export const fillTickets = statement<object>(
-  'fill_tickets',
-  `insert into tickets (tenant_id, id, number, project_id, type, title, status, chain)
-   select $1, 'TKT-' || lpad(n::text, greatest(3, length(n::text)), '0'), n, $2, 'task', 'Ticket ' || n, 'ready', n % 10
-     from generate_series($4::int, $4::int + $3::int - 1) as n`,
-);
+export const ticketsFor = (table: string) => `
+  insert into ${table} (tenant_id, id, number, project_id, type, title, status, chain)
+  select $1, 'TKT-' || lpad(n::text, greatest(3, length(n::text)), '0'), n, $2, 'task', 'Ticket ' || n, 'ready', n % 10
+    from generate_series($4::int, $4::int + $3::int - 1) as n`;
+export const fillTickets = statement<object>('fill_tickets', ticketsFor('tickets'));
 
 /** Their runs, as old as if one had been queued each millisecond of the hour before. */
-const runsFor = (table: string) => `
+export const runsFor = (table: string, requires = '{agent:exec}') => `
   insert into ${table} (tenant_id, subject_type, subject_id, ticket_id, ticket_status, attempt, state, chain, requires, project_id, agent,
                         created_at, due_at)
-  select $1, 'ticket', ticket, ticket, 'ready', 1, 'queued', n % 10, '{agent:exec}', $4, 'exec',
+  select $1, 'ticket', ticket, ticket, 'ready', 1, 'queued', n % 10, '${requires}', $4, 'exec',
          now() - interval '1 hour' + n * interval '1 ms', now() - interval '1 hour'
     from (select n, 'TKT-' || lpad(n::text, greatest(3, length(n::text)), '0') as ticket
             from generate_series($3::int, $3::int + $2::int - 1) as n) as numbered`;
 export const fillRuns = statement<object>('fill_runs', runsFor('runs'));
+/** Of which the workers that the benchmarks start can do none. */
+export const fillFarRuns = statement<object>('fill_far_runs', runsFor('runs', '{agent:exec,label:far}'));
 export const fillBareRuns = statement<object>('fill_bare_runs', runsFor('bare.runs'));
 
 /** With all that refers to them. */

@@ -1,5 +1,8 @@
 import type { RunSettings } from '../../src/stages/runs/index.ts';
 
+/** What those who claim can do. `label:far` is asked for where other workers, which have it not, are to leave the queue alone. */
+export const benchCapabilities = ['agent:exec', 'isolation:namespaces', 'label:far'];
+
 /** What a server goes by when nothing is set, as far as the queue asks for it; no lease of a benchmark runs out by itself. */
 export const benchSettings: RunSettings = {
   ...{

@@ -23,6 +23,7 @@ export async function openBoss(url: string): Promise<Peer> {
 
   return {
     name: 'pg-boss',
+    queue: 'pg-boss',
     async fill(count) {
       for (let left = count; left > 0; left -= insertsAtOnce)
         await boss.insert(Array.from({ length: Math.min(left, insertsAtOnce) }, () => ({ name: 'work', data: { n: 1 } })));

@@ -4,6 +4,8 @@ import { type Bench, type Figure, figure, type Stage } from '../harness/bench.ts
 import { openPlace, type Place, servers } from '../harness/place.ts';
 import { coreUs } from '../harness/processes.ts';
 import { openBoss } from './boss.ts';
+import { makeFloorTables } from './floor.sql.ts';
+import { openFloorPeer } from './floor.ts';
 import { clientSessions, makePeersDatabase, settlePeers } from './fill.sql.ts';
 import { openGraphile } from './graphile.ts';
 import { openOurs } from './ours.ts';
@@ -20,7 +22,7 @@ const crowds = [
 export const claimComplete: Bench = {
   name: 'claim-complete',
   about:
-    'Claim and hand-in beside pg-boss and graphile-worker, which fetch and complete; 10,000 wait, on the same server, in turns.',
+    'Claim and hand-in beside pg-boss and graphile-worker, which fetch and complete, and the floor; 10,000 wait, on one server, in turns.',
   async run(stage) {
     const found: Figure[] = [];
     for (const { server, on } of servers) {
@@ -30,17 +32,29 @@ export const claimComplete: Bench = {
       await admin.close();
       const url = urlOf(place.superuserUrl);
       const settler = openPool(url, silentLog, 1);
-      const peers = [openOurs(place, 'in turn'), openOurs(place, 'beside'), await openGraphile(url), await openBoss(url)];
-      stage.atEnd(() => Promise.all([settler.close(), ...peers.slice(1).map(peer => peer.close())]));
+      for (const statement of makeFloorTables) await place.superuser.query(statement);
+      const peers = [
+        ...[openOurs(place, 'in turn'), openOurs(place, 'beside')],
+        ...[openFloorPeer(place, 'alone'), openFloorPeer(place, 'together')],
+        ...[await openGraphile(url), await openBoss(url)],
+      ];
+      stage.atEnd(() => Promise.all([settler.close(), ...peers.map(peer => peer.close())]));
       const settle = async () => {
         for (const pool of [place.superuser, settler]) for (const statement of settlePeers) await pool.query(statement);
       };
-      for (const peer of peers.slice(1)) await peer.fill(depth);
+      for (const peer of new Set(peers.map(peer => fillerOf(peers, peer)))) await peer.fill(depth);
       for (const crowd of crowds) found.push(...(await compare(stage, { place, peers, settle, on, ...crowd })));
     }
     return found;
   },
 };
+
+/** Who fills the queue that a peer works on. */
+function fillerOf(peers: readonly Peer[], { queue }: Peer): Peer {
+  const first = peers.find(peer => peer.queue === queue);
+  if (first === undefined) throw new Error(`nobody fills the queue ${queue}`);
+  return first;
+}
 
 interface Comparison {
   readonly place: Place;
@@ -54,8 +68,7 @@ interface Comparison {
 async function compare(stage: Stage, { place, peers, settle, workers, count, on }: Comparison): Promise<Figure[]> {
   const given = peers.map((): Measured[] => []);
   for (let round = 0; round < rounds; round++) {
-    // Both of ours work on one queue.
-    for (const [i, peer] of peers.entries()) await (i === 0 ? peers[1] : peer)?.fill(count);
+    for (const peer of peers) await fillerOf(peers, peer).fill(count);
     await settle();
     for (let turn = 0; turn < peers.length; turn++) {
       const i = (round + turn) % peers.length;
@@ -88,21 +101,28 @@ async function measure(place: Place, peer: Peer, { workers, count }: { workers: 
 function figures(peers: readonly Peer[], given: readonly (readonly Measured[])[], at: string): Figure[] {
   const speeds = given.map(rounds => rounds.map(({ perSecond }) => perSecond));
   const costs = given.map(rounds => rounds.map(({ usPerJob }) => usPerJob));
-  const others = (of: readonly (readonly number[])[], round: number) => of.slice(2).map(values => values[round] ?? Number.NaN);
-  return peers.flatMap(({ name }, i) => {
+  const ofQueues = (of: readonly (readonly number[])[], isMeant: (queue: Peer['queue']) => boolean, round: number) =>
+    of.filter((_, i) => isMeant(peers[i]?.queue ?? 'ours')).map(values => values[round] ?? Number.NaN);
+  const isOther = (queue: Peer['queue']) => queue !== 'ours' && queue !== 'floor';
+  const isFloor = (queue: Peer['queue']) => queue === 'floor';
+  return peers.flatMap(({ name, queue }, i) => {
     const [speed, cost] = [speeds[i] ?? [], costs[i] ?? []];
     const own = [
       figure(`${name}, ${at}`, 'jobs/s', { values: speed }),
       figure(`core time of ${name}, ${at}`, 'µs/job', { values: cost }),
     ];
-    if (i > 1) return own;
-    const beside = speed.map((value, round) => value / Math.max(...others(speeds, round)));
-    const cheaper = cost.map((value, round) => Math.min(...others(costs, round)) / value);
-    return [
+    if (isOther(queue)) return own;
+    const beside = speed.map((value, round) => value / Math.max(...ofQueues(speeds, isOther, round)));
+    const cheaper = cost.map((value, round) => Math.min(...ofQueues(costs, isOther, round)) / value);
+    const goal = queue === 'ours' ? { goal: { is: 'at least', value: 1 } as const } : {};
+    const found = [
       ...own,
-      figure(`${name} / the faster of the two, ${at}`, 'ratio', { values: beside, goal: { is: 'at least', value: 1 } }),
+      figure(`${name} / the faster of the two, ${at}`, 'ratio', { values: beside, ...goal }),
       figure(`core time of the cheaper of the two / ${name}, ${at}`, 'ratio', { values: cheaper }),
     ];
+    if (isFloor(queue)) return found;
+    const above = cost.map((value, round) => Math.min(...ofQueues(costs, isFloor, round)) / value);
+    return [...found, figure(`core time of the floor / ${name}, ${at}`, 'ratio', { values: above })];
   });
 }
 

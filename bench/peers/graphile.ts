@@ -15,6 +15,7 @@ export async function openGraphile(url: string): Promise<Peer> {
   await first.stop();
   return {
     name: 'graphile-worker',
+    queue: 'graphile-worker',
     async fill(count) {
       await pool.query(fillJobs, [count]);
     },

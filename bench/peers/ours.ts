@@ -1,17 +1,17 @@
 import { createSubmit } from '../../src/stages/runs/protocol/submit.ts';
 import { type ClaimedRun, createClaims } from '../../src/stages/runs/queue/claim.ts';
 import { rate } from '../harness/bench.ts';
-import { fillRuns, fillTickets } from '../harness/fill.sql.ts';
+import { fillFarRuns, fillRuns, fillTickets } from '../harness/fill.sql.ts';
 import type { Place } from '../harness/place.ts';
-import { benchSettings } from '../harness/settings.ts';
+import { benchCapabilities, benchSettings } from '../harness/settings.ts';
 import type { Peer } from './peer.ts';
 
 /**
  * A claim and a hand-in as the server makes them: lease, fence, ticket and events; then the fenced submission, the ticket, its events,
  * and the job that judges it. `beside`: a worker claims its next without waiting for the answer to its last hand-in, as graphile-worker
- * does; otherwise one after the other, as pg-boss is used here.
+ * does; otherwise one after the other, as pg-boss is used here. `far`: the tickets are left alone by workers that a benchmark starts.
  */
-export function openOurs(place: Place, how: 'in turn' | 'beside'): Peer {
+export function openOurs(place: Place, how: 'in turn' | 'beside', where: 'here' | 'far' = 'here'): Peer {
   const { tenantId, projectId, superuser } = place;
   const database = { ...place.database, enginePool: place.enginePool, committed() {} };
   const claim = createClaims(database, benchSettings);
@@ -24,7 +24,7 @@ export function openOurs(place: Place, how: 'in turn' | 'beside'): Peer {
       tenantId,
       actor: `worker:${worker}`,
       worker,
-      capabilities: ['agent:exec', 'isolation:namespaces'],
+      capabilities: benchCapabilities,
     });
     if (claimed === undefined) throw new Error('nothing could be claimed');
     return claimed;
@@ -40,9 +40,10 @@ export function openOurs(place: Place, how: 'in turn' | 'beside'): Peer {
 
   return {
     name: how === 'in turn' ? 'Skep' : 'Skep, the next claim beside the hand-in',
+    queue: 'ours',
     async fill(count) {
       await superuser.query(fillTickets, [tenantId, projectId, count, filled + 1]);
-      await superuser.query(fillRuns, [tenantId, count, filled + 1, projectId]);
+      await superuser.query(where === 'far' ? fillFarRuns : fillRuns, [tenantId, count, filled + 1, projectId]);
       filled += count;
     },
     async work(workers, count) {
