@@ -24,29 +24,44 @@ export const memory: Bench = {
     const home = temporaryHome(stage);
     const server = await startServer(stage, { home });
     const client = createClient({ server: server.url, token: server.token, clock: systemClock });
-    const weigh = async () => {
-      await systemClock.sleep(settleMs);
-      return memoryMb([server.pid, livePostmaster(join(home, 'postgres', 'data'))?.pid ?? 0]);
-    };
-    // What is made once for the first of anything is nobody's share.
-    await waitIdle(client, 1);
-    await holdRuns(stage, client, 1);
-    const empty = await weigh();
-    const waiting = waitIdle(client, idleWorkers);
-    const idle = await weigh();
-    await waiting;
-    const before = await weigh();
-    await holdRuns(stage, client, liveRuns);
-    const live = await weigh();
-    return [
-      figure(`server, of each of ${idleWorkers} workers that wait`, 'kB PSS', {
-        values: [((idle - empty) * 1_024) / idleWorkers],
-      }),
-      figure(`server, of each of ${liveRuns} runs that are held`, 'kB PSS', { values: [((live - before) * 1_024) / liveRuns] }),
-      await weighWorker(stage, { server, client }),
-    ];
+    return [...(await weighServer(stage, { server, client, home })), await weighWorker(stage, { server, client })];
   },
 };
+
+interface Served {
+  readonly server: RunningServer;
+  readonly client: Client;
+  readonly home: string;
+}
+
+/** What a server and its database need at rest, and for each worker and run more; `at` is said in the figures' names. */
+export async function weighServer(stage: Stage, { server, client, home }: Served, at = ''): Promise<Figure[]> {
+  const weigh = async () => {
+    await systemClock.sleep(settleMs);
+    return memoryMb([server.pid, livePostmaster(join(home, 'postgres', 'data'))?.pid ?? 0]);
+  };
+  // What is made once for the first of anything is nobody's share.
+  await waitIdle(client, 1);
+  await holdRuns(stage, client, 1);
+  const empty = await weigh();
+  const alone = memoryMb([server.pid]);
+  const waiting = waitIdle(client, idleWorkers);
+  const idle = await weigh();
+  await waiting;
+  const before = await weigh();
+  await holdRuns(stage, client, liveRuns);
+  const live = await weigh();
+  return [
+    figure(`server and database, at rest${at}`, 'MB PSS', { values: [empty] }),
+    figure(`of these the server${at}`, 'MB PSS', { values: [alone] }),
+    figure(`server, of each of ${idleWorkers} workers that wait${at}`, 'kB PSS', {
+      values: [((idle - empty) * 1_024) / idleWorkers],
+    }),
+    figure(`server, of each of ${liveRuns} runs that are held${at}`, 'kB PSS', {
+      values: [((live - before) * 1_024) / liveRuns],
+    }),
+  ];
+}
 
 /** So many claims that wait, of workers of their own, until they get nothing. */
 async function waitIdle(client: Client, count: number): Promise<void> {

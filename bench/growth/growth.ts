@@ -2,14 +2,17 @@ import { openPool, type Pool } from '../../src/db/pool.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { readTop } from '../../src/observers/top/read.ts';
 import { claimRuns } from '../../src/stages/runs/queue/claim.sql.ts';
+import { measureClaims } from '../claims.ts';
 import { looksOf } from '../cost/decision.ts';
 import { type Bench, type Figure, figure, quantile, type Stage } from '../harness/bench.ts';
-import { emptyQueues, engineSessions, enterSession, makeBareTables, settle } from '../harness/fill.sql.ts';
+import { emptyQueues, engineSessions, enterSession, fillBareRuns, makeBareTables, settle } from '../harness/fill.sql.ts';
 import { openPlace, type Place } from '../harness/place.ts';
+import { benchCapabilities } from '../harness/settings.ts';
 import { coreUs } from '../harness/processes.ts';
 import { openOurs } from '../peers/ours.ts';
 import type { Peer } from '../peers/peer.ts';
 import { databaseBytes, trustRows } from './growth.sql.ts';
+import { served } from './served.ts';
 
 /** Tickets that wait, each with its run. */
 const depths = [1_000, 10_000, 100_000, 1_000_000];
@@ -18,6 +21,11 @@ const crowds = [
   { workers: 1, count: 50 },
   { workers: 8, count: 200 },
 ];
+/** Claims beside the bare statement, in turns. */
+const claimCrowds = [
+  { claimers: 1, count: 100 },
+  { claimers: 16, count: 320 },
+];
 const looks = 10;
 const filledAtOnce = 50_000;
 /** What a claim and a hand-in may cost among a million, in terms of what they cost among a thousand. */
@@ -25,24 +33,49 @@ const goal = { is: 'at most', value: 1.5 } as const;
 
 export const growth: Bench = {
   name: 'growth',
-  about: 'Claims with their hand-ins, the decision what goes next, and GET /api/top, where 1,000 to 1,000,000 tickets wait.',
+  about:
+    'Claims, hand-ins, the decision what goes next, GET /api/top, a server at rest and merge to claim, where 1,000 to 1,000,000 wait.',
   async run(stage) {
-    const place = await openPlace(stage);
-    for (const statement of [...makeBareTables, ...emptyQueues]) await place.superuser.query(statement);
-    const filler = await openFiller(stage, place);
-    const workers = openOurs({ ...place, superuser: filler }, 'in turn');
+    const queue = await openQueue(stage);
     const measured = new Map<number, Measured>();
     let filled = 0;
     for (const depth of depths) {
-      await fill(workers, depth - filled);
+      await fill(queue, depth - filled);
       filled = depth;
-      const found = await measure({ place, workers, depth });
+      const found = await measure(queue, depth);
       measured.set(depth, found);
       stage.say(found.figures.map(({ name, median, unit }) => `${name}: ${median.toFixed(1)} ${unit}`).join('\n  '));
     }
-    return [...[...measured.values()].flatMap(({ figures }) => figures), ...grown(measured)];
+    const figures = [...[...measured.values()].flatMap(({ figures }) => figures), ...grown(measured)];
+    figures.push(...(await served(stage, queue.place, filled)));
+    const few = await openQueue(stage);
+    await fill(few, depths[0] ?? 0);
+    return [...figures, ...(await served(stage, few.place, depths[0] ?? 0))];
   },
 };
+
+/** Tickets that wait for workers that claim as the server does, and as many rows for the bare statement. */
+interface Queue {
+  readonly place: Place;
+  readonly workers: Peer;
+  readonly fill: (count: number) => Promise<void>;
+  readonly fillBare: (count: number) => Promise<void>;
+}
+
+async function openQueue(stage: Stage): Promise<Queue> {
+  const place = await openPlace(stage);
+  for (const statement of [...makeBareTables, ...emptyQueues]) await place.superuser.query(statement);
+  const filler = await openFiller(stage, place);
+  const workers = openOurs({ ...place, superuser: filler }, 'in turn', 'far');
+  let bare = 0;
+  return {
+    ...{ place, workers, fill: count => workers.fill(count) },
+    async fillBare(count) {
+      await filler.query(fillBareRuns, [place.tenantId, count, bare + 1, place.projectId]);
+      bare += count;
+    },
+  };
+}
 
 /** A connection that fills tables without looking each row up. */
 async function openFiller(stage: Stage, { superuserUrl }: Place): Promise<Pool> {
@@ -54,14 +87,9 @@ async function openFiller(stage: Stage, { superuserUrl }: Place): Promise<Pool> 
   return filler;
 }
 
-async function fill(workers: Peer, count: number): Promise<void> {
-  for (let left = count; left > 0; left -= filledAtOnce) await workers.fill(Math.min(left, filledAtOnce));
-}
-
-interface Measurement {
-  readonly place: Place;
-  readonly workers: Peer;
-  readonly depth: number;
+async function fill({ fill, fillBare }: Queue, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= filledAtOnce)
+    for (const each of [fill, fillBare]) await each(Math.min(left, filledAtOnce));
 }
 
 interface Measured {
@@ -70,7 +98,8 @@ interface Measured {
   readonly jobUs: ReadonlyMap<number, readonly number[]>;
 }
 
-async function measure({ place, workers, depth }: Measurement): Promise<Measured> {
+async function measure(queue: Queue, depth: number): Promise<Measured> {
+  const { place, workers } = queue;
   const at = `${depth} wait`;
   const jobUs = new Map<number, number[]>(crowds.map(crowd => [crowd.workers, []]));
   const speeds = new Map<number, number[]>(crowds.map(crowd => [crowd.workers, []]));
@@ -78,14 +107,14 @@ async function measure({ place, workers, depth }: Measurement): Promise<Measured
   for (const statement of settle) await place.superuser.query(statement);
   for (let round = 0; round < rounds; round++) {
     for (const crowd of crowds) {
-      await fill(workers, crowd.count);
+      await queue.fill(crowd.count);
       const { perSecond, us } = await work(place, workers, crowd);
       speeds.get(crowd.workers)?.push(perSecond);
       jobUs.get(crowd.workers)?.push(us);
     }
   }
   const decided = await looksOf(place, claimRuns, [
-    ...[place.tenantId, ['agent:exec', 'isolation:namespaces'], 15_000],
+    ...[place.tenantId, benchCapabilities, 15_000],
     ...[['bench'], [Buffer.from('00', 'hex')], [Buffer.from('00', 'hex')]],
   ]);
   const [size] = await place.superuser.query(databaseBytes);
@@ -94,11 +123,36 @@ async function measure({ place, workers, depth }: Measurement): Promise<Measured
       figure(`claim and hand-in, ${count} at once, ${at}`, 'jobs/s', { values: speeds.get(count) ?? [] }),
       figure(`core time of claim and hand-in, ${count} at once, ${at}`, 'µs/job', { values: jobUs.get(count) ?? [] }),
     ]),
+    ...(await claimRatios(queue, at)),
     figure(`decision, nothing holds back, ${at}, p50`, 'ms', { values: [quantile(decided, 0.5)] }),
     figure(`GET /api/top, its statements, ${at}, p50`, 'ms', { values: [quantile(await topLooks(place), 0.5)] }),
     figure(`the database, ${at}`, 'MB', { values: [(size?.bytes ?? 0) / 1024 ** 2] }),
   ];
   return { figures, jobUs };
+}
+
+/** What a claim comes to beside the bare statement, which claims from as long a queue. */
+async function claimRatios(queue: Queue, at: string): Promise<Figure[]> {
+  const found: Figure[] = [];
+  for (const crowd of claimCrowds) {
+    const speed: number[] = [];
+    const cost: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      for (const each of [queue.fill, queue.fillBare]) await each(crowd.count);
+      const bareFirst = round % 2 === 0;
+      const first = await measureClaims(queue.place, { variant: bareFirst ? 'bare' : 'ours', ...crowd });
+      const second = await measureClaims(queue.place, { variant: bareFirst ? 'ours' : 'bare', ...crowd });
+      const [bare, ours] = bareFirst ? [first, second] : [second, first];
+      speed.push(ours.perSecond / bare.perSecond);
+      cost.push(bare.usPerClaim / ours.usPerClaim);
+    }
+    const of = `${crowd.claimers} ${crowd.claimers === 1 ? 'claimer' : 'claimers'}, ${at}`;
+    found.push(
+      figure(`claimNext / bare, ${of}`, 'ratio', { values: speed, goal: { is: 'at least', value: 0.8 } }),
+      figure(`core time, bare / claimNext, ${of}`, 'ratio', { values: cost }),
+    );
+  }
+  return found;
 }
 
 async function work(place: Place, workers: Peer, crowd: (typeof crowds)[number]): Promise<{ perSecond: number; us: number }> {

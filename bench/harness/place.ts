@@ -17,6 +17,9 @@ import { debianPostgres } from '../../test/harness/postgres.ts';
 import type { Stage } from './bench.ts';
 
 export interface Place {
+  /** Of the embedded server; a server of Skep can be started on it. Empty for another PostgreSQL. */
+  readonly home: string;
+  readonly adminToken: string;
   readonly database: Database;
   /** Another database object on the same tables, whose events start these jobs. Nobody works on them. */
   open(routes: Routes): Database;
@@ -54,7 +57,7 @@ export const servers: readonly { readonly server: Server; readonly on: string }[
 
 /** A migrated database with a tenant and a project, and no server of Skep on it. */
 export async function openPlace(stage: Stage, server: Server = 'embedded'): Promise<Place> {
-  const { superuserUrl, ownerUrl, appUrl, engineUrl, names } = await started(stage, server);
+  const { home, superuserUrl, ownerUrl, appUrl, engineUrl, names } = await started(stage, server);
   await migrate(ownerUrl, names, silentLog);
   const open = (routes: Routes) => {
     const opened = openDatabase({ appUrl, engineUrl, routes, clock: systemClock, log: silentLog });
@@ -67,26 +70,27 @@ export async function openPlace(stage: Stage, server: Server = 'embedded'): Prom
   stage.atEnd(async () => {
     await Promise.all([superuser.close(), enginePool.close()]);
   });
-  const { tenantId } = await bootstrapAccess(database);
+  const { tenantId, adminToken = '' } = await bootstrapAccess(database);
   const agent = { kind: 'exec' as const, command: ['true'] };
   const project = await database.request({ tenantId, actor: 'bench' }, tx => createProject(tx, { name: 'bench', agent }));
-  return { database, open, tenantId, projectId: project.id, superuserUrl, engineUrl, superuser, enginePool };
+  const ids = { tenantId, projectId: project.id };
+  return { home, adminToken, database, open, ...ids, superuserUrl, engineUrl, superuser, enginePool };
 }
 
-async function started(stage: Stage, server: Server): Promise<Roles & { superuserUrl: string }> {
+async function started(stage: Stage, server: Server): Promise<Roles & { home: string; superuserUrl: string }> {
   if (server === 'debian') {
     const debian = await debianPostgres();
     if (debian === undefined) throw new Error('needs the Debian package postgresql-15');
     stage.atEnd(() => debian.stop());
     stage.measuredOn(String(debian.version));
-    return { ...(await ensureRoles(await provisionEmbedded(debian))), superuserUrl: debian.superuserUrl };
+    return { ...(await ensureRoles(await provisionEmbedded(debian))), home: '', superuserUrl: debian.superuserUrl };
   }
   const home = temporaryHome(stage);
   const options = { home, clock: systemClock, log: silentLog };
   const { superuserUrl } = await startEmbedded(options);
   const { version, ...roles } = await resolveDatabase(options);
   stage.measuredOn(version);
-  return { ...roles, superuserUrl };
+  return { ...roles, home, superuserUrl };
 }
 
 function inSkep(url: string): string {
