@@ -121,11 +121,14 @@ test('a machine with a state that cannot be reached, or a verb of two minds, is 
   expect(() => move(broken, 'fly')).toThrow('must lead to exactly one state');
 });
 
-/** The words that a CHECK allows. */
+/** The words that a CHECK allows, or the function of which it is a call. */
 async function wordsOf(table: string, constraint: string): Promise<string[]> {
   const [row] = await query<{ definition: string }>(
     inject('postgres').superuserUrl.replace(/[^/]*$/, 'skep'),
-    `select pg_get_constraintdef(oid) as definition from pg_constraint where conrelid = $1::regclass and conname = $2`,
+    `select coalesce((select p.prosrc from pg_depend d join pg_proc p on p.oid = d.refobjid
+                        where d.classid = 'pg_constraint'::regclass and d.objid = k.oid and d.refclassid = 'pg_proc'::regclass),
+                     pg_get_constraintdef(k.oid)) as definition
+       from pg_constraint k where conrelid = $1::regclass and conname = $2`,
     [`skep.${table}`, constraint],
   );
   return [...(row?.definition ?? '').matchAll(/'([^']+)'/g)].map(([, word = '']) => word).toSorted();

@@ -530,12 +530,12 @@ create table runs (
   constraint runs_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint a_failure_has_its_class CHECK (((state = 'failed'::text) = (failure_class IS NOT NULL))),
   constraint a_fallback_has_its_template CHECK (((fallback_of IS NULL) OR (template IS NOT NULL))),
-  constraint a_final_run_has_its_time CHECK (((state = ANY (ARRAY['accepted'::text, 'returned'::text, 'failed'::text, 'lost'::text, 'cancelled'::text])) = (ended_at IS NOT NULL))),
+  constraint a_final_run_has_its_time CHECK (is_end_timed(state, ended_at)),
   constraint a_holder_has_a_fence CHECK (((lease_token_hash IS NULL) OR (fence IS NOT NULL))),
-  constraint a_lease_is_whole CHECK (((state = ANY (ARRAY['leased'::text, 'starting'::text, 'working'::text])) = (lease_expires_at IS NOT NULL))),
-  constraint runs_health CHECK ((health = ANY (ARRAY['ok'::text, 'late'::text, 'degraded'::text]))),
-  constraint runs_state CHECK ((state = ANY (ARRAY['queued'::text, 'leased'::text, 'starting'::text, 'working'::text, 'submitted'::text, 'accepted'::text, 'returned'::text, 'failed'::text, 'lost'::text, 'parked'::text, 'cancelled'::text]))),
-  constraint runs_subject_type CHECK ((subject_type = ANY (ARRAY['ticket'::text, 'spec_phase'::text, 'review'::text, 'conflict'::text, 'diagnosis'::text]))),
+  constraint a_lease_is_whole CHECK (is_lease_whole(state, lease_expires_at)),
+  constraint runs_health CHECK (is_run_health(health)),
+  constraint runs_state CHECK (is_run_state(state)),
+  constraint runs_subject_type CHECK (is_run_subject(subject_type)),
   constraint runs_template FOREIGN KEY (tenant_id, template) REFERENCES template_versions(tenant_id, id),
   constraint runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
   constraint runs_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
@@ -557,7 +557,7 @@ CREATE INDEX runs_of_ticket ON runs USING btree (tenant_id, ticket_id, created_a
 CREATE INDEX runs_queue ON runs USING btree (tenant_id, priority DESC, chain DESC, created_at, id) WHERE (state = 'queued'::text);
 CREATE INDEX runs_queue_of_no_ticket ON runs USING btree (tenant_id, priority DESC, created_at, id) WHERE ((state = 'queued'::text) AND (ticket_id IS NULL));
 CREATE INDEX runs_submitted ON runs USING btree (leased_at) WHERE (state = 'submitted'::text);
-CREATE TRIGGER wake_claims AFTER UPDATE OF lease_expires_at, state ON runs FOR EACH ROW WHEN ((((old.lease_expires_at IS NOT NULL) AND (new.lease_expires_at IS NULL) AND (new.state <> 'submitted'::text)) OR ((old.state = 'submitted'::text) AND (new.state <> 'submitted'::text)))) EXECUTE FUNCTION wake_claims();
+CREATE TRIGGER wake_claims AFTER UPDATE OF lease_expires_at, state ON runs FOR EACH ROW WHEN ((new.lease_expires_at IS NULL)) EXECUTE FUNCTION wake_claims();
 alter table runs set (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
 alter table runs enable row level security;
 alter table runs force row level security;
@@ -780,11 +780,11 @@ create table tickets (
   observed text[] not null default '{}'::text[],
   constraint tickets_pkey PRIMARY KEY (tenant_id, id),
   constraint completed_has_proof CHECK ((((status = 'completed'::text) AND (type <> 'epic'::text)) = (proof IS NOT NULL))),
-  constraint epics_are_never_claimed CHECK (((type <> 'epic'::text) OR (status <> ALL (ARRAY['ready'::text, 'claimed'::text, 'verifying'::text, 'merging'::text])))),
+  constraint epics_are_never_claimed CHECK (is_epic_unclaimed(type, status)),
   constraint tickets_id CHECK ((id ~ '^TKT-[0-9]{3,9}$'::text)),
-  constraint tickets_proof CHECK ((proof = ANY (ARRAY['unproven'::text, 'proven'::text]))),
-  constraint tickets_status CHECK ((status = ANY (ARRAY['pending'::text, 'blocked'::text, 'ready'::text, 'claimed'::text, 'running'::text, 'verifying'::text, 'merging'::text, 'completed'::text, 'waiting'::text, 'failed'::text, 'cancelled'::text]))),
-  constraint tickets_type CHECK ((type = ANY (ARRAY['epic'::text, 'feature'::text, 'task'::text, 'bug'::text]))),
+  constraint tickets_proof CHECK (is_ticket_proof(proof)),
+  constraint tickets_status CHECK (is_ticket_status(status)),
+  constraint tickets_type CHECK (is_ticket_type(type)),
   constraint tickets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
   constraint tickets_tenant_id_parent_id_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES tickets(tenant_id, id),
   constraint tickets_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
@@ -1045,9 +1045,7 @@ begin
     end if;
   end if;
   if cardinality(tasks) > 0 then
-    perform graphile_worker.add_jobs(array(
-      select row(j.task, j.payload, null, null, null, null, null, null)::graphile_worker.job_spec
-        from unnest(tasks, payloads) as j (task, payload)));
+    perform put_jobs(tasks, payloads);
   end if;
 end $function$;
 grant execute on enqueue_jobs(text[],json[]) to {app};
@@ -1081,6 +1079,96 @@ begin
 end $function$;
 grant execute on hold_budgets() to {app};
 grant execute on hold_budgets() to {engine};
+
+CREATE OR REPLACE FUNCTION skep.is_end_timed(state text, ended_at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  return (state in ('accepted', 'returned', 'failed', 'lost', 'cancelled')) = (ended_at is not null);
+end $function$;
+grant execute on is_end_timed(text,timestamp with time zone) to public;
+
+CREATE OR REPLACE FUNCTION skep.is_epic_unclaimed(type text, status text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  return type <> 'epic' or status not in ('ready', 'claimed', 'verifying', 'merging');
+end $function$;
+grant execute on is_epic_unclaimed(text,text) to public;
+
+CREATE OR REPLACE FUNCTION skep.is_lease_whole(state text, lease_expires_at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  return (state in ('leased', 'starting', 'working')) = (lease_expires_at is not null);
+end $function$;
+grant execute on is_lease_whole(text,timestamp with time zone) to public;
+
+CREATE OR REPLACE FUNCTION skep.is_run_health(health text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+AS $function$
+begin
+  return health in ('ok', 'late', 'degraded');
+end $function$;
+grant execute on is_run_health(text) to public;
+
+CREATE OR REPLACE FUNCTION skep.is_run_state(state text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+AS $function$
+begin
+  return state in ('queued', 'leased', 'starting', 'working', 'submitted', 'accepted', 'returned', 'failed', 'lost', 'parked', 'cancelled');
+end $function$;
+grant execute on is_run_state(text) to public;
+
+CREATE OR REPLACE FUNCTION skep.is_run_subject(subject_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+AS $function$
+begin
+  return subject_type in ('ticket', 'spec_phase', 'review', 'conflict', 'diagnosis');
+end $function$;
+grant execute on is_run_subject(text) to public;
+
+CREATE OR REPLACE FUNCTION skep.is_ticket_proof(proof text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+AS $function$
+begin
+  return proof in ('unproven', 'proven');
+end $function$;
+grant execute on is_ticket_proof(text) to public;
+
+CREATE OR REPLACE FUNCTION skep.is_ticket_status(status text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+AS $function$
+begin
+  return status in ('pending', 'blocked', 'ready', 'claimed', 'running', 'verifying', 'merging', 'completed', 'waiting', 'failed', 'cancelled');
+end $function$;
+grant execute on is_ticket_status(text) to public;
+
+CREATE OR REPLACE FUNCTION skep.is_ticket_type(type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+AS $function$
+begin
+  return type in ('epic', 'feature', 'task', 'bug');
+end $function$;
+grant execute on is_ticket_type(text) to public;
 
 CREATE OR REPLACE FUNCTION skep.keys_of_files(project uuid, files text[], OUT held text[], OUT wanted text[])
  RETURNS record
@@ -1136,6 +1224,31 @@ begin
 end $function$;
 grant execute on lane_offers(uuid,text[],uuid[],text[],jsonb,uuid[]) to public;
 grant execute on lane_offers(uuid,text[],uuid[],text[],jsonb,uuid[]) to {engine};
+
+CREATE OR REPLACE FUNCTION skep.put_jobs(tasks text[], payloads json[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'skep', 'pg_temp'
+AS $function$
+declare
+  put bigint[];
+begin
+  with added as (
+    insert into graphile_worker._private_jobs (task_id, payload)
+    select t.id, j.payload
+      from unnest(tasks, payloads) as j (task, payload) join graphile_worker._private_tasks t on t.identifier = j.task
+    returning id
+  )
+  select array(select id from added) into put;
+  if cardinality(put) < cardinality(tasks) then
+    delete from graphile_worker._private_jobs where id = any (put);
+    perform graphile_worker.add_jobs(array(
+      select row(j.task, j.payload, null, null, null, null, null, null)::graphile_worker.job_spec
+        from unnest(tasks, payloads) as j (task, payload)));
+  else
+    perform pg_notify('jobs:insert', '{"r":' || random()::text || ',"count":' || cardinality(put)::text || '}');
+  end if;
+end $function$;
 
 CREATE OR REPLACE PROCEDURE skep.raise_wall(IN walled regclass, IN tenant_column name DEFAULT 'tenant_id'::name)
  LANGUAGE plpgsql
@@ -1194,7 +1307,9 @@ CREATE OR REPLACE FUNCTION skep.wake_claims()
  SET search_path TO 'skep', 'pg_temp'
 AS $function$
 begin
-  perform tell_claims(new.tenant_id);
+  if new.state <> 'submitted' and (old.lease_expires_at is not null or old.state = 'submitted') then
+    perform tell_claims(new.tenant_id);
+  end if;
   return null;
 end $function$;
 grant execute on wake_claims() to public;

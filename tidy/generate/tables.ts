@@ -59,8 +59,13 @@ function typeOf({ name, type, nullable, checks }: Column): string {
   return nullable && plain !== 'unknown' ? `${whole} | null` : whole;
 }
 
-/** Of `CHECK ((role = ANY (ARRAY['admin'::text, …])))` and `CHECK ((kind = 'bundle'::text))` the words; undefined for any other. */
+/**
+ * Of `CHECK ((role = ANY (ARRAY['admin'::text, …])))` and `CHECK ((kind = 'bundle'::text))` the words, and of a function that a CHECK
+ * calls and that is `return health in ('ok', …)`; undefined for any other.
+ */
 function wordsOf(definition: string): string[] | undefined {
+  if (/^\s*begin\s+return \w+ in \(('[^']+'(, )?)+\);\s*end\s*$/.test(definition))
+    return [...definition.matchAll(/'([^']+)'/g)].map(([, word = '']) => word);
   const isList = /^CHECK \(\(\w+ = (ANY \(ARRAY\[('[^']+'::text(, )?)+\]\)|'[^']+'::text)\)\)$/.test(definition);
   return isList ? [...definition.matchAll(/'([^']+)'::text/g)].map(([, word = '']) => word) : undefined;
 }
@@ -69,7 +74,10 @@ async function readColumns(url: string): Promise<Column[]> {
   const { rows } = await withClient(url, client =>
     client.query<Column>(
       `select c.relname as table, a.attname as name, t.typname as type, not a.attnotnull as nullable,
-              array(select pg_get_constraintdef(k.oid) from pg_constraint k
+              array(select coalesce((select p.prosrc from pg_depend d join pg_proc p on p.oid = d.refobjid
+                                      where d.classid = 'pg_constraint'::regclass and d.objid = k.oid and d.refclassid = 'pg_proc'::regclass),
+                                    pg_get_constraintdef(k.oid))
+                      from pg_constraint k
                      where k.conrelid = c.oid and k.contype = 'c' and k.conkey = array[a.attnum] order by k.conname) as checks
          from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
          join pg_type t on t.oid = a.atttypid

@@ -305,6 +305,50 @@ describe('the database away', () => {
   });
 });
 
+/* The queue's tables belong to graphile-worker: a version of it whose jobs say more, or something else, is to be noticed here. */
+test('what is enqueued is what add_jobs of graphile-worker would have written and told, also of a task that nobody has run', async () => {
+  const listener = new pg.Client({ connectionString: place.superuserUrl });
+  await listener.connect();
+  let told = 0;
+  listener.on('notification', ({ payload = '' }) => (told += (JSON.parse(payload) as { count: number }).count));
+  await listener.query('listen "jobs:insert"');
+  try {
+    const payload = JSON.stringify({ tenantId, subject: { id: 'p1' } });
+    const both = async (tasks: string[]) => {
+      const payloads = tasks.map(() => payload);
+      await sql(
+        `select count(*) from graphile_worker.add_jobs(array(select row(task, $2::json, null, null, null, null, null, null)::graphile_worker.job_spec
+           from unnest($1::text[]) as task))`,
+        [tasks, payload],
+      );
+      await query(place.engineUrl, 'select skep.enqueue_jobs($1, $2::json[])', [tasks, payloads]);
+      const rows = await sql<{ job: object }>(
+        `select to_jsonb(j) - '{id,task_id,run_at,created_at,updated_at}'::text[] || jsonb_build_object('task', t.identifier, 'now', run_at = created_at) as job
+           from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id order by j.id`,
+      );
+      await sql('delete from graphile_worker._private_jobs');
+      return rows.map(({ job }) => job);
+    };
+    const known = await both(['a', 'b']);
+    expect(known).toHaveLength(4);
+    expect(known.slice(2)).toEqual(known.slice(0, 2));
+    // The first of them had made its row.
+    await sql(`delete from graphile_worker._private_tasks where identifier = 'b'`);
+    await query(place.engineUrl, 'select skep.enqueue_jobs($1, $2::json[])', [
+      ['b', 'a', 'b'],
+      [payload, payload, payload],
+    ]);
+    const mixed = await sql<{ task: string }>(
+      `select t.identifier as task from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id order by 1`,
+    );
+    expect(mixed.map(({ task }) => task)).toEqual(['a', 'b', 'b']);
+    await listener.query('select 1');
+    expect(told).toBe(2 + 2 + 3);
+  } finally {
+    await listener.end();
+  }
+});
+
 /* Counted in pages, which no other load changes: read one by one, the jobs that wait would be some 80 of them. */
 test('a job is added at the same cost however many wait, whatever was known when that was planned', async () => {
   const engine = new pg.Client({ connectionString: place.engineUrl, options: '-c search_path=skep' });

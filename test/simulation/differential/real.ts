@@ -90,6 +90,8 @@ const jobs = `
                                            job_key text, priority smallint, flags text[]);
   create function graphile_worker.add_jobs(specs graphile_worker.job_spec[]) returns void language sql as $$
     select graphile_worker.add_job(identifier, payload, queue_name, run_at, max_attempts, job_key) from unnest(specs) $$;
+  create or replace function skep.put_jobs(tasks text[], payloads json[]) returns void language sql as $$
+    select graphile_worker.add_job(task, payload) from unnest(tasks, payloads) as j (task, payload) $$;
   create function graphile_worker.force_unlock_workers(worker_ids text[]) returns void language sql as $$
     update graphile_worker._private_jobs set locked_by = null, locked_at = null where locked_by = any (worker_ids) $$;`;
 

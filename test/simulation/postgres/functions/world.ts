@@ -79,6 +79,19 @@ export const worldFunctions: Readonly<Record<string, Scalar>> = {
     },
     { names: ['specs'], isVolatile: true },
   ),
+  // Writes to graphile-worker's tables by itself, of which there is only a likeness here.
+  put_jobs: fixed(
+    {
+      takes: ['text[]', 'json[]'],
+      gives: 'void',
+      call: ([tasks, payloads], x) => {
+        for (const [i, task] of (tasks as Value[]).entries())
+          addJob([task, Json.of(((payloads as Value[])[i] as Json | null)?.value ?? {}), x.world.begunAt, null], x.world.tx);
+        return '';
+      },
+    },
+    { names: ['tasks', 'payloads'], isVolatile: true },
+  ),
   'graphile_worker.force_unlock_workers': fixed(
     {
       takes: ['text[]'],
