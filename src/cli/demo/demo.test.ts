@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { skep } from '../../../test/harness/cli.ts';
 import { readSettings } from '../../config.ts';
+import { clearEmbedded, startEmbedded } from '../../db/embedded/index.ts';
 import { systemClock } from '../../kernel/clock.ts';
+import { silentLog } from '../../kernel/log.ts';
+import { processInfo } from '../../kernel/process-info.ts';
 import type { World } from '../world.ts';
 import { cloneAt, findClone, placesIn, removeHome } from './places.ts';
 import type { Clone } from './places.ts';
@@ -130,6 +133,30 @@ describe('what is known of a demo', () => {
     const made = begun(dead());
     await clearLast(worldOf(), clone);
     expect([existsSync(made), readState(clone)]).toEqual([false, undefined]);
+  });
+});
+
+describe('the database of a demo that was killed', () => {
+  const start = (home: string) => startEmbedded({ home, clock: systemClock, log: silentLog });
+  // By its process: of a server whose folder is gone nothing else tells.
+  const isRunning = ({ pid }: { readonly pid: number }) => processInfo(pid)?.zombie === false;
+
+  it.each([
+    ['a new demo', { isKept: false }, () => clearLast(worldOf(), clone)],
+    ['--stop', { isKept: false }, () => stopDemo(worldOf(), { agent: 'codex' }, clone)],
+    ['--stop where it was kept', { isKept: true }, () => stopDemo(worldOf(), { agent: 'codex' }, clone)],
+  ] as const)('is ended before its folder is removed, and no other one, by %s', async (_who, state, clear) => {
+    const { home } = placesIn(begun(dead(), state));
+    const neighbour = join(folder, 'neighbour');
+    const [own, other] = [await start(home), await start(neighbour)];
+    try {
+      await clear();
+      expect([isRunning(own), isRunning(other)]).toEqual([false, true]);
+      expect([existsSync(home), readState(clone)]).toEqual([false, undefined]);
+    } finally {
+      if (isRunning(own)) process.kill(own.pid, 'SIGQUIT');
+      await clearEmbedded(neighbour);
+    }
   });
 });
 

@@ -1,10 +1,11 @@
 import { rmSync } from 'node:fs';
 import { recordedLabel } from '../build/recorded.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { endDatabase } from '../server/launch.ts';
 import type { World } from '../world.ts';
 import type { DemoOptions } from './options.ts';
 import { findClone, placesIn, removeHome } from './places.ts';
-import type { Clone } from './places.ts';
+import type { Clone, Places } from './places.ts';
 import { forgetState, isAlive, readState } from './state.ts';
 import type { DemoState } from './state.ts';
 
@@ -31,7 +32,7 @@ function runs({ pid, isKept }: DemoState): Fault {
 export async function clearLast(world: World, clone: Clone): Promise<void> {
   const last = readState(clone);
   if (last === undefined) return;
-  rmSync(placesIn(last.folder).folder, { recursive: true, force: true });
+  await removeAll(world, placesIn(last.folder));
   forgetState(clone);
   world.err.write(`What an interrupted demo had left in ${last.folder} was removed.\n`);
 }
@@ -43,13 +44,21 @@ export async function stopDemo(world: World, { json }: DemoOptions, clone = find
   if (isAlive(last) && !last.isKept) throw runs(last);
   if (isAlive(last)) await stopProcess(world, last);
   const places = placesIn(last.folder);
-  if (last.isKept) removeHome(places);
-  else rmSync(places.folder, { recursive: true, force: true });
+  if (last.isKept) {
+    await endDatabase(places.home, world.clock);
+    removeHome(places);
+  } else await removeAll(world, places);
   forgetState(clone);
   const left = last.isKept ? places.repository : null;
   if (json === true) world.out.write(`${JSON.stringify({ event: 'stopped', label: recordedLabel, repository: left })}\n`);
   else if (left === null) world.out.write('The interrupted demo is removed.\n');
   else world.out.write(`The demo is stopped. Its repository is left: ${left}\n  to remove it: rm -r ${places.folder}\n`);
+}
+
+/** Its database first: that of a demo that was killed runs on, and would in a folder that is gone. Throws Fault `folder_in_use`. */
+async function removeAll({ clock }: World, { folder, home }: Places): Promise<void> {
+  await endDatabase(home, clock);
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** A server that lets what runs end, and stops its database, takes no longer than this. */
