@@ -1,6 +1,6 @@
 /** What the tests of the database launcher share: temporary homes that leave no server behind, and starts in other real processes. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,6 +11,7 @@ import { postgresIn } from '../../src/db/embedded/pid-file.ts';
 import { withClient } from '../../src/db/server/session.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
+import { ownFolder, removeOwn } from './left.ts';
 
 export const isRoot = process.getuid?.() === 0;
 /** An ordinary user that every Debian has. */
@@ -19,7 +20,7 @@ export const nobody = 65534;
 const homes: string[] = [];
 
 export function tempHome({ under = tmpdir(), uid }: { under?: string; uid?: number } = {}): string {
-  const home = mkdtempSync(join(under, 'skep-home-'));
+  const home = ownFolder('skep-home-', under);
   if (uid !== undefined) chownSync(home, uid, uid);
   homes.push(home);
   return home;
@@ -30,7 +31,7 @@ export async function removeHomes(): Promise<void> {
   for (const home of homes.splice(0)) {
     await stopEmbedded(home);
     for (const { pid } of postgresIn(siteOf(home).data)) process.kill(pid, 'SIGKILL');
-    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+    await removeOwn(home);
   }
 }
 

@@ -2,6 +2,7 @@ import type { TestProject } from 'vitest/node';
 import { migrate, type RoleNames } from '../../src/db/migrate.ts';
 import { ensureRoles, provisionEmbedded } from '../../src/db/roles.ts';
 import { silentLog } from '../../src/kernel/log.ts';
+import { removeLeft } from './left.ts';
 import { debianPostgres, embeddedForTests, type TestServer } from './postgres.ts';
 
 /** What a test needs to make itself a migrated database: a clone of the template. */
@@ -22,8 +23,9 @@ declare module 'vitest' {
 
 let server: TestServer | undefined;
 
-/** One server a run, with a migrated template. SKEP_TEST_POSTGRES=15: Debian's PostgreSQL instead of the embedded one. */
+/** One server a run, with a migrated template, once what killed runs have left is gone. SKEP_TEST_POSTGRES=15: Debian's PostgreSQL instead of the embedded one. */
 export async function setup(project: TestProject): Promise<void> {
+  await removeLeft();
   server = await startServer();
   const ownerUrl = await provisionEmbedded(server);
   const roles = await ensureRoles(ownerUrl);
@@ -33,6 +35,8 @@ export async function setup(project: TestProject): Promise<void> {
 
 export async function teardown(): Promise<void> {
   await server?.stop();
+  // Of files that were killed in this one.
+  await removeLeft();
 }
 
 async function startServer(): Promise<TestServer> {

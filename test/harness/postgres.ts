@@ -5,14 +5,14 @@
  *   debianPostgres(): Promise<TestServer | undefined>     Debian's PostgreSQL 15; undefined where it is not installed
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/index.ts';
 import { readPidFile } from '../../src/db/embedded/pid-file.ts';
 import { freePort } from '../../src/db/embedded/place/port.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
+import { ownFolder, removeOwn } from './left.ts';
 
 export interface TestServer {
   readonly superuserUrl: string;
@@ -26,14 +26,14 @@ const debianFolder = '/usr/lib/postgresql/15/bin';
 const unprivileged = 65534;
 
 export async function embeddedForTests(): Promise<TestServer> {
-  const home = mkdtempSync(join(tmpdir(), 'skep-pg-'));
+  const home = ownFolder('skep-pg-');
   const { superuserUrl } = await startEmbedded({ home, clock: systemClock, log: silentLog });
   return {
     superuserUrl,
     version: 18,
     async stop() {
       await stopEmbedded(home);
-      rmSync(home, { recursive: true, force: true });
+      await removeOwn(home);
     },
   };
 }
@@ -46,10 +46,10 @@ export interface MortalServer extends TestServer {
   start(): Promise<void>;
 }
 
-/** Dies with the tests that started it: it is their child, and a lost one would stay for ever. */
+/** A child of the tests that started it. */
 export async function debianPostgres(
   settings: readonly string[] = [],
-  folder = mkdtempSync(join(tmpdir(), 'skep-pg15-')),
+  folder = ownFolder('skep-pg15-'),
 ): Promise<MortalServer | undefined> {
   if (!existsSync(join(debianFolder, 'postgres'))) return undefined;
   const data = join(folder, 'data');
@@ -89,7 +89,7 @@ export async function debianPostgres(
     kill: signal => (child === undefined ? Promise.resolve() : ended(child, signal)),
     async stop() {
       if (child !== undefined) await ended(child, 'SIGINT');
-      rmSync(folder, { recursive: true, force: true });
+      await removeOwn(folder);
     },
   };
 }

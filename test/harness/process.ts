@@ -1,11 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { withLock } from '../../src/db/embedded/place/lock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { removeTree } from './disks.ts';
+import { ownFolder, removeOwn } from './left.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -90,16 +89,16 @@ export function skep(
 }
 
 export function tempFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'skep-test-'));
+  const folder = ownFolder('skep-test-');
   folders.push(folder);
   return folder;
 }
 
 /** Again until it is gone: the git that a killed server had begun may write a last file into it. */
 async function removeFolder(folder: string): Promise<void> {
-  await until(`${folder} to be gone`, () => {
+  await until(`${folder} to be gone`, async () => {
     try {
-      removeTree(folder);
+      await removeOwn(folder);
       return true;
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY') return undefined;
@@ -113,7 +112,7 @@ export function lookAtEnd(look: () => Promise<void>): void {
   looks.push(look);
 }
 
-/** For afterEach: looks at what is to be looked at, ends what is left of a test, by pid, and removes its folders. */
+/** For afterEach: looks at what is to be looked at, ends what is left of a test, by pid, and removes its folders with the databases in them. */
 export async function endAll(): Promise<void> {
   const looked = await Promise.allSettled(looks.splice(0).map(look => look()));
   for (const child of [...running]) {
