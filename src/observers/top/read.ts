@@ -31,13 +31,13 @@ export async function readTop(database: Database, scope: Scope): Promise<WireTop
 
 async function readTenant(tx: Tx): Promise<Omit<WireTop, 'servers'>> {
   const { tenantId } = tx;
-  const [totals] = await tx.query(queueTotals, [tenantId]);
+  const [totals] = await tx.query(queueTotals, [tenantId, groupsMax]);
   if (totals === undefined) throw new Error('the queue has no totals');
-  const { at, waiting, questions, oldestMs, ...counts } = totals;
+  const { at, waiting, questions, oldestMs, kinds, ...counts } = totals;
   const brake = await getBrake(tx);
   const isTaken = brake?.state === 'trying' && (await tx.query(brakeTaken, [tenantId])).length > 0;
   const held = await tx.query(heldGroups, [tenantId, groupsMax]);
-  const due = counts.due === 0 ? [] : await tx.query(dueGroups, [tenantId, groupsMax, filesOfRunsMax]);
+  const due = counts.due === 0 ? [] : await tx.query(dueGroups, [tenantId, JSON.stringify(kinds), filesOfRunsMax]);
   const limits = counts.due === 0 ? [] : await tx.query(limitsInForce, [tenantId, groupsMax]);
   const runs = held.length === 0 ? [] : await tx.query(liveRuns, [tenantId, topRowsMax]);
   const retries = counts.later === 0 ? [] : await tx.query(retriesWaiting, [tenantId, topRowsMax]);

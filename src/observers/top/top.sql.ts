@@ -19,23 +19,33 @@ const isHeld = 'r.tenant_id = $1 and r.lease_expires_at is not null';
 /** Claims of a worker that has left, fell silent or is told to claim nothing more are not to be expected. */
 const claims = `w.tenant_id = $1 and w.state = 'active' and not w.is_told_to_drain`;
 
+/**
+ * All that waits, read once: how much there is, and the $2 kinds of which the most is due (project, agent, requires, runs), alike in what
+ * their claim depends on. Among a million that wait this is nearly all that a look costs.
+ */
 export const queueTotals = statement<{
   at: Date;
   due: number;
   later: number;
   aged: number;
   oldestMs: number | null;
+  kinds: readonly object[];
   waiting: number;
   questions: number;
 }>(
   'queue_totals',
-  `select now() as at, q.*,
+  `with kinds as materialized (
+     select r.project_id, r.agent, r.requires, count(*) filter (where r.due_at <= now()) as due, count(*) as runs,
+            count(*) filter (where r.due_at <= now() and r.aged_at is not null) as aged, min(r.due_at) as first_due
+       from ${queued} r group by r.project_id, r.agent, r.requires
+   )
+   select now() as at, q.*,
+          (select coalesce(jsonb_agg(k), '[]') from (
+             select project_id, agent, requires, due as runs from kinds where due > 0 order by due desc limit $2) k) as kinds,
           (select count(*) from tickets t where t.tenant_id = $1 and t.status = 'waiting') as waiting,
           (select count(*) from questions k where k.tenant_id = $1 and k.state = 'pending') as questions
-     from (select count(*) filter (where r.due_at <= now()) as due, count(*) filter (where r.due_at > now()) as later,
-                  count(*) filter (where r.due_at <= now() and r.aged_at is not null) as aged,
-                  case when min(r.due_at) <= now() then ${msSince('min(r.due_at)')} end as oldest_ms
-             from ${queued} r) q`,
+     from (select coalesce(sum(due), 0)::bigint as due, coalesce(sum(runs - due), 0)::bigint as later, coalesce(sum(aged), 0)::bigint as aged,
+                  case when min(first_due) <= now() then ${msSince('min(first_due)')} end as oldest_ms from kinds) q`,
 );
 
 /** A path and the folders that it lies in. */
@@ -43,9 +53,8 @@ const upTo = (path: string) =>
   `unnest(array(select array_to_string((string_to_array(${path}, '/'))[1:n], '/') from generate_series(1, cardinality(string_to_array(${path}, '/'))) n))`;
 
 /**
- * The runs that are due by what their claim depends on, at most $2 kinds. Collisions of files are what claim_bars sees, as joins of
- * hashes instead of comparisons of each with each, and only of the $3 runs that would be claimed first: few, so those are counted by
- * themselves, and all that is done with each of 100,000 runs is to count it.
+ * What the claims of these kinds ($2, as queue_totals has them) depend on. Collisions of files are what claim_bars sees, as joins of hashes
+ * instead of comparisons of each with each, and only of the $3 runs that would be claimed first: few, so those are counted by themselves.
  */
 export const dueGroups = statement<Due>(
   'due_groups',
@@ -72,8 +81,7 @@ export const dueGroups = statement<Due>(
      select w.id from (select w.id, w.project_id, place from wanted w, ${upTo('w.file')} as place) w
        join (select distinct project_id, file from busy) b on b.project_id = w.project_id and b.file = w.place
    ), kinds as (
-     select r.project_id, r.agent, r.requires, count(*) as runs from ${queued} r where r.due_at <= now()
-      group by r.project_id, r.agent, r.requires order by runs desc limit $2
+     select * from jsonb_to_recordset($2::jsonb) as k (project_id uuid, agent text, requires text[], runs bigint)
    )
    select k.*, p.name as project,
           (select count(*) from colliding c join runs r on r.tenant_id = $1 and r.id = c.id
