@@ -100,6 +100,6 @@ export async function hang(world: World, held: Held): Promise<string> {
   });
 }
 
-export function answer(world: World, questionId: string): Promise<Answer> {
-  return world.ask('POST', `/api/questions/${questionId}/answer`, { answer: 'raise: 1000000 tokens' });
+export function answer(world: World, questionId: string, word: string): Promise<Answer> {
+  return world.ask('POST', `/api/questions/${questionId}/answer`, { answer: word });
 }

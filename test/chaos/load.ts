@@ -10,7 +10,8 @@ import { type Answer, callWith } from '../harness/server.ts';
 import { makeRepository } from '../harness/worker.ts';
 import type { Made } from './oracle.ts';
 import { type Proxy, startProxy } from './proxy.ts';
-import { type Busy, checks, lastWords, patiently, quick } from './world.ts';
+import { staffing } from './projects.ts';
+import { type Busy, lastWords, patiently, quick } from './world.ts';
 
 /** Servers on a database of its own, which they reach by a line that can be disturbed; workers; and what was asked of them. */
 export interface Load extends Busy {
@@ -108,9 +109,9 @@ export async function startLoad(postgres: TestServer, wanted: Wanted = {}): Prom
       throw new Error(`${String(error)}${fallen}`);
     });
   const repository = isBare ? undefined : makeRepository({ 'README.md': '# Stamps\n' });
-  const script = `mkdir -p work; echo "$SKEP_TICKET_ID" | tee "work/$SKEP_TICKET_ID.txt"`;
+  const { agent, checks } = staffing('plain', '');
   const project = await ask('POST', '/api/projects', {
-    ...{ name: 'load', agent: { kind: 'exec', command: ['sh', '-c', script] } },
+    ...{ name: 'load', agent },
     ...(repository === undefined ? { checks: [] } : { repository, checks }),
   });
   const database = withDatabase(postgres.superuserUrl, 'skep');

@@ -76,6 +76,16 @@ const copy = (id: string | undefined) =>
     [id],
   );
 
+/** What the agent of a run that is over has told, numbered so. */
+async function transcript(...numbers: readonly number[]): Promise<void> {
+  const id = await over('accepted');
+  for (const seq of numbers)
+    await stages.sql(
+      `insert into transcript_events (tenant_id, run_id, seq, chunk_end, type, at, body) values ($1, $2, $3::int, $3::int, 'message', $4, '{"text":"t"}')`,
+      [stages.tenantId, id, seq, new Date(seq === 2 ? 1_000 : seq * 1_000)],
+    );
+}
+
 async function connected(): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: stages.superuserUrl });
   await client.connect();
@@ -165,6 +175,37 @@ const plants: readonly Plant[] = [
       stages.sql(`insert into budgets (tenant_id, scope, scope_id, cap_tokens, spent_tokens) values ($1, 'tenant', '', 100, 7)`, [
         stages.tenantId,
       ]),
+  },
+  { what: 'a hole in a transcript', fault: 'lost', words: /has 2 events up to the number 4$/, plant: () => transcript(1, 4) },
+  {
+    what: 'what an agent told once and that stands there twice',
+    fault: 'doubled',
+    words: /says twice/,
+    plant: () => transcript(1, 2),
+  },
+  {
+    what: 'a template that was put once and has two versions',
+    fault: 'doubled',
+    words: /^template t@2 is the same/,
+    plant: async () => {
+      await stages.sql(`insert into templates (tenant_id, name) values ($1, 't')`, [stages.tenantId]);
+      await stages.sql(
+        `insert into template_versions (tenant_id, id, name, version, source, lineage, agent, prompt, limits, fallback)
+         select $1, 't@' || n, 't', n, 's', '{}', '{}', '', '{}', '{}' from generate_series(1, 2) n`,
+        [stages.tenantId],
+      );
+    },
+  },
+  {
+    what: 'a question that a person was asked again',
+    fault: 'doubled',
+    words: /^ticket TKT-001 was asked about twice: which[?]$/,
+    plant: () =>
+      stages.sql(
+        `insert into questions (tenant_id, kind, state, subject_type, subject_id, text, answer, answered_by, decided_at, due_at)
+         select $1, 'ask', 'answered', 'ticket', 'TKT-001', 'which?', 'this', 'p', now(), now() from generate_series(1, 2)`,
+        [stages.tenantId],
+      ),
   },
   {
     what: 'a lease that ran out and that nobody takes back',

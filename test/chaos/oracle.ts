@@ -65,7 +65,7 @@ export function isClean(verdict: Verdict): boolean {
 export async function judge(scene: Scene): Promise<Verdict> {
   const [tickets, events] = [await ticketsOf(scene), await eventsOf(scene)];
   return {
-    lost: [...lostTickets(scene, tickets), ...(await lostWork(scene)), ...lostEvents(events)],
+    lost: [...lostTickets(scene, tickets), ...(await lostWork(scene)), ...lostEvents(events), ...(await lostWords(scene))],
     doubled: [
       ...(await doubledRows(scene)),
       ...doubledEvents(events),
@@ -162,7 +162,20 @@ function lostEvents(events: readonly EventRow[]): string[] {
   ];
 }
 
-const onceEach = ['ticket.completed', 'change.merged', 'trunk.opened', 'session.building', 'run.submitted', 'run.accepted'];
+/** What an agent has told is kept without a gap. */
+async function lostWords({ database }: Scene): Promise<string[]> {
+  const rows = await query<{ what: string }>(
+    database,
+    `select 'transcript of run ' || run_id || ' has ' || count(*) || ' events up to the number ' || max(seq) as what
+       from transcript_events group by tenant_id, run_id having count(*) <> max(seq)`,
+  );
+  return rows.map(({ what }) => what);
+}
+
+const onceEach = [
+  ...['ticket.completed', 'change.merged', 'trunk.opened', 'session.building', 'run.submitted', 'run.accepted'],
+  ...['question.opened', 'question.answered', 'question.expired'],
+];
 
 function doubledEvents(events: readonly EventRow[]): string[] {
   const twice = onceEach.flatMap(type => {
@@ -183,7 +196,18 @@ async function doubledRows({ database }: Scene): Promise<string[]> {
       group by ticket_id having count(*) > 1
      union all
      select 'session ' || session_id || ' has two epics' from tickets
-      where type = 'epic' and session_id is not null group by session_id having count(*) > 1`,
+      where type = 'epic' and session_id is not null group by session_id having count(*) > 1
+     union all
+     select 'transcript of run ' || run_id || ' says twice what was told at ' || at from transcript_events
+      group by tenant_id, run_id, type, at, body having count(*) > 1
+     union all
+     select 'template ' || v.id || ' is the same as the version before' from template_versions v
+       join template_versions b on b.tenant_id = v.tenant_id and b.name = v.name and b.version = v.version - 1
+      where (v.source, v.agent, v.prompt, v.limits, v.fallback) = (b.source, b.agent, b.prompt, b.limits, b.fallback)
+     union all
+     select subject_type || ' ' || subject_id || ' was asked about twice: ' || min(text) from questions
+      where kind = 'ask' and not (state = 'expired' and decided_at < due_at)
+      group by tenant_id, subject_type, subject_id, key having count(*) > 1`,
   );
   return rows.map(({ what }) => what);
 }

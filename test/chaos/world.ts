@@ -1,25 +1,13 @@
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Failpoint } from '../../src/kernel/failpoint.ts';
 import { databaseOf, type Farm, untiring } from '../harness/farm.ts';
-import { modelAgent, startModelFarm } from '../harness/model-farm.ts';
+import { startModelFarm } from '../harness/model-farm.ts';
 import { join } from 'node:path';
 import { processesWith, type SkepProcess } from '../harness/process.ts';
 import type { Answer } from '../harness/server.ts';
 import { makeRepository } from '../harness/worker.ts';
 import type { Made, Scene } from './oracle.ts';
-
-/** What a project's agent does. */
-export type Kind =
-  /** Says something, and writes a file. */
-  | 'plain'
-  /** Fails in its first attempt. */
-  | 'failing'
-  /** Sleeps in its first attempt, with work that is not committed. */
-  | 'sleeping'
-  /** Asks a model. */
-  | 'asking'
-  /** Is no agent: the test holds the run itself. */
-  | 'hand';
+import { type Kind, staffing } from './projects.ts';
 
 /** What `underLoad` and the like need: tickets can be asked for, and looked at. */
 export function busyWorld(world: World): Busy {
@@ -75,16 +63,6 @@ export const quick = {
   ...{ SKEP_LEASE_MS: `${leaseMs}`, SKEP_HEARTBEAT_MS: `${leaseMs / 4}`, SKEP_RETRY_MS: '0' },
   ...untiring,
 } as const;
-export const checks = [{ name: 'stamps', command: ['sh', '-c', '! grep -rq red work'] }];
-
-const stamp = 'mkdir -p work; echo "$SKEP_TICKET_ID" | tee "work/$SKEP_TICKET_ID.txt"';
-const scripts = {
-  plain: stamp,
-  failing: `[ "$SKEP_ATTEMPT" != 1 ] || exit 1; ${stamp}`,
-  sleeping: `${stamp}; [ "$SKEP_ATTEMPT" != 1 ] || exec sleep NAP`,
-  hand: stamp,
-} as const;
-
 let worlds = 0;
 
 export async function startWorld(
@@ -107,12 +85,11 @@ export async function startWorld(
   const ask: World['ask'] = (method, path, body) => patiently(() => farm.call(method, path, body));
 
   async function newProject(kind: Kind): Promise<string> {
-    const agent = kind === 'asking' ? modelAgent('ask', { calls: 1, isPatient: true }) : exec(scripts[kind].replace('NAP', nap));
-    const repository = kind === 'hand' || kind === 'asking' ? undefined : makeRepository({ 'README.md': '# Stamps\n' });
+    const { hasRepository, ...staffed } = staffing(kind, nap);
+    const repository = hasRepository ? makeRepository({ 'README.md': '# Stamps\n' }) : undefined;
     const body = {
-      ...{ agent, name: `${kind} ${++count} ${process.pid}` },
-      ...(repository === undefined ? { checks: [] } : { repository, checks }),
-      ...(kind === 'hand' ? { labels: ['hand'] } : {}),
+      ...{ ...staffed, name: `${kind} ${++count} ${process.pid}` },
+      ...(repository === undefined ? {} : { repository }),
     };
     const answer = await ask('POST', '/api/projects', body);
     if (answer.status !== 201) throw new Error(`the project was refused: ${JSON.stringify(answer.body)}`);
@@ -164,10 +141,6 @@ export async function startWorld(
 
 /** A start comes by these itself, once or twice before it serves anybody. */
 const later: ReadonlySet<Failpoint> = new Set(['event-written', 'event-committed'] as const);
-
-function exec(script: string): { kind: 'exec'; command: string[] } {
-  return { kind: 'exec', command: ['sh', '-c', script] };
-}
 
 /** For what comes at once on a machine that has nothing else to do. */
 export const patienceMs = 120_000;

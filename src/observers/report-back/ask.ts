@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ReportAnswer, ReportInput } from '../../../contract/talk/report-back.ts';
 import type { Database, Tx } from '../../db/database.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault } from '../../kernel/fault.ts';
 import {
   askedSince,
@@ -57,6 +58,7 @@ export async function askHuman(
 ): Promise<ReportAnswer> {
   const scope = { tenantId: run.tenantId, actor: `run:${run.runId}` };
   const question = await parts.database.engine(scope, tx => ask(tx, run, { asked, dueMs: parts.settings.questionMs }));
+  failpoint('question-asked');
   if (question === undefined) return stopped;
   if (question.state !== 'pending') return tell(question, asked.default);
   const wait = { ...scope, id: question.id, runId: run.runId };
@@ -136,9 +138,14 @@ async function waitFor(
     if (now.state !== 'pending') return now;
     // Whoever asked may ask again and finds the question, so it stays.
     if (signal.aborted) throw new Fault('lease_lost', { message: 'Whoever asked is gone' });
-    if (now.isOverdue) await database.engine(scope, tx => expireQuestion(tx, id, { onlyOverdue: true }));
-    else if (now.isLong) return database.engine(scope, tx => endTurn(tx, { id, runId }));
-    else await clock.sleep(lookMs, signal);
+    if (now.isOverdue) {
+      await database.engine(scope, tx => expireQuestion(tx, id, { onlyOverdue: true }));
+      failpoint('question-expired');
+    } else if (now.isLong) {
+      const ended = await database.engine(scope, tx => endTurn(tx, { id, runId }));
+      failpoint('turn-ended');
+      return ended;
+    } else await clock.sleep(lookMs, signal);
     if (clock.mono() - told >= tellMs) {
       told = clock.mono();
       await onWait(Math.round((told - began) / 1_000));

@@ -1,5 +1,6 @@
 import type { ReportAnswer, ReportInput, ReportTool } from '../../../contract/talk/report-back.ts';
 import type { Tx } from '../../db/database.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { getRun, haltRun, keepReport, type RunContext } from '../../stages/runs/index.ts';
 import { saveMemory } from '../../support/memory/index.ts';
@@ -27,7 +28,11 @@ const tools: Tools = {
     await database.engine(scopeOf(run), tx => keepReport(tx, run.runId, { status, summary, files }));
     return { message: 'Recorded; Skep checks the work itself. End your turn now, unless there is something left to do.' };
   },
-  report_blocker: ({ database }, { run, args }) => database.engine(scopeOf(run), tx => reportBlocker(tx, run, args.reason)),
+  async report_blocker({ database }, { run, args }) {
+    const answer = await database.engine(scopeOf(run), tx => reportBlocker(tx, run, args.reason));
+    failpoint('blocker-reported');
+    return answer;
+  },
   ask_human: (parts, { run, args, waiting }) => askHuman(parts, run, { asked: args, waiting }),
   async save_memory({ database }, { run, args: { kind, text } }) {
     const { projectId, runId } = run;

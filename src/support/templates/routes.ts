@@ -12,6 +12,7 @@ import {
 import type { RunLimits } from '../../../contract/runs.ts';
 import type { Database } from '../../db/database.ts';
 import { type Api, callerOf } from '../../http/route.ts';
+import { failpoint } from '../../kernel/failpoint.ts';
 import { excessOf } from './model/excess.ts';
 import { getTemplate, listTemplates, templateHistory } from './reads.ts';
 import { getRouter, setRouter } from './router.ts';
@@ -34,6 +35,7 @@ export function templateRoutes(app: Api, { database, settings }: TemplateParts):
 
   app.post('/templates', { config: write, schema: { body: templatePut, response: { 200: templatesPut } } }, async request => {
     const put = await database.request(callerOf(request), tx => putTemplates(tx, request.body.documents));
+    failpoint('template-put');
     return {
       templates: put.map(({ row, isNew }) => {
         const { id, name, version } = row;
@@ -75,6 +77,10 @@ export function templateRoutes(app: Api, { database, settings }: TemplateParts):
   app.put(
     '/router',
     { config: { need: 'admin' }, schema: { body: routerPut, response: { 200: routerAnswer } } },
-    async request => ({ router: await database.request(callerOf(request), tx => setRouter(tx, request.body.router)) }),
+    async request => {
+      const router = await database.request(callerOf(request), tx => setRouter(tx, request.body.router));
+      failpoint('router-set');
+      return { router };
+    },
   );
 }

@@ -35,6 +35,7 @@ export async function inWorkspace<T>(
   run.phase('prepare_sandbox');
   const source = await openSource(run);
   const layer = given.hasSetup ? await dependenciesOf(run, source) : undefined;
+  if (layer !== undefined) failpoint('snapshot-taken');
   const checkOut = await preparedCheckOut(run, source).catch((error: unknown) => {
     layer?.release();
     throw error;

@@ -3,9 +3,12 @@ import { failpointsOfServer, failpointsOfWorker } from '../../../src/kernel/fail
 import type { SkepProcess } from '../../harness/process.ts';
 import { comeClean, type Verdict } from '../oracle.ts';
 import { patienceMs } from '../report.ts';
-import { type Kind, leaseMs, startWorld, type World } from '../world.ts';
-import { pointsOfStart, type Provoke, provocations } from './server.ts';
-import { doom, type WorkerPoint } from './worker.ts';
+import type { Kind } from '../projects.ts';
+import { leaseMs, startWorld, type World } from '../world.ts';
+import type { Provoke } from './provoke.ts';
+import { pointsOfStart, provocations } from './server.ts';
+import { pointsOfTalk, waitS } from './talk.ts';
+import { doom, pointsOfSetup, type WorkerPoint } from './worker.ts';
 
 /** One death at one point, and what was seen when things had had their time. */
 export interface Round {
@@ -17,10 +20,11 @@ export interface Round {
 
 export type PointOfServing = keyof typeof provocations;
 
-export const pointsOfServing = failpointsOfServer.filter(
-  (point): point is PointOfServing => !(pointsOfStart as readonly string[]).includes(point),
-);
-export const pointsOfWorker: readonly WorkerPoint[] = failpointsOfWorker;
+const apart: ReadonlySet<string> = new Set([...pointsOfStart, ...pointsOfTalk, ...pointsOfSetup]);
+
+/** All of a server that serves but `pointsOfTalk`, and all of a worker but `pointsOfSetup`. */
+export const pointsOfServing = failpointsOfServer.filter((point): point is PointOfServing => !apart.has(point));
+export const pointsOfWorker: readonly WorkerPoint[] = failpointsOfWorker.filter(point => !apart.has(point));
 
 /** A point that is not come by in this time was not hit, and the proof fails: it would prove nothing. */
 const hitMsMax = 120_000;
@@ -29,6 +33,7 @@ const lanes = 2;
 /** What an heir tells of a dead worker: nobody else may take its work, and its lease must not run out before. */
 const ofHeirs: ReadonlySet<PointOfServing> = new Set(['rescue-stored', 'run-buried'] as const);
 const longLease = { SKEP_LEASE_MS: '30000', SKEP_HEARTBEAT_MS: '1000' };
+const ofTalk: ReadonlySet<string> = new Set(pointsOfTalk);
 
 /** The server dies at each of the points, so many times, several servers side by side since most of it is waiting. */
 export async function killServers(points: readonly PointOfServing[], times: number): Promise<Round[]> {
@@ -37,19 +42,25 @@ export async function killServers(points: readonly PointOfServing[], times: numb
     for (const point of repeated(own, times)) rounds.push(await killServerAt(world, point, provocations[point]));
     return rounds;
   };
-  const usual = points.filter(point => !ofHeirs.has(point));
-  const rounds = await inLanes(usual, { kinds: ['plain', 'hand'] }, async (world, own) => {
+  const walkWithWorker: typeof walk = async (world, own) => {
     const steady = world.worker('steady', undefined, 2);
     const walked = await walk(world, own);
     await steady.kill('SIGTERM');
     return walked;
-  });
+  };
+  const usual = points.filter(point => !ofHeirs.has(point) && !ofTalk.has(point));
   const heirs = points.filter(point => ofHeirs.has(point));
-  return [...rounds, ...(await inLanes(heirs, { kinds: ['sleeping'], env: longLease }, walk))];
+  const talk = points.filter(point => ofTalk.has(point));
+  const kinds = ['telling', 'curious', 'blocked'] as const;
+  return [
+    ...(await inLanes(usual, { kinds: ['plain', 'hand'] }, walkWithWorker)),
+    ...(await inLanes(heirs, { kinds: ['sleeping'], env: longLease }, walk)),
+    ...(await inLanes(talk, { kinds, env: { SKEP_QUESTION_WAIT_S: `${waitS}` } }, walkWithWorker)),
+  ];
 }
 
 export async function killWorkers(points: readonly WorkerPoint[], times: number): Promise<Round[]> {
-  return inLanes(points, { kinds: ['plain', 'failing', 'sleeping', 'asking'] }, async (world, own) => {
+  return inLanes(points, { kinds: ['plain', 'failing', 'sleeping', 'asking', 'prepared'] }, async (world, own) => {
     const rounds: Round[] = [];
     for (const point of repeated(own, times)) rounds.push(await killWorkerAt(world, point));
     return rounds;

@@ -10,8 +10,11 @@ beforeAll(buildSkep);
 afterEach(endModelFarms);
 
 /** The moments between two writes, and one on each side of them; all the others are in the proof, ten times each. */
-const ofServers = ['claim-committed', 'complete-committed', 'after-receive', 'before-land', 'after-land'] as const;
-const ofWorkers = ['claimed', 'agent-started', 'bundle-uploaded', 'after-complete'] as const;
+const ofServers = [
+  ...['claim-committed', 'complete-committed', 'after-receive', 'before-land', 'after-land'],
+  ...['transcript-appended', 'turn-ended'],
+] as const;
+const ofWorkers = ['claimed', 'snapshot-made', 'agent-started', 'bundle-uploaded', 'after-complete'] as const;
 
 test('kill -9 of a server at some of its failpoints: nothing is lost, doubled, stuck or left behind', {
   timeout: 600_000,

@@ -3,17 +3,16 @@ import { systemClock } from '../../../src/kernel/clock.ts';
 import { until } from '../../harness/process.ts';
 import { card } from '../../harness/story.ts';
 import { answer, callModel, fail, finish, hang, hold, keepArtifact, park, take } from '../hand.ts';
-import { leaseMs, patienceMs, type World } from '../world.ts';
+import { leaseMs, patienceMs } from '../world.ts';
 import { leaveOrphan } from './orphan.ts';
+import type { Provoke } from './provoke.ts';
+import { provocationsOfTalk } from './talk.ts';
 
 export type ServerPoint = (typeof failpointsOfServer)[number];
 
 /** Those that only a home's first start, or that of a dead database, comes by. */
 export const pointsOfStart = ['embedded-before-rename', 'embedded-launched', 'migration-applied', 'jobs-installed'] as const;
 type PointOfStart = (typeof pointsOfStart)[number];
-
-/** Makes a server come by the point, and sees to the end what it has begun, through the server's death. */
-export type Provoke = (world: World) => Promise<void>;
 
 const ticket: Provoke = async world => void (await world.ticket(world.project('plain')));
 
@@ -46,7 +45,7 @@ const question: Provoke = async world => {
   const held = await hold(world);
   const asked = await hang(world, held).catch(() => undefined);
   // Where the run was lost with the server before it hung, there is nobody to answer.
-  if (asked !== undefined) await answer(world, asked);
+  if (asked !== undefined) await answer(world, asked, 'raise: 1000000 tokens');
   await park(world, held);
   await finish(world, { ...held, claimed: await take(world, held.ticketId) });
 };
@@ -129,4 +128,5 @@ export const provocations: Readonly<Record<Exclude<ServerPoint, PointOfStart>, P
   'brake-pulled': brake,
   'rescue-stored': orphan,
   'run-buried': orphan,
+  ...provocationsOfTalk,
 };

@@ -1,6 +1,7 @@
 import type { failpointsOfWorker } from '../../../src/kernel/failpoint.ts';
 import type { SkepProcess } from '../../harness/process.ts';
-import type { Kind, World } from '../world.ts';
+import type { Kind } from '../projects.ts';
+import type { World } from '../world.ts';
 import { leaveOrphan } from './orphan.ts';
 
 export type WorkerPoint = (typeof failpointsOfWorker)[number];
@@ -13,7 +14,13 @@ const ofHeirs: ReadonlySet<WorkerPoint> = new Set([
   'after-bury',
 ] as const);
 
-const agents: Readonly<Partial<Record<WorkerPoint, Kind>>> = { 'call-relayed': 'asking', 'before-fail': 'failing' };
+/** Those of a run whose project has a setup command. */
+export const pointsOfSetup = ['setup-ended', 'snapshot-made', 'snapshot-taken'] as const;
+
+const agents: Readonly<Partial<Record<WorkerPoint, Kind>>> = {
+  ...{ 'call-relayed': 'asking', 'before-fail': 'failing' },
+  ...{ 'setup-ended': 'prepared', 'snapshot-made': 'prepared', 'snapshot-taken': 'prepared' },
+};
 
 /** A worker that is about to die at the point, with something that leads it there. */
 export async function doom(world: World, name: string, point: WorkerPoint): Promise<SkepProcess> {

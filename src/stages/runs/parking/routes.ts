@@ -4,6 +4,7 @@ import { question, questionAnswer } from '../../../../contract/talk/questions.ts
 import { ticket } from '../../../../contract/tickets.ts';
 import type { Database } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { wireQuestion } from '../../../support/questions/index.ts';
 import { wireTicket } from '../../tickets/index.ts';
 import type { RunSettings } from '../settings.ts';
@@ -18,10 +19,12 @@ export function decisionRoutes(app: Api, { database, settings }: { database: Dat
   app.post(
     '/questions/:id/answer',
     { config, schema: { params: byId, body: questionAnswer, response: { 200: question } } },
-    async request =>
-      wireQuestion(
-        await database.request(callerOf(request), tx => decideQuestion(tx, { ...request.params, ...request.body }, settings)),
-      ),
+    async request => {
+      const { params, body } = request;
+      const question = await database.request(callerOf(request), tx => decideQuestion(tx, { ...params, ...body }, settings));
+      failpoint('answer-committed');
+      return wireQuestion(question);
+    },
   );
 
   app.post(

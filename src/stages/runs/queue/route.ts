@@ -1,5 +1,6 @@
 import { routedTypes } from '../../../../contract/templates/router.ts';
 import type { Tx } from '../../../db/database.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { wakeClaims } from '../../../support/fleet/index.ts';
 import { getProject, type ProjectRow } from '../../../support/projects/index.ts';
 import { type Routed, routed } from '../../../support/templates/index.ts';
@@ -46,6 +47,7 @@ export async function placeOf(
 /** A project was changed: its agent or its router, what it asks of a machine, or whether its tickets wait for each other. */
 export async function refitRuns(tx: Tx, projectId: string, settings: Settings): Promise<void> {
   await reroute(tx, projectId, settings);
+  failpoint('runs-rerouted');
   await tx.query(refitRunRows, [tx.tenantId, projectId, null]);
   await wakeClaims(tx);
 }

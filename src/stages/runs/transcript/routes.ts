@@ -11,6 +11,7 @@ import type { Database } from '../../../db/database.ts';
 import { decodeNumber, encodeCursor } from '../../../http/cursor.ts';
 import { jsonLinesType } from '../../../http/json.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { TranscriptRow } from './transcript.sql.ts';
 import { appendTranscript, readTranscript } from './transcript.ts';
@@ -30,7 +31,9 @@ export function transcriptRoutes(app: Api, { database }: { readonly database: Da
   app.post('/runs/:id/transcript', { config, bodyLimit: logChunkBytesMax, schema, preValidation }, async request => {
     const scope = { ...callerOf(request), holder: { runId: request.params.id, token: request.headers[leaseHeader] } };
     const { bytes, lines } = request.body;
-    return { size: await appendTranscript(database, scope, { offset: request.query.offset, bytes, events: lines }) };
+    const size = await appendTranscript(database, scope, { offset: request.query.offset, bytes, events: lines });
+    failpoint('transcript-appended');
+    return { size };
   });
 
   const reading = { params: byId, querystring: transcriptFilter, response: { 200: transcriptPage } };

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { failpoint } from '../../../kernel/failpoint.ts';
 import type { Layer } from '../../dependencies/index.ts';
 import { lastWords, runFailure } from '../../failure.ts';
 import { nodeInside } from '../../inside.ts';
@@ -68,10 +69,13 @@ async function setUp(run: Run, place: Place): Promise<Layer> {
   const { signal } = run;
   await source.checkOut(sandbox, { branch: 'skep/setup', commit, objectFormat, merge: null, signal });
   await runSetup(run, place);
+  failpoint('setup-ended');
   const sifted = await sift(sandbox, { commit, command: setupLine(setup), signal });
   if (sandbox.snapshot === undefined)
     throw runFailure('sandbox', "This worker's sandboxes can't begin with what a setup command has left");
-  return { snapshot: await sandbox.snapshot(), ...sifted };
+  const snapshot = await sandbox.snapshot();
+  failpoint('snapshot-made');
+  return { snapshot, ...sifted };
 }
 
 const tailBytes = 4_096;
