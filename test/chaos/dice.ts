@@ -1,3 +1,6 @@
+/** So that what was done at random can be done again: CHAOS_SEED. */
+export const seed = Number(process.env['CHAOS_SEED'] ?? 20_261_121);
+
 /** A small generator with a seed (mulberry32), so that the order of what goes wrong can be had again. */
 export function dice(seed: number): (sides: number) => number {
   let state = seed;

@@ -15,8 +15,8 @@ import {
 } from '../harness/farm.ts';
 import { buildSkep, endAll, processesWith, type SkepProcess, until } from '../harness/process.ts';
 import { card } from '../harness/story.ts';
-import { dice } from './dice.ts';
-import { patienceMs, expectClean } from './report.ts';
+import { dice, seed } from './dice.ts';
+import { patience, patienceMs, expectClean } from './report.ts';
 
 beforeAll(buildSkep);
 afterEach(endAll);
@@ -26,7 +26,6 @@ const workers = 3;
 const ticketCount = 60;
 
 test(`${kills} kills of servers and workers under load: every ticket is completed once, nothing is left behind`, async () => {
-  const seed = Number(process.env['SEED'] ?? 20_261_121);
   const roll = dice(seed);
   const mark = `0.2${process.pid}`;
   let farm = await startFarm({ SKEP_LEASE_MS: '2000', SKEP_HEARTBEAT_MS: '500', SKEP_RETRY_MS: '50', ...untiring });
@@ -44,11 +43,9 @@ test(`${kills} kills of servers and workers under load: every ticket is complete
   }
   expect([`seed ${seed}`, killed.server > 0, killed.worker > 0]).toEqual([`seed ${seed}`, true, true]);
 
-  const done = await until('all tickets completed', () => allCompleted(farm), Number(process.env['WAIT_MS'] ?? 300_000)).catch(
-    async error => {
-      throw new Error(`${String(error)}\n${await stuck(farm)}`);
-    },
-  );
+  const done = await until('all tickets completed', () => allCompleted(farm), 300_000 * patience()).catch(async error => {
+    throw new Error(`${String(error)}\n${await stuck(farm)}`);
+  });
   expect(done).toHaveLength(ticketCount);
   const events = await allEvents(farm);
   expect(heldTwice(events)).toEqual([]);

@@ -11,7 +11,7 @@ import { expectClean } from '../scenarios/build/clean.ts';
 import { expectGraph } from '../scenarios/build/graph.ts';
 import { byTitle, settled, startStory, trunkOf } from '../scenarios/build/story.ts';
 import { fileOn, landedOn, ticketsLanded } from '../scenarios/build/published.ts';
-import { dice } from './dice.ts';
+import { dice, seed } from './dice.ts';
 import { patienceMs, expectClean as comesClean } from './report.ts';
 
 beforeAll(buildSkep);
@@ -45,7 +45,6 @@ test("Skep's copies of repositories vanish under a server that goes on: they are
 const kills = 25;
 
 test(`${kills} kills at any moment, and the depot lost now and then: all lands once, conflicts too`, async () => {
-  const seed = Number(process.env['SEED'] ?? 20_261_121);
   const roll = dice(seed);
   let farm = await startFarm(quick);
   const names = ['left', 'right'];

@@ -3,12 +3,10 @@ import { systemClock } from '../../../src/kernel/clock.ts';
 import { query } from '../../harness/database.ts';
 import type { MortalServer } from '../../harness/postgres.ts';
 import { until } from '../../harness/process.ts';
-import { dice } from '../dice.ts';
+import { dice, seed } from '../dice.ts';
 import type { Load } from '../load.ts';
 import { patienceMs } from '../world.ts';
 import { underLoad } from './disturb.ts';
-
-const seed = Number(process.env['SEED'] ?? 20_261_121);
 
 /** SIGKILL, or SIGQUIT: an immediate stop. It is away for up to a second. */
 export async function killPostgres(
