@@ -58,7 +58,8 @@ function chunk(choices: readonly object[], more: object = {}): string {
   return `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices, ...more })}\n\n`;
 }
 
-function whole(content: string, usage: object): string {
+/** A whole answer, which says that it has used so much. */
+export function whole(content: string, usage: object): string {
   const choices = [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }];
   return JSON.stringify({ id: 'c', object: 'chat.completion', created: 1, model: 'm', choices, usage });
 }

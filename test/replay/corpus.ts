@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EventType, eventNames, type WireEvent } from '../../contract/events.ts';
+import type { WireEvent } from '../../contract/events.ts';
 import type { EventView } from '../harness/farm.ts';
 import { fold, type Standing } from './fold.ts';
 
@@ -35,7 +35,7 @@ export function keptLogs(): Kept[] {
 export function keep(tale: string, log: readonly EventView[]): void {
   const version = process.env['SKEP_REPLAY_VERSION'];
   if (version === undefined) return;
-  const kept = log.filter(({ type }) => !isOfMachines(type as EventType));
+  const kept = log.map(withoutMachine);
   const text = kept.map(event => `${JSON.stringify(event)}\n`).join('');
   for (const place of [tmpdir(), hostname()])
     if (text.includes(place))
@@ -51,7 +51,8 @@ function add(name: string, text: string): void {
   appendFileSync(lock, `${name} ${createHash('sha256').update(text).digest('hex')}\n`);
 }
 
-/** Workers and tokens: they name the machine on which the log was kept, and are nothing that a spec becomes. */
-function isOfMachines(type: EventType): boolean {
-  return eventNames[type] === 'fleetUpdate' || eventNames[type] === 'tokenUpdate';
+/** What workers tell of themselves names the machine on which the log is kept. */
+function withoutMachine(event: EventView): EventView {
+  const { payload } = event;
+  return payload['host'] === undefined ? event : { ...event, payload: { ...payload, host: 'a-machine' } };
 }

@@ -1,12 +1,44 @@
 import { describe, expect, test } from 'vitest';
-import { eventTypes } from '../../contract/events.ts';
+import { type EventType, eventTypes } from '../../contract/events.ts';
 import { machines } from '../../tidy/generate/states.ts';
 import { keptLogs } from './corpus.ts';
 import { differences, type Row } from './drift.ts';
 import { fold, type Told } from './fold.ts';
 import { type Kind, silent, steps } from './steps.ts';
+import { fleet } from './stories/fleet.ts';
+import { waits } from './stories/waits.ts';
 
 const kept = keptLogs();
+
+/** Types of event of which no log is kept yet, with the tale that tells of each: they go from here when it is recorded (record.ts). */
+const untold: Readonly<Partial<Record<EventType, string>>> = {
+  'project.changed': 'routed',
+  'template.changed': 'routed',
+  'template.removed': 'routed',
+  'router.changed': 'routed',
+  'run.routed': 'routed',
+  'token.created': 'machines',
+  'token.revoked': 'machines',
+  'worker.joined': 'machines',
+  'worker.draining': 'machines',
+  'worker.left': 'machines',
+  'worker.gone': 'machines',
+  'sandbox.killed': 'machines',
+  'brake.pulled': 'storm',
+  'brake.eased': 'storm',
+  'brake.lifted': 'storm',
+  'limit.changed': 'storm',
+  'limit.removed': 'storm',
+  'breaker.opened': 'breaker',
+  'breaker.closed': 'breaker',
+  'budget.alerted': 'frugal',
+  'budget.removed': 'frugal',
+  'session.stalled': 'stalled',
+  'run.aged': 'aged',
+  'trunk.stalled': 'unpublished',
+  'review.inconclusive': 'dropped',
+  'question.expired': 'unanswered',
+};
 
 describe('every log that was kept', () => {
   test.each(kept)('$name comes to what it came to then', ({ log, standing }) => {
@@ -15,13 +47,13 @@ describe('every log that was kept', () => {
     expect(replay.standing).toEqual(standing);
   });
 
-  test('together they hold each kind of thing, and most of what can happen', () => {
+  test('together they hold each kind of thing, and all that can happen but for what a tale is still to be recorded of', () => {
     const types = new Set(kept.flatMap(({ log }) => log.map(({ type }) => type)));
     const kinds = new Set([...types].map(type => steps[type as keyof typeof steps]?.of));
     expect(Object.keys(machines).filter(kind => !kinds.has(kind as Kind))).toEqual([]);
-    // Of what no log tells yet there is to be a tale (test/replay/stories) when somebody needs it.
-    const untold = ['session.stalled', 'run.routed', 'run.aged', 'trunk.stalled', 'review.inconclusive', 'question.expired'];
-    expect(eventTypes.filter(type => steps[type] !== null && !types.has(type) && !untold.includes(type))).toEqual([]);
+    expect(eventTypes.filter(type => !types.has(type)).toSorted()).toEqual(Object.keys(untold).toSorted());
+    const tales = new Set([...waits, ...fleet].map(({ name }) => name));
+    expect(Object.values(untold).filter(tale => !tales.has(tale))).toEqual([]);
   });
 
   test('each is of a spec that is finished', () => {

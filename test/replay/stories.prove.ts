@@ -5,16 +5,18 @@ import { buildSkep, until } from '../harness/process.ts';
 import { keep } from './corpus.ts';
 import { fold } from './fold.ts';
 import { broken } from './stories/broken.ts';
+import { fleet } from './stories/fleet.ts';
 import { models } from './stories/models.ts';
 import { people } from './stories/people.ts';
 import { plain } from './stories/plain.ts';
+import { waits } from './stories/waits.ts';
 
 beforeAll(buildSkep, 120_000);
 afterEach(endModelFarms);
 
 // Each is a spec that comes to its end; that its events come to what its rows say is looked at when its farm ends. The log is kept
 // where it is asked for (record.ts).
-test.each([...plain, ...broken, ...people, ...models])(
+test.each([...plain, ...broken, ...people, ...models, ...waits, ...fleet])(
   '$name: what its log says is what has become of it',
   {
     timeout: 240_000,

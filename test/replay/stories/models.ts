@@ -4,14 +4,14 @@ import type { ExecAgent } from '../../../contract/projects.ts';
 import { settled } from '../../scenarios/build/story.ts';
 import { asked, begin, completed, post, stamp, type Tale } from './story.ts';
 
-async function start(env: Readonly<Record<string, string>>): Promise<Farm> {
+export async function start(env: Readonly<Record<string, string>>): Promise<Farm> {
   const { farm, provider, till } = await startModelFarm(env);
   provider.answer(request => till.answer(request));
   return farm;
 }
 
 /** A script that has a model, and so may report. */
-const reporter = (script: string): ExecAgent => ({ kind: 'exec', command: ['sh', '-c', script], model: 'local/m' });
+export const reporter = (script: string): ExecAgent => ({ kind: 'exec', command: ['sh', '-c', script], model: 'local/m' });
 
 /** An agent with a model is stopped, or asks. */
 export const models: readonly Tale[] = [

@@ -1,11 +1,7 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { WireSession } from '../../../contract/sessions.ts';
-import type { Farm } from '../../harness/farm.ts';
-import { tempFolder, until } from '../../harness/process.ts';
+import { until } from '../../harness/process.ts';
 import { makeRepository } from '../../harness/worker.ts';
 import { byTitle, settled, ticketsOf } from '../../scenarios/build/story.ts';
-import { clarified, designed, required, tasked } from '../../harness/plans.ts';
+import { clarifiedSession, inState, recorded, sessionBuilt } from './planner.ts';
 import { begin, check, completed, post, shell, stamp, type Tale, title } from './story.ts';
 
 /** A person has a word in it. */
@@ -87,9 +83,7 @@ export const people: readonly Tale[] = [
       await post(farm, `hitl/${id}/generate-spec`, { spec_card: { name: 'First', features: [{ title: 'Not this' }] } });
       await post(farm, `hitl/${id}/reject`, { reason: 'something else was meant' });
       await post(farm, `hitl/${id}/generate-spec`, { spec_card: { name: 'Second', features: [{ title: 'This' }] } });
-      await post(farm, `hitl/${id}/approve`);
-      await post(farm, `hitl/${id}/start-build`, { confirmed: true });
-      return sessionCompleted(farm, id);
+      return sessionBuilt(farm, id);
     },
   },
   {
@@ -98,49 +92,9 @@ export const people: readonly Tale[] = [
     env: () => ({ SKEP_RECORDING: recorded(), SKEP_RETRY_MS: '0' }),
     async play(farm) {
       farm.worker('steady');
-      const repository = makeRepository({ 'a.txt': 'a\n' });
-      const planner = { model: 'recorded/demo' };
-      await post(farm, 'projects', { name: 'p', repository, planner, agent: shell(stamp), checks: [check('true')] });
-      const id = String((await post(farm, 'hitl', { project_name: 'p', description: 'a list of things' }))['id']);
-      await inState(farm, id, ({ planning }) => planning?.state === 'asking');
-      await post(farm, `hitl/${id}/respond`, { message: 'Q1: yes' });
+      const id = await clarifiedSession(farm);
       await inState(farm, id, ({ state }) => state === 'reviewing');
-      await post(farm, `hitl/${id}/approve`);
-      await post(farm, `hitl/${id}/start-build`, { confirmed: true });
-      return sessionCompleted(farm, id);
+      return sessionBuilt(farm, id);
     },
   },
 ];
-
-/** What the planner of the recording says. */
-function recorded(): string {
-  const scene = (phase: string, ...objects: object[]) => ({
-    match: { subject: 'spec_phase', phase },
-    steps: objects.map(object => ({ object })),
-  });
-  const scenes = [
-    // The second time its question has been answered.
-    {
-      match: { subject: 'spec_phase', phase: 'CLARIFY' },
-      steps: [{ expect: 'With colours?', object: clarified() }, { object: clarified('With colours?') }],
-    },
-    scene('REQUIREMENTS', required()),
-    scene('DESIGN', designed()),
-    scene('TASKS', tasked()),
-  ];
-  const file = join(tempFolder(), 'recording.json');
-  writeFileSync(file, JSON.stringify({ format: 1, name: 'told', priced_as: 'openai/gpt-5-codex', scenes }));
-  return file;
-}
-
-async function sessionCompleted(farm: Farm, id: string): Promise<Farm> {
-  await inState(farm, id, ({ state }) => state === 'completed');
-  return farm;
-}
-
-function inState(farm: Farm, id: string, isSo: (session: WireSession) => boolean): Promise<true> {
-  return until(`session ${id} has come so far`, async () => {
-    const { body } = await farm.call('GET', `/api/hitl/${id}`);
-    return isSo(body as unknown as WireSession) ? true : undefined;
-  });
-}

@@ -1,6 +1,8 @@
+import type { EventType } from '../../../contract/events.ts';
 import type { Agent, Check } from '../../../contract/projects.ts';
 import type { SpecCardInput } from '../../../contract/spec-card.ts';
-import type { Farm } from '../../harness/farm.ts';
+import { query } from '../../harness/database.ts';
+import { allEvents, databaseOf, type Farm } from '../../harness/farm.ts';
 import { until } from '../../harness/process.ts';
 import { makeRepository } from '../../harness/worker.ts';
 import { startStory, type Story, ticketsOf } from '../../scenarios/build/story.ts';
@@ -62,6 +64,20 @@ export async function post(farm: Farm, path: string, body?: unknown): Promise<Re
   const answer = await farm.call('POST', `/api/${path}`, body);
   if (answer.status >= 300) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
   return answer.body;
+}
+
+/** Until the log tells of an event of this type. */
+export function heard(farm: Farm, type: EventType): Promise<true> {
+  return until(
+    `the event ${type}`,
+    async () => ((await allEvents(farm)).some(event => event.type === type) ? true : undefined),
+    settleMs,
+  );
+}
+
+/** What has a time is due now. */
+export async function dueNow(farm: Farm, table: 'questions' | 'brakes'): Promise<void> {
+  await query(await databaseOf(farm), `update ${table} set due_at = clock_timestamp() where due_at is not null`);
 }
 
 /** The question that waits for a person. */
