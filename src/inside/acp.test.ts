@@ -92,6 +92,7 @@ describe('the client of ACP', () => {
 
   it.each([
     ['refuse', { event: 'failed', message: 'Internal error: {"details":"The budget is spent"}' }],
+    ['fail', { event: 'failed', message: 'The budget is spent' }],
     ['leave', { event: 'failed', message: 'it ended with exit code 3 before its turn was finished' }],
     ['die', { event: 'died', signal: 'SIGKILL' }],
   ])('tells how an agent ended that was asked to %s', async (prompt, ending) => {

@@ -27,7 +27,11 @@ describe('skep agent', () => {
       .split('\n')
       .map(line => JSON.parse(line) as object);
     expect(rows).toMatchObject(
-      ['claude', 'codex', 'gemini', 'opencode', 'pi', 'qwen'].map(kind => ({ kind, installed: false, folder: null })),
+      ['claude', 'codex', 'gemini', 'opencode', 'pi', 'qwen', 'claude-agent-acp', 'codex-acp'].map(kind => ({
+        kind,
+        installed: false,
+        folder: null,
+      })),
     );
   });
 
@@ -77,6 +81,8 @@ describe('skep agent try', () => {
     const { code, out } = await trying('pi');
     expect(code).toBe(7);
     expect(out).toMatch(/^no +pi 0\.74\.2 is not installed on this machine .*\nhint +skep agent install pi$/m);
+    const bridge = await trying('acp', '--', 'codex-acp');
+    expect([bridge.code, bridge.out]).toEqual([7, expect.stringMatching(/^hint +skep agent install codex-acp$/m)]);
     const json = await trying('pi', '--json');
     expect(JSON.parse(json.out.trim().split('\n').at(-1) ?? '')).toMatchObject({ event: 'verdict', ok: false });
   });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { silentLog } from '../../kernel/log.ts';
-import { folderInside, installedInside, installedKinds, packages } from '../../providers/agents/install/packages.ts';
-import type { InstalledKind } from '../../providers/agents/install/packages.ts';
+import { folderInside, installedInside, installables, packages } from '../../providers/agents/install/packages.ts';
+import type { Installable } from '../../providers/agents/install/packages.ts';
 import { chooseSandboxes } from '../../providers/sandboxes/choose.ts';
 import { nodeInside } from '../../worker/index.ts';
 import type { SandboxProvider } from '../../worker/index.ts';
@@ -29,13 +29,13 @@ export function agentDoctor(world: World): Command {
     examples: ['skep agent doctor', 'skep agent doctor codex'],
   })
     .addArgument(kindArgument('[kind]'))
-    .action(async (kind: InstalledKind | undefined, options: PlaceOptions) => {
+    .action(async (kind: Installable | undefined, options: PlaceOptions) => {
       const { home, sandbox, installs } = await placeOf(world, options);
       const sandboxes = chooseSandboxes(sandbox, { home, clock: world.clock, log: silentLog });
       const place = await placeFindings(sandboxes);
       const canStart = place.every(({ ok }) => ok);
       const findings = [...place];
-      for (const each of kind === undefined ? installedKinds : [kind])
+      for (const each of kind === undefined ? installables : [kind])
         findings.push(await agentFinding(each, { from: installs.find(each), sandboxes: canStart ? sandboxes : undefined }));
       if (options.json === true) world.out.write(findings.map(finding => `${JSON.stringify(finding)}\n`).join(''));
       else world.out.write(`${fields(findings.map(finding => [finding.what, textOf(world, finding)] as const))}\n`);
@@ -66,8 +66,8 @@ interface Given {
   readonly sandboxes: SandboxProvider | undefined;
 }
 
-async function agentFinding(kind: InstalledKind, { from, sandboxes }: Given): Promise<Finding> {
-  const { version } = packages[kind];
+async function agentFinding(kind: Installable, { from, sandboxes }: Given): Promise<Finding> {
+  const { version, shown = { args: ['--version'], says: version } } = packages[kind];
   const install = `skep agent install ${kind}`;
   if (from === undefined) return { what: kind, ok: false, says: `${version} is not installed`, mend: install };
   if (sandboxes === undefined)
@@ -75,12 +75,12 @@ async function agentFinding(kind: InstalledKind, { from, sandboxes }: Given): Pr
   const node = nodeInside();
   const { argv } = installedInside(kind, node.program);
   const folders = [{ from, to: folderInside(kind) }, ...node.folders];
-  const { ok, printed } = await startInside(sandboxes, { argv: [...argv, '--version'], folders });
+  const { ok, printed } = await startInside(sandboxes, { argv: [...argv, ...shown.args], folders });
   const again = `rm -r ${from} && ${install}`;
   if (!ok)
     return { what: kind, ok: false, says: `${version} is installed and does not start in a sandbox: ${printed}`, mend: again };
-  const isRight = printed.split(/\s+/).includes(version);
-  if (!isRight) return { what: kind, ok: false, says: `it calls itself ${printed} and should be ${version}`, mend: again };
+  const isRight = printed.split(/\s+/).includes(shown.says);
+  if (!isRight) return { what: kind, ok: false, says: `it calls itself ${printed} and should be ${shown.says}`, mend: again };
   const { node: wanted } = packages[kind];
   const by =
     wanted === undefined ? '' : wanted === 'machine' ? `, with Node ${process.version}` : `, with a Node of its own, v${wanted}`;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { installAgent } from '../../providers/agents/install/install.ts';
 import { packages } from '../../providers/agents/install/packages.ts';
-import type { InstalledKind } from '../../providers/agents/install/packages.ts';
+import type { Installable } from '../../providers/agents/install/packages.ts';
 import type { World } from '../context.ts';
 import { kindArgument, machineCommand, placeOf } from './place.ts';
 import type { PlaceOptions } from './place.ts';
@@ -13,7 +13,7 @@ export function agentInstall(world: World): Command {
     examples: ['skep agent install codex', 'skep agent install pi'],
   })
     .addArgument(kindArgument('<kind>'))
-    .action(async (kind: InstalledKind, options: PlaceOptions) => {
+    .action(async (kind: Installable, options: PlaceOptions) => {
       const { folder } = await placeOf(world, options);
       const say = (words: string): void => {
         if (options.json !== true) world.err.write(`${words}\n`);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { installedKinds, packages } from '../../providers/agents/install/packages.ts';
+import { installables, packages } from '../../providers/agents/install/packages.ts';
 import type { World } from '../context.ts';
 import { createTable } from '../output/table.ts';
 import { machineCommand, placeOf } from './place.ts';
@@ -12,7 +12,7 @@ export function agentList(world: World): Command {
     examples: ['skep agent list'],
   }).action(async (options: PlaceOptions) => {
     const { installs } = await placeOf(world, options);
-    const rows = installedKinds.map(kind => {
+    const rows = installables.map(kind => {
       const folder = installs.find(kind);
       const { name, version } = packages[kind];
       return { kind, version, package: name, installed: folder !== undefined, folder: folder ?? null };

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { localCommand } from '../command.ts';
 import { createInstalls } from '../../providers/agents/install/installs.ts';
 import type { Installs } from '../../providers/agents/install/installs.ts';
-import { installedKinds } from '../../providers/agents/install/packages.ts';
+import { installables } from '../../providers/agents/install/packages.ts';
 import type { World } from '../context.ts';
 import { agentsFolder } from '../worker/parts.ts';
 
@@ -23,7 +23,7 @@ export function machineCommand(...given: Parameters<typeof localCommand>): Comma
 }
 
 export function kindArgument(name: '<kind>' | '[kind]'): Argument {
-  return new Argument(name, `one of ${installedKinds.join(', ')}`).choices([...installedKinds]);
+  return new Argument(name, `one of ${installables.join(', ')}`).choices([...installables]);
 }
 
 /** Where agents are, by the settings. */

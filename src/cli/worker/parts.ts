@@ -70,7 +70,7 @@ export function workerParts({
 /** All that a project may name. */
 function agentsOf(installs: Installs): WorkerOptions['agents'] {
   const own = [createClaudeAgent(installs), createCodexAgent(installs), createPiAgent(installs)];
-  const any = [createExecAgent(), createOtherAcpAgent(), createModelAgent(), createHttpAgent()];
+  const any = [createExecAgent(), createOtherAcpAgent(installs), createModelAgent(), createHttpAgent()];
   return [...any, ...own, ...acpKinds.map(kind => createAcpAgent(kind, installs))];
 }
 

@@ -70,6 +70,7 @@ export async function converse(stream: Stream, { turn, stop }: Given): Promise<E
           sessionId,
           prompt,
         });
+        refuseFailure(_meta);
         const quota = _meta?.['quota'] as { readonly token_count?: unknown } | undefined;
         return { stopReason, ...(usedIn(usage) ?? usedIn(quota?.token_count) ?? counted.sum()) };
       } finally {
@@ -103,12 +104,25 @@ export async function converse(stream: Stream, { turn, stop }: Given): Promise<E
 }
 
 async function begin(agent: ClientContext) {
-  const clientCapabilities = { fs: { readTextFile: false, writeTextFile: false }, terminal: false };
+  const clientCapabilities = {
+    ...{ fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+    _meta: { terminal_output_delta: true, jetbrains: { air: { version: 1, capabilities: ['sessionFailure'] } } },
+  };
   const asked = agent.request<InitializeResponse, InitializeRequest>(methods.agent.initialize, {
     protocolVersion: PROTOCOL_VERSION,
     clientCapabilities,
   });
   return within(asked);
+}
+
+/**
+ * A turn that has failed is an end like any other to the bridge of Codex, and says why in its own words alone, unless the client asks to
+ * be told. Throws that as an answer of the agent.
+ */
+function refuseFailure(meta: PromptResponse['_meta']): void {
+  const { air } = (meta?.['jetbrains'] ?? {}) as { readonly air?: { readonly sessionFailure?: { readonly title?: unknown } } };
+  const failure = air?.sessionFailure;
+  if (failure !== undefined && failure !== null) throw Object.assign(new Error(String(failure.title)), { code: -32_603 });
 }
 
 async function within<T>(answer: Promise<T>): Promise<T> {

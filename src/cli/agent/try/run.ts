@@ -2,6 +2,7 @@ import { Argument } from 'commander';
 import type { Command } from 'commander';
 import { codingAgents, commandAgents, plainAgents } from '../../../../contract/projects.ts';
 import type { Agent } from '../../../../contract/projects.ts';
+import { installableOf } from '../../../providers/agents/install/packages.ts';
 import type { World } from '../../context.ts';
 import { collect, usage, whole } from '../../command.ts';
 import { withAcp } from '../../project/acp.ts';
@@ -54,7 +55,7 @@ export function agentTry(world: World): Command {
     const agent = agentOf({ before: [], agent: words }, said);
     if (agent === undefined) return;
     const { folder, models, sandbox, installs } = await placeOf(world, options);
-    const installed = codingAgents.find(each => each === kind);
+    const installed = installableOf(agent);
     const { tryAgent } = await import('./try.ts');
     await tryAgent(world, {
       ...{ agent, agents: folder, models, sandbox, json: options.json === true, timeoutMs: options.timeout * 1_000 },

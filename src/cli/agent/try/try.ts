@@ -8,7 +8,7 @@ import { worldWith } from '../../demo/world.ts';
 import { openStation } from '../../place/station.ts';
 import type { Station } from '../../place/station.ts';
 import { agentText } from '../../project/agent.ts';
-import type { InstalledKind } from '../../../providers/agents/install/packages.ts';
+import type { Installable } from '../../../providers/agents/install/packages.ts';
 import { Concluded, Interrupted } from '../../report.ts';
 import { asLine } from '../../worker/lines.ts';
 import type { World } from '../../world.ts';
@@ -35,7 +35,7 @@ export interface Tried {
   /** As SKEP_SANDBOX names it. */
   readonly sandbox: string;
   /** The agent that would have to be installed first. */
-  readonly missing: InstalledKind | undefined;
+  readonly missing: Installable | undefined;
   readonly timeoutMs: number;
   readonly json: boolean;
 }

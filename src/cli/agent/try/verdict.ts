@@ -1,5 +1,5 @@
 import { packages } from '../../../providers/agents/install/packages.ts';
-import type { InstalledKind } from '../../../providers/agents/install/packages.ts';
+import type { Installable } from '../../../providers/agents/install/packages.ts';
 import { checkText, isGreen, tail } from '../../build/view/words.ts';
 import { readReview } from '../../build/follow/reads.ts';
 import type { Context } from '../../world.ts';
@@ -39,7 +39,7 @@ export async function verdictOf(end: End, { context, places, branch }: Tried): P
   return no(`${end.class}: ${end.message}`, { hint: hints[end.class] ?? hints['agent_failed'] });
 }
 
-export function notInstalled(kind: InstalledKind): Verdict {
+export function notInstalled(kind: Installable): Verdict {
   return no(`${kind} ${packages[kind].version} is not installed on this machine`, { hint: `skep agent install ${kind}` });
 }
 

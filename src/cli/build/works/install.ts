@@ -1,7 +1,8 @@
-import { codingAgents, project as projectSchema } from '../../../../contract/projects.ts';
+import { project as projectSchema } from '../../../../contract/projects.ts';
 import type { WireSession } from '../../../../contract/sessions.ts';
 import { isFault } from '../../../kernel/fault.ts';
 import { installAgent } from '../../../providers/agents/install/install.ts';
+import { installableOf, installables } from '../../../providers/agents/install/packages.ts';
 import { addressed } from '../../address.ts';
 import { atAnyServer } from '../../place/station.ts';
 import type { Station } from '../../place/station.ts';
@@ -32,8 +33,8 @@ export async function ensureAgents({ world, options, signal }: Drive, { station,
     return handsOf(context, await worksOf(context, await context.client.request('GET', path, { schema: projectSchema }), {}));
   });
   const { settings } = await addressed(world, options);
-  for (const kind of codingAgents) {
-    const hand = hands.find(({ agent }) => agent.kind === kind);
+  for (const kind of installables) {
+    const hand = hands.find(({ agent }) => installableOf(agent) === kind);
     if (hand === undefined) continue;
     try {
       await installAgent(kind, { folder: agentsFolder(settings), clock: world.clock, onStep: tell, signal });

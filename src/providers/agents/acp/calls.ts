@@ -15,6 +15,8 @@ interface Call {
   readonly kind: string;
   readonly input: unknown;
   readonly changes: readonly Change[];
+  /** What came of it in pieces. */
+  readonly printed: string;
   isTold: boolean;
 }
 
@@ -25,6 +27,7 @@ interface Change {
 
 /** Of one call. */
 const changesMax = 500;
+const printedMax = 262_144;
 
 /** Calls that have not ended. An agent that makes more at once has gone mad; then the oldest are forgotten. */
 const openCallsMax = 1_000;
@@ -41,6 +44,7 @@ export function createCalls(): Calls {
       kind: textIn(update, 'kind') || (known?.kind ?? ''),
       input: isFilled(update['rawInput']) ? update['rawInput'] : known?.input,
       changes: changesIn(update, textIn(update, 'kind') || (known?.kind ?? ''), known?.changes ?? []),
+      printed: ((known?.printed ?? '') + pieceIn(update)).slice(0, printedMax),
       isTold: known?.isTold ?? false,
     };
     const status = textIn(update, 'status');
@@ -55,7 +59,7 @@ export function createCalls(): Calls {
     else {
       if (status === 'completed')
         told.push(...call.changes.map(each => ({ sessionUpdate: 'file_change', toolCallId: id, ...each }) as const));
-      told.push(resultOf(update, { id, status, kind: call.kind }));
+      told.push(resultOf(update, { ...call, id, status }));
     }
     return told;
   }
@@ -97,16 +101,15 @@ function callOf(toolCallId: string, { title, kind, input }: Call): SessionUpdate
   return { ...call, kind: ours, title: ours === 'execute' ? textIn(input, 'command') || title : title };
 }
 
-interface Over {
+interface Over extends Pick<Call, 'kind' | 'printed'> {
   readonly id: string;
   readonly status: 'completed' | 'failed';
-  readonly kind: string;
 }
 
-function resultOf(update: Update, { id, status, kind }: Over): SessionUpdate {
+function resultOf(update: Update, { id, status, kind, printed }: Over): SessionUpdate {
   // What was read is in the repository, and what was changed too; only that it failed is worth a line.
   const isQuiet = ![undefined, 'execute'].includes(kinds.get(kind)) && status === 'completed';
-  const result = { sessionUpdate: 'tool_call_update', toolCallId: id, status, output: outputOf(update) } as const;
+  const result = { sessionUpdate: 'tool_call_update', toolCallId: id, status, output: outputOf(update) || printed } as const;
   return isQuiet ? { ...result, isQuiet } : result;
 }
 
@@ -125,6 +128,12 @@ function changesIn(update: Update, kind: string, before: readonly Change[]): rea
 
 function isNew(diff: unknown): boolean {
   return isRecord(diff) && (diff['oldText'] === null || diff['oldText'] === undefined);
+}
+
+/** The bridge of Codex tells what a command prints as it prints it, and not at its end. */
+function pieceIn(update: Update): string {
+  const { terminal_output_delta: piece } = isRecord(update['_meta']) ? update['_meta'] : {};
+  return textIn(piece, 'data');
 }
 
 function outputOf(update: Update): string {

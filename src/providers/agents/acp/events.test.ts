@@ -70,6 +70,16 @@ describe('the updates of an agent', () => {
     expect(changes({ kind: 'edit', status: 'completed', content: many })).toHaveLength(500);
   });
 
+  it('show what a command printed in pieces', () => {
+    const piece = (data: string, more: object = {}) => call({ ...more, _meta: { terminal_output_delta: { data } } });
+    const begun = call({ kind: 'execute', title: 'ls', rawInput: { command: 'ls' }, status: 'in_progress' });
+    const outputs = (...updates: object[]) => read(updates).flatMap(update => ('output' in update ? [update.output] : []));
+    expect(outputs(begun, piece('a\n'), piece('b\n'), call({ status: 'completed' }))).toEqual(['a\nb\n']);
+    expect(outputs(begun, piece('a'), call({ status: 'completed', rawOutput: 'all' }))).toEqual(['all']);
+    const many = Array.from({ length: 40 }, () => piece('x'.repeat(10_000)));
+    expect(outputs(begun, ...many, call({ status: 'failed' }))[0]).toHaveLength(262_144);
+  });
+
   it('are cut between words where a line is long', () => {
     const words = read([chunk(`${'x'.repeat(16_000)} ${'y'.repeat(500)}`), chunk('z')]);
     expect(words.map(update => ('text' in update ? update.text.replace(/(.)\1+/g, '$1') : ''))).toEqual(['x ', 'yz']);

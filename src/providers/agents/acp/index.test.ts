@@ -32,7 +32,7 @@ async function turn(settings: AgentSettings, printed: string, exit = exited) {
       return { ...exit, durationMs: 7 } as SandboxExit;
     },
   };
-  const agent = settings.kind === 'acp' ? createOtherAcpAgent() : createAcpAgent(settings.kind as 'gemini', installs);
+  const agent = settings.kind === 'acp' ? createOtherAcpAgent(installs) : createAcpAgent(settings.kind as 'gemini', installs);
   return { outcome: await agent.run(context), updates, program: started[0] };
 }
 
@@ -69,6 +69,18 @@ describe('an agent that speaks ACP', () => {
     expect(program?.env).toMatchObject({ SKEP_MODEL: 'a/m', OPENAI_BASE_URL: 'http://g/v1', ANTHROPIC_API_KEY: 'skeprun_x' });
   });
 
+  it('is a bridge that Skep installs, by its bare name alone', async () => {
+    const bridge: AgentSettings = { ...settings, command: ['codex-acp', '--x'] };
+    const { program } = await turn(bridge, told(says('Done.'), ended('end_turn')));
+    const at = '/skep/agents/codex-acp/node_modules/@agentclientprotocol/codex-acp/dist/index.js';
+    expect((JSON.parse(program?.stdin ?? '') as AcpTurn).argv).toEqual(['node', at, '--x']);
+    const missing = { kind: 'missing', message: expect.stringContaining('skep agent install codex-acp') as string };
+    expect(await createOtherAcpAgent(installs).needs(bridge)).toEqual(missing);
+    const other = await turn({ ...settings, command: ['./codex-acp'] }, told(ended('end_turn')));
+    expect((JSON.parse(other.program?.stdin ?? '') as AcpTurn).argv).toEqual(['./codex-acp']);
+    expect(await createOtherAcpAgent(installs).needs({ ...settings, command: ['./codex-acp'] })).toMatchObject({ kind: 'met' });
+  });
+
   it('has what its project gives it, with what the run has in the place of its names', async () => {
     const env = { AGENT_KEY: '${SKEP_RUN_TOKEN}', OPENAI_BASE_URL: '${SKEP_GATEWAY_URL}/other', NOTE: '$SKEP_MODEL ${OTHER}' };
     const own = { ...settings, env, home: { '.a/b.json': '${SKEP_MODEL} $& ${SKEP_MODEL}' }, conversations: '.a/talks' };
@@ -81,7 +93,7 @@ describe('an agent that speaks ACP', () => {
       { path: '.a/talks', target: '/kept' },
     ]);
     expect((JSON.parse(program?.stdin ?? '') as AcpTurn).sessionFile).toBe('/kept/skep-session.json');
-    const agent = createOtherAcpAgent();
+    const agent = createOtherAcpAgent(installs);
     expect(await Promise.all([own, settings].map(each => agent.needs(each)))).toMatchObject([{ keeps: true }, { keeps: false }]);
   });
 

@@ -4,7 +4,7 @@ import type { AcpTurn } from '../../../worker/host/acp-turn.ts';
 import { keptPath } from '../../../worker/sandbox.ts';
 import type { SandboxExit } from '../../../worker/sandbox.ts';
 import type { Installs } from '../install/installs.ts';
-import { installedInside } from '../install/packages.ts';
+import { installableOf, installedInside } from '../install/packages.ts';
 import { jsonLines } from '../json-lines.ts';
 import { outcomeOf } from '../outcome.ts';
 import { acpAgentOf } from './agents.ts';
@@ -31,14 +31,20 @@ export function createAcpAgent(kind: AcpKind, installs: Installs): Agent {
   };
 }
 
-/** One whose command the project names. */
-export function createOtherAcpAgent(): Agent {
+/** One whose command the project names: a program of the sandbox or, given `installs`, a bridge that Skep installs. */
+export function createOtherAcpAgent(installs?: Installs): Agent {
   return {
     kind: 'acp',
-    needs: async settings => ({ kind: 'met', folders: [], gateway: true, reports: true, keeps: keeps(settings, 'acp') }),
+    async needs(settings) {
+      const bridge = installableOf(settings);
+      const needs = (bridge === undefined ? undefined : installs?.needs(bridge)) ?? met;
+      return needs.kind === 'met' ? { ...needs, keeps: keeps(settings, 'acp') } : needs;
+    },
     run: context => converse(context, settingsOf(context.settings, 'acp')),
   };
 }
+
+const met = { kind: 'met', folders: [], gateway: true, reports: true } as const;
 
 /** Whether it can go on with a conversation in another sandbox. */
 function keeps(settings: AgentSettings, kind: AcpKind | 'acp'): boolean {
@@ -81,7 +87,10 @@ async function converse(context: AgentContext, settings: AcpSettings): Promise<A
 function programOf(settings: AcpSettings, node: string): Pick<ReturnType<typeof installedInside>, 'argv' | 'path'> {
   if (settings.kind !== 'acp') return installedInside(settings.kind, node);
   const [program = '', ...args] = settings.command;
-  return { argv: [program, ...args], path: [] };
+  const bridge = installableOf(settings);
+  if (bridge === undefined) return { argv: [program, ...args], path: [] };
+  const { argv, path } = installedInside(bridge, node);
+  return { argv: [...argv, ...args], path };
 }
 
 interface Judged {

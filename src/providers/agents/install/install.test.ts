@@ -11,7 +11,7 @@ import { isFault } from '../../../kernel/fault.ts';
 import { installAgent } from './install.ts';
 import { createInstalls } from './installs.ts';
 import { holding, thisProcess } from './lock.ts';
-import { installedKinds, lockedPackages, lockText, packages } from './packages.ts';
+import { installables, lockedPackages, lockText, packages } from './packages.ts';
 
 let folder: string;
 let registry: Server;
@@ -107,7 +107,7 @@ describe('an install', () => {
 });
 
 describe('what is written down', () => {
-  it.each(installedKinds)('pins every package of %s by version and sha512', kind => {
+  it.each(installables)('pins every package of %s by version and sha512', kind => {
     const { '': root, ...locked } = lockedPackages(lockText(kind));
     const { name, version } = packages[kind];
     expect({ ...root?.dependencies, ...root?.optionalDependencies }).toMatchObject({ [name]: version });

@@ -8,7 +8,7 @@ import { Fault } from '../../../kernel/fault.ts';
 import { createInstalls, installFolder } from './installs.ts';
 import { holding, isAlive, thisProcess } from './lock.ts';
 import { lockedPackages, lockText, ownNode, packages } from './packages.ts';
-import type { InstalledKind } from './packages.ts';
+import type { Installable } from './packages.ts';
 
 export interface Installing {
   /** Where agents are kept. */
@@ -28,7 +28,7 @@ const installMsMax = 1_800_000;
  * when it is whole and every package has the sha512 that is written down here, so that a killed install leaves nothing half. Throws
  * Fault `failed`, which says what npm said, `disk_full`, or `wrong_state` where another process installs it and does not end.
  */
-export async function installAgent(kind: InstalledKind, { folder, clock, onStep, signal }: Installing): Promise<string> {
+export async function installAgent(kind: Installable, { folder, clock, onStep, signal }: Installing): Promise<string> {
   const find = (): string | undefined => createInstalls(folder).find(kind);
   const before = find();
   if (before !== undefined) return before;
@@ -44,7 +44,7 @@ export async function installAgent(kind: InstalledKind, { folder, clock, onStep,
   });
 }
 
-async function make(kind: InstalledKind, { folder, signal }: Pick<Installing, 'folder' | 'signal'>): Promise<string> {
+async function make(kind: Installable, { folder, signal }: Pick<Installing, 'folder' | 'signal'>): Promise<string> {
   const draft = join(folder, `${draftPrefix}${thisProcess()}~${randomUUID()}`);
   const made = installFolder(folder, kind);
   try {
@@ -88,10 +88,7 @@ const npm = [
 /** Of no use to npm, which talks to a registry. */
 const secrets = ['SKEP_TOKEN', 'DATABASE_URL', 'ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY'];
 
-async function download(
-  kind: InstalledKind,
-  { draft, signal }: { draft: string; signal: AbortSignal | undefined },
-): Promise<void> {
+async function download(kind: Installable, { draft, signal }: { draft: string; signal: AbortSignal | undefined }): Promise<void> {
   const lock = lockText(kind);
   await writeFile(join(draft, 'package.json'), JSON.stringify({ ...lockedPackages(lock)[''], private: true }));
   await writeFile(join(draft, 'package-lock.json'), lock);
@@ -136,7 +133,7 @@ function hintOf(stderr: string): string {
 }
 
 /** npm compares each package with its lockfile when it unpacks it; here it is seen that it unpacked those and no others. */
-function verify(kind: InstalledKind, draft: string): void {
+function verify(kind: Installable, draft: string): void {
   const pinned = lockedPackages(lockText(kind));
   const found = lockedPackages(readFileSync(join(draft, 'node_modules/.package-lock.json'), 'utf8'));
   const strange = Object.entries(found).find(

@@ -2,17 +2,17 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentNeeds } from '../../../worker/agent.ts';
 import { folderInside, packages } from './packages.ts';
-import type { InstalledKind } from './packages.ts';
+import type { Installable } from './packages.ts';
 
 /** The agents that are installed on this machine. Looked at anew at each call: they come and go while a worker runs. */
 export interface Installs {
   /** The folder of the version that this one works with; undefined where it is not installed. */
-  find(kind: InstalledKind): string | undefined;
-  needs(kind: InstalledKind): AgentNeeds;
+  find(kind: Installable): string | undefined;
+  needs(kind: Installable): AgentNeeds;
 }
 
 export function createInstalls(folder: string): Installs {
-  function find(kind: InstalledKind): string | undefined {
+  function find(kind: Installable): string | undefined {
     const installed = installFolder(folder, kind);
     return isFile(join(installed, packages[kind].program)) ? installed : undefined;
   }
@@ -34,7 +34,7 @@ export function createInstalls(folder: string): Installs {
 }
 
 /** One folder a version, so that a newer Skep beside an older one finds its own. It appears when it is whole. */
-export function installFolder(folder: string, kind: InstalledKind): string {
+export function installFolder(folder: string, kind: Installable): string {
   return join(folder, kind, packages[kind].version);
 }
 

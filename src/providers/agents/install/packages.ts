@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { AgentSettings } from '../../../worker/agent.ts';
 
+/** Agents that have an adapter of their own. */
 export type InstalledKind = Exclude<AgentSettings['kind'], 'exec' | 'acp' | 'model' | 'http'>;
+
+/** Programs by which agents speak the Agent Client Protocol that do not by themselves: an `acp` agent is one by its name. */
+const bridges = ['claude-agent-acp', 'codex-acp'] as const;
+type Bridge = (typeof bridges)[number];
+
+export type Installable = InstalledKind | Bridge;
 
 interface AgentPackage {
   readonly name: string;
@@ -13,6 +20,8 @@ interface AgentPackage {
   readonly node?: 'machine' | typeof newerNode;
   /** Folders of an install that its program wants in front of PATH. */
   readonly path: readonly string[];
+  /** What it is asked for its version with, and what it then says, where that is not `--version` and its own. */
+  readonly shown?: { readonly args: readonly string[]; readonly says: string };
 }
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
@@ -24,13 +33,15 @@ const codexPlatform = `node_modules/@openai/codex-linux-${arch}/vendor/${codexVe
 const geminiPackage = 'node_modules/@google/gemini-cli';
 const qwenPackage = 'node_modules/@qwen-code/qwen-code';
 const opencodePackage = `opencode-linux-${arch === 'arm64' ? 'arm64' : 'x64-baseline'}`;
+const claudeBridge = '@agentclientprotocol/claude-agent-acp';
+const codexBridge = '@agentclientprotocol/codex-acp';
 const piPackage = 'node_modules/@earendil-works/pi-coding-agent';
 
 /**
  * Agents that Skep installs. Each version is exact, and `locks/` holds its npm lockfile with the sha512 of every package that comes
  * with it: what is installed is what was tried here, byte for byte.
  */
-export const packages: Readonly<Record<InstalledKind, AgentPackage>> = {
+export const packages: Readonly<Record<Installable, AgentPackage>> = {
   claude: {
     name: '@anthropic-ai/claude-code',
     version: '2.1.197',
@@ -73,18 +84,45 @@ export const packages: Readonly<Record<InstalledKind, AgentPackage>> = {
     node: newerNode,
     path: [],
   },
+  'claude-agent-acp': {
+    name: claudeBridge,
+    version: '0.49.0',
+    program: `node_modules/${claudeBridge}/dist/index.js`,
+    node: 'machine',
+    path: [],
+    // It knows no version of its own; this is the one of the Claude Code that it brings.
+    shown: { args: ['--cli', '--version'], says: '2.1.185' },
+  },
+  'codex-acp': {
+    name: codexBridge,
+    version: '2.6.0',
+    program: `node_modules/${codexBridge}/dist/index.js`,
+    node: 'machine',
+    path: [],
+  },
 };
 
-export const installedKinds = Object.keys(packages) as readonly InstalledKind[];
+export const installables = Object.keys(packages) as readonly Installable[];
+export const installedKinds = installables.filter(each => !isBridge(each)) as readonly InstalledKind[];
+
+function isBridge(name: string): boolean {
+  return bridges.some(bridge => bridge === name);
+}
+
+/** What must be installed for an agent; undefined where nothing must. A bridge goes by its bare name: a path is a program of the sandbox. */
+export function installableOf(settings: AgentSettings): Installable | undefined {
+  if (settings.kind === 'acp') return bridges.find(bridge => bridge === settings.command[0]);
+  return installables.find(kind => kind === settings.kind);
+}
 
 /** Where a sandbox sees an install. */
-export function folderInside(kind: InstalledKind): string {
+export function folderInside(kind: Installable): string {
   return `/skep/agents/${kind}`;
 }
 
 /** How it is started in a sandbox in which the machine's Node is `node`. */
 export function installedInside(
-  kind: InstalledKind,
+  kind: Installable,
   node: string,
 ): { readonly argv: readonly [string, ...string[]]; readonly path: readonly string[]; readonly packageFolder: string } {
   const { name, program, path, node: wanted } = packages[kind];
@@ -99,12 +137,12 @@ export function installedInside(
 }
 
 /** The file, in the folder of an install, of the Node that came with it; undefined where none does. */
-export function ownNode(kind: InstalledKind): string | undefined {
+export function ownNode(kind: Installable): string | undefined {
   return packages[kind].node === newerNode ? `node_modules/node-linux-${arch}/bin/node` : undefined;
 }
 
 /** A lockfile of npm, as text. */
-export function lockText(kind: InstalledKind): string {
+export function lockText(kind: Installable): string {
   return readFileSync(new URL(`./locks/${kind}.json`, import.meta.url), 'utf8');
 }
 
