@@ -63,6 +63,7 @@ export const eventNames = {
   'run.aged': 'runUpdate',
   'run.carried': 'runUpdate',
   'run.rescued': 'runUpdate',
+  'run.retried': 'runUpdate',
   'worker.joined': 'fleetUpdate',
   'worker.draining': 'fleetUpdate',
   'worker.left': 'fleetUpdate',

@@ -86,6 +86,14 @@ export const ticketCancel = z
     cascade: z.boolean().default(false).meta({ description: 'Cancel what depends on it too' }),
   })
   .prefault({});
+export const ticketRetry = z
+  .strictObject({
+    anew: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Without the work and the conversation of the attempts before; else on from a cancelled one' }),
+  })
+  .prefault({});
 export const ticketsChanged = z.object({ tickets: z.array(ticket) });
 
 export const graphFilter = z.object({ spec_id: id });

@@ -101,6 +101,7 @@ export const flow = {
   'run.failed': ['resumeRun'],
   'run.lost': ['resumeRun'],
   'run.rescued': ['resumeRun'],
+  'run.retried': ['resumeRun'],
 } as const satisfies Routes;
 
 type TaskName = (typeof flow)[keyof typeof flow][number];

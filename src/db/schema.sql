@@ -526,6 +526,7 @@ create table runs (
   carried boolean not null default false,
   template text,
   fallback_of text,
+  retried text,
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint a_failure_has_its_class CHECK (((state = 'failed'::text) = (failure_class IS NOT NULL))),
@@ -534,6 +535,7 @@ create table runs (
   constraint a_holder_has_a_fence CHECK (((lease_token_hash IS NULL) OR (fence IS NOT NULL))),
   constraint a_lease_is_whole CHECK (is_lease_whole(state, lease_expires_at)),
   constraint runs_health CHECK (is_run_health(health)),
+  constraint runs_retried CHECK ((retried = ANY (ARRAY['go_on'::text, 'anew'::text]))),
   constraint runs_state CHECK (is_run_state(state)),
   constraint runs_subject_type CHECK (is_run_subject(subject_type)),
   constraint runs_template FOREIGN KEY (tenant_id, template) REFERENCES template_versions(tenant_id, id),
@@ -565,6 +567,7 @@ create policy all_tenants on runs to {engine} using (true) with check (true);
 create policy one_tenant on runs to {app} using ((tenant_id = current_tenant())) with check ((tenant_id = current_tenant()));
 grant select on runs to {app};
 grant insert, select, update on runs to {engine};
+grant update (retried) on runs to {app};
 
 create table sandbox_kills (
   tenant_id uuid not null,

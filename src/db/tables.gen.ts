@@ -330,6 +330,7 @@ interface RunsTable {
   carried: boolean;
   template: string | null;
   fallbackOf: string | null;
+  retried: 'go_on' | 'anew' | null;
 }
 
 interface SandboxKillsTable {

@@ -83,6 +83,7 @@ export const steps = {
   'run.aged': tells('run'),
   'run.carried': tells('run'),
   'run.rescued': tells('run'),
+  'run.retried': tells('run'),
   'worker.joined': null,
   'worker.draining': null,
   'worker.left': null,

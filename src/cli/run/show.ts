@@ -35,13 +35,14 @@ export function runRetry(world: World): Command {
   return remoteCommand({
     name: 'retry',
     description: 'Give the ticket of a failed run, or of one that waits for an answer, a new set of attempts',
-    examples: ['skep run retry 3f2a'],
+    examples: ['skep run retry 3f2a', 'skep run retry 3f2a --anew'],
   })
     .argument('<id>', 'the last run of its ticket; may be shortened')
-    .action(async (id: string, options: RemoteOptions) => {
+    .option('--anew', 'begin without the work and the conversation of the attempts before')
+    .action(async (id: string, options: RemoteOptions & { anew?: boolean }) => {
       const context = await connect(world, options);
       const path = `/api/runs/${await runId(context, id)}/retry`;
-      const now = await context.client.request('POST', path, { body: {}, schema: ticket });
+      const now = await context.client.request('POST', path, { body: { anew: options.anew === true }, schema: ticket });
       context.show(now, () => ticketText(context, now));
     });
 }

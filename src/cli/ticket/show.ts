@@ -43,10 +43,11 @@ export function ticketRetry(world: World): Command {
   return remoteCommand({
     name: 'retry',
     description: 'Try a failed ticket again, or to make the branch of one',
-    examples: ['skep ticket retry TKT-001'],
+    examples: ['skep ticket retry TKT-001', 'skep ticket retry TKT-001 --anew'],
   })
     .argument('<id>', 'the ticket; 1 is TKT-001')
-    .action(async (id: string, options: RemoteOptions) => {
+    .option('--anew', 'begin without the work and the conversation of the attempts before')
+    .action(async (id: string, options: RemoteOptions & { anew?: boolean }) => {
       const context = await connect(world, options);
       const found = await findTicket(context, id);
       const trunk = await refusedTrunk(context, found);
@@ -58,7 +59,7 @@ export function ticketRetry(world: World): Command {
         );
       }
       const path = `/api/tickets/${ticketId(id)}/retry`;
-      const now = await context.client.request('POST', path, { body: {}, schema: ticket });
+      const now = await context.client.request('POST', path, { body: { anew: options.anew === true }, schema: ticket });
       context.show(now, () => ticketText(context, now));
     });
 }

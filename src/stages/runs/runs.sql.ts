@@ -6,7 +6,16 @@ import type { Tables } from '../../db/tables.gen.ts';
 import type { Ended } from './model/retry.ts';
 import type { RunState } from './model/run.ts';
 
-type Unseen = 'priority' | 'chain' | 'requires' | 'dueAt' | 'leaseTokenHash' | 'runTokenHash' | 'ticketStatus' | 'agedAt';
+type Unseen =
+  | 'priority'
+  | 'chain'
+  | 'requires'
+  | 'dueAt'
+  | 'leaseTokenHash'
+  | 'runTokenHash'
+  | 'ticketStatus'
+  | 'agedAt'
+  | 'retried';
 
 export interface RunRow extends Omit<Tables['runs'], Unseen> {
   result: RunResult | null;
@@ -220,6 +229,11 @@ export const lastRunsOf = statement<Ended & { state: RunState | 'resumed' }>(
     order by r.attempt desc limit $4`,
 );
 
+/** That an attempt counts at subject $2, $3: none does up to one after which a person had it begun anew. */
+export const isOfThisBeginning = `attempt > coalesce((
+  select max(gone.attempt) from runs gone
+   where gone.tenant_id = $1 and gone.subject_type = $2 and gone.subject_id = $3 and gone.retried = 'anew'), 0)`;
+
 /**
  * The last attempt that was handed in and sent back, that a person has let go on, or that broke off: what the next one is told, and
  * where it goes on. One that ended without its work says itself where that is.
@@ -229,7 +243,8 @@ export const lastReturnedRun = statement<{ feedback: Feedback | null; resumeSha:
   `select feedback, case when state = 'returned' then coalesce(resume_sha, task ->> 'commit') else resume_sha end as resume_sha,
           (carried or resumed) and resume_sha is not null and (resume_sha <> task ->> 'commit' or coalesce((task ->> 'hasWork')::bool, false)) as has_work
      from runs
-    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and (state = 'returned' or resumed or carried) order by attempt desc limit 1`,
+    where tenant_id = $1 and subject_type = $2 and subject_id = $3 and (state = 'returned' or resumed or carried) and ${isOfThisBeginning}
+    order by attempt desc limit 1`,
 );
 
 /** Attempts at a subject that were sent back, of those that were queued after $4. */

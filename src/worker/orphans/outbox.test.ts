@@ -63,11 +63,11 @@ function add(kinds: readonly ('bundle' | 'conversation')[], of = url, runId: str
 
 const left = () => readdirSync(join(folder, 'rescued')).sort();
 
-it('sends the work, then the conversation, then says that nobody holds the run, and forgets it', async () => {
+it('sends the conversation, then the work, then says that nobody holds the run, and forgets it', async () => {
   add(['bundle', 'conversation']);
   expect(await outbox.tell(never)).toBe(true);
   const upload = 'PUT /api/runs/ID/rescue?fence=7';
-  expect(asked).toEqual([upload, `${upload}&artifact=conversation`, 'POST /api/runs/ID/bury']);
+  expect(asked).toEqual([`${upload}&artifact=conversation`, upload, 'POST /api/runs/ID/bury']);
   expect(left()).toEqual([]);
 });
 

@@ -68,6 +68,11 @@ export function createOutbox({ folder, client, clock, log }: Options): Outbox {
   async function upload(note: Note, signal: AbortSignal): Promise<boolean> {
     const { bundle, conversation } = filesOf(note);
     try {
+      // Before the work: when that is there the next attempt may begin.
+      await calls.put(note, { file: conversation, artifact: conversationArtifact, signal }).catch((error: unknown) => {
+        if (!isRefusal(error) || error.code === 'run_not_found') throw error;
+        rmSync(conversation, { force: true });
+      });
       if (await calls.put(note, { file: bundle, signal }))
         log.warn({ run: note.runId }, 'the work of a run that broke off was rescued');
     } catch (error) {
@@ -76,11 +81,6 @@ export function createOutbox({ folder, client, clock, log }: Options): Outbox {
       refused.set(bundle, clock.mono() + refusedMs);
       if (error.code === 'run_not_found') return false;
     }
-    // After the work: where the next attempt has begun already it is of no use alone.
-    await calls.put(note, { file: conversation, artifact: conversationArtifact, signal }).catch((error: unknown) => {
-      if (!isRefusal(error)) throw error;
-      rmSync(conversation, { force: true });
-    });
     return true;
   }
 

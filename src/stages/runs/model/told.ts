@@ -2,7 +2,7 @@ import type { Feedback } from '../../../../contract/reviews.ts';
 import type { Halt } from '../../../../contract/runs.ts';
 
 export interface Cleared {
-  readonly halt: Halt['kind'];
+  readonly halt: Halt['kind'] | 'cancelled';
   /** What stood in the way, or of what it broke off. */
   readonly message: string;
   /** A person's word to the next attempt; empty where there is none. */

@@ -5,12 +5,23 @@ import { retryTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { runMachine } from '../model/run.ts';
 import { endRunRow, type RunRow } from '../runs.sql.ts';
-import { haltOfTicket, idleQuestion, idleQuestions, parkedOfReadyTicket } from './parking.sql.ts';
+import { haltOfTicket, idleQuestion, idleQuestions, parkedOfReadyTicket, retryRunRow } from './parking.sql.ts';
 
-/** Gives a ticket a new set of attempts that has failed, or whose run hangs on a question: that one is given up, with its work. */
-export async function retryWork(tx: Tx, ticketId: string): Promise<TicketRow> {
+export interface Retry {
+  /** Without the work and the conversation of any attempt before. */
+  readonly anew?: boolean;
+}
+
+/**
+ * Gives a ticket a new set of attempts that has failed, or whose run hangs on a question: that one is given up, with its work. What a
+ * person has cancelled is gone on with, unless it is to begin anew.
+ */
+export async function retryWork(tx: Tx, ticketId: string, { anew = false }: Retry = {}): Promise<TicketRow> {
   const [last] = await tx.query(haltOfTicket, [tx.tenantId, ticketId]);
-  return retryTicket(tx, ticketId, { alsoWaiting: last?.isHalted === true });
+  const [run] = await tx.query(retryRunRow, [tx.tenantId, ticketId, anew ? 'anew' : 'go_on']);
+  const ticket = await retryTicket(tx, ticketId, { alsoWaiting: last?.isHalted === true });
+  if (run !== undefined) announceRun(tx, run, { type: 'run.retried', anew });
+  return ticket;
 }
 
 /** A ticket that is ready goes on without what is parked for it. */

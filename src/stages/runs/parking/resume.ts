@@ -38,7 +38,7 @@ export async function runToResume(tx: Tx, runId: string): Promise<Resumable | un
  * is that work, once Skep has it; null: there is none. A run that goes on already, or whose question waits, is left as it is.
  */
 export async function goOn(tx: Tx, runId: string, taken: TakenIn | null): Promise<void> {
-  const run = (await tx.query(holdRun, [tx.tenantId, runId, ['parked', 'failed', 'lost']]))[0];
+  const run = (await tx.query(holdRun, [tx.tenantId, runId, ['parked', 'failed', 'lost', 'cancelled']]))[0];
   if (run === undefined) return;
   const decided = await decisionOn(tx, run);
   if (decided === undefined) return carryOn(tx, runId, taken);

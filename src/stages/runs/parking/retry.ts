@@ -3,14 +3,14 @@ import { Fault } from '../../../kernel/fault.ts';
 import type { TicketRow } from '../../tickets/index.ts';
 import type { RunRow } from '../runs.sql.ts';
 import { getRun } from '../verbs.ts';
-import { retryWork } from './close.ts';
+import { type Retry, retryWork } from './close.ts';
 import { laterRun } from './parking.sql.ts';
 
 /**
  * Gives the ticket of a run that was its last attempt a new set of attempts. Throws Fault `run_not_found`, and `wrong_state` with what
  * to do instead where the run is no attempt at a ticket, is not over, is not the last, or its ticket has neither failed nor waits.
  */
-export async function retryRun(tx: Tx, runId: string): Promise<TicketRow> {
+export async function retryRun(tx: Tx, runId: string, how?: Retry): Promise<TicketRow> {
   const run = await getRun(tx, runId);
   if (run.subjectType !== 'ticket') throw noAttempt(run);
   const [later] = await tx.query(laterRun, [tx.tenantId, run.subjectId, run.attempt]);
@@ -21,7 +21,7 @@ export async function retryRun(tx: Tx, runId: string): Promise<TicketRow> {
     );
   const isStopped = run.endedAt !== null || run.state === 'parked';
   if (!isStopped) throw notOver(run);
-  return retryWork(tx, run.subjectId);
+  return retryWork(tx, run.subjectId, how);
 }
 
 function noAttempt({ subjectType, ticketId }: RunRow): Fault {

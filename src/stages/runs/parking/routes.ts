@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ticketId } from '../../../../contract/fields.ts';
 import { question, questionAnswer } from '../../../../contract/talk/questions.ts';
-import { ticket } from '../../../../contract/tickets.ts';
+import { ticket, ticketRetry } from '../../../../contract/tickets.ts';
 import type { Database } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
 import { failpoint } from '../../../kernel/failpoint.ts';
@@ -29,11 +29,11 @@ export function decisionRoutes(app: Api, { database, settings }: { database: Dat
 
   app.post(
     '/tickets/:id/retry',
-    { config, schema: { params: z.object({ id: ticketId }), response: { 200: ticket } } },
-    async request => wireTicket(await database.request(callerOf(request), tx => retryWork(tx, request.params.id))),
+    { config, schema: { params: z.object({ id: ticketId }), body: ticketRetry, response: { 200: ticket } } },
+    async request => wireTicket(await database.request(callerOf(request), tx => retryWork(tx, request.params.id, request.body))),
   );
 
-  app.post('/runs/:id/retry', { config, schema: { params: byId, response: { 200: ticket } } }, async request =>
-    wireTicket(await database.request(callerOf(request), tx => retryRun(tx, request.params.id))),
+  app.post('/runs/:id/retry', { config, schema: { params: byId, body: ticketRetry, response: { 200: ticket } } }, async request =>
+    wireTicket(await database.request(callerOf(request), tx => retryRun(tx, request.params.id, request.body))),
   );
 }

@@ -8,6 +8,7 @@ import { keepTicket, type TicketRow } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { endedCountMax, waitBeforeAttempt } from '../model/retry.ts';
 import { closeAsks, closeQuestions, endParked } from '../parking/close.ts';
+import { carryWaitMs } from '../recovery/carry.ts';
 import {
   begunChain,
   cancelRunsOfTicket,
@@ -37,7 +38,7 @@ export async function queueRun(tx: Tx, ticketId: string, settings: RunSettings):
   if (trunk === undefined) await openTrunk(tx, { ...ticket, title: await titleOf(tx, ticket), redBase: project.redBase });
   if (trunk?.state !== 'ready') return;
   const last = await tx.query(lastRunsOf, [tx.tenantId, 'ticket', ticketId, Math.min(ticket.attempts, endedCountMax)]);
-  const waitMs = waitBeforeAttempt(last, settings);
+  const waitMs = Math.max(waitBeforeAttempt(last, settings), await carryWaitMs(tx, ticketId));
   await queueSubject(tx, {
     type: 'ticket',
     id: ticketId,

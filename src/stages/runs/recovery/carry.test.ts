@@ -10,7 +10,8 @@ import { storeArtifact } from '../artifacts/artifacts.ts';
 import type { Holder } from '../holder.ts';
 import { decideQuestion } from '../parking/decide.ts';
 import { inWorkWithoutRun } from '../runs.sql.ts';
-import { failRun, getRun } from '../verbs.ts';
+import { retryWork } from '../parking/close.ts';
+import { cancelRun, failRun, getRun, progress } from '../verbs.ts';
 import { buryRun, loseRun } from './lose.ts';
 
 let stages: Stages;
@@ -292,5 +293,87 @@ describe('the conversation of the agent is gone on with', () => {
       head,
       { run_id: attempt.claimed.run.id, conversation: true, ended: 'answered' },
     ]);
+  });
+});
+
+describe('a run that a person has cancelled', () => {
+  /** The worker hears of it, and brings home what there was. */
+  async function cancelled(): Promise<{ site: Site; attempt: Attempt; head: string; bring(): Promise<void> }> {
+    const { site, attempt, head } = await begun();
+    await stages.engine(tx => progress(tx, holderOf(attempt), { state: 'working', leaseMs: 60_000 }));
+    await converse(attempt);
+    await stages.engine(tx => cancelRun(tx, attempt.claimed.run.id));
+    await stages.drain();
+    return { site, attempt, head, bring: () => rescue(stages, attempt).then(() => stages.drain()) };
+  }
+  const retry = async (site: Site, anew?: boolean) => {
+    await stages.app(tx => retryWork(tx, ticketOf(site), anew === undefined ? {} : { anew }));
+    await stages.drain();
+  };
+
+  test('is gone on with when its ticket is tried again: its work, its conversation, and why it was stopped', async () => {
+    const { site, attempt, head, bring } = await cancelled();
+    await bring();
+    expect([await stages.statusOf(ticketOf(site)), await events('run.carried')]).toEqual(['failed', 0]);
+    await retry(site);
+    const next = await site.start(ticketOf(site));
+    expect(next.task).toMatchObject({
+      commit: head,
+      has_work: true,
+      continues: { run_id: attempt.claimed.run.id, conversation: true, ended: 'broken_off' },
+    });
+    expect(next.task.feedback?.text).toContain('was stopped before it had ended: a person has cancelled it. What it had done');
+    next.commit({ 'half.txt': 'whole\n' });
+    await next.handIn();
+    await stages.drain();
+    await site.review();
+    expect(site.published()).toMatchObject({ 'half.txt': 'whole' });
+  });
+
+  test('is waited for a little where its worker has not brought it yet, and no longer', async () => {
+    const { site, attempt, head, bring } = await cancelled();
+    await stages.sql(`delete from blobs where kind = 'artifact'`);
+    await retry(site);
+    const [waits] = await stages.sql<{ ms: number }>(
+      `select extract(epoch from due_at - clock_timestamp()) * 1000 as ms from runs where state = 'queued'`,
+    );
+    expect(Number(waits?.ms)).toBeGreaterThan(5_000);
+    await bring();
+    const next = await site.start(ticketOf(site));
+    expect([next.task.commit, next.task.continues?.run_id]).toEqual([head, attempt.claimed.run.id]);
+  });
+
+  test('that has left nothing for a while holds up nobody', async () => {
+    const { site, attempt } = await cancelled();
+    await stages.sql(`delete from blobs where kind = 'artifact'`);
+    await stages.sql(`update runs set ended_at = now() - interval '1 minute' where state = 'cancelled'`);
+    await retry(site);
+    const next = await site.start(ticketOf(site));
+    expect([next.task.commit, next.task.continues]).toEqual([attempt.task.commit, null]);
+  });
+
+  test('is left behind where the ticket is to begin anew, also when what it left comes later', async () => {
+    const { site, attempt, bring } = await cancelled();
+    await retry(site, true);
+    await bring();
+    const next = await site.start(ticketOf(site));
+    expect(next.task).toMatchObject({ commit: attempt.task.commit, has_work: false, continues: null, feedback: null });
+    expect(await events('run.carried')).toBe(0);
+  });
+
+  test('and so are all attempts before it', async () => {
+    const { site, attempt } = await begun();
+    await converse(attempt);
+    await attempt.handIn();
+    await stages.drain();
+    await site.review('red');
+    await stages.drain();
+    const second = await site.start(ticketOf(site));
+    expect(second.task.continues?.run_id).toBe(attempt.claimed.run.id);
+    await stages.engine(tx => cancelRun(tx, second.claimed.run.id));
+    await stages.drain();
+    await retry(site, true);
+    const third = await site.start(ticketOf(site));
+    expect(third.task).toMatchObject({ commit: attempt.task.commit, continues: null, feedback: null });
   });
 });

@@ -1,10 +1,11 @@
 import { conversationArtifact, type RunResult } from '../../../../contract/runs.ts';
 import type { Tx } from '../../../db/database.ts';
+import { wakeClaims } from '../../../support/fleet/index.ts';
 import { keepTicket, sendTicketBack } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { tellAnswer } from '../model/told.ts';
 import { lastReturnedRun, type RunRow } from '../runs.sql.ts';
-import { carryRunRow, holdNextAttempt, remainsOfRun, runToCarry } from './recovery.sql.ts';
+import { cancelledRunToCarry, carryRunRow, holdNextAttempt, hurryNextAttempt, remainsOfRun, runToCarry } from './recovery.sql.ts';
 
 /** What a run that broke off has left for the next attempt. */
 export interface Remains {
@@ -49,12 +50,17 @@ export async function carryOn(tx: Tx, runId: string, taken: TakenIn | null): Pro
   const { run } = before;
   const [told] = await tx.query(lastReturnedRun, [tx.tenantId, run.subjectType, run.subjectId]);
   const message = whatEnded(run);
-  const feedback = tellAnswer(told?.feedback ?? null, { halt: 'recovery', message, answer: '', hasWork: taken !== null });
+  const halt = run.state === 'cancelled' ? 'cancelled' : 'recovery';
+  const feedback = tellAnswer(told?.feedback ?? null, { halt, message, answer: '', hasWork: taken !== null });
   const resumeSha = taken?.head ?? told?.resumeSha ?? null;
   const values = [JSON.stringify(feedback), resumeSha, withWork(run.result, taken)];
   const [carried] = await tx.query(carryRunRow, [tx.tenantId, runId, ...values]);
   if (carried === undefined) return;
   announceRun(tx, carried, { type: 'run.carried', head: taken?.head ?? null });
+  if (run.state === 'cancelled') {
+    await tx.query(hurryNextAttempt, [tx.tenantId, runId]);
+    await wakeClaims(tx);
+  }
   const status = (await keepTicket(tx, run.subjectId))?.status;
   if (status === 'claimed' || status === 'running') await sendTicketBack(tx, run.subjectId, `attempt ${run.attempt}: ${message}`);
 }
@@ -64,6 +70,17 @@ export function withWork(result: RunResult | null, taken: TakenIn | null): strin
   return taken === null ? null : JSON.stringify({ summary: '', ...result, ...taken });
 }
 
+/** For a worker to hear that its run is cancelled, and to bring what it has left. */
+const bringMsMax = 20_000;
+
+/** How long the next attempt at a ticket waits for what it is to go on from. */
+export async function carryWaitMs(tx: Tx, ticketId: string): Promise<number> {
+  const [run] = await tx.query(cancelledRunToCarry, [tx.tenantId, ticketId]);
+  if (run === undefined) return 0;
+  return (await remainsOf(tx, run)) === undefined ? Math.max(0, bringMsMax - run.ageMs) : bringMsMax;
+}
+
 function whatEnded({ state, failureClass, failureMessage }: RunRow): string {
+  if (state === 'cancelled') return 'a person has cancelled it';
   return state === 'lost' ? 'the worker fell silent' : `${failureClass ?? 'failed'}: ${failureMessage ?? ''}`;
 }

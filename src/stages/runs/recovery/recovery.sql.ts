@@ -2,7 +2,7 @@ import type { AttemptEnd } from '../../../../contract/runs.ts';
 import { statement } from '../../../db/statement.ts';
 import type { Ended } from '../model/retry.ts';
 import type { RunState } from '../model/run.ts';
-import { endedAgo, type RunRow, runColumns } from '../runs.sql.ts';
+import { endedAgo, isOfThisBeginning, type RunRow, runColumns } from '../runs.sql.ts';
 
 /** Looks at the clock again: of two servers that take back the same lease one does, and a renewal in between wins. */
 export const loseRunRow = statement<RunRow>(
@@ -42,9 +42,9 @@ export const remainsOfRun = statement<{ rescue: string | null; hasConversation: 
 
 /**
  * That the next attempt can still begin from what run r left: its ticket waits for that, or was sent back without it and nobody has
- * taken up the next attempt.
+ * taken up the next attempt. From one that a person has cancelled it begins where a person says so.
  */
-const canCarry = `r.state in ('failed', 'lost') and r.subject_type = 'ticket' and not r.resumed and not r.carried
+const canCarry = `(r.state in ('failed', 'lost') and r.retried is distinct from 'anew' or r.state = 'cancelled' and r.retried = 'go_on') and r.subject_type = 'ticket' and not r.resumed and not r.carried
   and exists (
     select from tickets t where t.tenant_id = r.tenant_id and t.id = r.subject_id and t.status in ('claimed', 'running', 'ready')
        and not exists (
@@ -71,6 +71,23 @@ export const carryRunRow = statement<RunRow>(
     where r.tenant_id = $1 and r.id = $2 and ${canCarry} returning ${runColumns}`,
 );
 
+/** The next attempt at the subject of run $2 waits for nothing any more. */
+export const hurryNextAttempt = statement<object>(
+  'hurry_next_attempt',
+  `update runs later set due_at = clock_timestamp() from runs r
+    where r.tenant_id = $1 and r.id = $2 and later.tenant_id = r.tenant_id and later.subject_type = r.subject_type
+      and later.subject_id = r.subject_id and later.attempt > r.attempt and later.state = 'queued' and later.due_at > clock_timestamp()`,
+);
+
+/** The run that a person cancelled, and from which ticket $2 is to go on; none where it does already. */
+export const cancelledRunToCarry = statement<RunRow & { ageMs: number }>(
+  'cancelled_run_to_carry',
+  `select ${runColumns}, ${endedAgo('r')} from runs r
+    where r.tenant_id = $1 and r.subject_type = 'ticket' and r.subject_id = $2 and r.state = 'cancelled' and r.retried = 'go_on' and not r.carried
+      and not exists (select from runs later where later.tenant_id = r.tenant_id and later.subject_type = 'ticket'
+                         and later.subject_id = r.subject_id and later.attempt > r.attempt)`,
+);
+
 /** The run of a subject from what it left attempt $4 goes on: the last before it, but for those that never began to work. */
 export const continuedBefore = statement<{ runId: string; conversation: boolean; ended: AttemptEnd }>(
   'continued_before',
@@ -78,8 +95,8 @@ export const continuedBefore = statement<{ runId: string; conversation: boolean;
             select from blobs b where b.tenant_id = r.tenant_id and b.run_id = r.id and b.kind = 'artifact' and b.name = $5) as conversation,
           case when r.carried or r.halt ->> 'kind' = 'recovery' then 'broken_off' when r.resumed then 'answered' else 'returned' end as ended
      from (select * from runs
-            where tenant_id = $1 and subject_type = $2 and subject_id = $3 and attempt < $4 and ended_at is not null and state <> 'cancelled'
-              and (carried or resumed or state = 'returned' or started_at is not null)
+            where tenant_id = $1 and subject_type = $2 and subject_id = $3 and attempt < $4 and ended_at is not null and (state <> 'cancelled' or carried)
+              and ${isOfThisBeginning} and (carried or resumed or state = 'returned' or started_at is not null)
             order by attempt desc limit 1) r
     where r.carried or r.resumed or r.state = 'returned'`,
 );
