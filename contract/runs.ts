@@ -25,7 +25,8 @@ export const subjectTypes = ['ticket', 'spec_phase', 'review', 'conflict', 'diag
  * Why a run failed; what is done about each stands in src/stages/runs/model/retry.ts, and in docs/recovery.md. `agent_died`: a signal
  * that Skep did not send ended the agent; `unresponsive`: its sandbox did nothing any more; `stopped`: the worker was stopped and hands
  * it back; `provider`: no model provider answered; `quota`: the provider says that its limit is used up; `network`: the worker could
- * not reach what it needs; `setup`: the project's own setup command did not end well; `model`: there is no such model, or no key for it; `blocked`: the agent says that it cannot go on.
+ * not reach what it needs; `setup`: the project's own setup command did not end well; `model`: there is no such model, or no key for it; `blocked`: the agent says that it cannot go on;
+ * `limit`: it has asked its model as often, or for as many tokens, as its template allows.
  */
 export const failureClasses = [
   'agent_failed',
@@ -46,13 +47,14 @@ export const failureClasses = [
   'quota',
   'model',
   'blocked',
+  'limit',
 ] as const;
 
 /** How regularly a held run is heard of: one heartbeat missed, two; after the third it is lost. */
 export const runHealths = ['ok', 'late', 'degraded'] as const;
 
 /** What stands in the way of a run while it still runs; it decides what the end of the run means. */
-const haltKinds = ['budget', 'question', 'recording', 'model', 'blocked', 'recovery'] as const;
+const haltKinds = ['budget', 'question', 'recording', 'model', 'blocked', 'recovery', 'limit'] as const;
 /** Of these a run is parked with its work until somebody has decided; the others fail it. */
 const parkingKinds = ['budget', 'question'] as const satisfies readonly (typeof haltKinds)[number][];
 

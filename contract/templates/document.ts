@@ -11,6 +11,22 @@ const bytes = (low: number) =>
     .min(low)
     .max(1_048_576 * mebibyte);
 
+/** Of the calls of a run's model, which the gateway counts. */
+const callLimits = {
+  turns_max: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .meta({ description: 'Calls of its model; one more is refused, and the run fails' }),
+  tokens_max: z
+    .number()
+    .int()
+    .min(1_000)
+    .max(1_000_000_000_000)
+    .meta({ description: 'Tokens in and out; when they are used no further call is let through, and the run fails' }),
+};
+
 /** Of one run; what the server allows is never exceeded, whatever stands here. */
 export const templateLimits = z
   .strictObject({
@@ -20,6 +36,7 @@ export const templateLimits = z
     tmp_bytes: bytes(mebibyte),
     workspace_bytes: bytes(16 * mebibyte),
     output_bytes_max: bytes(1_000),
+    ...callLimits,
   })
   .partial()
   .meta({ id: 'TemplateLimits' });
@@ -65,4 +82,6 @@ export const templateDocument = z.strictObject({
 export const templateSourceLengthMax = 65_536;
 
 export type TemplateDocument = z.infer<typeof templateDocument>;
+/** Those of the sandbox, which the server has too. */
+export type SandboxLimit = Exclude<keyof TemplateLimits, keyof typeof callLimits>;
 export type TemplateLimits = z.infer<typeof templateLimits>;

@@ -17,6 +17,11 @@ import { type Asked, type CallParts, type Client, Cut, cutOf, type Headers } fro
 export async function answerCall(parts: CallParts, asked: Asked, { client, signal }: Waiting): Promise<void> {
   const plan = await planOrHalt(parts, asked);
   if (asked.operation === 'count') return answerCount(parts, plan, { client, signal });
+  const spent = limitReached(asked.run);
+  if (spent !== undefined) {
+    await parts.halt(asked.run, { kind: 'limit', message: spent });
+    return tell(client, plan, { status: 403, code: 'run_limit', message: spent });
+  }
   const reserved = await reserve(parts, plan, signal);
   if (reserved instanceof Cut) return tellCut(reserved, plan, client);
   if (reserved.kind !== 'granted') return refuse(parts, plan, { client, reserved });
@@ -39,6 +44,14 @@ export async function answerCall(parts: CallParts, asked: Asked, { client, signa
   await settle(parts, plan, { callId: reserved.callId, end, tally, firstByteMs });
   failpoint('call-settled');
   end.finish();
+}
+
+/** What a template allows a run is used up. Calls that are under way together may go a little beyond it. */
+function limitReached({ turnsMax, turns, tokensMax, tokens }: Asked['run']): string | undefined {
+  const allowed = 'which is as much as its template allows';
+  if (turnsMax !== null && turns >= turnsMax) return `The run has asked its model ${turns} times, ${allowed} (limits.turns_max)`;
+  if (tokensMax !== null && tokens >= tokensMax) return `The run has used ${tokens} tokens, ${allowed} (limits.tokens_max)`;
+  return undefined;
 }
 
 export interface Waiting {

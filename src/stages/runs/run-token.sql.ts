@@ -16,6 +16,11 @@ export interface RunContextRow {
   readonly title: string;
   readonly phase: StoredPlan['phase'] | null;
   readonly round: number;
+  /** Of its template, with what of them is used; null: none. */
+  readonly turnsMax: number | null;
+  readonly tokensMax: number | null;
+  readonly turns: number;
+  readonly tokens: number;
 }
 
 /** Whose sandbox it is that shows a run token. Nothing once the lease is over; time is the database's. */
@@ -27,7 +32,12 @@ export const runOfRunToken = statement<RunContextRow>(
           coalesce(r.task -> 'plan' ->> 'model', coalesce(v.agent, p.agent) ->> 'model') as model,
           coalesce(t.title, r.task -> 'plan' ->> 'phase', r.subject_id) as title, r.task -> 'plan' ->> 'phase' as phase,
           (select count(*) from runs o where o.tenant_id = r.tenant_id and o.subject_type = r.subject_type
-              and o.subject_id = r.subject_id and o.state = 'returned' and not o.resumed) as round
+              and o.subject_id = r.subject_id and o.state = 'returned' and not o.resumed) as round,
+          (v.limits ->> 'turns_max')::int as turns_max, (v.limits ->> 'tokens_max')::float8 as tokens_max,
+          case when v.limits ->> 'turns_max' is null then 0 else (select count(*) from model_calls c
+            where c.tenant_id = r.tenant_id and c.run_id = r.id and c.state <> 'failed') end as turns,
+          case when v.limits ->> 'tokens_max' is null then 0 else (select coalesce(sum(c.charged_tokens), 0) from model_calls c
+            where c.tenant_id = r.tenant_id and c.run_id = r.id) end::float8 as tokens
      from runs r left join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
      join projects p on p.tenant_id = r.tenant_id and p.id = coalesce(t.project_id, (r.task ->> 'projectId')::uuid)
      left join template_versions v on v.tenant_id = r.tenant_id and v.id = r.template

@@ -229,6 +229,9 @@ export const lastRunsOf = statement<Ended & { state: RunState | 'resumed' }>(
     order by r.attempt desc limit $4`,
 );
 
+/** A person, or a limit of its template, has stopped the run: where it is tried again it goes on. */
+export const isStopped = `(r.state = 'cancelled' or r.failure_class = 'limit')`;
+
 /** That an attempt counts at subject $2, $3: none does up to one after which a person had it begun anew. */
 export const isOfThisBeginning = `attempt > coalesce((
   select max(gone.attempt) from runs gone

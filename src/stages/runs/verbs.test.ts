@@ -211,7 +211,9 @@ describe('attempts', () => {
   test.each(failureClasses)('%s: tried again or not, as the contract says', async failureClass => {
     const claimed = await stages.claimNew();
     await fail(claimed, failureClass);
-    const never = ['agent_missing', 'output_limit', 'out_of_memory', 'invalid_task', 'model', 'blocked'].includes(failureClass);
+    const never = ['agent_missing', 'output_limit', 'out_of_memory', 'invalid_task', 'model', 'blocked', 'limit'].includes(
+      failureClass,
+    );
     expect((await ticketOf(claimed))?.status).toBe(never ? 'failed' : 'ready');
     await stages.drain();
   });

@@ -121,6 +121,7 @@ const haltedClass: Readonly<Record<Exclude<StoredHalt['kind'], ParkingKind>, Fai
   recording: 'model',
   model: 'model',
   blocked: 'blocked',
+  limit: 'limit',
 };
 
 /**

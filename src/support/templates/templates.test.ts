@@ -27,6 +27,16 @@ const refusal = async (work: Promise<unknown>) => {
 const get = (name: string, version?: number) => stages.app(tx => getTemplate(tx, name, version));
 const exec = (name: string, more = '') => `name: ${name}\nagent: { kind: exec, command: [echo, ${name}] }\n${more}`;
 
+test('a limit of turns or tokens is refused where no call goes through the gateway, at its place', async () => {
+  const limits = 'limits: { cpu_count: 1, turns_max: 3 }\n';
+  expect(await refusal(put(exec('a', limits)))).toMatch(
+    /^invalid_template: 0[.]yaml:3:\d+: limits[.]turns_max: cannot be kept: an agent of the kind exec without a model asks none through/,
+  );
+  const url = 'name: b\nagent: { kind: http, url: "https://agent.example.org/" }\nlimits: { tokens_max: 5000 }\n';
+  expect(await refusal(put(url))).toContain('limits.tokens_max: cannot be kept: an agent of the kind http asks none');
+  expect(await put(`name: c\nagent: { kind: codex, model: openai/m }\n${limits}`)).toEqual([['c@1', true]]);
+});
+
 describe('versions', () => {
   test('what has changed is the next one, what has not is the same, and what was put stays as it was', async () => {
     const first = `# with a note\r\n${exec('a')}`;

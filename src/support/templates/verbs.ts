@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { agent as agentSchema, type Agent } from '../../../contract/projects.ts';
+import { agent as agentSchema, type Agent, modelOf } from '../../../contract/projects.ts';
 import type { Tx } from '../../db/database.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { findCycle } from '../../kernel/graph.ts';
@@ -128,7 +128,10 @@ async function parentOf(tx: Tx, read: ReadTemplate, reference: string): Promise<
 function checked(read: ReadTemplate, { agent, ...whole }: Whole): Omit<Whole, 'agent'> & { readonly agent: Agent } {
   if (agent.kind === undefined) throw read.refuse(['agent'], 'say the kind of the agent, such as kind: codex');
   const parsed = agentSchema.safeParse(agent);
-  if (parsed.success) return { ...whole, agent: parsed.data };
+  if (parsed.success) {
+    refuseUncounted(read, parsed.data, whole);
+    return { ...whole, agent: parsed.data };
+  }
   const [issue] = parsed.error.issues;
   const [field] = issue?.path ?? [];
   const isMissing = typeof field === 'string' && !(field in agent);
@@ -136,6 +139,15 @@ function checked(read: ReadTemplate, { agent, ...whole }: Whole): Omit<Whole, 'a
   const odd = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   if (odd !== undefined) throw read.refuse(['agent', odd], `an agent of the kind ${agent.kind} has no ${odd}: take it away`);
   throw read.refuse(['agent', ...(issue?.path ?? [])], issue?.message ?? 'is not valid');
+}
+
+/** What asks no model through the gateway has no calls that could be counted. */
+function refuseUncounted(read: ReadTemplate, agent: Agent, { limits }: Pick<Whole, 'limits'>): void {
+  if (modelOf(agent) !== undefined) return;
+  const field = (['turns_max', 'tokens_max'] as const).find(name => limits[name] !== undefined);
+  if (field === undefined) return;
+  const why = `an agent of the kind ${agent.kind}${agent.kind === 'exec' ? ' without a model' : ''} asks none through the gateway, which counts them`;
+  throw read.refuse(['limits', field], `cannot be kept: ${why}`);
 }
 
 function settingsOf({ agent, prompt, limits, fallback }: VersionRow): object {

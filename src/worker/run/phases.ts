@@ -5,7 +5,7 @@ import { runFailure } from '../failure.ts';
 import { probeReportBack } from '../gateway/probe.ts';
 import { runAgent } from './agent.ts';
 import { runChecks, summaryOf } from './checks/index.ts';
-import { haltOf } from './ending/halt.ts';
+import { classOf, haltOf } from './ending/halt.ts';
 import { openNameless } from './files.ts';
 import { beginMerge } from './git/merge.ts';
 import { planPhase } from './planning/index.ts';
@@ -131,7 +131,7 @@ async function haltAfter(run: Run, work: Work, { ways, kept }: GivenToAgent): Pr
   run.signal.throwIfAborted();
   const halt = ways.hasGateway ? await haltOf(run) : undefined;
   if (halt !== undefined && isParking(halt.kind)) return halt;
-  if (halt !== undefined) throw runFailure(halt.kind === 'blocked' ? 'blocked' : 'model', halt.message);
+  if (halt !== undefined) throw runFailure(classOf(halt.kind), halt.message);
   if (failed !== undefined) throw failed.error;
   return undefined;
 }

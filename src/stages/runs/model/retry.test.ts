@@ -49,6 +49,7 @@ const table: Readonly<Record<EndClass, { waits: number[]; last: string }>> = {
   invalid_task: never,
   model: never,
   blocked: never,
+  limit: never,
 };
 
 test.each([...failureClasses, 'lost' as const])('%s: waits and ends as the table says', kind => {

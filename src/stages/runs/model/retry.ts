@@ -26,6 +26,7 @@ const ruleOf: Readonly<Record<EndClass, RuleName>> = {
   invalid_task: 'never',
   model: 'never',
   blocked: 'never',
+  limit: 'never',
 };
 
 /** What an operator sets of it (docs/recovery.md). */

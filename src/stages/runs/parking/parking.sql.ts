@@ -1,5 +1,5 @@
 import { statement } from '../../../db/statement.ts';
-import { type RunRow, runColumns } from '../runs.sql.ts';
+import { isStopped, type RunRow, runColumns } from '../runs.sql.ts';
 
 const live = `('queued', 'leased', 'starting', 'working', 'submitted', 'parked')`;
 
@@ -67,12 +67,12 @@ export const haltOfTicket = statement<{ isHalted: boolean }>(
     where tenant_id = $1 and subject_type = 'ticket' and subject_id = $2 order by attempt desc limit 1`,
 );
 
-/** The last attempt at a ticket, where there is something for a retry of the kind $3 to say: it goes on from what is cancelled. */
+/** The last attempt at a ticket, where there is something for a retry of the kind $3 to say: it goes on from what somebody has stopped. */
 export const retryRunRow = statement<RunRow>(
   'retry_run',
   `update runs r set retried = $3
     where r.tenant_id = $1 and r.subject_type = 'ticket' and r.subject_id = $2 and ${isLast}
-      and ($3 = 'anew' or (r.state = 'cancelled' and r.started_at is not null)) returning ${runColumns}`,
+      and ($3 = 'anew' or (${isStopped} and r.started_at is not null)) returning ${runColumns}`,
 );
 
 /** The last $3 attempts at a ticket that were taken up, newest first: as many as count since it was begun, or begun anew. */

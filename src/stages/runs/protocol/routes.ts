@@ -19,7 +19,7 @@ import {
   type RunLimits,
   runReport,
 } from '../../../../contract/runs.ts';
-import type { TemplateLimits } from '../../../../contract/templates/document.ts';
+import type { SandboxLimit, TemplateLimits } from '../../../../contract/templates/document.ts';
 import type { Database } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
 import { failpoint } from '../../../kernel/failpoint.ts';
@@ -206,7 +206,7 @@ async function describe(
 /** What the server allows; a template can only have less. */
 function limitsOf(run: RunRow, { limits, reviewTimeoutMs }: RunSettings, own: TemplateLimits = {}): RunLimits {
   if (run.subjectType === 'review') return { ...limits, timeout_ms: reviewTimeoutMs };
-  const least = (name: keyof TemplateLimits) => Math.min(limits[name], own[name] ?? Infinity);
+  const least = (name: SandboxLimit) => Math.min(limits[name], own[name] ?? Infinity);
   return {
     ...limits,
     output_bytes_max: least('output_bytes_max'),

@@ -24,7 +24,10 @@ const events = async (type: string) => (await stages.sql('select from events whe
 const loseDepot = async () => rmSync((await stages.parts.depot.open(stages.projectId)).gitDir, { recursive: true });
 
 /** Fails with the work so far, as a worker does. */
-async function breakOff(attempt: Attempt, failureClass: 'agent_died' | 'stopped' | 'agent_failed' = 'agent_died'): Promise<void> {
+async function breakOff(
+  attempt: Attempt,
+  failureClass: 'agent_died' | 'stopped' | 'agent_failed' | 'limit' = 'agent_died',
+): Promise<void> {
   const { settings } = stages;
   const verb: Parameters<typeof handIn>[2]['verb'] = (tx, holder, result: RunResult) =>
     failRun(tx, holder, { failureClass, message: 'SIGKILL', result, settings });
@@ -294,6 +297,22 @@ describe('the conversation of the agent is gone on with', () => {
       { run_id: attempt.claimed.run.id, conversation: true, ended: 'answered' },
     ]);
   });
+});
+
+test('a run that has used up what its template allows fails its ticket, and is gone on with when that is tried again', async () => {
+  const { site, attempt, head } = await begun();
+  await stages.engine(tx => progress(tx, holderOf(attempt), { state: 'working', leaseMs: 60_000 }));
+  await converse(attempt);
+  await breakOff(attempt, 'limit');
+  await stages.drain();
+  expect([await stages.statusOf(ticketOf(site)), await events('run.carried')]).toEqual(['failed', 0]);
+  await stages.app(tx => retryWork(tx, ticketOf(site)));
+  await stages.drain();
+  const next = await site.start(ticketOf(site));
+  expect([next.task.commit, next.task.continues]).toEqual([
+    head,
+    { run_id: attempt.claimed.run.id, conversation: true, ended: 'broken_off' },
+  ]);
 });
 
 describe('a run that a person has cancelled', () => {

@@ -5,7 +5,7 @@ import { keepTicket, sendTicketBack } from '../../tickets/index.ts';
 import { announceRun } from '../holder.ts';
 import { tellAnswer } from '../model/told.ts';
 import { lastReturnedRun, type RunRow } from '../runs.sql.ts';
-import { cancelledRunToCarry, carryRunRow, holdNextAttempt, hurryNextAttempt, remainsOfRun, runToCarry } from './recovery.sql.ts';
+import { stoppedRunToCarry, carryRunRow, holdNextAttempt, hurryNextAttempt, remainsOfRun, runToCarry } from './recovery.sql.ts';
 
 /** What a run that broke off has left for the next attempt. */
 export interface Remains {
@@ -57,7 +57,7 @@ export async function carryOn(tx: Tx, runId: string, taken: TakenIn | null): Pro
   const [carried] = await tx.query(carryRunRow, [tx.tenantId, runId, ...values]);
   if (carried === undefined) return;
   announceRun(tx, carried, { type: 'run.carried', head: taken?.head ?? null });
-  if (run.state === 'cancelled') {
+  if (run.state === 'cancelled' || run.failureClass === 'limit') {
     await tx.query(hurryNextAttempt, [tx.tenantId, runId]);
     await wakeClaims(tx);
   }
@@ -75,7 +75,7 @@ const bringMsMax = 20_000;
 
 /** How long the next attempt at a ticket waits for what it is to go on from. */
 export async function carryWaitMs(tx: Tx, ticketId: string): Promise<number> {
-  const [run] = await tx.query(cancelledRunToCarry, [tx.tenantId, ticketId]);
+  const [run] = await tx.query(stoppedRunToCarry, [tx.tenantId, ticketId]);
   if (run === undefined) return 0;
   return (await remainsOf(tx, run)) === undefined ? Math.max(0, bringMsMax - run.ageMs) : bringMsMax;
 }

@@ -2,7 +2,7 @@ import type { AttemptEnd } from '../../../../contract/runs.ts';
 import { statement } from '../../../db/statement.ts';
 import type { Ended } from '../model/retry.ts';
 import type { RunState } from '../model/run.ts';
-import { endedAgo, isOfThisBeginning, type RunRow, runColumns } from '../runs.sql.ts';
+import { endedAgo, isOfThisBeginning, isStopped, type RunRow, runColumns } from '../runs.sql.ts';
 
 /** Looks at the clock again: of two servers that take back the same lease one does, and a renewal in between wins. */
 export const loseRunRow = statement<RunRow>(
@@ -79,11 +79,11 @@ export const hurryNextAttempt = statement<object>(
       and later.subject_id = r.subject_id and later.attempt > r.attempt and later.state = 'queued' and later.due_at > clock_timestamp()`,
 );
 
-/** The run that a person cancelled, and from which ticket $2 is to go on; none where it does already. */
-export const cancelledRunToCarry = statement<RunRow & { ageMs: number }>(
-  'cancelled_run_to_carry',
+/** The run that was stopped, and from which ticket $2 is to go on; none where it does already. */
+export const stoppedRunToCarry = statement<RunRow & { ageMs: number }>(
+  'stopped_run_to_carry',
   `select ${runColumns}, ${endedAgo('r')} from runs r
-    where r.tenant_id = $1 and r.subject_type = 'ticket' and r.subject_id = $2 and r.state = 'cancelled' and r.retried = 'go_on' and not r.carried
+    where r.tenant_id = $1 and r.subject_type = 'ticket' and r.subject_id = $2 and ${isStopped} and r.retried = 'go_on' and not r.carried
       and not exists (select from runs later where later.tenant_id = r.tenant_id and later.subject_type = 'ticket'
                          and later.subject_id = r.subject_id and later.attempt > r.attempt)`,
 );

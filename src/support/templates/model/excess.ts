@@ -1,17 +1,19 @@
 import type { Agent } from '../../../../contract/projects.ts';
 import type { RunLimits } from '../../../../contract/runs.ts';
-import type { TemplateLimits } from '../../../../contract/templates/document.ts';
+import type { SandboxLimit, TemplateLimits } from '../../../../contract/templates/document.ts';
 
 interface Asking {
   readonly agent: Agent;
   readonly limits: TemplateLimits;
 }
 
+type Asked = readonly [field: string, name: keyof typeof settingOf, value: number | undefined];
+
 /** What a template asks for and will not get, in words: where the server allows a run less, that holds. */
 export function excessOf({ agent, limits }: Asking, allowed: RunLimits): string[] {
-  const asked: readonly [field: string, name: keyof typeof settingOf, value: number | undefined][] = [
+  const asked: readonly Asked[] = [
     ['agent.timeout_ms', 'timeout_ms', agent.timeout_ms],
-    ...Object.entries(limits).map(([name, value]) => [`limits.${name}`, name, value] as [string, keyof TemplateLimits, number]),
+    ...names.map((name): Asked => [`limits.${name}`, name, limits[name]]),
   ];
   return asked.flatMap(([field, name, value]) =>
     value === undefined || value <= allowed[name]
@@ -28,4 +30,6 @@ const settingOf = {
   tmp_bytes: 'SKEP_RUN_TMP_BYTES',
   workspace_bytes: 'SKEP_RUN_WORKSPACE_BYTES',
   output_bytes_max: 'SKEP_RUN_OUTPUT_BYTES_MAX',
-} as const satisfies Readonly<Record<keyof TemplateLimits | 'timeout_ms', string>>;
+} as const satisfies Readonly<Record<SandboxLimit | 'timeout_ms', string>>;
+
+const names = (Object.keys(settingOf) as readonly (keyof typeof settingOf)[]).filter(name => name !== 'timeout_ms');

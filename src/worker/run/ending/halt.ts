@@ -1,4 +1,4 @@
-import type { Halt } from '../../../../contract/runs.ts';
+import type { FailureClass, Halt } from '../../../../contract/runs.ts';
 import type { Run } from '../run.ts';
 
 /** For an agent whose calls are refused to see it and to end by itself, with its work in a good state. */
@@ -32,6 +32,11 @@ export function haltWarning({ lease, tools, signal }: Run): { readonly signal: A
 }
 
 const questionHalt: Halt['kind'] = 'question';
+
+/** What a run fails of in whose way this stands, where it is not parked. */
+export function classOf(kind: Halt['kind']): FailureClass {
+  return kind === 'blocked' || kind === 'limit' ? kind : 'model';
+}
 
 /** Asks the server why the run cannot go on, if it cannot: the last heartbeat may be older than the last call of the agent. */
 export async function haltOf({ lease, tools }: Run): Promise<Halt | undefined> {

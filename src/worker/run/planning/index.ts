@@ -4,7 +4,7 @@ import { plannerExits } from '../../host/planner-exits.ts';
 import { lastWords, runFailure } from '../../failure.ts';
 import { insidePath, nodeInside } from '../../inside.ts';
 import type { Sandbox, SandboxExit } from '../../sandbox.ts';
-import { haltOf, haltWarning } from '../ending/halt.ts';
+import { classOf, haltOf, haltWarning } from '../ending/halt.ts';
 import { closingMsMax } from '../run.ts';
 import type { Run } from '../run.ts';
 import { openWays } from '../ways.ts';
@@ -42,7 +42,7 @@ async function planIn(run: Run, parts: Parts): Promise<Planned> {
   // What the server knows to stand in the way decides, whatever the planner says of its end.
   const halt = await haltOf(run);
   if (halt !== undefined && isParking(halt.kind)) return { halt };
-  if (halt !== undefined) throw runFailure(halt.kind === 'blocked' ? 'blocked' : 'model', halt.message);
+  if (halt !== undefined) throw runFailure(classOf(halt.kind), halt.message);
   if (exit.reason !== 'exited' || exit.code !== 0) throw failureOf(exit, words);
   const output = read(answer);
   return { halt: undefined, result: { summary: `${run.claimed.task.plan?.phase ?? ''} planned`, output } };

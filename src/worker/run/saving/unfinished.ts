@@ -18,6 +18,7 @@ const brokenOff: ReadonlySet<FailureClass> = new Set([
   'provider',
   'quota',
   'network',
+  'limit',
 ] as const);
 
 /**
