@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cursor, pageLimit, time } from '../fields.ts';
+import { cursor, id, pageLimit, ticketId, time } from '../fields.ts';
 
 /** What an agent does in a run, as typed events: what people read, search and play again. */
 export const transcriptTypes = ['message', 'thought', 'tool_call', 'tool_result', 'file_change', 'usage', 'cut'] as const;
@@ -101,5 +101,35 @@ export const transcriptPage = z.object({
   more: z.boolean().meta({ description: 'Whether there are more, or the run goes on so that there can be' }),
 });
 
+/** Runs whose transcripts are looked through for one page. */
+export const searchedRunsMax = 20;
+
+const { type, q } = transcriptFilter.shape;
+/** Of a run, and of an event in it. */
+const longCursor = z.string().max(200).meta({ description: 'Opaque: pass back what an answer gave' });
+export const transcriptSearch = z.object({
+  q: q.unwrap(),
+  type,
+  project_id: id.optional(),
+  ticket_id: ticketId.optional(),
+  after: longCursor.optional(),
+  limit: pageLimit,
+});
+export const transcriptsPage = z.object({
+  found: z.array(
+    z
+      .object({ run_id: id, ticket_id: ticketId.nullable(), attempt: z.number().int(), event: keptEvent })
+      .meta({ id: 'FoundEvent' }),
+  ),
+  runs_searched: z
+    .number()
+    .int()
+    .meta({ description: `Runs that were looked through for this page, the newest first: at most ${searchedRunsMax}` }),
+  next: longCursor
+    .nullable()
+    .meta({ description: 'Where to go on, also after a page with nothing; null: all was looked through' }),
+});
+
 export type TranscriptEvent = z.infer<typeof transcriptEvent>;
 export type KeptTranscriptEvent = z.infer<typeof keptEvent>;
+export type WireTranscripts = z.infer<typeof transcriptsPage>;

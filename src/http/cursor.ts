@@ -32,5 +32,17 @@ export function decodePlace(kind: string, cursor: string | undefined): { created
   return { createdAt, id };
 }
 
+/** The same, and how far within what is there. */
+export function decodePlaceWithin(
+  kind: string,
+  cursor: string | undefined,
+): { createdAt: string; id: string; seq: number } | undefined {
+  const place = decodePlace(kind, cursor);
+  if (cursor === undefined || place === undefined) return undefined;
+  const seq = Number(decodeCursor(kind, cursor)[2]);
+  if (!Number.isSafeInteger(seq) || seq < 0) throw new Fault('invalid_cursor');
+  return { ...place, seq };
+}
+
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -44,6 +44,7 @@ test('every route exists under /api and under /api/v1, and answers nobody withou
     ['POST', `/runs/${nobody}/transcript`],
     ['POST', `/runs/${nobody}/events`],
     ['PUT', `/runs/${nobody}/bundle`],
+    ['GET', '/transcripts'],
   ] as const;
   for (const prefix of ['/api', '/api/v1']) {
     for (const [method, path] of routes) {

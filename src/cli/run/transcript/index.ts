@@ -4,10 +4,11 @@ import type { KeptTranscriptEvent } from '../../../../contract/talk/transcript.t
 import { remoteCommand, usage, whole } from '../../command.ts';
 import { connect } from '../../context.ts';
 import type { Context, RemoteOptions, World } from '../../context.ts';
-import { shortId } from '../../input/id.ts';
+import { shortId, ticketId } from '../../input/id.ts';
 import { createLasting } from '../../place/again.ts';
 import { runId, runShown } from '../find.ts';
 import { eventsOf, pauseMsMax, played } from './events.ts';
+import { printFound } from './search.ts';
 import { createView } from './view.ts';
 
 interface Options extends RemoteOptions {
@@ -16,6 +17,8 @@ interface Options extends RemoteOptions {
   readonly search?: string;
   readonly replay?: boolean;
   readonly speed?: number;
+  readonly ticket?: string;
+  readonly project?: string;
 }
 
 const patienceMs = 600_000;
@@ -28,15 +31,21 @@ export function runTranscript(world: World): Command {
       'skep run transcript 3f2a --follow',
       "skep run transcript 3f2a --type tool_call,tool_result --search 'npm test'",
       'skep run transcript 3f2a --replay --speed 4',
+      "skep run transcript --search 'out of memory' --project web",
     ],
   })
-    .argument('<id>', 'the run; may be shortened')
+    .argument('[id]', 'the run; may be shortened. Without it --search looks through all runs, the newest first')
     .option('-f, --follow', 'go on until the run ends')
     .option('--type <types>', `only these, with commas between them: ${transcriptTypes.join(', ')}`, typesIn)
     .option('--search <text>', 'only events with this text, in whatever capitals', searched)
+    .option('--ticket <id>', 'without a run: only those of this ticket', ticketId)
+    .option('--project <name>', 'without a run: only those of this project')
     .option('--replay', `with the times between the events; a pause of more than ${pauseMsMax / 1_000} s is shortened to that`)
     .option('--speed <n>', 'with --replay: so many times as quick', whole(1, 1_000))
-    .action(async (given: string, options: Options) => {
+    .action(async (given: string | undefined, options: Options) => {
+      if (given === undefined) return searchAll(world, options);
+      if (options.ticket !== undefined || options.project !== undefined)
+        throw usage('--ticket and --project are for a search over many runs', 'Leave the run away');
       if (options.follow === true && options.replay === true)
         throw usage('--follow and --replay exclude each other', 'What still goes on has no end to be played to');
       if (options.speed !== undefined && options.replay !== true) throw usage('--speed goes with --replay');
@@ -49,6 +58,13 @@ export function runTranscript(world: World): Command {
       const isEmpty = await print(context, replay ? played(pages, { clock: world.clock, speed }) : pages);
       if (isEmpty && !context.json) context.err.write(`${await whyNothing(lasting.context, id)}\n`);
     });
+}
+
+async function searchAll(world: World, options: Options): Promise<void> {
+  const { search, type, ticket, project, follow, replay, speed } = options;
+  if (search === undefined) throw usage('Name a run, or what to look for in all of them with --search');
+  if (follow !== undefined || replay !== undefined || speed !== undefined) throw usage('--follow and --replay are for one run');
+  await printFound(await connect(world, options), { words: search, type, ticket, project });
 }
 
 /** Whether there was nothing to print. */

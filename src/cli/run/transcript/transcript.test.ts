@@ -207,7 +207,32 @@ describe('skep run transcript', () => {
     expect([code, out, err]).toEqual([0, '', expect.stringContaining(words)]);
   });
 
+  it('without a run looks through all, page after page, and names the run above what it found', async () => {
+    const found = (run_id: string, event: KeptTranscriptEvent) => ({ run_id, ticket_id: 'TKT-001', attempt: 2, event });
+    const [one, , three] = events as [KeptTranscriptEvent, KeptTranscriptEvent, KeptTranscriptEvent];
+    const pages = [
+      { json: { found: [found(id, one)], runs_searched: 20, next: 'c1' } },
+      { json: { found: [found(id, three)], runs_searched: 3, next: null } },
+    ];
+    await serve(pages);
+    const { code, out } = await transcript('--search', 'e', '--ticket', '1', '--type', 'message');
+    expect([code, out]).toEqual([
+      0,
+      `run ${id.slice(0, 8)}  TKT-001 attempt 2\n03:04:05Z  message\n  one\n03:04:05Z  message\n  three\n`,
+    ]);
+    const query = 'q=e&type=message&ticket_id=TKT-001';
+    expect(asked().map(path => path.split('?')[1])).toEqual([`${query}&limit=200`, `${query}&after=c1&limit=200`]);
+    await server.close();
+    await serve([{ json: { found: [], runs_searched: 7, next: null } }]);
+    expect(await transcript('--search', 'e')).toMatchObject({
+      code: 0,
+      out: '',
+      err: 'Nothing like that was found in 7 runs.\n',
+    });
+  });
+
   it.each([
+    [['--ticket', '1'], '--ticket and --project are for a search over many runs'],
     [['--type', 'dance'], "'dance' is no type of event"],
     [['--type', ''], "'' is no type of event"],
     [['--search', ''], '--search takes 1 to 200 characters'],

@@ -41,3 +41,20 @@ export const transcriptPageRows = statement<TranscriptRow>(
          where strpos(lower(words), lower($7::text)) > 0))
     order by seq limit $5`,
 );
+
+export interface SearchedRun {
+  readonly id: string;
+  readonly ticketId: string | null;
+  readonly attempt: number;
+  readonly createdAt: Date;
+}
+
+/** Runs that have a transcript, the newest first, from run $4, $5 on: of ticket $2 and of project $3 where these are named. */
+export const runsWithTranscript = statement<SearchedRun>(
+  'runs_with_transcript',
+  `select r.id, r.ticket_id, r.attempt, r.created_at from runs r
+    where r.tenant_id = $1 and ($2::text is null or r.ticket_id = $2) and ($3::uuid is null or r.project_id = $3)
+      and ($4::timestamptz is null or (r.created_at, r.id) <= ($4::timestamptz, $5::uuid))
+      and exists (select from transcript_events e where e.tenant_id = $1 and e.run_id = r.id)
+    order by r.created_at desc, r.id desc limit $6`,
+);

@@ -226,3 +226,71 @@ describe('a batch', () => {
     expect(await seqs()).toEqual([1]);
   });
 });
+
+describe('a search over the transcripts of many runs', () => {
+  const search = async (query: string) => {
+    const { status, body } = await api.call('GET', `/api/transcripts?${query}`);
+    return {
+      status,
+      ...(body as { found: { run_id: string; event: { seq: number } }[]; runs_searched: number; next: string | null }),
+    };
+  };
+  /** One more run, with what its agent did. */
+  async function another(...events: readonly TranscriptEvent[]): Promise<string> {
+    const ticketId = String((await api.call('POST', '/api/tickets', { project_id: project, title: 't' })).body['id']);
+    const wish = { worker: 'w', ticket_id: ticketId, wait_ms: 20_000, capabilities: ['agent:exec', 'isolation:namespaces'] };
+    const { run, lease } = (await api.call('POST', '/api/claim', wish)).body as unknown as Claimed;
+    expect((await post(lines(...events), { id: run.id, lease: lease.token })).status).toBe(200);
+    return run.id;
+  }
+
+  test('finds in the newest run first, by ticket, project and type, and pages within a run and over runs', async () => {
+    await post(lines(says('a Needle'), called('ls'), says('needle two')));
+    const newer = await another(called('find needle'), says('other'));
+    const all = await search('q=needle');
+    const older = claimed.run.id;
+    expect(all.found.map(({ run_id, event }) => [run_id, event.seq])).toEqual([
+      [newer, 1],
+      [older, 1],
+      [older, 3],
+    ]);
+    expect([all.next, all.runs_searched]).toEqual([null, expect.any(Number)]);
+    expect((await search(`q=needle&ticket_id=${claimed.ticket?.id}`)).found).toHaveLength(2);
+    expect((await search(`q=needle&type=tool_call&project_id=${project}`)).found).toMatchObject([{ run_id: newer }]);
+    expect((await search(`q=needle&project_id=${nobody}`)).found).toEqual([]);
+    const paged: unknown[] = [];
+    for (let after: string | null = ''; after !== null; ) {
+      const page = await search(`q=needle&limit=1${after === '' ? '' : `&after=${after}`}`);
+      paged.push(...page.found.map(({ run_id, event }) => [run_id, event.seq]));
+      after = page.next;
+    }
+    expect(paged).toEqual(all.found.map(({ run_id, event }) => [run_id, event.seq]));
+  });
+
+  test('looks through so many runs for a page, and goes on after one with nothing', async () => {
+    const first = await another(says('haystack'));
+    const { run } = claimed;
+    await query(
+      api.superuserUrl,
+      `with made as (
+         insert into skep.runs (tenant_id, subject_type, subject_id, attempt, state, ended_at)
+         select tenant_id, 'diagnosis', 'many' || i, 1, 'lost', now() from skep.runs, generate_series(1, 45) as i where id = $1
+         returning tenant_id, id)
+       insert into skep.transcript_events (tenant_id, run_id, chunk_end, seq, type, at, body)
+       select tenant_id, id, 1, 1, 'message', now(), '{"text": "x"}' from made`,
+      [run.id],
+    );
+    const pages = [await search('q=haystack')];
+    for (let { next } = pages[0] ?? { next: null }; next !== null; next = pages.at(-1)?.next ?? null)
+      pages.push(await search(`q=haystack&after=${next}`));
+    expect(pages.length).toBeGreaterThan(2);
+    expect(pages[0]).toMatchObject({ found: [], runs_searched: 20 });
+    expect(pages.flatMap(({ found }) => found.map(({ run_id }) => run_id))).toEqual([first]);
+    expect(Math.max(...pages.map(({ runs_searched }) => runs_searched))).toBeLessThanOrEqual(21);
+  });
+
+  test('wants words, and a cursor of its own', async () => {
+    expect((await search('limit=1')).status).toBe(400);
+    expect((await search('q=x&after=bm9uZQ')).status).toBe(400);
+  });
+});
