@@ -1,5 +1,5 @@
 import type { Upstream } from '../../src/support/repositories/index.ts';
-import { createOracle, type Violation } from './oracle/index.ts';
+import { createOracle, type OracleFigures, type Violation } from './oracle/index.ts';
 import { unrest } from './oracle/rest.ts';
 import { watchCommits } from './oracle/feed.ts';
 import type { Recording } from './differential/recording.ts';
@@ -11,7 +11,9 @@ import { createDice } from './world/dice.ts';
 import { createGraph } from './world/git/graph.ts';
 import { faultsOn, type Less, livenessMsMax, optionsOf, type WorldOptions } from './world/options.ts';
 import { beginning, createScheduler } from './world/scheduler.ts';
+import type { StrikeCounts } from './world/strikes.ts';
 import { createTrace } from './world/trace.ts';
+import { withSimulatedWall } from './world/wall.ts';
 import { beginLife, type Life } from './world/world.ts';
 
 export interface SimulateOptions {
@@ -20,6 +22,8 @@ export interface SimulateOptions {
   readonly options?: WorldOptions;
   /** Changes a statement before it is compiled: of a mutant. */
   readonly rewrite?: (text: string) => string;
+  /** Unique indexes that the database is without: of a mutant. */
+  readonly unkept?: readonly string[];
   /** Changes how the user's repository is reached: of a mutant. */
   readonly upstream?: (real: Upstream) => Upstream;
   readonly isTraceWhole?: boolean;
@@ -32,15 +36,13 @@ export interface Simulated {
   readonly options: WorldOptions;
   /** Of all that happened; the same for the same seed. */
   readonly hash: string;
-  readonly figures: {
+  readonly figures: OracleFigures & {
     readonly events: number;
-    readonly commits: number;
-    readonly claims: number;
-    readonly landed: number;
-    readonly rejected: number;
     /** Virtual time until all was at rest. */
     readonly ms: number;
   };
+  /** What went wrong in it, and how often. */
+  readonly struck: StrikeCounts;
   readonly violation: Violation | undefined;
   readonly trace: readonly string[];
 }
@@ -51,7 +53,7 @@ const lookMs = 500;
 
 /** The world of a seed: first things go wrong, then they do not any more and all must come to its end. */
 export function simulate(seed: number, how: SimulateOptions = {}): Promise<Simulated> {
-  return withLightSignals(() => live(seed, how));
+  return withLightSignals(() => withSimulatedWall(() => live(seed, how)));
 }
 
 async function live(seed: number, how: SimulateOptions): Promise<Simulated> {
@@ -63,7 +65,7 @@ async function live(seed: number, how: SimulateOptions): Promise<Simulated> {
   const outside = { now: scheduler.now, random: () => dice.next(), uuid: () => uuidOf(dice.next, dice.next) };
   const oracle = createOracle({ scheduler, graph, options });
   const recording = how.record?.(outside);
-  const opened = openMemoryPostgres(recording?.outside ?? outside, how.rewrite === undefined ? {} : { rewrite: how.rewrite });
+  const opened = openMemoryPostgres(recording?.outside ?? outside, { rewrite: how.rewrite, unkept: how.unkept });
   const memory = recording?.watch(opened) ?? opened;
   const watching = [oracle.look];
   const onCommit: typeof oracle.look = (commit, now) => {
@@ -87,10 +89,11 @@ async function live(seed: number, how: SimulateOptions): Promise<Simulated> {
   watching.push(life.saw);
   const left = await settle(life, scheduler, () => oracle.violation() !== undefined);
   if (left.length > 0) oracle.violate('all comes to its end', left.slice(0, 12).join('; '));
+  else if (oracle.violation() === undefined) oracle.end();
   for (const line of ticketLines(life)) trace.say('end', line);
   const ms = scheduler.now() - beginning;
   const figures = { events: scheduler.count, ...oracle.figures, ms };
-  return { seed, options, hash: trace.hash(), figures, violation: oracle.violation(), trace: trace.lines() };
+  return { seed, options, hash: trace.hash(), figures, struck: life.struck, violation: oracle.violation(), trace: trace.lines() };
 }
 
 /** Lets the world go on until it is calm and at rest; what is left after all its time. */

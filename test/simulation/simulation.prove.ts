@@ -1,12 +1,16 @@
 import { writeSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compareSeed } from './differential/seeds.ts';
+import { dying, keepDying, tellDying } from './mutants/dying.ts';
 import { mutants } from './mutants/index.ts';
 import { openPool, type Pool } from './pool/index.ts';
+import { type Struck, tellStruck, togetherStruck } from './pool/struck.ts';
+import { keepSeeds } from './report.ts';
 
 /** Less than all of it, to see that it runs: `PART=0.01`. */
 const part = Number(process.env['PART'] ?? 1);
 
+const seedsFirst = 1_000_000;
 const seedsMax = 1_000_000;
 const seedsMs = 1_200_000 * part;
 /** Between two words of how far it is: about a minute of two cores. */
@@ -29,32 +33,34 @@ test('a million seeds, or as many as twenty minutes hold, break no rule', { time
   const since = performance.now();
   const until = since + seedsMs;
   const broken: string[] = [];
+  const struck: Struck[] = [];
   let done = 0;
   while (done < seedsMax && performance.now() < until) {
     const count = Math.min(seedsAtOnce, seedsMax - done);
-    const { seeds, violations } = await pool.run({ first: 1_000_000 + done, count, until });
+    const part = await pool.run({ first: seedsFirst + done, count, until });
+    const { seeds, violations } = part;
     done += seeds;
+    struck.push(part.struck);
     for (const { text } of violations) say(text);
     broken.push(...violations.map(({ text }) => text));
     say(`${done} seeds in ${Math.round((performance.now() - since) / 1_000)} s, ${broken.length} violations`);
   }
+  const together = togetherStruck(struck);
+  for (const line of tellStruck(together)) say(line);
+  const seconds = Math.round((performance.now() - since) / 1_000);
+  keepSeeds({ first: seedsFirst, seeds: done, violations: broken.length, seconds, struck: together });
   expect(done).toBeGreaterThan(0);
   expect(broken).toEqual([]);
 });
 
-test.each(mutants.map(({ name, seedsMax: most }) => [name, most] as const))(
+test.each(mutants.map(mutant => [mutant.name, mutant] as const))(
   'the fault %s dies whatever the seeds begin with',
   { timeout: 7_200_000 },
-  async (name, most) => {
-    const died: number[] = [];
-    for (const first of bases) {
-      const { violations } = await pool.run({ first, count: most, mutant: name, isFirstEnough: true });
-      const [seed] = violations.map(violation => violation.seed - first + 1);
-      if (seed !== undefined) died.push(seed);
-      say(`${name}, seeds from ${first}: ${seed === undefined ? `lives after ${most}` : `dies after ${seed}`}`);
-    }
-    say(`${name} dies after ${died.toSorted((a, b) => a - b).join(', ')} seeds`);
-    expect(died).toHaveLength(bases.length);
+  async (_, mutant) => {
+    const how = await dying(pool, mutant, { firsts: bases });
+    keepDying(mutant, how);
+    say(tellDying(mutant, how));
+    expect(how.deaths.filter(({ after }) => after === null)).toEqual([]);
   },
 );
 

@@ -1,38 +1,17 @@
 import type { Upstream } from '../../../src/support/repositories/index.ts';
-import type { SimulateOptions } from '../simulate.ts';
+import { inTexts, type Mutant } from './edits.ts';
+import { talking } from './talk.ts';
 
-/** A product with a fault put in, which the oracle must see. */
-export interface Mutant {
-  readonly name: string;
-  /** What is taken away, and where it stands. */
-  readonly what: string;
-  readonly how: Pick<SimulateOptions, 'rewrite' | 'upstream'>;
-  /** Seeds within which it dies. */
-  readonly seedsMax: number;
-}
-
-type Edit = readonly [from: string | RegExp, to: string];
-
-/** Texts that hold the first of these words are changed; a mutant that changes no text would be none. */
-function inTexts(...edits: readonly { readonly where: RegExp; readonly edit: Edit }[]): Mutant['how'] {
-  return {
-    rewrite: text =>
-      edits.reduce(
-        (changed, { where, edit: [from, to] }) => (where.test(text) ? changed.replaceAll(asGlobal(from), to) : changed),
-        text,
-      ),
-  };
-}
-
-function asGlobal(from: string | RegExp): RegExp {
-  return typeof from === 'string' ? new RegExp(from.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'g') : from;
-}
+export type { Mutant } from './edits.ts';
 
 const renews = /set lease_expires_at = clock_timestamp\(\) \+ make_interval/;
 const claims = /'run\.leased', 'run'/;
 const submits = /set state = 'submitted'/;
 const held = /lease_token_hash = [a-z$0-9._]+ and case when r\.lease_expires_at > clock_timestamp\(\) then true end/g;
 const isHeld = `lease_expires_at is not null`;
+
+/** Seeds within which each dies. */
+export const mutantSeedsMax = 3_000;
 
 /** The ten of the house's list, and those that fit this product. */
 export const mutants: readonly Mutant[] = [
@@ -43,13 +22,13 @@ export const mutants: readonly Mutant[] = [
       { where: submits, edit: [held, `state in ('leased', 'starting', 'working', 'lost')`] },
       { where: submits, edit: [`set state = 'submitted'`, `set ended_at = null, state = 'submitted'`] },
     ),
-    seedsMax: 3_000,
+    rules: ['only the last claim writes'],
   },
   {
     name: 'heartbeatUnfenced',
     what: 'renew_lease and start_run keep a lease that has run out',
     how: inTexts({ where: renews, edit: [held, isHeld] }),
-    seedsMax: 3_000,
+    rules: ['only the last claim writes'],
   },
   {
     name: 'workerClockExpiry',
@@ -58,7 +37,7 @@ export const mutants: readonly Mutant[] = [
       where: /lease_expires_at < clock_timestamp\(\)/,
       edit: ['lease_expires_at < clock_timestamp()', `lease_expires_at < clock_timestamp() + interval '1 second'`],
     }),
-    seedsMax: 3_000,
+    rules: ['a lease that lives is not taken'],
   },
   {
     name: 'noFenceBump',
@@ -76,20 +55,32 @@ export const mutants: readonly Mutant[] = [
         edit: [/lease_token_hash = (\$3|\(\$5::bytea\[\]\)\[g\.turn\])/g, 'lease_token_hash = coalesce(r.lease_token_hash, $1)'],
       },
     ),
-    seedsMax: 3_000,
+    rules: ['a claim is known by its own token', 'only the last claim writes'],
   },
   {
     name: 'pushUnfenced',
-    what: 'the trunk is not locked and its head moves whatever it was',
+    what: 'a review of any base lets work land, and the head of the trunk moves whatever it was',
     how: inTexts(
       { where: /publish_due_at = clock_timestamp\(\)/, edit: [' and k.head_sha = $3 ', ' and $3::text is not null '] },
-      { where: /for no key update of k$/, edit: [' for no key update of k', ''] },
+      {
+        where: /from reviews v where v\.tenant_id = \$1 and v\.trunk_id = \$2 and v\.run_id = \$3/,
+        edit: [
+          'v.base_sha',
+          '(select k.head_sha from trunks k where k.tenant_id = v.tenant_id and k.id = v.trunk_id) as base_sha',
+        ],
+      },
     ),
-    seedsMax: 3_000,
+    rules: ['the trunk only grows', 'what was reviewed is what lands'],
+  },
+  {
+    name: 'trunkNotKept',
+    what: 'who has a turn at the trunk does not keep it: two give it to a change at once, and the queue stands still',
+    how: inTexts({ where: /for no key update of k$/, edit: [' for no key update of k', ''] }),
+    rules: ['all comes to its end'],
   },
   {
     name: 'noIdempotencyKey',
-    what: 'start-build does not look whether there is an epic already, and moves session and spec from any state',
+    what: 'start-build does not look whether there is an epic already, and moves a session and a spec that it has moved before',
     how: inTexts(
       {
         where: /as ticket_count\b[\s\S]*type = 'epic'|type = 'epic'[\s\S]*session_id = \$2/,
@@ -97,22 +88,25 @@ export const mutants: readonly Mutant[] = [
       },
       {
         where: /^update (sessions|specs) set (state|status) = \$3/,
-        edit: [/and (state|status) = any \(\$[45]::text\[\]\)/g, ''],
+        edit: [
+          /and (state|status) = any \(\$([45])::text\[\]\)/g,
+          `and ($1 = any ($$$2::text[]) or $1 in ('building', 'executing_tasks'))`,
+        ],
       },
     ),
-    seedsMax: 3_000,
+    rules: ['a session is built once'],
   },
   {
     name: 'webhookDedupeRace',
-    what: 'a second run for a subject that has one is no matter of course any more: insert_run without on conflict',
-    how: inTexts({ where: /insert into runs as r/, edit: ['on conflict do nothing', ''] }),
-    seedsMax: 3_000,
+    what: 'a subject that has a run gets a second one, where it is asked for twice at once: no index says that it has one',
+    how: { unkept: ['one_live_run_a_subject'] },
+    rules: ['a subject has one live run'],
   },
   {
     name: 'approveRejectRace',
     what: 'a change is rejected whatever was decided about it',
     how: inTexts({ where: /set approval = 'not_needed'/, edit: [`and c.state = 'open' and c.approval = 'needed'`, ''] }),
-    seedsMax: 3_000,
+    rules: ['one decision wins'],
   },
   {
     name: 'retryCounterReset',
@@ -121,37 +115,37 @@ export const mutants: readonly Mutant[] = [
       where: /^update tickets t set status = \$3/,
       edit: ['set status = $3,', `set status = $3, attempts = case when $3 = 'ready' then 0 else t.attempts end,`],
     }),
-    seedsMax: 3_000,
+    rules: ['attempts are claims'],
   },
   {
     name: 'brakeIgnored',
     what: 'claim_bars does not know a brake that is on',
     how: inTexts({ where: /FUNCTION skep\.claim_bars/, edit: [`(b.state = 'on' or`, '(false or'] }),
-    seedsMax: 3_000,
+    rules: ['the brake holds'],
   },
   {
     name: 'limitByOne',
     what: 'each limit lets one more through',
     how: inTexts({ where: /FUNCTION skep\.claim_bars/, edit: ['l.runs_max <= (', 'l.runs_max < ('] }),
-    seedsMax: 3_000,
+    rules: ['limits hold'],
   },
   {
     name: 'needsForgotten',
     what: 'the first need that is completed releases a ticket',
     how: inTexts({ where: /status = 'ready', status_reason = null/, edit: [/and not exists \([\s\S]*?<> 'completed'\)/g, ''] }),
-    seedsMax: 3_000,
+    rules: ['needs come first'],
   },
   {
     name: 'filesShared',
     what: 'files are free whoever works on them',
     how: inTexts({ where: /FUNCTION skep\.files_are_free/, edit: [`files = '{}'`, 'true'] }),
-    seedsMax: 3_000,
+    rules: ['files are one agent’s'],
   },
   {
     name: 'claimedEarly',
     what: 'what waits for its next attempt is claimed at once',
     how: inTexts({ where: claims, edit: ['r.due_at <= clock_timestamp()', 'r.due_at is not null'] }),
-    seedsMax: 3_000,
+    rules: ['nothing is claimed early'],
   },
   {
     name: 'publishedLate',
@@ -160,7 +154,7 @@ export const mutants: readonly Mutant[] = [
       where: /set published_sha = \$3/,
       edit: ['k.published_sha is not distinct from $4::text', '$4::text is null or true'],
     }),
-    seedsMax: 3_000,
+    rules: ['the word of a push is not taken back'],
   },
   {
     name: 'sweepWithoutLook',
@@ -169,26 +163,27 @@ export const mutants: readonly Mutant[] = [
       where: /set state = 'lost'/,
       edit: ['r.lease_expires_at < clock_timestamp()', 'r.lease_expires_at is not null'],
     }),
-    seedsMax: 3_000,
+    rules: ['a lease that lives is not taken'],
   },
   {
     name: 'ticketNotKept',
     what: 'who queues a run does not keep its ticket as it is until then: withdrawn in between, its run waits for ever',
     how: inTexts({ where: /t\.id = \$2 for share of t$/, edit: [' for share of t', ''] }),
-    seedsMax: 3_000,
+    rules: ['all comes to its end'],
   },
   {
     name: 'wrongTicketStatus',
     what: 'a claim does not look whether its ticket is still in the status in which it was queued',
     how: inTexts({ where: claims, edit: ['t.status = r.ticket_status', 't.status is not null'] }),
-    seedsMax: 3_000,
+    rules: ['what is claimed is wanted'],
   },
   {
     name: 'pushBlindly',
     what: 'a push goes wherever the branch is, whoever has put it there',
     how: { upstream: overwriting },
-    seedsMax: 3_000,
+    rules: ['what is pushed takes nothing back'],
   },
+  ...talking,
 ];
 
 /** As `git push --force`: what is there is what is expected. */

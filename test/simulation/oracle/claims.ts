@@ -1,5 +1,16 @@
 import { hashSecret } from '../../../src/kernel/secret.ts';
-import { becomes, changesOf, type Commit, isHeld, type Rule, type RunFacts, type Spoken, type Violate } from './types.ts';
+import {
+  becomes,
+  changesOf,
+  type Commit,
+  isHeld,
+  isLive,
+  type Rule,
+  type RunFacts,
+  type Snapshot,
+  type Spoken,
+  type Violate,
+} from './types.ts';
 
 /** A claim as it was given out, in the oracle's own numbers. */
 interface Claim {
@@ -35,7 +46,7 @@ export function createClaims({ leaseMs, violate }: { readonly leaseMs: number; r
   const lastOfSubject = new Map<string, Claim>();
   let count = 0;
 
-  function look(commit: Commit): void {
+  function look(commit: Commit, now: Snapshot): void {
     const runs = changesOf(commit, 'runs');
     for (const change of runs) if (isHeld(change.before) && !isHeld(change.after)) end(change.before, change.after, commit);
     for (const change of runs) {
@@ -47,6 +58,16 @@ export function createClaims({ leaseMs, violate }: { readonly leaseMs: number; r
       if (table === 'run_logs' || (table === 'blobs' && after['kind'] === 'bundle'))
         byHolder(String(after['run_id']), table, commit);
     }
+    for (const { before, after } of runs) if (before === undefined && isLive(after)) refuseSecond(after, now);
+  }
+
+  function refuseSecond(run: RunFacts, now: Snapshot): void {
+    const { id, subject_type: type, subject_id: subject } = run;
+    const other = now
+      .all('runs')
+      .find(each => each.id !== id && each.subject_type === type && each.subject_id === subject && isLive(each));
+    if (other !== undefined)
+      violate('a subject has one live run', `${describe(run)} is ${run.state} while attempt ${other.attempt} is ${other.state}`);
   }
 
   function begin(run: RunFacts, { at, spoken }: Commit): void {

@@ -16,6 +16,9 @@ const watched: readonly TableName[] = [
   'run_logs',
   'brakes',
   'run_limits',
+  'model_calls',
+  'budgets',
+  'breakers',
 ];
 
 const hashBytes = 32;

@@ -47,12 +47,21 @@ export function createLanding({ graph, hasChecks, violate }: LandingParts): Land
           merged: changes.flatMap(change => (becomes(change, 'merged') && change.after ? [change.after] : [])),
         });
     }
+    for (const { before, after } of changesOf(commit, 'trunks')) refuseTakenBack(before?.published_sha, after);
     for (const change of changes)
       if (becomes(change, 'merged') && landed.get(change.after?.ticket_id ?? '') !== change.after?.merge_sha)
         violate('work lands with the trunk', `the change of ${change.after?.ticket_id} is merged, and its trunk has not moved`);
     for (const { before, after } of changesOf(commit, 'tickets'))
       if (after?.status === 'completed' && before?.status !== 'completed' && after.type !== 'epic' && !landed.has(after.id))
         violate('work lands with the trunk', `${after.id} is completed, and none of its work has landed`);
+  }
+
+  /** What a late push tells is not what is there. */
+  function refuseTakenBack(before: string | null | undefined, after: TrunkFacts | undefined): void {
+    const now = after?.published_sha ?? null;
+    if (typeof before !== 'string' || now === null || now === before) return;
+    if (graph.isAncestor(now, before))
+      violate('the word of a push is not taken back', `${after?.branch} was published at ${before}, and is said to be at ${now}`);
   }
 
   function land(from: string, trunk: TrunkFacts, { now, merged }: { now: Snapshot; merged: readonly ChangeFacts[] }): void {

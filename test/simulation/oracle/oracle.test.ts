@@ -43,8 +43,7 @@ const broken: readonly (readonly [rule: string, how: string, history: () => Benc
     'a second run of a subject is claimed while the first is held',
     () => {
       const made = held();
-      made.commit(20, [], ['runs', 'r2', { ...queued, attempt: 2 }]);
-      made.commit(30, ['two'], ['runs', 'r2', leased('two', 30)], ['tickets', 'T', claimed(2)]);
+      made.commit(30, ['two'], ['runs', 'r2', { ...queued, attempt: 2, ...leased('two', 30) }], ['tickets', 'T', claimed(2)]);
       return made;
     },
   ],
@@ -213,7 +212,7 @@ test('the conflict of a ticket that a person tried anew is tried anew too', () =
     claim(2_000 * i + 4, token, { attempt: i + 1 });
     made.commit(2_000 * i + 1_500, [], ['runs', token, { state: 'lost', lease_expires_at: null }]);
   }
-  made.commit(4_000, [], ['tickets', 'T', { status: 'failed' }]);
+  made.commit(4_000, [], ['tickets', 'T', { status: 'failed' }], ['runs', 'r0', { state: 'returned' }]);
   made.commit(4_001, [], ['tickets', 'T', { status: 'ready', attempts: 0 }], ['runs', 'r', queued]);
   made.commit(4_010, ['three'], ['runs', 'r', leased('three', 4_010)], ['tickets', 'T', claimed(1)]);
   for (const status of ['running', 'verifying']) made.commit(4_020, [], ['tickets', 'T', { status }]);

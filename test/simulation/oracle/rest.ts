@@ -11,6 +11,7 @@ export function unrest({ rows }: Look, repositories: ReadonlyMap<string, UserRep
      union all select 'review', id::text, state from reviews where state in ('pending', 'running')
      union all select 'change', id::text, state from changes where state not in ('merged', 'closed')
      union all select 'question', id::text, state from questions where state = 'pending'
+     union all select 'call', id::text, state from model_calls where state = 'reserved'
      union all select 'trunk', id::text, state from trunks where state <> 'ready' or (head_sha <> base_sha and head_sha is distinct from published_sha)`,
   );
   // One whose server never heard that it has it stays locked, as graphile-worker leaves it; what it was for is done all the same.

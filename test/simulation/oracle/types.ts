@@ -1,3 +1,5 @@
+import type { RuleName } from './rules.ts';
+
 /** A row as it was committed, by the names of its columns. */
 export type Facts = Readonly<Record<string, unknown>>;
 
@@ -17,6 +19,10 @@ export interface RunFacts extends Facts {
   readonly due_at: Date | null;
   readonly failure_class: string | null;
   readonly resumed: boolean;
+  readonly run_token_hash: Buffer | null;
+  readonly halt: { readonly questionId?: string } | null;
+  readonly template: string | null;
+  readonly created_at: Date;
 }
 
 export interface TicketFacts extends Facts {
@@ -51,13 +57,44 @@ export interface ChangeFacts extends Facts {
   readonly merge_sha: string | null;
 }
 
-interface FactsOf {
+export interface FactsOf {
   readonly runs: RunFacts;
   readonly tickets: TicketFacts;
   readonly trunks: TrunkFacts;
   readonly changes: ChangeFacts;
   readonly sessions: Facts & { readonly id: string; readonly state: string };
-  readonly questions: Facts & { readonly id: string; readonly state: string };
+  readonly questions: Facts & {
+    readonly id: string;
+    readonly kind: string;
+    readonly state: string;
+    readonly ticket_id: string | null;
+    readonly run_id: string | null;
+    readonly text: string;
+    readonly default_answer: string | null;
+    readonly answer: string | null;
+    readonly due_at: Date | null;
+    readonly decided_at: Date | null;
+  };
+  readonly model_calls: Facts & {
+    readonly id: string;
+    readonly state: string;
+    readonly run_id: string;
+    readonly project_id: string;
+    readonly ticket_id: string | null;
+    readonly budget_ids: readonly string[];
+    readonly reserved_microusd: number | string;
+    readonly charged_microusd: number | string;
+    readonly charged_tokens: number | string;
+  };
+  readonly budgets: Facts & {
+    readonly id: string;
+    readonly scope: string;
+    readonly scope_id: string;
+    readonly cap_microusd: number | string | null;
+    readonly spent_microusd: number | string;
+    readonly reserved_microusd: number | string;
+  };
+  readonly breakers: Facts & { readonly provider: string; readonly retry_at: Date | null };
   readonly reviews: Facts & { readonly id: string; readonly state: string };
   readonly specs: Facts & { readonly id: string; readonly status: string; readonly session_id: string };
   readonly brakes: Facts & { readonly state: string; readonly changed_at: Date };
@@ -103,7 +140,7 @@ export interface Rule {
 }
 
 /** Says that something happened that never must; the first one counts. */
-export type Violate = (rule: string, message: string) => void;
+export type Violate = (rule: RuleName, message: string) => void;
 
 export function changesOf<Table extends TableName>({ changes }: Commit, table: Table): Change<Table>[] {
   return changes.filter((change): change is Change<Table> => change.table === table);
@@ -121,4 +158,10 @@ const heldStates: ReadonlySet<string> = new Set(['leased', 'starting', 'working'
 
 export function isHeld(run: RunFacts | undefined): run is RunFacts {
   return run !== undefined && heldStates.has(run.state);
+}
+
+const liveStates: ReadonlySet<string> = new Set([...heldStates, 'queued', 'submitted', 'parked']);
+
+export function isLive(run: RunFacts | undefined): run is RunFacts {
+  return run !== undefined && liveStates.has(run.state);
 }

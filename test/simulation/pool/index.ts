@@ -3,6 +3,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
+import type { RuleName } from '../oracle/rules.ts';
+import { togetherStruck } from './struck.ts';
 import type { Done, Task } from './tasks.ts';
 
 /** Threads that simulate, on all cores. */
@@ -75,8 +77,17 @@ function together(parts: readonly Done[]): Done {
   return {
     ...{ seeds: sum('seeds'), events: sum('events'), claims: sum('claims'), landed: sum('landed'), rejected: sum('rejected') },
     violations: parts.flatMap(({ violations }) => violations).toSorted((a, b) => a.seed - b.seed),
+    astray: togetherAstray(parts),
+    struck: togetherStruck(parts.map(({ struck }) => struck)),
     unlike: parts.flatMap(({ unlike }) => unlike),
   };
+}
+
+function togetherAstray(parts: readonly Done[]): Done['astray'] {
+  const sum: Partial<Record<RuleName, number>> = {};
+  for (const { astray } of parts)
+    for (const [rule, count] of Object.entries(astray) as [RuleName, number][]) sum[rule] = (sum[rule] ?? 0) + count;
+  return sum;
 }
 
 async function bundle(): Promise<URL> {

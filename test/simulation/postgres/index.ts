@@ -12,9 +12,16 @@ export interface OpenedPostgres extends MemoryPostgres {
   readonly storage: Storage;
 }
 
-/** `rewrite` changes the text of a statement, or of a function of the schema, before it is compiled: for tests that must fail. */
-export function openMemoryPostgres(outside: Outside, { rewrite }: { readonly rewrite?: Rewrite } = {}): OpenedPostgres {
-  const storage = openStorage({ judge: schemaJudge });
+/** For tests that must fail. */
+interface Unsound {
+  /** Changes the text of a statement, or of a function of the schema, before it is compiled. */
+  readonly rewrite?: Rewrite | undefined;
+  /** Names of unique indexes that are not there. */
+  readonly unkept?: readonly string[] | undefined;
+}
+
+export function openMemoryPostgres(outside: Outside, { rewrite, unkept }: Unsound = {}): OpenedPostgres {
+  const storage = openStorage({ judge: schemaJudge, unkept });
   const engine = engineOf(storage.catalog, rewrite);
   return {
     storage,

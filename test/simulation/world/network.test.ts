@@ -4,6 +4,7 @@ import { createNetwork, type Peer } from './network.ts';
 import { optionsOf, type FaultKind } from './options.ts';
 import { createProcess, type Process } from './process.ts';
 import { beginning, createScheduler, type Scheduler } from './scheduler.ts';
+import { createStrikes } from './strikes.ts';
 
 interface Verbs {
   echo(word: string): Promise<string>;
@@ -24,7 +25,8 @@ function bench(on: Partial<Record<FaultKind, number>>, workMs = 0): Bench {
   const [heard, answers, dead]: [string[], string[], (() => void)[]] = [[], [], []];
   const { faults } = optionsOf(1, { without: [] });
   const none = Object.fromEntries(Object.keys(faults).map(kind => [kind, 0])) as typeof faults;
-  const parts = { scheduler, dice: createDice(1), faults: { ...none, ...on }, isFaulty: () => true, onUnexpected: () => {} };
+  const strikes = createStrikes({ faults: { ...none, ...on }, isFaulty: () => true });
+  const parts = { scheduler, dice: createDice(1), strikes, onUnexpected: () => {} };
   const network = createNetwork<Verbs>(parts);
   const peer = {
     process,

@@ -1,8 +1,9 @@
 import { Fault, isFault } from '../../../src/kernel/fault.ts';
 import type { Dice } from './dice.ts';
-import type { WorldOptions } from './options.ts';
+import type { FaultKind } from './options.ts';
 import type { Process } from './process.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { Strikes } from './strikes.ts';
 
 /** One who answers: a server, while it lives. */
 export interface Peer<Verbs> {
@@ -36,16 +37,14 @@ const usualTimeoutMs = 30_000;
 export interface NetworkParts {
   readonly scheduler: Scheduler;
   readonly dice: Dice;
-  readonly faults: WorldOptions['faults'];
-  /** False before the faults begin, and once they have stopped. */
-  readonly isFaulty: () => boolean;
+  readonly strikes: Strikes;
   /** What was thrown inside a server that is no refusal: for the client `internal`. */
   readonly onUnexpected: (error: unknown) => void;
 }
 
-export function createNetwork<Verbs>({ scheduler, dice, faults, isFaulty, onUnexpected }: NetworkParts): Network<Verbs> {
-  const happens = (rate: number): boolean => dice.chance(rate) && isFaulty();
-  const wayMs = (): number => (happens(faults.slowNetwork) ? dice.between(50, 3_000) : dice.between(0, 4));
+export function createNetwork<Verbs>({ scheduler, dice, strikes, onUnexpected }: NetworkParts): Network<Verbs> {
+  const happens = (kind: FaultKind): boolean => strikes.happens(dice, kind);
+  const wayMs = (): number => (happens('slowNetwork') ? dice.between(50, 3_000) : dice.between(0, 4));
   /** A lost message is mostly noticed at once, since the connection is cut; sometimes there is only silence. */
   const isSilent = (): boolean => dice.chance(0.2);
 
@@ -61,7 +60,7 @@ export function createNetwork<Verbs>({ scheduler, dice, faults, isFaulty, onUnex
           end();
         };
         const leave = (): void => {
-          if (dice.chance(0.8)) scheduler.after(dice.between(0, 20), () => gone.abort(cut()));
+          if (dice.chance(0.8)) scheduler.after(dice.between(0, 20), () => to?.process.enter(() => gone.abort(cut())));
         };
         const fail = (ms: number): void => caller.after(ms, () => settle(() => reject(cut())));
         const onAbort = (): void =>
@@ -78,10 +77,10 @@ export function createNetwork<Verbs>({ scheduler, dice, faults, isFaulty, onUnex
           }),
         );
         if (to === undefined || !to.process.isAlive) return fail(dice.between(1, 5));
-        if (happens(faults.lostRequest)) return isSilent() ? undefined : fail(dice.between(1, 300));
+        if (happens('lostRequest')) return isSilent() ? undefined : fail(dice.between(1, 300));
         to.whenDead(() => fail(dice.between(0, 5)));
         const answer = (end: () => void): void => {
-          if (happens(faults.lostAnswer)) {
+          if (happens('lostAnswer')) {
             if (!isSilent()) fail(dice.between(1, 300));
           } else caller.after(wayMs(), () => settle(end));
         };
@@ -95,15 +94,15 @@ export function createNetwork<Verbs>({ scheduler, dice, faults, isFaulty, onUnex
           );
         };
         scheduler.after(wayMs(), () => to.process.enter(deliver));
-        if (happens(faults.duplicate)) scheduler.after(dice.around(800), () => to.process.enter(() => again(verb, to.verbs)));
+        if (happens('duplicate')) scheduler.after(dice.around(800), () => to.process.enter(() => again(verb, to)));
       });
     },
   };
 
   /** Nobody hears what comes of a message that comes a second time. */
-  function again<T>(verb: (verbs: Verbs, gone: AbortSignal) => Promise<T>, verbs: Verbs): void {
+  function again<T>(verb: (verbs: Verbs, gone: AbortSignal) => Promise<T>, { process, verbs }: Peer<Verbs>): void {
     const gone = new AbortController();
-    if (dice.chance(0.5)) scheduler.after(dice.between(0, 50), () => gone.abort(cut()));
+    if (dice.chance(0.5)) scheduler.after(dice.between(0, 50), () => process.enter(() => gone.abort(cut())));
     verb(verbs, gone.signal).catch((error: unknown) => {
       if (!isFault(error)) onUnexpected(error);
     });

@@ -35,6 +35,8 @@ export const faultKinds = [
   'people',
   'doubt',
   'haste',
+  'modelAway',
+  'unanswered',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -72,6 +74,8 @@ const rateMax: Readonly<Record<FaultKind, number>> = {
   people: 1,
   doubt: 1,
   haste: 0.5,
+  modelAway: 0.5,
+  unanswered: 0.8,
 };
 
 export interface WorldOptions {
@@ -97,6 +101,12 @@ export interface WorldOptions {
   readonly collisions: 'hold' | 'allow';
   /** Of how many files the tickets pick theirs. */
   readonly files: number;
+  /** The chance of a ticket that its agent asks a person something; 0 in most worlds. */
+  readonly asks: number;
+  /** Whether agents ask models; `routed`: by a template for which another one stands in. Most worlds have none. */
+  readonly models: 'none' | 'plain' | 'routed';
+  /** What the calls of the project may cost, in micro-USD; null: as much as they like. */
+  readonly capMicroUsd: number | null;
 }
 
 /** What shrinking takes away. Nothing else of the world changes by it: each part has dice of its own. */
@@ -106,6 +116,8 @@ export interface Less {
   readonly workers?: number;
   readonly tickets?: number;
   readonly horizonMs?: number;
+  /** Nobody asks anybody anything. */
+  readonly isSilent?: boolean;
 }
 
 /** When all must have come to an end after the faults have stopped. */
@@ -122,7 +134,7 @@ export function optionsOf(seed: number, less: Less = {}): WorldOptions {
     horizonMs: horizonOf(dice.of('horizon')),
     beginsCalm: dice.of('beginning').chance(0.6),
     databaseMsMax: dice.of('database').pick([1, 1, 1, 1, 1, 1, 3, 3, 8, 20]),
-    settings: settingsOf(dice.of('settings'), leaseMs),
+    settings: { ...settingsOf(dice.of('settings'), leaseMs), ...patienceOf(dice.of('patience')) },
     hasProxy: dice.chance(0.5),
     sharesDepot: dice.chance(0.5),
     hasChecks: dice.chance(0.8),
@@ -130,8 +142,32 @@ export function optionsOf(seed: number, less: Less = {}): WorldOptions {
     collisions: dice.pick(['hold', 'allow'] as const),
     files: dice.between(1, 5),
   };
-  const { without = [], ...smaller } = less;
-  return { seed, ...options, faults: faultsOf(dice.of('faults'), without), ...smaller };
+  const { without = [], isSilent = false, ...smaller } = less;
+  const talk = isSilent ? silence : talkOf(dice.of('talk'));
+  const queue = talk.models === 'routed' ? queueOf(dice.of('queue'), options) : {};
+  return { seed, ...options, ...queue, ...talk, faults: faultsOf(dice.of('faults'), without), ...smaller };
+}
+
+type Talk = Pick<WorldOptions, 'asks' | 'models' | 'capMicroUsd'>;
+
+export const silence: Talk = { asks: 0, models: 'none', capMicroUsd: null };
+
+/** Each in a few worlds: what is said beside the work costs time, and most of what goes wrong needs none of it. */
+function talkOf(dice: Dice): Talk {
+  const asks = dice.chance(0.15) ? 0.3 + 0.7 * dice.next() : 0;
+  const models = dice.chance(0.15) ? dice.pick(['plain', 'routed', 'routed'] as const) : 'none';
+  const cap = dice.chance(0.6) ? dice.between(2_600, 12_000) : null;
+  return { asks, models, capMicroUsd: models === 'none' ? null : cap };
+}
+
+/** A way around a model shows in what waits while other tickets are worked on: in every other such world by one worker. */
+function queueOf(dice: Dice, { tickets }: { readonly tickets: number }): Partial<WorldOptions> {
+  return { tickets: Math.max(dice.between(2, 3), tickets), ...(dice.chance(0.5) ? { workers: 1, slots: 1 } : {}) };
+}
+
+/** How long a question waits for its answer, and its run with it. */
+function patienceOf(dice: Dice): Pick<RunSettings, 'questionMs' | 'questionWaitMs'> {
+  return { questionMs: dice.pick([1_500, 4_000, 20_000]), questionWaitMs: dice.pick([600, 1_500, 5_000]) };
 }
 
 /** Most worlds are small, since most of what goes wrong needs little; what needs a crowd has the others, of which there are enough. */
@@ -160,7 +196,7 @@ function faultsOf(dice: Dice, without: readonly FaultKind[]): WorldOptions['faul
 /** The same for all: options of one seed are compared. */
 const noTargets: RunSettings['modelTargets'] = () => [];
 
-function settingsOf(dice: Dice, leaseMs: number): RunSettings {
+function settingsOf(dice: Dice, leaseMs: number): Omit<RunSettings, 'questionMs' | 'questionWaitMs'> {
   return {
     leaseMs,
     heartbeatMs: Math.floor(leaseMs / 3),
@@ -174,8 +210,6 @@ function settingsOf(dice: Dice, leaseMs: number): RunSettings {
     roundsMax: dice.between(1, 3),
     reviewTimeoutMs: 60_000,
     modelTargets: noTargets,
-    questionMs: 60_000,
-    questionWaitMs: 10_000,
     limits: {
       timeout_ms: 60_000,
       output_bytes_max: 10_000,

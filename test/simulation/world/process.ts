@@ -1,5 +1,6 @@
 import type { Clock } from '../../../src/kernel/clock.ts';
 import type { Scheduler } from './scheduler.ts';
+import { runs } from './wall.ts';
 
 /**
  * One life of a program: what it waits for comes while it lives, and only then. Killed, nothing of it ever goes on; stopped (SIGSTOP), its
@@ -18,13 +19,18 @@ export interface Process {
 }
 
 export function createProcess(scheduler: Scheduler, skewMs: number): Process {
+  const clock: Clock = { now: () => scheduler.now() + skewMs, mono: () => scheduler.now(), sleep };
   let isAlive = true;
   let stoppedUntil = 0;
 
   function enter(happen: () => void): void {
     if (!isAlive) return;
-    if (scheduler.now() < stoppedUntil) scheduler.at(stoppedUntil, () => enter(happen));
-    else happen();
+    if (scheduler.now() < stoppedUntil) {
+      scheduler.at(stoppedUntil, () => enter(happen));
+      return;
+    }
+    runs(clock);
+    happen();
   }
 
   const after: Process['after'] = (ms, happen) => scheduler.after(ms, () => enter(happen));
@@ -45,7 +51,7 @@ export function createProcess(scheduler: Scheduler, skewMs: number): Process {
   }
 
   return {
-    clock: { now: () => scheduler.now() + skewMs, mono: () => scheduler.now(), sleep },
+    clock,
     get isAlive() {
       return isAlive;
     },

@@ -14,14 +14,16 @@ import {
 import type { Graph } from './git/graph.ts';
 import { createLook, type Look } from './look.ts';
 import { createNetwork, type Peer } from './network.ts';
-import type { WorldOptions } from './options.ts';
+import type { FaultKind, WorldOptions } from './options.ts';
 import type { Witness, World } from './parts.ts';
 import { createPeople, type People } from './people/people.ts';
 import { createStranger } from './people/stranger.ts';
 import type { Process } from './process.ts';
 import type { Scheduler } from './scheduler.ts';
+import { agentOf, providerNames } from './server/models.ts';
 import { createServerMachine, isForeseen, type ServerMachine, type Stores } from './server/machine.ts';
 import type { ServerVerbs } from './server/verbs.ts';
+import { createStrikes, type StrikeCounts } from './strikes.ts';
 import type { Trace } from './trace.ts';
 import { createWorkerMachine, type WorkerMachine } from './worker/worker.ts';
 
@@ -48,6 +50,8 @@ export interface Life {
   readonly saw: People['saw'];
   /** From then on nothing goes wrong, whoever is down comes up, and people answer. Undefined until then. */
   readonly calmSince: number | undefined;
+  /** What went wrong, and how often. */
+  readonly struck: StrikeCounts;
 }
 
 const repository = '/users/repository';
@@ -62,13 +66,15 @@ export function beginLife(parts: WorldParts): Life {
   const unexpected = (where: string, error: unknown): void => {
     if (!isForeseen(error)) parts.onUnexpected(`${where}: ${error instanceof Error ? error.stack : String(error)}`);
   };
+  const strikes = createStrikes({ faults: options.faults, isFaulty });
   const network = createNetwork<ServerVerbs>({
-    ...{ scheduler, dice: dice.of('network'), faults: options.faults, isFaulty },
+    ...{ scheduler, dice: dice.of('network'), strikes },
     onUnexpected: error => unexpected('an answer', error),
   });
   const proxy = dice.of('proxy');
   const world: World = {
-    ...{ options, scheduler, dice, trace, graph, network, isFaulty, witness: parts.witness },
+    ...{ options, scheduler, dice, trace, graph, network, isFaulty, strikes, witness: parts.witness },
+    ...{ servedBy: new Map(), awayUntil: new Map() },
     serverOf: caller => peerOf(servers, options.hasProxy ? proxy.between(0, 99) : caller, options.hasProxy),
   };
   const look = createLook(postgres);
@@ -87,6 +93,7 @@ export function beginLife(parts: WorldParts): Life {
   const workers = machinesOf(world, dice.of('poison'));
   const calm = (): void => {
     phase = 'calm';
+    world.awayUntil.clear();
     calmSince = scheduler.now();
     trace.say('world', 'is calm');
   };
@@ -113,6 +120,7 @@ export function beginLife(parts: WorldParts): Life {
     get calmSince() {
       return calmSince;
     },
+    struck: strikes.counts,
   };
 }
 
@@ -134,18 +142,24 @@ function machinesOf(world: World, dice: Dice): WorkerMachine[] {
 
 /** Once a second each machine may die, or a worker be stopped, while things go wrong. */
 function haunt(world: World, servers: readonly ServerMachine[], workers: readonly WorkerMachine[]): void {
-  const { scheduler, options } = world;
+  const { scheduler, options, strikes } = world;
   const { faults, settings } = options;
   const dice = world.dice.of('haunting');
+  const models = dice.of('models');
   const machine = [...servers.map((each, i) => ({ each, dice: dice.of(`s${i}`) }))];
   const others = workers.map((each, i) => ({ each, dice: dice.of(`w${i}`) }));
   const turn = (): void => {
     if (!world.isFaulty()) return;
-    for (const { each, dice: own } of machine) if (own.chance(faults.serverCrash)) each.crash();
+    for (const { each, dice: own } of machine) if (own.chance(faults.serverCrash) && each.crash()) strikes.count('serverCrash');
     for (const { each, dice: own } of others) {
-      if (own.chance(faults.workerCrash)) each.crash();
-      else if (own.chance(faults.workerPause)) each.pause(own.between(200, 2 * settings.leaseMs));
+      if (own.chance(faults.workerCrash)) {
+        if (each.crash()) strikes.count('workerCrash');
+      } else if (own.chance(faults.workerPause)) {
+        each.pause(own.between(200, 2 * settings.leaseMs));
+      }
     }
+    if (options.models !== 'none' && strikes.happens(models, 'modelAway'))
+      world.awayUntil.set('near', scheduler.now() + models.between(300, 6_000));
     scheduler.after(1_000, turn);
   };
   scheduler.after(1_000, turn);
@@ -176,11 +190,10 @@ function createDisks({ world, repositories, onPush, upstream = real => real }: D
       const folder = folderOf(number);
       const copies = folders.get(folder) ?? new Map();
       folders.set(folder, copies);
-      const happens = (rate: number): boolean => own.chance(rate) && world.isFaulty();
-      const work = (): Promise<void> =>
-        process.clock.sleep(happens(faults.slowDisk) ? own.between(50, 2_000) : own.between(0, 3));
+      const happens = (kind: FaultKind): boolean => world.strikes.happens(own, kind);
+      const work = (): Promise<void> => process.clock.sleep(happens('slowDisk') ? own.between(50, 2_000) : own.between(0, 3));
       const farAway = (): Promise<void> => process.clock.sleep(world.isFaulty() ? own.around(400) : own.between(0, 3));
-      const trouble = { isAway: () => happens(faults.upstreamAway), losesWord: () => happens(faults.pushWithoutWord) };
+      const trouble = { isAway: () => happens('upstreamAway'), losesWord: () => happens('pushWithoutWord') };
       return {
         depot: fakeDepot(graph, { copies, folder, work }),
         blobs: fakeBlobs(kept, { work }),
@@ -188,7 +201,9 @@ function createDisks({ world, repositories, onPush, upstream = real => real }: D
       };
     },
     lose(number) {
-      if (dice.chance(faults.depotLost)) folders.get(folderOf(number))?.clear();
+      if (!dice.chance(faults.depotLost)) return;
+      world.strikes.count('depotLost');
+      folders.get(folderOf(number))?.clear();
     },
   };
 }
@@ -207,13 +222,34 @@ function settle(look: Look, options: WorldOptions, dice: Dice): { tenantId: stri
   const [tenant] = look.rows<{ id: string }>(`insert into tenants (name) values ('simulated') returning id`);
   const tenantId = tenant?.id ?? '';
   const checks = options.hasChecks ? [{ name: 'test', command: ['npm', 'test'] }] : [];
+  const agent = options.models === 'none' ? { kind: 'exec', command: ['true'] } : agentOf('near');
+  const router = options.models === 'routed' ? JSON.stringify({ routes: [], default: 'near' }) : null;
+  if (router !== null) putTemplates(look, tenantId);
   const [project] = look.rows<{ id: string }>(
-    `insert into projects (tenant_id, name, repository, agent, checks, test_changes, red_base, collisions)
-     values ($1, 'p', $2, $3::jsonb, $4::jsonb, $5, $6, $7) returning id`,
+    `insert into projects (tenant_id, name, repository, agent, checks, test_changes, red_base, collisions, router)
+     values ($1, 'p', $2, $3::jsonb, $4::jsonb, $5, $6, $7, $8::jsonb) returning id`,
     [
-      ...[tenantId, repository, JSON.stringify({ kind: 'exec', command: ['true'] }), JSON.stringify(checks)],
-      ...[options.asksAboutTests ? 'ask' : 'allow', dice.pick(['refuse', 'refuse']), options.collisions],
+      ...[tenantId, repository, JSON.stringify(agent), JSON.stringify(checks)],
+      ...[options.asksAboutTests ? 'ask' : 'allow', dice.pick(['refuse', 'refuse']), options.collisions, router],
     ],
   );
-  return { tenantId, projectId: project?.id ?? '' };
+  const projectId = project?.id ?? '';
+  if (options.capMicroUsd !== null)
+    look.rows(`insert into budgets (tenant_id, scope, scope_id, cap_microusd) values ($1, 'project', $2, $3::bigint)`, [
+      ...[tenantId, projectId, options.capMicroUsd],
+    ]);
+  return { tenantId, projectId };
+}
+
+/** One for each model; that of the far one stands in for that of the near one. */
+function putTemplates(look: Look, tenantId: string): void {
+  for (const name of providerNames) {
+    look.rows('insert into templates (tenant_id, name, version) values ($1, $2, 1)', [tenantId, name]);
+    const fallback = name === 'near' ? ['far'] : [];
+    look.rows(
+      `insert into template_versions (tenant_id, id, name, version, source, lineage, agent, prompt, limits, fallback)
+       values ($1, $2 || '@1', $2, 1, '', '{}', $3::jsonb, '', '{}'::jsonb, $4::text[])`,
+      [tenantId, name, JSON.stringify(agentOf(name)), fallback],
+    );
+  }
 }

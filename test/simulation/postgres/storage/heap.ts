@@ -1,5 +1,5 @@
 import type { Transaction } from '../types.ts';
-import type { StoredTable } from './catalog/table.ts';
+import type { StoredTable, Unique } from './catalog/table.ts';
 import { keyOf, keyOfList, mayDiffer } from './keys.ts';
 import { conflicts, type Strength } from './locks.ts';
 import type { Tuple, Values } from './types.ts';
@@ -37,6 +37,8 @@ class HashIndex {
 /** The rows of one table. */
 export class Heap {
   readonly table: StoredTable;
+  /** Of the table, those that are kept. */
+  readonly uniques: readonly Unique[];
   /** Who has written to it and is not over. */
   readonly writers = new Set<Transaction>();
   /** Who has locked it whole. */
@@ -49,8 +51,9 @@ export class Heap {
   #isShared = false;
   #lastId = 0;
 
-  constructor(table: StoredTable) {
+  constructor(table: StoredTable, unkept: readonly string[] = []) {
     this.table = table;
+    this.uniques = table.uniques.filter(({ name }) => !unkept.includes(name));
     for (const columns of table.lookups) this.#byColumns.set(columns.join(), new HashIndex(table.positions(columns)));
     this.#indexes = [...this.#byColumns.values()];
   }

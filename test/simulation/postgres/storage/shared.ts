@@ -12,9 +12,9 @@ export class Shared {
   readonly #listeners: ((channel: string, payload: string) => void)[] = [];
   readonly #watchers: ((written: readonly Row[]) => void)[] = [];
 
-  constructor(catalog: StoredCatalog, judge: Judge) {
+  constructor(catalog: StoredCatalog, judge: Judge, unkept: readonly string[] = []) {
     this.judge = judge;
-    this.#heaps = new Map(catalog.tables.map(table => [table.name, new Heap(table)]));
+    this.#heaps = new Map(catalog.tables.map(table => [table.name, new Heap(table, unkept)]));
     this.#sequences = new Map(catalog.sequences.map(name => [name, 0]));
   }
 

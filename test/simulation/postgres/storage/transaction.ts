@@ -124,7 +124,7 @@ export class StoredTransaction implements StorageTransaction {
     // PostgreSQL judges what is to be inserted before it looks for what stands in the way.
     checkRow(this.#shared.judge, heap.table, { values });
     const wish = { ...this.#looker, heap, values };
-    for (const unique of heap.table.uniques) {
+    for (const unique of heap.uniques) {
       if (index !== undefined && index.name !== unique.name) continue;
       const row = rowInTheWay(wish, unique);
       if (row !== undefined) return row;

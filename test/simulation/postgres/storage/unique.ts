@@ -18,7 +18,7 @@ export interface Wish {
 
 /** Throws SqlError 23505 where another row has these values; Blocked where that hangs on a transaction that is not over. */
 export function checkUniques(wish: Wish, before?: Values): void {
-  for (const index of wish.heap.table.uniques) {
+  for (const index of wish.heap.uniques) {
     if (
       before !== undefined &&
       !mayDiffer(before, wish.values, index.positions) &&

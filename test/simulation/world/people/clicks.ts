@@ -37,6 +37,8 @@ export function clicks(parts: ClickParts): Clicks {
   const { world, dice, look, ask, askHard, card, stranger } = parts;
   const isMoody = (): boolean => dice.chance(world.options.faults.people * 0.3);
   const doubted = new Set<string>();
+  /** Questions of agents, and those of them that nobody answers. */
+  const [seen, left] = [new Set<string>(), new Set<string>()];
   let raised = 1;
 
   async function tendSessions(): Promise<void> {
@@ -60,6 +62,7 @@ export function clicks(parts: ClickParts): Clicks {
       // When all is calm once: a work that is rejected for ever never lands.
       const isDoubted = !(isCalm && doubted.has(id)) && dice.chance(world.options.faults.doubt);
       if (isDoubted) doubted.add(id);
+      if (isDoubted) world.strikes.count('doubt');
       if (isDoubted && dice.chance(0.6))
         await Promise.all([ask(server => server.approveChange(id, head)), ask(server => server.rejectChange(id))]);
       else if (isDoubted) await askHard(server => server.rejectChange(id));
@@ -72,6 +75,13 @@ export function clicks(parts: ClickParts): Clicks {
       `select id, kind from questions where state = 'pending' order by created_at, id`,
     );
     for (const { id, kind } of open) {
+      // Some are left to their time.
+      if (kind === 'ask' && isLeft(id)) continue;
+      if (kind === 'ask' && !isCalm && isMoody()) {
+        // Two people, of whom each thinks that the other has not.
+        await Promise.all([ask(server => server.answer(id, 'the long one')), ask(server => server.answer(id, 'none of them'))]);
+        continue;
+      }
       const word =
         !isCalm && dice.chance(0.15)
           ? 'stop'
@@ -80,6 +90,17 @@ export function clicks(parts: ClickParts): Clicks {
             : dice.pick(['again', 'be careful']);
       await askHard(server => server.answer(id, word));
     }
+  }
+
+  /** Always the same questions. */
+  function isLeft(id: string): boolean {
+    if (left.has(id)) return true;
+    if (seen.has(id)) return false;
+    seen.add(id);
+    if (!dice.chance(world.options.faults.unanswered)) return false;
+    world.strikes.count('unanswered');
+    left.add(id);
+    return true;
   }
 
   async function mend(): Promise<void> {
@@ -113,7 +134,9 @@ export function clicks(parts: ClickParts): Clicks {
       await tendChanges(false);
       if (dice.chance(0.6)) await tendQuestions(false);
       if (dice.chance(world.options.faults.budget)) await spend(parts);
-      if (isMoody()) await whim(parts);
+      if (!isMoody()) return;
+      world.strikes.count('people');
+      await whim(parts);
     },
     async whenCalm() {
       await tendSessions();
@@ -125,12 +148,13 @@ export function clicks(parts: ClickParts): Clicks {
 }
 
 /** A call of a model is made for one that works, and its project has no more money. */
-async function spend({ look, dice, ask }: ClickParts): Promise<void> {
+async function spend({ world, look, dice, ask }: ClickParts): Promise<void> {
   const runs = look.rows<{ id: string; project_id: string; ticket_id: string | null }>(
     `select id, project_id, ticket_id from runs where subject_type = 'ticket' and state = 'working' order by created_at, id`,
   );
   if (runs.length === 0) return;
   const { id: runId, project_id: projectId, ticket_id: ticketId } = dice.pick(runs);
+  world.strikes.count('budget');
   await ask(server => server.spendBudget({ runId, projectId, ticketId }));
 }
 

@@ -16,7 +16,7 @@ const afterMsMax = 20;
 export function hasty({ world, dice, ask }: HastyParts): (commit: Commit, now: Snapshot) => void {
   const { haste } = world.options.faults;
   const withdraw = (id: string, rate: number): void => {
-    if (!dice.chance(rate) || !world.isFaulty()) return;
+    if (!world.strikes.happens(dice, 'haste', rate)) return;
     world.scheduler.after(dice.between(0, afterMsMax), () => void ask(server => server.cancelTicket(id)));
   };
   return (commit, now) => {

@@ -5,6 +5,7 @@ import { createGraph } from '../git/graph.ts';
 import { optionsOf } from '../options.ts';
 import type { World } from '../parts.ts';
 import { beginning, createScheduler } from '../scheduler.ts';
+import { createStrikes } from '../strikes.ts';
 import { createTrace } from '../trace.ts';
 import { hasty } from './hasty.ts';
 import { createStranger } from './stranger.ts';
@@ -12,10 +13,12 @@ import { createStranger } from './stranger.ts';
 function worldWith(rates: Partial<ReturnType<typeof optionsOf>['faults']>) {
   const scheduler = createScheduler();
   const options = optionsOf(1);
+  const faults = { ...options.faults, ...rates };
   let isFaulty = true;
   const world = {
     ...{ scheduler, graph: createGraph(), dice: createDice(1), trace: createTrace(scheduler) },
-    ...{ options: { ...options, faults: { ...options.faults, ...rates } }, isFaulty: () => isFaulty },
+    ...{ options: { ...options, faults }, isFaulty: () => isFaulty },
+    strikes: createStrikes({ faults, isFaulty: () => isFaulty }),
   } as unknown as World;
   return { world, scheduler, calm: () => (isFaulty = false) };
 }

@@ -50,6 +50,7 @@ export function createPeople({ world, look, projectId, stranger }: PeopleParts):
   /** Some click twice, on two servers at once. */
   const askHard: Ask = async verb => {
     if (!dice.chance(world.options.faults.people * 0.5) || !world.isFaulty()) return ask(verb);
+    world.strikes.count('people');
     const answers = await Promise.all([ask(verb), ask(verb)]);
     return answers.find(answer => answer === 'done') ?? answers[0];
   };

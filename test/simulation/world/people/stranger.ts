@@ -33,6 +33,7 @@ export function createStranger({ world, repository: { head, branches } }: Strang
     const commit = world.graph.commit({ tree, parents: [parent], message: 'notes', at });
     pushed.set(branch, { commit, before });
     branches.set(branch, commit);
+    world.strikes.count('stranger');
     world.trace.say('stranger', `pushes to ${branch}`);
   }
 

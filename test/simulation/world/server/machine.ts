@@ -1,5 +1,5 @@
 import { createJobs } from '../../../../src/db/jobs/index.ts';
-import { flow, nets, tasks } from '../../../../src/flow.ts';
+import { flow, type FlowParts, nets, tasks } from '../../../../src/flow.ts';
 import { Fault, isFault } from '../../../../src/kernel/fault.ts';
 import type { Log } from '../../../../src/kernel/log.ts';
 import { silentLog } from '../../../../src/kernel/log.ts';
@@ -14,8 +14,11 @@ import { takeSimulatedJobs } from '../../database/slots.ts';
 import type { MemoryPostgres } from '../../postgres/types.ts';
 import type { Dice } from '../dice.ts';
 import type { Peer } from '../network.ts';
+import type { FaultKind } from '../options.ts';
 import type { World } from '../parts.ts';
 import { createProcess, type Process } from '../process.ts';
+import { agentVerbs } from './agents.ts';
+import { simulatedGateway, simulatedTargets } from './models.ts';
 import { serverVerbs, type ServerVerbs } from './verbs.ts';
 import { witnessed } from './witnessed.ts';
 
@@ -24,7 +27,8 @@ export interface ServerMachine {
   /** Undefined while it is down. */
   readonly peer: Peer<ServerVerbs> | undefined;
   start(): void;
-  crash(): void;
+  /** False where it is down already. */
+  crash(): boolean;
 }
 
 export interface Stores {
@@ -60,6 +64,7 @@ export function createServerMachine(options: MachineOptions): ServerMachine {
     start() {
       if (life !== undefined) return;
       world.trace.say(name, 'starts');
+      if (skewMs !== 0) world.strikes.count('clockSkew');
       lives += 1;
       life = begin(options, {
         name: `${name}.${lives}`,
@@ -68,12 +73,13 @@ export function createServerMachine(options: MachineOptions): ServerMachine {
       });
     },
     crash() {
-      if (life === undefined) return;
+      if (life === undefined) return false;
       world.trace.say(name, 'dies');
       life.end();
       life = undefined;
       options.whenDown();
       world.scheduler.after(dice.between(100, 4_000), machine.start);
+      return true;
     },
   };
   return machine;
@@ -94,7 +100,7 @@ interface Birth {
 function begin(options: MachineOptions, { name, dice, process }: Birth): Life {
   const { world, postgres, isJobDue, tenantId, openStores, onUnexpected } = options;
   const { scheduler } = world;
-  const { settings } = world.options;
+  const settings = { ...world.options.settings, modelTargets: simulatedTargets };
   const { clock } = process;
   const meeting = { postgres, scheduler, process, dice: dice.of('database'), faults: databaseFaults(world, dice.of('cuts')) };
   const database = openSimulatedDatabase({ ...meeting, routes: flow });
@@ -104,10 +110,24 @@ function begin(options: MachineOptions, { name, dice, process }: Birth): Life {
   const desk = createClaimDesk({ database, listener, settings, clock, log });
   const whenFailed = (job: { readonly task: string }, error: unknown): void => onUnexpected(`the job ${job.task}`, error);
   const lateMs = lateJobs(world, dice.of('late'));
-  const take = takeSimulatedJobs({ database, tasks: tasks(parts), clock, name, isAnyDue: isJobDue, whenFailed, lateMs });
+  const take = takeSimulatedJobs({
+    database,
+    tasks: watchedTasks(parts, world),
+    clock,
+    name,
+    isAnyDue: isJobDue,
+    whenFailed,
+    lateMs,
+  });
   const shared = { database, settings, clock, log };
   const about = { name, version: '0', url: '', state: 'active' as const };
+  const gateway =
+    world.options.models === 'none'
+      ? undefined
+      : simulatedGateway({ world, database, clock, log, process, dice: dice.of('gateway') });
+  const agents = agentVerbs({ world, database, clock, settings, gateway });
   const loops: Lifecycle[] = [
+    ...(gateway === undefined ? [] : [gateway]),
     listener,
     desk,
     createJobs({ database, tasks: tasks(parts), server: () => about, take, clock, log }),
@@ -121,7 +141,7 @@ function begin(options: MachineOptions, { name, dice, process }: Birth): Life {
   return {
     peer: {
       process,
-      verbs: witnessed(serverVerbs({ ...parts, desk, tenantId }), world),
+      verbs: witnessed(serverVerbs({ ...parts, desk, tenantId, agents }), world, options.number),
       whenDead: callback => void dead.push(callback),
     },
     end() {
@@ -133,18 +153,32 @@ function begin(options: MachineOptions, { name, dice, process }: Birth): Life {
   };
 }
 
+/** The witness hears when all that waits was looked at. */
+function watchedTasks(parts: FlowParts, { witness, scheduler }: World): ReturnType<typeof tasks> {
+  const all = tasks(parts);
+  return {
+    ...all,
+    async refitAllRuns(job) {
+      const since = scheduler.now();
+      await all.refitAllRuns(job);
+      witness.refitted(since);
+    },
+  };
+}
+
 function databaseFaults(world: World, dice: Dice): DatabaseFaults {
   const { faults, databaseMsMax, settings } = world.options;
-  const happens = (rate: number): boolean => dice.chance(rate) && world.isFaulty();
+  const { strikes } = world;
+  const happens = (kind: FaultKind, rate?: number): boolean => strikes.happens(dice, kind, rate);
   const [line, disk] = [dice.of('line'), dice.of('disk')];
   return {
-    takesMs: () => (happens(faults.slowDatabase) ? dice.between(5, 800) : dice.between(0, databaseMsMax)),
-    lagMs: () => (line.chance(faults.slowTransaction) && world.isFaulty() ? line.between(5, 60) : 0),
+    takesMs: () => (happens('slowDatabase') ? dice.between(5, 800) : dice.between(0, databaseMsMax)),
+    lagMs: () => (strikes.happens(line, 'slowTransaction') ? line.between(5, 60) : 0),
     flushMs: text =>
-      disk.chance(faults.slowCommit * (renews.test(text) ? 4 : 1)) && world.isFaulty() ? stallMs(disk, settings.leaseMs) : 0,
-    isCutBeforeCommit: () => happens(faults.cutBeforeCommit),
-    isCutAfterCommit: () => happens(faults.cutAfterCommit),
-    isNotificationLost: () => happens(faults.lostNotification * 0.1),
+      strikes.happens(disk, 'slowCommit', faults.slowCommit * (renews.test(text) ? 4 : 1)) ? stallMs(disk, settings.leaseMs) : 0,
+    isCutBeforeCommit: () => happens('cutBeforeCommit'),
+    isCutAfterCommit: () => happens('cutAfterCommit'),
+    isNotificationLost: () => happens('lostNotification', faults.lostNotification * 0.1),
   };
 }
 
@@ -158,7 +192,7 @@ function stallMs(dice: Dice, leaseMs: number): number {
 
 /** Where many jobs wait, one that has its turn has waited. */
 function lateJobs(world: World, dice: Dice): () => number {
-  return () => (dice.chance(world.options.faults.lateJob) && world.isFaulty() ? dice.between(10, 1_500) : 0);
+  return () => (world.strikes.happens(dice, 'lateJob') ? dice.between(10, 1_500) : 0);
 }
 
 /** What the loops of the product say when something goes wrong that they did not foresee. */

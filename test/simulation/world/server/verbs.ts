@@ -18,6 +18,7 @@ import { getTicket, wireTicket } from '../../../../src/stages/tickets/index.ts';
 import { getProject } from '../../../../src/support/projects/index.ts';
 import type { LeaseKey, Progress } from '../../../../src/worker/client.ts';
 import { Content } from '../git/content.ts';
+import type { AgentVerbs } from './agent-verbs.ts';
 import { type PeopleVerbs, peopleVerbs, type VerbParts } from './people.ts';
 
 export interface ClaimCall {
@@ -27,7 +28,7 @@ export interface ClaimCall {
 }
 
 /** What the routes of a server do, without HTTP: each is what its route calls, with the same arguments. */
-export interface ServerVerbs extends PeopleVerbs {
+export interface ServerVerbs extends PeopleVerbs, AgentVerbs {
   claim(call: ClaimCall, gone: AbortSignal): Promise<Claimed | undefined>;
   heartbeat(worker: string, key: LeaseKey, said: Progress | undefined): Promise<Beat>;
   /** What is fetched by git: the commits of the task. */
@@ -58,8 +59,15 @@ export interface Failure {
   readonly result?: RunResult | undefined;
 }
 
-export function serverVerbs(parts: VerbParts): ServerVerbs {
-  return { ...peopleVerbs(parts), ...claimVerbs(parts), ...leaseVerbs(parts), ...endVerbs(parts), ...remainsVerbs(parts) };
+export function serverVerbs(parts: VerbParts & { readonly agents: AgentVerbs }): ServerVerbs {
+  return {
+    ...peopleVerbs(parts),
+    ...parts.agents,
+    ...claimVerbs(parts),
+    ...leaseVerbs(parts),
+    ...endVerbs(parts),
+    ...remainsVerbs(parts),
+  };
 }
 
 function claimVerbs(parts: VerbParts): Pick<ServerVerbs, 'claim' | 'fetch'> {

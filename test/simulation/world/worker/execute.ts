@@ -9,21 +9,9 @@ import type { RunEnd } from '../../../../src/worker/run/index.ts';
 import type { Dice } from '../dice.ts';
 import { bundleOf } from '../git/repository.ts';
 import type { World } from '../parts.ts';
-import { evidenceOf, fateOf, isSound, resolve, workOn } from './agent.ts';
-import type { Fetching, Files } from './protocol.ts';
-
-/** What a worker has at hand for a run. */
-export interface Tools {
-  readonly world: World;
-  readonly protocol: Protocol & Fetching;
-  readonly clock: Clock;
-  readonly dice: Dice;
-  readonly files: Files;
-  /** What is in the workspace now, so that it can be found when the worker is dead. */
-  readonly onCommit: (head: string) => void;
-  /** Never comes back where the ticket kills its worker. */
-  readonly survive: (ticketId: string) => Promise<void>;
-}
+import { evidenceOf, type Fate, fateOf, isSound, resolve, workOn } from './agent.ts';
+import { talk } from './talk.ts';
+import type { Tools } from './tools.ts';
 
 const closingMsMax = 600_000;
 
@@ -77,13 +65,14 @@ async function work(claimed: Claimed, tools: Tools, lease: Lease): Promise<RunEn
   const { world, clock, dice, protocol } = tools;
   const { ticket } = claimed;
   if (ticket === null) throw runFailure('invalid_task', 'no ticket');
-  const fate = fateOf(dice, world.options, world.isFaulty());
+  const fate = fateIn(world, dice);
   lease.progress({ state: 'working', sandbox: 's' });
   await nap(clock, fate.workMs / 2, lease);
   const now = world.scheduler.now();
   const half = workOn(world.graph, claimed, { quality: 'half', now, touchesTests: false });
   tools.onCommit(half);
   await tools.survive(ticket.id);
+  if ((await talk(claimed, tools, lease)) === 'ends its turn') return endTurn(claimed, tools, { lease, head: half });
   await nap(clock, fate.workMs / 2, lease);
   if (fate.failure !== undefined) {
     const error = runFailure(fate.failure, 'as the dice fell');
@@ -93,15 +82,32 @@ async function work(claimed: Claimed, tools: Tools, lease: Lease): Promise<RunEn
   const quality = fate.isBad ? 'bad' : 'good';
   const head = workOn(world.graph, claimed, { quality, now: world.scheduler.now(), touchesTests: fate.touchesTests });
   tools.onCommit(head);
+  return endTurn(claimed, tools, { lease, head });
+}
+
+/** As the worker's phases.ts: what the server knows to stand in the way of the run decides, whatever the agent says of its end. */
+async function endTurn(claimed: Claimed, tools: Tools, { lease, head }: { lease: Lease; head: string }): Promise<RunEnd> {
   lease.closeWithin(closingMsMax);
+  const { asks, models } = tools.world.options;
+  // Where nobody asks anything, what the last heartbeat has said is as good.
+  const isAsked = asks > 0 || models !== 'none';
+  const last = isAsked ? await lease.send((key, call) => tools.protocol.heartbeat(key, { state: 'working' }, call)) : undefined;
+  const isHalted = (last?.halt ?? null) !== null || lease.halted.aborted;
   const result = await handOver(claimed, tools, { lease, head });
-  return lease.halted.aborted ? park(tools, lease, result) : submit(tools, lease, result);
+  return isHalted ? park(tools, lease, result) : submit(tools, lease, result);
+}
+
+function fateIn({ options, strikes, isFaulty }: World, dice: Dice): Fate {
+  const fate = fateOf(dice, options, isFaulty());
+  if (fate.failure !== undefined) strikes.count('agentFails');
+  if (fate.isBad) strikes.count('badWork');
+  return fate;
 }
 
 async function settleConflict(claimed: Claimed, tools: Tools, lease: Lease): Promise<RunEnd> {
   const { world, clock, dice } = tools;
   lease.progress({ state: 'working', sandbox: 's' });
-  const fate = fateOf(dice, world.options, world.isFaulty());
+  const fate = fateIn(world, dice);
   await nap(clock, fate.workMs / 2, lease);
   if (fate.failure !== undefined) throw runFailure(fate.failure, 'as the dice fell');
   const head = resolve(world.graph, claimed, world.scheduler.now());
@@ -114,7 +120,7 @@ async function review(claimed: Claimed, tools: Tools, lease: Lease): Promise<Run
   const { commit } = claimed.task;
   lease.progress({ state: 'working', sandbox: 's' });
   await nap(clock, dice.around(300), lease);
-  const isFlaky = dice.chance(world.options.faults.flakyChecks) && world.isFaulty();
+  const isFlaky = world.strikes.happens(dice, 'flakyChecks');
   const isGreen = isSound(world.graph, commit) && !isFlaky;
   world.witness.checked(commit, isGreen);
   lease.closeWithin(closingMsMax);

@@ -1,3 +1,4 @@
+import type { ReportAnswer, ReportInput } from '../../../../contract/talk/report-back.ts';
 import { Fault, faults } from '../../../../src/kernel/fault.ts';
 import type { Call, Protocol } from '../../../../src/worker/client.ts';
 import type { CallOptions } from '../network.ts';
@@ -33,7 +34,7 @@ interface Speaker {
 const claimSlackMs = 10_000;
 
 /** How a worker of the simulated world speaks: the product's own protocol, each call over the simulated network. */
-export function simulatedProtocol(world: World, { name, number, process, files }: Speaker): Protocol & Pick<Fetching, 'fetch'> {
+export function simulatedProtocol(world: World, { name, number, process, files }: Speaker): Protocol & Fetching & Talking {
   const ask = <T>(verb: (server: ServerVerbs, gone: AbortSignal) => Promise<T>, options: CallOptions): Promise<T> =>
     world.network.call({ ...options, from: process, to: world.serverOf(number) }, verb);
   return {
@@ -55,7 +56,15 @@ export function simulatedProtocol(world: World, { name, number, process, files }
     park: (key, result, call) => ask(server => server.park(name, key, result), call),
     fail: (key, failure, call) => ask(server => server.fail(name, key, failure), call),
     fetch: (key, call) => ask(server => server.fetch(name, key), call),
+    callModel: (runToken, call) => ask((server, gone) => server.callModel(runToken, gone), call),
+    askHuman: (runToken, asked, call) => ask((server, gone) => server.askHuman(runToken, asked, gone), call),
   };
+}
+
+/** What its agents say with the token of their run. */
+export interface Talking {
+  callModel(runToken: string, call: CallOptions): Promise<number>;
+  askHuman(runToken: string, asked: ReportInput<'ask_human'>, call: CallOptions): Promise<ReportAnswer>;
 }
 
 export interface Fetching {

@@ -6,15 +6,16 @@ import type { SandboxProvider } from '../../../../src/worker/sandbox.ts';
 import { bundleOf } from '../git/repository.ts';
 import type { World } from '../parts.ts';
 import { createProcess, type Process } from '../process.ts';
-import { execute, type Tools } from './execute.ts';
+import { execute } from './execute.ts';
 import { createFiles, simulatedProtocol } from './protocol.ts';
+import type { Tools } from './tools.ts';
 
 /** A machine with a worker on it, which crashes and is started again. */
 export interface WorkerMachine {
   readonly name: string;
   start(): void;
-  /** kill -9: what it worked on lies in its workspaces. */
-  crash(): void;
+  /** kill -9: what it worked on lies in its workspaces. False where it is down already. */
+  crash(): boolean;
   /** SIGSTOP, and SIGCONT after `ms`. */
   pause(ms: number): void;
   readonly isUp: boolean;
@@ -43,18 +44,20 @@ export function createWorkerMachine({ world, number, capabilities, isPoison }: M
   const held = new Map<string, Remains>();
   let process: Process | undefined;
 
-  function crash(): void {
-    if (process === undefined) return;
+  function crash(): boolean {
+    if (process === undefined) return false;
     process.kill();
     process = undefined;
     for (const { claimed } of held.values()) world.witness.died(claimed.lease.token);
     world.trace.say(name, 'dies');
     world.scheduler.after(dice.between(50, 3_000), start);
+    return true;
   }
 
   function start(): void {
     if (process !== undefined) return;
     world.trace.say(name, 'starts');
+    if (skewMs !== 0) world.strikes.count('clockSkew');
     const begun = createProcess(world.scheduler, skewMs);
     process = begun;
     const left = [...held.values()];
@@ -77,6 +80,7 @@ export function createWorkerMachine({ world, number, capabilities, isPoison }: M
       const { id, attempt } = claimed.run;
       world.trace.say(name, `has ${claimed.subject.type} ${world.trace.name(claimed.subject.id)} attempt ${attempt}`);
       held.set(id, { claimed, head: undefined });
+      world.witness.begins(claimed);
       const tools = toolsFor(own, { claimed, protocol });
       const run = execute(claimed, tools).then(end => {
         held.delete(id);
@@ -99,6 +103,7 @@ export function createWorkerMachine({ world, number, capabilities, isPoison }: M
       onCommit: head => void held.set(claimed.run.id, { claimed, head }),
       survive: ticketId => {
         if (!isPoison(ticketId) || !world.isFaulty()) return Promise.resolve();
+        world.strikes.count('poison');
         crash();
         return new Promise(() => {});
       },
@@ -109,6 +114,7 @@ export function createWorkerMachine({ world, number, capabilities, isPoison }: M
   async function bringHome(left: readonly Remains[], own: Process): Promise<void> {
     for (const { claimed, head } of left) {
       if (!dice.chance(world.options.faults.rescue)) continue;
+      world.strikes.count('rescue');
       const { run, subject } = claimed;
       const claim = { runId: run.id, fence: run.fence ?? 0 };
       await own.clock.sleep(dice.around(500));
@@ -149,7 +155,10 @@ export function createWorkerMachine({ world, number, capabilities, isPoison }: M
     crash,
     pause(ms) {
       world.trace.say(name, `stops for ${ms}`);
-      process?.stopFor(ms);
+      if (process === undefined) return;
+      world.strikes.count('workerPause');
+      if (held.size > 0 && ms > world.options.settings.leaseMs) world.strikes.count('pausePastLease');
+      process.stopFor(ms);
     },
     get isUp() {
       return process !== undefined;

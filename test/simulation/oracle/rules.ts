@@ -1,0 +1,47 @@
+/**
+ * What the oracle knows, by what it is about. A product with a fault must fall by a rule that is about its fault, and not because
+ * something else broke on the way: an error that nobody caught, or a world that never comes to rest.
+ */
+export const rules = {
+  'one holder at a time': 'claims',
+  'a subject has one live run': 'claims',
+  'a claim is known by its own token': 'claims',
+  'only the last claim writes': 'claims',
+  'a lease that lives is not taken': 'claims',
+  'lease time is database time': 'claims',
+  'nobody is told what is not so': 'claims',
+  'what is claimed is wanted': 'bars',
+  'nothing is claimed early': 'bars',
+  'the brake holds': 'bars',
+  'limits hold': 'bars',
+  'needs come first': 'bars',
+  'files are one agent’s': 'bars',
+  'attempts are claims': 'attempts',
+  'not tried for ever': 'attempts',
+  'the trunk only grows': 'landing',
+  'what was reviewed is what lands': 'landing',
+  'work lands once': 'landing',
+  'work lands with the trunk': 'landing',
+  'only accepted work lands': 'landing',
+  'what is pushed was the trunk': 'landing',
+  'what is pushed takes nothing back': 'landing',
+  'the word of a push is not taken back': 'landing',
+  'one decision wins': 'decisions',
+  'a session is built once': 'decisions',
+  'a question is decided once': 'questions',
+  'a question has its time': 'questions',
+  'the default holds': 'questions',
+  'an agent is told what was decided': 'questions',
+  'who waits for an answer goes on with it': 'questions',
+  'no cap is passed': 'money',
+  'a call is settled once': 'money',
+  'the books balance': 'money',
+  'what was used is paid': 'money',
+  'a run token dies with its claim': 'money',
+  'an open route gives out no run': 'routes',
+  'rows go the way of their machine': 'paths',
+  'nothing unforeseen is thrown': 'crash',
+  'all comes to its end': 'liveness',
+} as const;
+
+export type RuleName = keyof typeof rules;
