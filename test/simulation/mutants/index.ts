@@ -80,20 +80,27 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'noIdempotencyKey',
-    what: 'start-build does not look whether there is an epic already, and moves a session and a spec that it has moved before',
-    how: inTexts(
-      {
-        where: /as ticket_count\b[\s\S]*type = 'epic'|type = 'epic'[\s\S]*session_id = \$2/,
-        edit: [`type = 'epic'`, `type = 'none'`],
-      },
-      {
-        where: /^update (sessions|specs) set (state|status) = \$3/,
-        edit: [
-          /and (state|status) = any \(\$([45])::text\[\]\)/g,
-          `and ($1 = any ($$$2::text[]) or $1 in ('building', 'executing_tasks'))`,
-        ],
-      },
-    ),
+    what: 'start-build does not look whether its session is built already, and no index says that it has an epic',
+    how: {
+      ...inTexts(
+        {
+          where: /as ticket_count\b[\s\S]*type = 'epic'|type = 'epic'[\s\S]*session_id = \$2/,
+          edit: [`type = 'epic'`, `type = 'none'`],
+        },
+        {
+          where: /from sessions where tenant_id = \$1 and id = \$2 for no key update$/,
+          edit: [' state,', ` case state when 'building' then 'approved' else state end as state,`],
+        },
+        {
+          where: /^update (sessions|specs) set (state|status) = \$3/,
+          edit: [
+            /and (state|status) = any \(\$([45])::text\[\]\)/g,
+            `and ($1 = any ($$$2::text[]) or $1 = $$3 and $1 in ('building', 'executing_tasks'))`,
+          ],
+        },
+      ),
+      unkept: ['one_epic_a_session'],
+    },
     rules: ['a session is built once'],
   },
   {
