@@ -20,7 +20,7 @@ interface SlotsOptions {
 }
 
 const slotCount = 4;
-/** As src/db/jobs.ts has it. */
+/** As src/db/jobs/graphile.ts has it. */
 const pollMs = 1_000;
 
 interface Turn {
