@@ -8,7 +8,7 @@ import type { Fault, FaultCode } from '../../kernel/fault.ts';
 import type { LeaseKey } from '../client.ts';
 import { runFailure } from '../failure.ts';
 import { mirrorOf, writeTemplate } from './mirror.ts';
-import type { Mirror } from './mirror.ts';
+import type { Found, Mirror } from './mirror.ts';
 import { filesOf } from './tree.ts';
 import type { CommitFiles } from './tree.ts';
 import { askServer, remoteOf } from './remote.ts';
@@ -56,10 +56,11 @@ export async function createRepositories({ folder, client, clock, random }: Opti
   const [git, template] = await Promise.all([createHostGit(folder, clock), writeTemplate(folder)]);
 
   async function open(wanted: Wanted): Promise<Copy> {
-    const mirror = mirrorOf({ folder, projectId: wanted.projectId, template, git });
+    const mirror = mirrorOf({ folder, projectId: wanted.projectId, template, git, clock });
     const { signal, commits } = wanted;
     try {
-      if (!(await mirror.has(commits, signal)))
+      const found = await mirror.look(commits, signal);
+      if (found.lacking.length > 0 && !(await isFilled(mirror, found, { ...wanted, client })))
         await retrying({ clock, random, signal }, () => fill(mirror, { ...wanted, client }));
       return { path: mirror.path, made: await identity(mirror.path) };
     } catch (error) {
@@ -72,7 +73,7 @@ export async function createRepositories({ folder, client, clock, random }: Opti
     open,
     async replace(broken, wanted) {
       if ((await identity(broken.path)) === broken.made)
-        await mirrorOf({ folder, projectId: wanted.projectId, template, git }).remove();
+        await mirrorOf({ folder, projectId: wanted.projectId, template, git, clock }).remove();
       return open(wanted);
     },
     async files(copy, at) {
@@ -84,6 +85,21 @@ export async function createRepositories({ folder, client, clock, random }: Opti
       }
     },
   };
+}
+
+/** The quick way, once. Whatever went wrong with it, git finds out when it fetches itself. */
+async function isFilled(
+  mirror: Mirror,
+  found: Found,
+  { client, ...wanted }: Wanted & { readonly client: Client },
+): Promise<boolean> {
+  try {
+    await mirror.fetchLittle({ ...wanted, remote: await remoteOf(client, wanted.key) }, found);
+    return true;
+  } catch {
+    wanted.signal.throwIfAborted();
+    return false;
+  }
 }
 
 /** Of which the last is made from nothing: the copy may be broken. */

@@ -81,12 +81,41 @@ describe('the commits of a run', () => {
     expect(git(copy.path, 'for-each-ref', '--format=%(refname) %(objectname)')).toBe(`refs/skep/last ${head(source)}`);
   });
 
+  it('that follow are asked for once, by one call', async () => {
+    const source = makeRepository({ a: 'a' });
+    const copy = await opened(source);
+    for (const name of ['b', 'c']) {
+      commit(source, name);
+      const before = asked();
+      await opened(source);
+      expect([asked() - before, server.requests.at(-1)?.path]).toEqual([1, expect.stringMatching(/\/git-upload-pack$/)]);
+      expect(whole(copy, head(source))).toBe('');
+    }
+  });
+
+  it('may be of a history that is cut', async () => {
+    const source = temporaryFolder();
+    const deep = makeRepository({ a: 'a' });
+    commit(deep, 'b');
+    git(source, 'clone', '--quiet', '--depth=1', `file://${deep}`, '.');
+    for (const name of ['c', 'd']) {
+      const copy = await opened(source);
+      expect(whole(copy, head(source))).toBe('');
+      expect(git(copy.path, 'rev-list', '--count', head(source))).toBe(name === 'c' ? '1' : '2');
+      commit(source, name);
+    }
+  });
+
   it('may be of SHA-256', async () => {
     const source = temporaryFolder();
     git(source, 'init', '--quiet', '--object-format=sha256');
     git(source, 'commit', '--quiet', '--allow-empty', '--message=first');
     const copy = await opened(source);
     expect(git(copy.path, 'cat-file', '-t', head(source))).toBe('commit');
+    commit(source, 'b');
+    const before = asked();
+    await opened(source);
+    expect([whole(copy, head(source)), asked() - before]).toEqual(['', 1]);
   });
 
   it('may be asked for by many at once, of this process and of others', async () => {
@@ -245,6 +274,7 @@ describe('a copy', () => {
 
   it.each([
     ['has lost the end of a pack', (path: string) => truncateSync(join(path, 'objects/pack', firstPack(path)), 20)],
+    ['has a commit without its files', (path: string) => hollow(path)],
     ['has lost its refs', (path: string) => rmSync(join(path, 'refs'), { recursive: true })],
     ['has lost its objects', (path: string) => rmSync(join(path, 'objects'), { recursive: true })],
     ['has settings that are none', (path: string) => writeFileSync(join(path, 'config'), '[core\n')],
@@ -270,6 +300,14 @@ describe('a copy', () => {
 });
 
 const firstPack = (path: string): string => readdirSync(join(path, 'objects/pack')).find(name => name.endsWith('.pack')) ?? '';
+
+/** Leaves the commit alone: it is there, and nothing that it leads to. */
+function hollow(path: string): void {
+  const folder = join(path, 'objects/pack');
+  const before = readdirSync(folder);
+  git(path, '-c', 'alias.only=!git rev-parse refs/skep/last | git pack-objects -q objects/pack/pack #', 'only');
+  for (const name of before) rmSync(join(folder, name), { force: true });
+}
 
 function emptied(path: string): void {
   rmSync(path, { recursive: true });
