@@ -36,21 +36,26 @@ export async function fetchPack({ path, lock, git, clock }: Place, { remote, sig
   if (existsSync(join(path, 'shallow'))) throw new Error('the copy has a history that is cut');
   const patience = patienceOf(clock, signal);
   try {
-    const answer = await fetch(`${remote.url}/git-upload-pack`, {
-      ...{ method: 'POST', redirect: 'error', body: fetchRequest(ask), signal: patience.signal },
-      headers: { ...remote.headers, 'content-type': 'application/x-git-upload-pack-request', 'git-protocol': 'version=2' },
-    });
-    if (!answer.ok || answer.body === null) {
-      await answer.body?.cancel();
-      throw new Error(`the server answered ${answer.status}`);
-    }
-    const pack = Readable.from(packIn(heard(answer.body as ReadableStream<Uint8Array>, patience.goOn)), { objectMode: false });
+    const pack = Readable.from(packFrom(remote, ask, patience), { objectMode: false });
     const how = ['index-pack', '--stdin', '--fix-thin', '--check-self-contained-and-connected'];
     // 1: it builds on what is here.
     await git.run([`--git-dir=${path}`, ...how], { lock, signal: patience.signal, timeoutMs, input: pack, accepts: [0, 1] });
   } finally {
     patience.end();
   }
+}
+
+/** Asked for when it is read: git starts meanwhile. */
+async function* packFrom(remote: Remote, ask: Ask, { signal, goOn }: Patience): AsyncGenerator<Buffer> {
+  const answer = await fetch(`${remote.url}/git-upload-pack`, {
+    ...{ method: 'POST', redirect: 'error', body: fetchRequest(ask), signal },
+    headers: { ...remote.headers, 'content-type': 'application/x-git-upload-pack-request', 'git-protocol': 'version=2' },
+  });
+  if (!answer.ok || answer.body === null) {
+    await answer.body?.cancel();
+    throw new Error(`the server answered ${answer.status}`);
+  }
+  yield* packIn(heard(answer.body as ReadableStream<Uint8Array>, goOn));
 }
 
 async function* heard(body: ReadableStream<Uint8Array>, onChunk: () => void): AsyncGenerator<Uint8Array> {
@@ -90,6 +95,8 @@ function patienceOf(clock: Clock, outer: AbortSignal): Patience {
     end() {
       over.abort();
       outer.removeEventListener('abort', onAbort);
+      // A git that did not wait for the answer.
+      limit.abort(new Error('the fetch is over'));
     },
   };
 }

@@ -31,6 +31,8 @@ export interface Copy {
 }
 
 export interface Repositories {
+  /** The copy that is there, whatever it lacks; undefined where there is none. Never throws. */
+  find(projectId: string): Promise<Copy | undefined>;
   /**
    * Sees to it that the wanted commits are on this machine, through outages of the server as long as `signal` is not aborted.
    * Throws its reason, the server's Fault where the lease is lost, or a run failure `network`, `repository`, or `sandbox` (a full disk).
@@ -70,6 +72,10 @@ export async function createRepositories({ folder, client, clock, random }: Opti
   }
 
   return {
+    async find(projectId) {
+      const { path, isMade } = mirrorOf({ folder, projectId, template, git, clock });
+      return isMade() ? { path, made: await identity(path) } : undefined;
+    },
     open,
     async replace(broken, wanted) {
       if ((await identity(broken.path)) === broken.made)

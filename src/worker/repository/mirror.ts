@@ -12,6 +12,7 @@ import type { Remote } from './remote.ts';
 /** A bare copy of a project's repository: a cache, which may be deleted while no run uses it. */
 export interface Mirror {
   readonly path: string;
+  isMade(): boolean;
   /** Which of these commits are in it, and what else a fetch can build on. Throws the signal's reason alone. */
   look(commits: readonly string[], signal: AbortSignal): Promise<Found>;
   /** Fetches where little can be lacking, quicker than `fetch`. Throws anything where that does not go well or is not worth it. */
@@ -57,8 +58,10 @@ export function mirrorOf({ folder, projectId, template, git, clock }: Place): Mi
   const lock = join(folder, `${projectId}.lock`);
   const inMirror = `--git-dir=${path}`;
 
+  const isMade = (): boolean => existsSync(join(path, 'refs'));
+
   async function make({ objectFormat, signal }: Fetch): Promise<void> {
-    if (existsSync(join(path, 'refs'))) return;
+    if (isMade()) return;
     const how = ['--quiet', '--bare', `--template=${template}`, '--shared=0644', `--object-format=${objectFormat}`];
     await git.run(['init', ...how, '--', path], { lock, signal });
   }
@@ -69,7 +72,7 @@ export function mirrorOf({ folder, projectId, template, git, clock }: Place): Mi
   }
 
   return {
-    path,
+    ...{ path, isMade },
     async look(commits, signal) {
       const asked = [...commits, lastRef];
       const how = [inMirror, 'cat-file', '--batch-check=%(objecttype) %(objectname)'];

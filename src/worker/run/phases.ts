@@ -8,6 +8,8 @@ import { runChecks, summaryOf } from './checks/index.ts';
 import { classOf, haltOf } from './ending/halt.ts';
 import { openNameless } from './files.ts';
 import { beginMerge } from './git/merge.ts';
+import { openSource } from './git/source.ts';
+import type { Source } from './git/source.ts';
 import { planPhase } from './planning/index.ts';
 import { runOf } from './run.ts';
 import type { Run, Started } from './run.ts';
@@ -34,13 +36,22 @@ export interface BrokenOff {
 
 /** The life of a run, top to bottom. Throws what else ended it; the sandbox is torn down in every case. */
 export async function carryOut(started: Started): Promise<HandedIn | BrokenOff> {
-  await started.lease.confirmed();
-  const run = runOf(started);
+  // All that comes until it is checked out needs nothing of it, and takes as long.
+  const source = openSource(started);
+  try {
+    await started.lease.confirmed();
+    return await carryOutOn(runOf(started), source);
+  } finally {
+    await source.close();
+  }
+}
+
+async function carryOutOn(run: Run, source: Source): Promise<HandedIn | BrokenOff> {
   requireIsolation(run);
   const { type } = run.claimed.subject;
-  if (type === 'review') return review(run);
-  if (type === 'ticket' || type === 'conflict') return work(run);
-  if (type === 'spec_phase') return plan(run);
+  if (type === 'review') return review(run, source);
+  if (type === 'ticket' || type === 'conflict') return work(run, source);
+  if (type === 'spec_phase') return plan(run, source);
   throw runFailure('invalid_task', `This worker knows no runs of a ${type}`);
 }
 
@@ -54,7 +65,7 @@ function requireIsolation({ claimed: { project }, tools: { worth } }: Run): void
 }
 
 /** An agent's work on a ticket, or on the conflicts of what it has done with what others have. */
-async function work(run: Run): Promise<HandedIn | BrokenOff> {
+async function work(run: Run, source: Source): Promise<HandedIn | BrokenOff> {
   const task = taskOf(run.claimed, run.tools.agents);
   const needs = await task.agent.needs(task.settings);
   if (needs.kind === 'missing') throw runFailure('agent_missing', needs.message);
@@ -64,8 +75,10 @@ async function work(run: Run): Promise<HandedIn | BrokenOff> {
   const bundle = openNameless(run.tools.folder);
   try {
     const keeps = needs.keeps === true;
-    const place = { branch: task.branch, files: task.files, folders, keeps, links: ways.links, hasSetup: true };
-    return await inWorkspace(run, place, sandbox => workIn(run, { sandbox, task, bundle, keeps, ways }));
+    const place = { source, branch: task.branch, files: task.files, folders, keeps, links: ways.links, hasSetup: true };
+    // Of a merge it is not known yet whether there is anything to do.
+    const onMade = run.claimed.task.merge === null ? ways.prepare : undefined;
+    return await inWorkspace(run, { ...place, onMade }, sandbox => workIn(run, { sandbox, task, bundle, keeps, ways }));
   } finally {
     ways.close();
     bundle.close();
@@ -137,16 +150,16 @@ async function haltAfter(run: Run, work: Work, { ways, kept }: GivenToAgent): Pr
 }
 
 /** No agent: a model's answer for one phase of a spec. */
-async function plan(run: Run): Promise<HandedIn> {
-  const planned = await planPhase(run);
+async function plan(run: Run, source: Source): Promise<HandedIn> {
+  const planned = await planPhase(run, source);
   run.phase('submit');
   return planned.halt === undefined ? submit(run, planned.result) : park(run, { halt: planned.halt, result: { summary: '' } });
 }
 
 /** No agent: the checks of the task on its commit. */
-async function review(run: Run): Promise<HandedIn> {
+async function review(run: Run, source: Source): Promise<HandedIn> {
   const ways = await openWays(run, { gateway: false, network: true });
-  const place = { branch: 'skep/review', files: [], folders: ways.folders, links: ways.links, hasSetup: true };
+  const place = { source, branch: 'skep/review', files: [], folders: ways.folders, links: ways.links, hasSetup: true };
   try {
     return await inWorkspace(run, place, async (sandbox, again) => {
       run.phase('run_checks');

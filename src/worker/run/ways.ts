@@ -19,6 +19,8 @@ export interface Ways {
   /** What its programs must know. */
   readonly env: Readonly<Record<string, string>>;
   readonly hasGateway: boolean;
+  /** Makes ready for the first program in this sandbox, which may be given it later; see Host. */
+  prepare(sandbox: Sandbox): void;
   /** As `exec` of the sandbox, with the ways open. One program after another. */
   run(sandbox: Sandbox, program: HostedProgram): Promise<SandboxExit>;
   /** Whether the program waits for what is outside. */
@@ -49,6 +51,7 @@ export async function openWays(run: Run, wanted: Wanted): Promise<Ways> {
     links: [host.link, ...opened.map(({ link }) => link)],
     env: Object.assign({}, ...opened.map(({ env }) => env)) as Ways['env'],
     hasGateway: wanted.gateway,
+    prepare: sandbox => host.prepare(sandbox, run.signal),
     run: host.run,
     // Each is asked: one of them counts from when it was asked last.
     isCalling: () => opened.map(({ isCalling }) => isCalling()).includes(true),
@@ -64,6 +67,7 @@ export async function openWays(run: Run, wanted: Wanted): Promise<Ways> {
 function noWays({ tools }: Run): Ways {
   return {
     ...{ folders: [], links: [], env: {}, hasGateway: false },
+    prepare: () => {},
     run: (sandbox, { home: _home, path: _path, ...command }) => execInSteps(sandbox, command, tools.clock),
     isCalling: () => false,
     sumUp: () => {},

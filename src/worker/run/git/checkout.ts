@@ -36,8 +36,7 @@ git init --quiet --template=${templatePath} --initial-branch="$1" --object-forma
 [ ! -e "$3/shallow" ] || cp "$3/shallow" .git/shallow
 printf '%s\\n' "$4" \${5:+"$5"} | git --git-dir="$3" pack-objects --quiet --revs --stdout --window=0 |
   git index-pack --stdin > /dev/null || exit ${lacking}
-git update-ref "refs/heads/$1" "$4"
-git reset --quiet --hard`;
+git reset --quiet --hard "$4"`;
 
 /**
  * Puts tracked files back to how they are in the commit, after a program that may have changed them; what is ignored stays, and

@@ -29,11 +29,12 @@ const branch = 'skep/prepared';
 
 async function prepare({ claimed, tools, signal }: Run, source: Source): Promise<Layer> {
   const { commit, object_format: objectFormat } = claimed.task;
+  await source.isThere();
   const sandbox = await tools.sandboxes.create({
     id: `checkout-${randomBytes(8).toString('hex')}`,
     limits: limitsOf(claimed.limits),
     files: gitFiles,
-    folders: [source.folder],
+    folders: [await source.folder()],
   });
   try {
     await source.checkOut(sandbox, { branch, commit, objectFormat, merge: null, signal });

@@ -5,6 +5,7 @@ import { lastWords, runFailure } from '../../failure.ts';
 import { insidePath, nodeInside } from '../../inside.ts';
 import type { Sandbox, SandboxExit } from '../../sandbox.ts';
 import { classOf, haltOf, haltWarning } from '../ending/halt.ts';
+import type { Source } from '../git/source.ts';
 import { closingMsMax } from '../run.ts';
 import type { Run } from '../run.ts';
 import { openWays } from '../ways.ts';
@@ -18,12 +19,12 @@ export type Planned = { readonly halt: Halt } | { readonly halt: undefined; read
 const answerBytesMax = 4_194_304;
 
 /** One phase of a plan: the planner in a sandbox with the repository, which sees nothing else but the gateway. */
-export async function planPhase(run: Run): Promise<Planned> {
+export async function planPhase(run: Run, source: Source): Promise<Planned> {
   const stdin = questionOf(run.claimed);
   const ways = await openWays(run, { gateway: true, network: false });
   try {
-    const place = { branch: 'skep/plan', files: [], folders: ways.folders, links: ways.links, hasSetup: false };
-    return await inWorkspace(run, place, sandbox => planIn(run, { sandbox, ways, stdin }));
+    const place = { source, branch: 'skep/plan', files: [], folders: ways.folders, links: ways.links, hasSetup: false };
+    return await inWorkspace(run, { ...place, onMade: ways.prepare }, sandbox => planIn(run, { sandbox, ways, stdin }));
   } finally {
     ways.close();
   }

@@ -46,12 +46,13 @@ export async function makeLayer(run: Run, job: Job): Promise<Layer> {
 }
 
 /** Its id names no run: nothing in it is anybody's work. What the command caches is on its disk, and not in its memory. */
-function makeSandbox({ claimed, tools }: Run, { source }: Job, ways: Ways): Promise<Sandbox> {
+async function makeSandbox({ claimed, tools }: Run, { source }: Job, ways: Ways): Promise<Sandbox> {
+  await source.isThere();
   return tools.sandboxes.create({
     id: `setup-${randomBytes(8).toString('hex')}`,
     limits: limitsOf(claimed.limits),
     files: gitFiles,
-    folders: [...ways.folders, ...nodeInside().folders, source.folder],
+    folders: [...ways.folders, ...nodeInside().folders, await source.folder()],
     links: ways.links,
     keeps: true,
   });
