@@ -15,14 +15,13 @@ const agents = [
   { kind: 'pi', model: 'bench/scripted' },
 ] as const;
 
-/** One part follows the other; what is first at the gateway is the end of the fifth. */
+/** One part follows the other, though some are begun before: of those it is the rest. What is first at the gateway is the end of the sixth. */
 const parts = [
   ['leased', 'claim told', 'the claim, told to the worker'],
   ['claim told', 'sandbox asked for', 'the worker makes ready: repository, ways out'],
   ['sandbox asked for', 'sandbox made', 'the sandbox'],
-  ['sandbox made', 'parent asked for', 'check-out in it'],
-  ['parent asked for', 'parent speaks', "the agent's parent starts (Node)"],
-  ['parent speaks', 'agent started', "the agent's process is there"],
+  ['sandbox made', 'checked out', 'the rest of the fetch, and the check-out in it'],
+  ['checked out', 'agent started', "the rest of the start of the agent's parent (Node), and its process"],
   ['agent started', 'gateway called', 'the agent starts, to its first call at the gateway'],
   ['gateway called', 'model called', 'from there to its first call of a model'],
 ] as const;

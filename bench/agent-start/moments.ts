@@ -34,7 +34,7 @@ function linked(links: NonNullable<SandboxSpec['links']>, moments: Moments): Non
   return links.map(({ path, onConnection }) => ({
     path,
     onConnection(connection) {
-      note(moments, path === '/skep/control.sock' ? 'parent speaks' : 'gateway called');
+      if (path !== '/skep/control.sock') note(moments, 'gateway called');
       onConnection(connection);
     },
   }));
@@ -43,9 +43,11 @@ function linked(links: NonNullable<SandboxSpec['links']>, moments: Moments): Non
 function timed(sandbox: Sandbox, moments: Moments): Sandbox {
   return {
     ...sandbox,
-    exec(command) {
-      if (command.argv.some(word => word.endsWith('/host.mjs'))) note(moments, 'parent asked for');
-      return sandbox.exec(command);
+    async exec(command) {
+      const exit = await sandbox.exec(command);
+      // The first that ends; the agent's parent, which may begin before it, ends with the agent.
+      note(moments, 'checked out');
+      return exit;
     },
   };
 }
