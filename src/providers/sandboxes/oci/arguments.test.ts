@@ -24,7 +24,7 @@ const container: Parameters<typeof runArguments>[0] = {
   folder: { path: '/run/s', slot: '/run/s/slot', binds: [{ from: '/opt/tool', name: 'ro0', to: '/skep/tool' }], sockets: [] },
   limits: { memoryBytes: 2 ** 26, processCount: 10, cpuCount: 0.5, tmpBytes: 2 ** 20, workspaceBytes: 2 ** 24 },
   argv: ['/usr/bin/env', '-i', 'sh'],
-  etc: { passwd: '/run/s/passwd', group: '/run/s/group' },
+  etc: { passwd: '/run/s/passwd', group: '/run/s/group', resolv: '/run/s/resolv.conf' },
 };
 
 describe('the arguments of a container', () => {
@@ -36,6 +36,7 @@ describe('the arguments of a container', () => {
       '--user 50000:50000',
       '--pids-limit 12 --memory 67108864 --memory-swap 67108864 --cpus 0.50',
       '--mount type=bind,source=/opt/tool,destination=/skep/tool,readonly',
+      '--mount type=bind,source=/run/s/resolv.conf,destination=/etc/resolv.conf,readonly',
       '--mount type=bind,source=/run/s/slot/work,destination=/work ',
       '--label skep.owner=1.2.3.4',
     ])
@@ -64,6 +65,28 @@ describe('the filter of a container', () => {
     const guarded = ['clone', 'clone3', 'unshare', 'ioctl', 'personality', 'socket', 'socketpair'];
     expect(ALLOWED.filter(name => DENIED.includes(name) || guarded.includes(name))).toEqual([]);
     expect(new Set(ALLOWED).size).toBe(ALLOWED.length);
+  });
+});
+
+describe('what a filter lets a program ask of a terminal', () => {
+  const { syscalls } = JSON.parse(seccompProfile('x64') ?? '') as {
+    syscalls: { names: string[]; action: string; args: { index: number; value: number; valueTwo: number }[] }[];
+  };
+  const allowed = syscalls.filter(({ names, action }) => names.includes('ioctl') && action === 'SCMP_ACT_ALLOW');
+  /** By how many rules it is allowed, whatever the others say: an engine may leave those out. */
+  const rulesFor = (request: number): number =>
+    allowed.filter(({ args }) => args.every(({ value, valueTwo }) => (request & value) >>> 0 === valueTwo)).length;
+  const refused = [0x5412, 0x541c, 0x5423];
+
+  it('is all but what types for others or changes the line', () => {
+    expect(refused.map(rulesFor)).toEqual([0, 0, 0]);
+    const near = refused.flatMap(each => [
+      each - 1,
+      each + 1,
+      ...Array.from({ length: 32 }, (_, bit) => (each ^ (1 << bit)) >>> 0),
+    ]);
+    const others = [...near, 0, 0x5401, 0x80086601, 0xffffffff].filter(each => !refused.includes(each));
+    expect(others.filter(each => rulesFor(each) !== 1)).toEqual([]);
   });
 });
 

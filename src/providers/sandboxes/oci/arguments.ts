@@ -53,8 +53,11 @@ function user({ uid, engine }: Container): string[] {
   return engine.name === 'podman' ? ['--userns', 'keep-id:uid=1000,gid=1000', '--user', '1000:1000'] : ['--user', '1000:1000'];
 }
 
-/** Files that tell of the whole machine or of other users' keys, beside those that engines mask themselves. */
-const MASKS = 'mask=/proc/kallsyms:/proc/key-users';
+/**
+ * Files that tell of the whole machine or of other users' keys, beside those that engines mask themselves; and where cgroups are of version 1,
+ * crun has a folder in memory there that everybody may write.
+ */
+const MASKS = 'mask=/proc/kallsyms:/proc/key-users:/sys/fs/cgroup';
 
 /** Of a kernel in user space the host sees only that, with the threads and the memory that it needs for itself. */
 const KERNEL_PROCESSES = 1_024;
@@ -100,14 +103,14 @@ const ETC = [
 function mounts({ engine, folder: { slot, binds }, limits, keeps, hostFolders, etc }: Container): string[] {
   const tmp = `rw,exec,nosuid,nodev,mode=1777,size=${Math.max(4_096, Math.floor(limits.tmpBytes))}`;
   const own = ['hosts', 'nsswitch.conf'].map(name => bind(join(slot, 'etc', name), `/etc/${name}`));
-  const users = [bind(etc.passwd, '/etc/passwd'), bind(etc.group, '/etc/group')];
+  const written = [bind(etc.passwd, '/etc/passwd'), bind(etc.group, '/etc/group'), bind(etc.resolv, '/etc/resolv.conf')];
   const shown = hostFolders.length === 0 ? [] : ETC.map(name => `/etc/${name}`).filter(path => existsSync(path));
   return [
     ...['--tmpfs', `/tmp:${tmp}`, '--tmpfs', `${homePath}:${tmp}`],
     // What the host tells of itself there is no sandbox's business.
     ...(hasOwnKernel(engine) ? [] : ['--tmpfs', '/sys:ro,size=4096,mode=555']),
     ...[...hostFolders, ...shown].flatMap(path => bind(path, path)),
-    ...[...own, ...users].flat(),
+    ...[...own, ...written].flat(),
     ...bind(join(slot, 'skep'), '/skep'),
     ...binds.flatMap(({ from, to }) => bind(from, to)),
     ...(keeps ? bind(join(slot, keptName), keptPath, 'rw') : []),
