@@ -9,7 +9,7 @@ import { type Figure, figure, type Stage } from '../harness/bench.ts';
 const rounds = 3;
 const count = 100;
 
-/** What `skep bench sandbox` tells beside the starts: queue, memory, end, working copies. */
+/** What `skep bench sandbox` tells beside the starts: queue, memory, end, working copies, cached dependencies. */
 export async function issueFigures({
   stage,
   program,

@@ -1,6 +1,6 @@
 import { waysBeside, isWay } from './ways/beside.ts';
 import { measureWays } from './ways/index.ts';
-import { copiesFigures, idleFigure, killFigure, queueFigures, wayFigures } from './figures/index.ts';
+import { copiesFigures, dependenciesFigures, idleFigure, killFigure, queueFigures, wayFigures } from './figures/index.ts';
 import type { Figure } from './figures/index.ts';
 import type { Measure } from './asked.ts';
 import { benchLimits, coldWay, warmWay } from './ways/provided.ts';
@@ -37,6 +37,7 @@ export async function measureOurs(asked: Measure): Promise<Pick<Outcome, 'figure
     { name: 'memory of one that is idle', of: () => idleFigure(means, asked) },
     { name: 'the end of one', of: () => killFigure(means, asked) },
     { name: 'working copies', of: () => copiesFigures(means, asked) },
+    { name: 'cached dependencies', of: () => dependenciesFigures(means, asked) },
   ];
   for (const { name, of } of parts) {
     asked.say(name);

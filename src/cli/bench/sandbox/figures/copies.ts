@@ -25,28 +25,51 @@ export function copiesThatFit(home: string): number {
 }
 
 /** A workspace in which a repository of 10,000 files is checked out, as a snapshot. Throws Fault `failed` where git is lacking in it. */
-export async function repositorySnapshot({ provider, limits }: Means, signal: AbortSignal): Promise<Snapshot> {
-  const id = `${benchMark}repository-${randomBytes(4).toString('hex')}`;
+export function repositorySnapshot(means: Means, signal: AbortSignal): Promise<Snapshot> {
+  const commands: readonly Command[] = [
+    { argv: ['git', 'init', '--quiet', '.'] },
+    { argv: ['git', 'fast-import', '--quiet'], stdin: repository() },
+    { argv: ['git', 'reset', '--quiet', '--hard', 'main'] },
+  ];
+  return snapshotAfter(commands, means, signal);
+}
+
+export const dependencyFiles = 5_000;
+
+/** What a setup command might have left, as a snapshot. */
+export function dependenciesSnapshot(means: Means, signal: AbortSignal): Promise<Snapshot> {
+  const script =
+    'i=0; while [ $i -lt $1 ]; do d=node_modules/p$((i / 20)); [ -d $d ] || mkdir -p $d; echo "module.exports = $i" > $d/f$i.js; i=$((i + 1)); done';
+  // shell: as many small files as a package manager unpacks, by nothing but the shell itself; the number comes as an argument.
+  return snapshotAfter([{ argv: ['sh', '-c', script, 'skep', String(dependencyFiles)] }], means, signal);
+}
+
+interface Command {
+  readonly argv: readonly [string, ...string[]];
+  readonly stdin?: string;
+}
+
+async function snapshotAfter(commands: readonly Command[], { provider, limits }: Means, signal: AbortSignal): Promise<Snapshot> {
+  const id = `${benchMark}begins-${randomBytes(4).toString('hex')}`;
   const sandbox = await provider.create({ id, limits, files: [], folders: [] });
   try {
-    await run(['git', 'init', '--quiet', '.']);
-    await run(['git', 'fast-import', '--quiet'], repository());
-    await run(['git', 'reset', '--quiet', '--hard', 'main']);
+    for (const command of commands) await run(command);
     if (sandbox.snapshot === undefined) throw new Fault('failed', { message: 'sandboxes of this kind have no snapshots' });
     return await sandbox.snapshot();
   } finally {
     await sandbox.kill();
   }
 
-  async function run(argv: readonly [string, ...string[]], stdin?: string): Promise<void> {
+  async function run(command: Command): Promise<void> {
     let words = '';
     const exit = await sandbox.exec({
-      ...{ argv, signal, timeoutMs: 120_000, outputBytesMax: 65_536, ...(stdin === undefined ? {} : { stdin }) },
+      ...{ ...command, signal, timeoutMs: 120_000, outputBytesMax: 65_536 },
       onOutput: (_, chunk) => void (words = `${words}${chunk.toString('utf8')}`.slice(-1_000)),
     });
     signal.throwIfAborted();
     if (exit.reason === 'exited' && exit.code === 0) return;
-    throw new Fault('failed', { message: `${argv.slice(0, 2).join(' ')} in a sandbox: ${words.trim() || exit.reason}` });
+    const what = command.argv.slice(0, 2).join(' ');
+    throw new Fault('failed', { message: `${what} in a sandbox: ${words.trim() || exit.reason}` });
   }
 }
 

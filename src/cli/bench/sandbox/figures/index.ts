@@ -1,4 +1,11 @@
-import { copiesThatFit, copyLimits, repositoryFiles, repositorySnapshot } from './copies.ts';
+import {
+  copiesThatFit,
+  copyLimits,
+  dependenciesSnapshot,
+  dependencyFiles,
+  repositoryFiles,
+  repositorySnapshot,
+} from './copies.ts';
 import { watchMemory } from '../ways/memory.ts';
 import type { Measure } from '../asked.ts';
 import { benchMark, coldWay, startIn } from '../ways/provided.ts';
@@ -134,6 +141,28 @@ export async function copiesFigures(given: Means, { clock, signal, count, place 
         ...goalOf(together, 1_000),
         ...(together < count ? { note: together === fit ? 'more have no room on the disk' : 'more would take too long' } : {}),
       },
+    ];
+  } finally {
+    await snapshot.remove();
+  }
+}
+
+/** Sandboxes that begin with what a setup command has left, as it is kept: that of a run whose dependencies others have had before. */
+export async function dependenciesFigures(given: Means, { clock, signal, count, place }: Measure): Promise<Figure[]> {
+  const means = { ...given, limits: copyLimits(given.limits) };
+  if (copiesThatFit(place.home) < 2) throw new Error(`the disk of ${place.home} has no room for copies of dependencies`);
+  const snapshot = await dependenciesSnapshot(means, signal);
+  try {
+    const way = coldWay('', { ...means, from: [snapshot] });
+    await (await way.start()).end();
+    const bounds = { clock, signal, count: Math.min(count, copiesOneByOne), msMax: copyMsMax };
+    const empty = await oneByOne(coldWay('', means), bounds);
+    const { startMs } = await oneByOne(way, bounds);
+    const usual = quantile(startMs, 0.5);
+    const files = dependencyFiles.toLocaleString('en');
+    return [
+      { name: `cold, with cached dependencies of ${files} files, p50`, unit: 'ms', value: usual, goal: 20 },
+      { name: 'what the cached dependencies add', unit: 'ms', value: Math.max(0, usual - quantile(empty.startMs, 0.5)) },
     ];
   } finally {
     await snapshot.remove();
