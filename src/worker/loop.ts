@@ -28,7 +28,7 @@ import { createRepositories } from './repository/index.ts';
 import { executeRun } from './run/index.ts';
 import type { RunEnd, RunTools } from './run/index.ts';
 import { limitsOf } from './sandbox.ts';
-import type { Lack, SandboxProbe, SandboxProvider } from './sandbox.ts';
+import type { KeptSnapshot, Lack, SandboxProbe, SandboxProvider } from './sandbox.ts';
 import { createKills } from './sandboxes/kills.ts';
 import { createSandboxReports } from './sandboxes/report.ts';
 import { createWarmth } from './sandboxes/warmth.ts';
@@ -204,7 +204,7 @@ function beatOf(options: WorkerOptions, prepared: Prepared, given: Pick<BeatOpti
 }
 
 async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<Prepared> {
-  const { sandboxes, folder, client, clock, random } = options;
+  const { sandboxes, folder, client, clock, log, random } = options;
   const probe = await sandboxes.probe();
   if (!probe.ok)
     throw new Fault('sandbox_unavailable', { message: `No sandbox can be made here: ${probe.why}`, hint: probe.hint });
@@ -214,10 +214,22 @@ async function prepare(options: Omit<WorkerOptions, 'slots'>): Promise<Prepared>
   const runFolder = join(folder, 'runs');
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
   const { worth } = probe;
-  const dependencies = createDependencies({ ...(options.dependencies ?? usualDependencies), ...options });
+  const found = await keptIn(options);
+  const dependencies = createDependencies({ ...(options.dependencies ?? usualDependencies), clock, log, found });
   const protocol = workerProtocol(client);
   const kept = { dependencies, checkOuts: createCheckOuts(options) };
   return { ...options, protocol, repositories, ...kept, folder: runFolder, worth, sandboxFacts };
+}
+
+/** What can't be had is made anew. */
+async function keptIn({
+  sandboxes,
+  log,
+}: Pick<WorkerOptions, 'sandboxes' | 'log'>): Promise<readonly KeptSnapshot[] | undefined> {
+  return await sandboxes.kept?.().catch((error: unknown) => {
+    log.warn({ error: String(error) }, 'the dependencies that earlier workers have kept could not be looked for');
+    return [];
+  });
 }
 
 /** What was kept for runs to begin with. */

@@ -6,7 +6,7 @@ import type { SandboxKind, SandboxWorth } from '../../contract/fleet/sandboxes.t
  * The port to sandboxes. A sandbox is one workspace folder and any number of commands run in it, each apart from the others;
  * nothing that a command starts outlives it. A provider that cannot give the isolation it names refuses.
  */
-export interface SandboxProvider {
+export interface SandboxProvider extends SnapshotKeeper {
   readonly kind: SandboxKind;
   /** Whether a sandbox can be made on this machine, by making one, and what it is worth here. Never throws. */
   probe(): Promise<SandboxProbe>;
@@ -20,8 +20,6 @@ export interface SandboxProvider {
   get(id: string): Sandbox | undefined;
   /** Has `count` sandboxes with these limits half made, so that `create` is quicker. Resolves when they are; where it can't, at once. */
   prewarm(limits: SandboxLimits, count: number): Promise<void>;
-  /** Whether a workspace that begins as snapshots shows them, which takes no time, and does not copy them. Absent: it copies. Never throws. */
-  readonly layers?: () => Promise<boolean>;
   /**
    * Removes what workers that died have left (folders, cgroups, processes); returns how many sandboxes that was. `settle` is asked
    * before a workspace is removed, by one worker alone, when all that ran in it is dead; without it all are removed.
@@ -40,6 +38,17 @@ export interface Orphan {
   readonly ageMs: number;
   /** Its workspace in a sandbox of this worker, until it is settled. Throws Fault `sandbox_unavailable` where that cannot be. */
   open(limits: SandboxLimits): Promise<Sandbox>;
+}
+
+/** What a provider knows of snapshots beside taking and using them. */
+interface SnapshotKeeper {
+  /**
+   * The snapshots that workers which are dead have kept here: this one's from now on, what was used last at the end. To be called before
+   * `reapOrphans`, which leaves them. Absent where none are kept.
+   */
+  readonly kept?: () => Promise<readonly KeptSnapshot[]>;
+  /** Whether a workspace that begins as snapshots shows them, which takes no time, and does not copy them. Absent: it copies. Never throws. */
+  readonly layers?: () => Promise<boolean>;
 }
 
 export type SandboxProbe =
@@ -116,11 +125,26 @@ export interface SandboxSpec {
 /** That one workspace begins as. */
 export const snapshotsMax = 8;
 
-/** Of one provider and one process; gone with the worker that took it. */
+/** Of one provider and one process; gone with the worker that took it, unless it is kept. */
 export interface Snapshot {
   readonly id: string;
   /** Sandboxes that were made from it stay. Safe to call twice. */
   remove(): Promise<void>;
+  /**
+   * Lets it outlive the worker, which may die at any moment from now on: a later one finds it, whole, with this text, by `kept`. Resolves
+   * when that is so; throws where it can't be. Absent where no snapshot is.
+   */
+  readonly keep?: (text: string) => Promise<void>;
+  /** At the worker's end, instead of `remove`: what is kept stays. Nobody may be at work with it any more. */
+  readonly leave?: () => Promise<void>;
+  /** Of one that was found: whether all of it is as it was when it was kept. To be asked before it is used. Never throws. */
+  readonly isWhole?: () => Promise<boolean>;
+}
+
+/** What a worker that is dead has kept. */
+export interface KeptSnapshot {
+  readonly snapshot: Snapshot;
+  readonly text: string;
 }
 
 /** A unix socket that the host listens on and that only this one sandbox can reach, from its first command to its end. */

@@ -3,6 +3,7 @@ import './thorough.ts';
 import './containers.test.ts';
 import './ending.test.ts';
 import './files.test.ts';
+import './kept.test.ts';
 import './links.test.ts';
 import './orphans.test.ts';
 import './refusals.test.ts';

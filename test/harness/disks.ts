@@ -13,8 +13,9 @@ export function sandboxesIn(folder: string): string[] {
   return readdirSync(folder).filter(name => name !== 'disks' && !isKept(name));
 }
 
-/** What a worker has ready for later, or keeps to begin others with, for as long as it lives. */
+/** What a worker has ready for later, or keeps to begin others with, for as long as it lives, and what one has left to the next. */
 export function isKept(name: string): boolean {
+  if (name.startsWith('kept.')) return true;
   return /^(ready|snapshot)[.]/.test(name) && !isDead(name.split('~')[1] ?? '');
 }
 

@@ -1,9 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { Fault } from '../../src/kernel/fault.ts';
 import type { FaultCode } from '../../src/kernel/fault.ts';
+import { allPids } from '../../src/kernel/process-info.ts';
 import { findProgram, SYSTEM_PATH } from '../../src/providers/sandboxes/local/host/tools.ts';
 import { createFiles } from '../../src/providers/sandboxes/files.ts';
 import type {
@@ -15,6 +17,7 @@ import type {
   SandboxProbe,
   SandboxProvider,
   SandboxSpec,
+  Snapshot,
 } from '../../src/worker/sandbox.ts';
 import { removeTree } from './disks.ts';
 
@@ -33,6 +36,10 @@ export type Call = { readonly id: number } & (
   | { readonly verb: 'stats'; readonly sandbox: number }
   | { readonly verb: 'snapshot'; readonly sandbox: number }
   | { readonly verb: 'forget'; readonly snapshot: string }
+  | { readonly verb: 'leave'; readonly snapshot: string }
+  | { readonly verb: 'isWhole'; readonly snapshot: string }
+  | { readonly verb: 'keep'; readonly snapshot: string; readonly text: string }
+  | { readonly verb: 'kept' }
   | { readonly verb: 'abort'; readonly exec: number }
   | { readonly verb: 'ask'; readonly exec: number }
 );
@@ -62,8 +69,8 @@ export interface BridgedLink extends SandboxLink {
 
 export type Who = 'root' | 'an ordinary user';
 
-/** How a provider is made: as SKEP_SANDBOX says it, and local with and without the compiled part. */
-export type ProviderName = 'local' | 'local:native' | 'oci' | 'oci:runsc' | 'oci:docker' | 'process';
+/** How a provider is made: as SKEP_SANDBOX says it; local without and with the compiled part, and by that with each sandbox from the warm pool. */
+export type ProviderName = 'local' | 'local:native' | 'local:warm' | 'oci' | 'oci:runsc' | 'oci:docker' | 'process';
 
 /** Those that this process can be; as an ordinary user nobody can become root. */
 const people: readonly { readonly who: Who; readonly possible: boolean }[] = [
@@ -101,6 +108,9 @@ const has = (program: string): boolean => findProgram(SYSTEM_PATH, program) !== 
 const hasContainers = has('podman') && (has('runc') || has('crun'));
 const hasDocker = has('docker') && existsSync('/run/docker.sock');
 
+/** With each sandbox taken from the warm pool: the hostile agent meets it for each change, all else in the proof. */
+const warm: Subject = subject('local:warm', 'root', isRoot ? lackingNative() : 'this is not root');
+
 /** Each provider as each user that this process can be; test/conformance runs on all of them. */
 export const subjects: readonly Subject[] = [
   ...people.map(({ who, possible }) => subject('local', who, possible ? '' : 'this is not root')),
@@ -115,6 +125,8 @@ function rarer(): readonly Subject[] {
   const isOld = has('runsc') && /0~2022/.test(execFileSync('runsc', ['--version'], { encoding: 'utf8' }));
   const lacking = isOld ? 'ls fails in this gVisor, of December 2022' : 'podman and runsc are not here (bin/setup --test)';
   return [
+    warm,
+    rootless(),
     container('oci:runsc', has('podman') && has('runsc') && !isOld, lacking),
     container('oci:docker', hasDocker, 'no Docker answers at /run/docker.sock'),
   ];
@@ -122,6 +134,12 @@ function rarer(): readonly Subject[] {
 
 for (const { provider, who, lacking } of subjects)
   if (lacking !== '') process.stderr.write(`SKIPPED: ${provider} as ${who}: ${lacking}\n`);
+
+/** By root, who becomes the user and lends it a range of user ids. */
+function rootless(): Subject {
+  const lacking = hasContainers && has('newuidmap') ? '' : 'podman, runc and newuidmap are not here (bin/setup --test)';
+  return subject('oci', 'an ordinary user', isRoot ? lacking : 'this is not root');
+}
 
 function container(provider: ProviderName, isThere: boolean, lacking: string): Subject {
   return subject(provider, 'root', isRoot ? (isThere ? '' : lacking) : 'this is not root');
@@ -171,7 +189,7 @@ export async function startSandboxWorker({
   wrap = [],
 }: Start): Promise<SandboxWorker> {
   const [program, ...args] = [
-    ...becoming(who),
+    ...becoming(who, provider),
     ...wrap,
     process.execPath,
     '--import',
@@ -225,6 +243,7 @@ export async function startSandboxWorker({
     async kill() {
       child.kill('SIGKILL');
       await gone;
+      if (provider === 'oci' && who !== 'root') await noneAtHome(folder);
     },
   };
 }
@@ -239,6 +258,10 @@ function providerOver(ask: Ask, kind: SandboxProvider['kind']): SandboxProvider 
     prewarm: () => Promise.resolve(),
     probe: async () => (await ask(id => ({ id, verb: 'probe' }))) as SandboxProbe,
     reapOrphans: async () => (await ask(id => ({ id, verb: 'reap' }))) as number,
+    async kept() {
+      const found = (await ask(id => ({ id, verb: 'kept' }))) as readonly { readonly snapshot: string; readonly text: string }[];
+      return found.map(({ snapshot, text }) => ({ snapshot: snapshotOver(ask, snapshot), text }));
+    },
     async create({ links = [], from = [], ...rest }) {
       // What each link does is the fixture's affair: it says its path, and then all that it hears, or leads to a port of ours.
       const spec = {
@@ -252,12 +275,21 @@ function providerOver(ask: Ask, kind: SandboxProvider['kind']): SandboxProvider 
         ...{ id: spec.id, limits: spec.limits, madeAtMs: Date.now(), exec, files: createFiles(exec) },
         stats: async () => (await ask(id => ({ id, verb: 'stats', sandbox }))) as SandboxStats,
         snapshot: async () => {
-          const snapshot = (await ask(id => ({ id, verb: 'snapshot', sandbox }))) as string;
-          return { id: snapshot, remove: async () => void (await ask(id => ({ id, verb: 'forget', snapshot }))) };
+          return snapshotOver(ask, (await ask(id => ({ id, verb: 'snapshot', sandbox }))) as string);
         },
         kill: async () => void (await ask(id => ({ id, verb: 'kill', sandbox }))),
       } satisfies Sandbox;
     },
+  };
+}
+
+function snapshotOver(ask: Ask, snapshot: string): Required<Snapshot> {
+  return {
+    id: snapshot,
+    remove: async () => void (await ask(id => ({ id, verb: 'forget', snapshot }))),
+    keep: async text => void (await ask(id => ({ id, verb: 'keep', snapshot, text }))),
+    leave: async () => void (await ask(id => ({ id, verb: 'leave', snapshot }))),
+    isWhole: async () => (await ask(id => ({ id, verb: 'isWhole', snapshot }))) as boolean,
   };
 }
 
@@ -285,22 +317,38 @@ async function execOver(ask: Ask, sandbox: number, command: SandboxCommand): Pro
 }
 
 /** The repository may lie under a path that only root can walk: then the other user sees it at a place of its own. */
-function becoming(who: Who): string[] {
+function becoming(who: Who, provider: ProviderName): string[] {
   if (who === 'root' || process.geteuid?.() !== 0) return [];
-  const script = 'mount --rbind "$1" /mnt && cd /mnt && shift && exec "$@"';
+  const lent = provider === 'oci' ? lendIds : [];
+  const script = [...lent, 'mount --rbind "$1" /mnt', 'cd /mnt', 'shift', 'exec "$@"'].join(' && ');
   const id = String(ORDINARY);
   return [
-    'unshare',
-    '--mount',
-    '--propagation',
-    'private',
-    'sh',
-    '-c',
-    script,
-    'sh',
-    repository,
+    ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', repository],
     ...['setpriv', '--reuid', id, '--regid', id, '--clear-groups'],
   ];
+}
+
+/** For containers of an ordinary user, by newuidmap; the machine's own ranges stay as they are. */
+const lendIds = [
+  `ids=$(mktemp) && echo ${ORDINARY}:3000000:65536 > "$ids" && chmod 644 "$ids"`,
+  'for each in subuid subgid; do mount --bind "$ids" /etc/$each || exit; done && rm "$ids"',
+];
+
+/** An engine of an ordinary user lives in its home, and cleans up there when its worker is dead; one process of it would stay for ever. */
+async function noneAtHome(home: string): Promise<void> {
+  const word = `HOME=${home}\0`;
+  const there = (): number[] => allPids().filter(pid => pid !== process.pid && environmentOf(pid).includes(word));
+  for (let tries = 0; there().length > 1 && tries < 100; tries += 1) await systemClock.sleep(100);
+  for (const pid of there()) process.kill(pid, 'SIGKILL');
+  for (let tries = 0; there().length > 0 && tries < 100; tries += 1) await systemClock.sleep(100);
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return `${readFileSync(`/proc/${pid}/environ`, 'latin1')}\0`;
+  } catch {
+    return '';
+  }
 }
 
 function hint({ error }: Answer): { hint?: string } {

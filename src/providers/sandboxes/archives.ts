@@ -4,7 +4,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../kernel/fault.ts';
 import { thisOwner } from '../../kernel/process-owner.ts';
-import type { Sandbox, SandboxSpec, Snapshot } from '../../worker/sandbox.ts';
+import type { KeptSnapshot, Sandbox, SandboxSpec, Snapshot } from '../../worker/sandbox.ts';
+import { adoptKept, lasting } from './kept/index.ts';
+import type { Lying } from './kept/index.ts';
 import { diskFault } from './local/host/tools.ts';
 
 export type Create = (spec: SandboxSpec) => Promise<Sandbox>;
@@ -18,6 +20,8 @@ export interface Archives {
   take(sandbox: Sandbox): Promise<Snapshot>;
   /** Throws Fault `invalid_request` for a snapshot that is none of these. */
   unpacked(create: Create, spec: SandboxSpec, from: readonly Snapshot[]): Promise<Sandbox>;
+  /** What earlier workers have kept. */
+  kept(): Promise<readonly KeptSnapshot[]>;
 }
 
 /** `folder` is where sandboxes live: what a dead worker has left there is removed with them. */
@@ -44,8 +48,13 @@ export function createArchives(folder: string): Archives {
       await name.remove();
       throw diskFault(error);
     }
-    const archive: Archive = { shown, users: 0, isThere: true, remove: name.remove };
-    const snapshot = { id: `${id}-${name.word}`, remove: () => dropArchive(archive) };
+    return open({ id: `${id}-${name.word}`, place: name.place, uid: process.geteuid?.() ?? 0 });
+  }
+
+  function open(lying: Omit<Lying, 'kind' | 'remove'>): Snapshot {
+    const { place } = lying;
+    const archive: Archive = { shown: join(place, 'shown'), users: 0, isThere: true, remove: () => discard(place) };
+    const snapshot = lasting({ ...lying, kind: 'archive', remove: () => dropArchive(archive) });
     archives.set(snapshot, archive);
     return snapshot;
   }
@@ -75,7 +84,11 @@ export function createArchives(folder: string): Archives {
     return archive;
   }
 
-  return { take, unpacked };
+  return { take, unpacked, kept: () => adoptKept({ folder, kind: 'archive', discard, open }) };
+}
+
+function discard(place: string): Promise<void> {
+  return rm(place, { recursive: true, force: true });
 }
 
 interface Archive {

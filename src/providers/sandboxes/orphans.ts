@@ -5,6 +5,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { isDead, thisOwner } from '../../kernel/process-owner.ts';
 import type { Sandbox, SandboxLimits, Settle } from '../../worker/sandbox.ts';
+import { isKept } from './kept/index.ts';
 import { removeFolder } from './local/folder.ts';
 import type { Tools } from './local/host/tools.ts';
 import type { UserIds } from './local/host/user-ids.ts';
@@ -62,7 +63,7 @@ function holds(home: string, uid: number): boolean {
 function orphansIn({ folder }: Place): string[] {
   const madeMs = (name: string): number => filterOf(join(folder, name))?.mtimeMs ?? 0;
   return readdirSync(folder)
-    .filter(name => isDead(name.split('~')[1] ?? ''))
+    .filter(name => isDead(name.split('~')[1] ?? '') && !isKept(folder, name))
     .sort((a, b) => madeMs(b) - madeMs(a));
 }
 

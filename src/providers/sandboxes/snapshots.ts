@@ -1,13 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { Fault } from '../../kernel/fault.ts';
 import { snapshotsMax } from '../../worker/sandbox.ts';
-import type { SandboxSpec, Snapshot } from '../../worker/sandbox.ts';
+import type { KeptSnapshot, SandboxSpec, Snapshot } from '../../worker/sandbox.ts';
 import { createArchives } from './archives.ts';
 import type { Archives, Create } from './archives.ts';
 
+/** How workspaces are disks, where they are. */
+interface Disks {
+  readonly canStack: boolean;
+  kept(): Promise<readonly KeptSnapshot[]>;
+}
+
 interface Snapshots {
   /** By way of archives, what the disks of a way of making sandboxes can't do themselves. */
-  on(disks: { readonly canStack: boolean } | undefined, create: Create): Create;
+  on(disks: Disks | undefined, create: Create): Create;
+  /** What earlier workers have kept. */
+  kept(disks: Disks | undefined): Promise<readonly KeptSnapshot[]>;
 }
 
 /** Adds snapshots to any way of making sandboxes, whose folder it is told. */
@@ -21,6 +29,7 @@ export function createSnapshots(folder: string): Snapshots {
         return await way(spec);
       };
     },
+    kept: disks => (disks ?? archives).kept(),
   };
 }
 

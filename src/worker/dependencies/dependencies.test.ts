@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../kernel/clock.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { silentLog } from '../../kernel/log.ts';
@@ -7,6 +7,7 @@ import { createDependencies, narrowed } from './index.ts';
 import type { Dependencies, Layer, Wish } from './index.ts';
 import { dependencyKey } from './key.ts';
 import type { Circumstances } from './key.ts';
+import type { KeptSnapshot } from '../sandbox.ts';
 
 const removed: string[] = [];
 const layer = (id: string, bytes = 1): Layer => ({
@@ -16,11 +17,12 @@ const layer = (id: string, bytes = 1): Layer => ({
 });
 
 let now = 0;
-const clock: Clock = { ...systemClock, mono: () => now };
+let clockMs = 0;
+const clock: Clock = { ...systemClock, mono: () => now, now: () => clockMs };
 
-function kept(layersMax = 2, layerBytesMax = 100): Dependencies {
+function kept(layersMax = 2, layerBytesMax = 100, found?: readonly KeptSnapshot[]): Dependencies {
   removed.splice(0);
-  return createDependencies({ timeoutMs: 1, layersMax, layerBytesMax, clock, log: silentLog });
+  return createDependencies({ timeoutMs: 1, layersMax, layerBytesMax, found, clock, log: silentLog });
 }
 
 const never = new AbortController().signal;
@@ -73,6 +75,90 @@ describe('what is kept', () => {
     expect(removed).toEqual([]);
     two.release();
     expect(removed).toEqual(['1']);
+  });
+
+  describe('for the next worker', () => {
+    const left: string[] = [];
+    const texts = new Map<string, string>();
+    /** As a provider gives them: what is kept has a text, and is there until it is removed. */
+    const keepable = (id: string, bytes = 1, whole?: boolean): Layer => ({
+      ...layer(id, bytes),
+      snapshot: {
+        ...layer(id).snapshot,
+        keep: text => Promise.resolve(void texts.set(id, text)),
+        leave: () => Promise.resolve(void left.push(id)),
+        ...(whole === undefined ? {} : { isWhole: () => Promise.resolve(whole) }),
+      },
+    });
+    const making = (id: string, bytes?: number): Wish => wish(() => Promise.resolve(keepable(id, bytes)));
+    const found = (...ids: readonly string[]) =>
+      ids.map(id => ({ snapshot: keepable(id, 1, !id.startsWith('broken')).snapshot, text: texts.get(id) ?? 'of another' }));
+    beforeEach(() => {
+      removed.splice(0);
+      left.splice(0);
+      texts.clear();
+      clockMs = 0;
+    });
+
+    it('is kept as it is made, and left at the end in the order in which it was used', async () => {
+      const all = kept(3, 100, []);
+      for (const id of ['1', '2', '3']) await use(all, `key ${id}`, making(id));
+      expect([...texts.keys()]).toEqual(['1', '2', '3']);
+      await use(all, 'key 1', missing);
+      const held = await all.take('key 2', missing);
+      await all.close();
+      expect([left, removed]).toEqual([['3', '1'], []]);
+      held.release();
+      expect(left).toEqual(['3', '1', '2']);
+    });
+
+    it('is found again by its key, with what stood beside it', async () => {
+      await use(
+        kept(3, 100, []),
+        'a',
+        wish(() => Promise.resolve({ ...keepable('1', 7), exclude: '/x\n' })),
+      );
+      const taken = await kept(3, 100, found('1')).take('a', missing);
+      expect([taken.snapshot.id, taken.exclude, taken.bytes]).toEqual(['1', '/x\n', 7]);
+    });
+
+    it('is made anew where it is not whole any more, and removed; those who ask at once wait for the one that makes it', async () => {
+      await use(kept(3, 100, []), 'a', making('broken'));
+      const all = kept(3, 100, found('broken'));
+      expect(await Promise.all([use(all, 'a', making('2')), use(all, 'a', making('3'))])).toEqual(['2', '2']);
+      expect(removed).toEqual(['broken']);
+    });
+
+    it('is no more than this worker may keep; one that is too old, strange, or there twice goes', async () => {
+      const before = kept(9, 1_000, []);
+      await use(before, 'old', making('old'));
+      clockMs = 8 * 24 * 3_600_000;
+      for (const [key, id] of [
+        ['a', '1'],
+        ['a', '2'],
+        ['b', '3'],
+        ['c', '4'],
+        ['d', '5'],
+      ] as const) {
+        await use(before, `${key} ${id}`, making(id));
+        texts.set(id, (texts.get(id) ?? '').replace(`${key} ${id}`, key));
+      }
+      const all = kept(3, 100, found('old', 'strange', '1', '2', '3', '4', '5'));
+      expect(removed.toSorted()).toEqual(['1', '2', 'old', 'strange']);
+      for (const [key, id] of [
+        ['b', '3'],
+        ['c', '4'],
+        ['d', '5'],
+      ] as const)
+        expect(await use(all, key, missing)).toBe(id);
+    });
+
+    it('is gone with the worker where that is not wanted', async () => {
+      const all = kept(3, 100);
+      await use(all, 'a', making('1'));
+      await all.close();
+      expect([texts.size, left, removed]).toEqual([0, [], ['1']]);
+    });
   });
 
   it('is removed at the end', async () => {

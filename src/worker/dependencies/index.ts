@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { CommitFiles } from '../repository/tree.ts';
+import type { KeptSnapshot } from '../sandbox.ts';
 import { createFailures } from './failures.ts';
 import type { Failed } from './failures.ts';
 import { dependencyKey } from './key.ts';
@@ -23,7 +24,7 @@ export interface Dependencies {
    * makes it in its place. Throws what `make` throws, the signal's reason, or for a while what the last `make` of this key failed of.
    */
   take(key: string, wish: Wish): Promise<Taken>;
-  /** Removes all that is kept; nobody may be at work with it any more. */
+  /** Leaves what is kept to the next worker, where it may, and removes the rest; nobody may be at work with it any more. */
   close(): Promise<void>;
 }
 
@@ -48,11 +49,13 @@ export interface DependencyLimits {
 export const usualDependencies: DependencyLimits = { timeoutMs: 900_000, layersMax: 20, layerBytesMax: 20 * 2 ** 30 };
 
 export interface Options extends DependencyLimits {
+  /** What earlier workers have kept, what was used last at the end; without it what is kept is gone with this one. */
+  readonly found?: readonly KeptSnapshot[] | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** Kept in memory: what a worker knew is gone with it, as its snapshots are. */
+/** What was found is kept in memory; what is to outlive the worker stands beside the snapshots themselves. */
 export function createDependencies(options: Options): Dependencies {
   const shelf = createShelf(options);
   const failures = createFailures(options.clock);
@@ -74,6 +77,13 @@ export function createDependencies(options: Options): Dependencies {
     }
   }
 
+  /** Only of what an earlier worker has kept nobody knows yet. */
+  async function isWhole({ snapshot: { id, isWhole: look } }: Taken): Promise<boolean> {
+    if (look === undefined || (await look())) return true;
+    options.log.warn({ snapshot: id }, 'dependencies that an earlier worker has kept are not whole any more, and made anew');
+    return false;
+  }
+
   const keys = createKeys();
 
   return {
@@ -84,7 +94,12 @@ export function createDependencies(options: Options): Dependencies {
       for (let hasWaited = false; ; hasWaited = true) {
         signal.throwIfAborted();
         const found = shelf.take(key);
-        if (found !== undefined) return found;
+        if (found !== undefined) {
+          if (await isWhole(found)) return found;
+          shelf.drop(key, found);
+          found.release();
+          continue;
+        }
         const failed = failures.of(key);
         if (failed !== undefined && (hasWaited || !wish.insists(failed))) throw failed.error;
         const others = making.get(key);

@@ -1,7 +1,7 @@
 import { renameSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
-import type { Snapshot } from '../../../worker/sandbox.ts';
+import type { KeptSnapshot, Snapshot } from '../../../worker/sandbox.ts';
 import { asRoot } from '../lacks.ts';
 import type { Reason } from '../lacks.ts';
 import { workspaceBytesMin } from '../limits.ts';
@@ -31,6 +31,8 @@ export interface Disks {
   readonly canStack: boolean;
   /** A copy of the disk in a folder in which nothing runs. Throws Fault `disk_full`. */
   snapshot(folder: string, id: string): Promise<Snapshot>;
+  /** What earlier workers have kept. */
+  kept(): Promise<readonly KeptSnapshot[]>;
   /** Mounts the one that is in a folder of a dead worker. Throws Fault `sandbox_unavailable`. */
   again(folder: string): Promise<void>;
   /** Has `count` of them ready, `readyMax` at most; resolves when they are. Never throws. */
@@ -136,6 +138,7 @@ function createDisks({ folder, tools, path }: Place, mkfs: string, { canStack }:
       }
     },
     snapshot: snapshots.take,
+    kept: snapshots.kept,
     again: place => mountAgain(place, tools, path),
     prepare: (bytes, count) => ready.want(sizeOf(folder, bytes), count),
     reap: templates.reap,

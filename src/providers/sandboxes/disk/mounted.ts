@@ -21,6 +21,7 @@ export const keptName = 'kept';
  * and the work of a dead worker can be taken out of it.
  */
 const OPTIONS = 'loop,nosuid,nodev,noatime,noinit_itable';
+const SEALED = 'loop,ro,nosuid,nodev,noatime';
 
 export function hasDisk(folder: string): boolean {
   return existsSync(join(folder, imageName));
@@ -64,8 +65,14 @@ export async function mountDisk(folder: string, tools: Tools): Promise<void> {
   else await tools.mounter.disk('mount', [folder]);
 }
 
-function mountArgv(folder: string, tools: Tools): string[] {
-  return [tools.mount, '-t', 'ext4', '-o', OPTIONS, '--', join(folder, imageName), join(folder, 'slot', diskName)];
+/** The disk of a snapshot that an earlier worker has sealed, without a byte of it being written. */
+export async function mountSealed(folder: string, tools: Tools): Promise<void> {
+  const argv = mountArgv(folder, tools, SEALED);
+  if (!isPlace(folder, diskName)) await run(...tied(tools, argv));
+}
+
+function mountArgv(folder: string, tools: Tools, options = OPTIONS): string[] {
+  return [tools.mount, '-t', 'ext4', '-o', options, '--', join(folder, imageName), join(folder, 'slot', diskName)];
 }
 
 /** A worker that is killed takes the program that mounts with it: nothing is mounted in a folder that the next worker is removing. */
@@ -88,8 +95,12 @@ async function unmount(folder: string, tools: Tools): Promise<void> {
 
 /** A folder with all that is mounted in it, in which the host alone has written beside that. */
 export async function removeDisk(folder: string, tools: Tools): Promise<void> {
-  while (isMounted(folder)) await unmount(folder, tools);
+  await unmountAll(folder, tools);
   await rm(folder, { recursive: true, force: true });
+}
+
+export async function unmountAll(folder: string, tools: Tools): Promise<void> {
+  while (isMounted(folder)) await unmount(folder, tools);
 }
 
 async function succeeds(act: Promise<unknown>): Promise<boolean> {

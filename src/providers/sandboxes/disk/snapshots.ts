@@ -1,18 +1,22 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
-import type { Snapshot } from '../../../worker/sandbox.ts';
+import type { KeptSnapshot, Snapshot } from '../../../worker/sandbox.ts';
 import { snapshotName, unknownSnapshot } from '../archives.ts';
+import { adoptKept, lasting } from '../kept/index.ts';
+import type { Lying } from '../kept/index.ts';
 import { diskFault, run } from '../local/host/tools.ts';
 import type { Tools } from '../local/host/tools.ts';
-import { ownerOf, passOn, sealed } from './layers.ts';
+import { isLayered, ownerOf, passOn, sealed } from './layers.ts';
 import type { Layer } from './layers.ts';
-import { copyArgv, diskName, imageName, removeDisk } from './mounted.ts';
+import { copyArgv, diskName, imageName, mountSealed, removeDisk, unmountAll } from './mounted.ts';
 
 interface DiskSnapshots {
   take(folder: string, id: string): Promise<Snapshot>;
   /** The topmost first. Throws Fault `invalid_request` for a snapshot that is none of these, or of another size. */
   layersOf(snapshot: Snapshot, bytes: number): readonly Layer[];
+  /** What earlier workers have kept. */
+  kept(): Promise<readonly KeptSnapshot[]>;
 }
 
 interface Place {
@@ -31,10 +35,20 @@ interface Taken {
 /** Copies of disks, sparse. In `folder`, under names that are no sandbox's: those of a dead worker are removed with its sandboxes. */
 export function createDiskSnapshots({ folder, tools, areSealed }: Place): DiskSnapshots {
   const known = new WeakMap<Snapshot, Taken>();
+  const remove = (place: string): Promise<void> => removeDisk(place, tools);
+
+  function open(lying: Omit<Lying, 'kind' | 'remove'>): Snapshot {
+    const { place, uid } = lying;
+    const whole = lasting({ ...lying, kind: 'disk', remove: () => remove(place), rest: () => unmountAll(place, tools) });
+    // What lies on others is in more files than its own.
+    const snapshot = isLayered(place) ? { id: whole.id, remove: whole.remove } : whole;
+    known.set(snapshot, { place, uid });
+    return snapshot;
+  }
+
   return {
     async take(from, id) {
       const { place, word } = snapshotName(folder);
-      const remove = (): Promise<void> => removeDisk(place, tools);
       try {
         mkdirSync(place, { mode: 0o700 });
         // All that was written is in the file then; nothing runs that could write more.
@@ -43,12 +57,10 @@ export function createDiskSnapshots({ folder, tools, areSealed }: Place): DiskSn
         passOn(from, place);
         if (areSealed) await tools.mounter?.disk('seal', [place]);
       } catch (error) {
-        await remove();
+        await remove(place);
         throw diskFault(error);
       }
-      const snapshot = { id: `${id}-${word}`, remove };
-      known.set(snapshot, { place, uid: ownerOf(from) });
-      return snapshot;
+      return open({ id: `${id}-${word}`, place, uid: ownerOf(from) });
     },
     layersOf(snapshot, bytes) {
       const taken = known.get(snapshot);
@@ -59,6 +71,10 @@ export function createDiskSnapshots({ folder, tools, areSealed }: Place): DiskSn
         message: `the snapshot ${snapshot.id} is of a workspace of ${size} bytes, not of ${bytes}`,
         hint: 'take it from a sandbox with the same workspaceBytes',
       });
+    },
+    kept() {
+      const show = (place: string): Promise<void> => mountSealed(place, tools);
+      return adoptKept({ folder, kind: 'disk', discard: remove, open, ...(areSealed ? { show } : {}) });
     },
   };
 }

@@ -63,6 +63,8 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH, n
     return warm;
   }
 
+  const snapshotsIn = (place: Host) => (snapshots ??= createSnapshots(place.folder));
+
   /** One real sandbox before the first one that is asked for, so that a machine which cannot make any says so at once. */
   function proof(): Promise<void> {
     proven ??= host()
@@ -91,11 +93,11 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH, n
       await proof();
       const place = await host();
       const create = (each: SandboxSpec) => makeSandbox(place, each, warmIn(place));
-      snapshots ??= createSnapshots(place.folder);
-      return living.add(await snapshots.on(place.disks, create)(spec));
+      return living.add(await snapshotsIn(place).on(place.disks, create)(spec));
     },
     list: living.list,
     get: living.get,
+    kept: async () => snapshotsIn(await host()).kept((await host()).disks),
     layers: async () => (await host().catch(() => undefined))?.disks?.canStack === true,
     async prewarm(limits, count) {
       checkLimits(limits);

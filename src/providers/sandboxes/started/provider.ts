@@ -78,6 +78,11 @@ export function createProvider({ kind, log, prepare }: Options): SandboxProvider
     },
     list: living.list,
     get: living.get,
+    async kept() {
+      const { home } = await ready();
+      snapshots ??= createSnapshots(home.folder);
+      return await snapshots.kept(home.disks);
+    },
     layers: async () => (await ready().catch(() => undefined))?.home.disks?.canStack === true,
     async prewarm(limits, count) {
       checkLimits(limits);

@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startScriptedServer } from '../../../../test/harness/scripted-server.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../../../../test/harness/scripted-server.ts';
-import { git, makeRepository, script, startWorker } from '../../../../test/harness/worker.ts';
+import { git, makeRepository, script, startWorker, temporaryFolder } from '../../../../test/harness/worker.ts';
 import type { TestWorker } from '../../../../test/harness/worker.ts';
-import { sandboxesIn } from '../../../../test/harness/disks.ts';
+import { mountsIn, sandboxesIn } from '../../../../test/harness/disks.ts';
 
 let server: ScriptedServer;
 let worker: TestWorker;
@@ -120,6 +120,36 @@ describe('the setup of a project', () => {
     const review = await run([], { subject: 'review', checks });
     expect(review.failure).toBeUndefined();
     expect(review.result?.checks?.[1]?.output_tail).toBe(`${lastLine(second)}\ncommitted\n`);
+  });
+});
+
+describe('dependencies outlive their worker', () => {
+  it('so that the first run of the next one begins with them, and are made anew where they were spoilt meanwhile', async () => {
+    const folder = temporaryFolder();
+    const sandboxes = join(folder, 'sandboxes');
+    const { run } = project();
+    const byAnother = async (): Promise<QueuedRun> => {
+      await worker.stop({ graceMs: 60_000 });
+      worker = await startWorker(server, { folder });
+      return await run([stamp]);
+    };
+    const keptIn = (): string[] => readdirSync(sandboxes).filter(name => name.startsWith('kept.'));
+    const first = await byAnother();
+    expect(phasesOf(first)).toContain('set_up');
+    const second = await byAnother();
+    expect(second.failure).toBeUndefined();
+    expect(phasesOf(second)).not.toContain('set_up');
+    expect(lastLine(second)).toBe(lastLine(first));
+    await worker.stop({ graceMs: 60_000 });
+    expect(keptIn()).toHaveLength(1);
+    expect(mountsIn(folder)).toEqual([]);
+    const image = [join(sandboxes, keptIn()[0] ?? '', 'disk.img'), join(sandboxes, keptIn()[0] ?? '', 'shown/work.tar')];
+    const spoilt = image.filter(each => existsSync(each));
+    expect(spoilt).toHaveLength(1);
+    for (const each of spoilt) writeFileSync(each, 'spoilt', { flag: 'r+' });
+    const third = await byAnother();
+    expect(phasesOf(third)).toContain('set_up');
+    expect(lastLine(third)).not.toBe(lastLine(first));
   });
 });
 
