@@ -5,7 +5,7 @@
 process.env['SKEP_CONFORMANCE'] = 'thorough';
 process.env['SKEP_TEST_CONTAINED'] = 'others';
 
-for (const suite of ['hostile', 'outside', 'lasting', 'bombs', 'reading', 'trapping', 'archives'])
+for (const suite of ['hostile', 'outside', 'lasting', 'bombs', 'reading', 'trapping', 'archives', 'poison'])
   await import(`./${suite}.test.ts`);
 
 export {};

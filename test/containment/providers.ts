@@ -1,11 +1,14 @@
-import { startSandboxWorker, subjects } from '../harness/sandbox-worker.ts';
+import { startSandboxWorker, subjects, warm } from '../harness/sandbox-worker.ts';
 import type { SandboxWorker, Subject, Who } from '../harness/sandbox-worker.ts';
+import { isQuick } from './table/where.ts';
 
 export interface Contained extends Pick<Subject, 'provider' | 'who' | 'possible'> {
   readonly name: string;
 }
 
-const all: readonly Contained[] = subjects.map(({ provider, who, possible }) => ({
+const withWarm = subjects.includes(warm) ? subjects : [...subjects, warm];
+
+const all: readonly Contained[] = withWarm.map(({ provider, who, possible }) => ({
   ...{ name: `${provider}, ${who}`, provider, who, possible },
 }));
 
@@ -16,7 +19,7 @@ export const contained = all;
 const isProof = process.env['SKEP_TEST_CONTAINED'] === 'others';
 
 /** For suites of many commands: those in which one begins at once; in the long proof, the others. */
-export const chosen = all.filter(({ provider }) => provider.startsWith('local') !== isProof);
+export const chosen = all.filter(({ provider }) => isQuick(provider) !== isProof);
 
 interface Start extends Pick<Contained, 'provider' | 'who'> {
   readonly folder: string;

@@ -109,7 +109,7 @@ const hasContainers = has('podman') && (has('runc') || has('crun'));
 const hasDocker = has('docker') && existsSync('/run/docker.sock');
 
 /** With each sandbox taken from the warm pool: the hostile agent meets it for each change, all else in the proof. */
-const warm: Subject = subject('local:warm', 'root', isRoot ? lackingNative() : 'this is not root');
+export const warm: Subject = subject('local:warm', 'root', isRoot ? lackingNative() : 'this is not root');
 
 /** Each provider as each user that this process can be; test/conformance runs on all of them. */
 export const subjects: readonly Subject[] = [

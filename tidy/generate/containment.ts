@@ -1,14 +1,17 @@
 import { archiveRows, gatewayRows, pathRows, raceRows, readingRows, settingRows } from '../../test/containment/table/host.ts';
 import { carriedRows, worthRows } from '../../test/containment/table/exfil.ts';
+import { cacheRows } from '../../test/containment/table/cache.ts';
 import { inside } from '../../test/containment/table/inside.ts';
 import { bombRows, lastingRows } from '../../test/containment/table/limits.ts';
 import { groups } from '../../test/containment/table/row.ts';
 import type { Group, Guard, Row } from '../../test/containment/table/row.ts';
+import { wheres } from '../../test/containment/table/where.ts';
 
 const rows: readonly Row[] = [
   ...inside,
   ...bombRows,
   ...lastingRows,
+  ...cacheRows,
   ...pathRows,
   ...settingRows,
   ...readingRows,
@@ -41,6 +44,8 @@ const words: Readonly<Record<Group, string>> = {
   exfil:
     'A real worker runs an agent that says its run token wherever it is heard; then all is searched that is kept (every row of the database, logs, transcripts, what server and worker print), what lands in the repository, and what a host heard. `nowhere` is what is taken out, in these forms; *the work* and *the host* are what nothing holds back: they get a token that is worth nothing once its run is over, and before that opens the gateway alone. No other secret is in the sandbox to be carried out.',
   beside: 'Two sandboxes of the same worker attack each other, each while it is attacked.',
+  cache:
+    'A real worker runs a setup once; a hijacked agent, or a hijacked package in the setup, then does what it can to what that left, to the check-out, to caches and to tools; and further runs, of the same project and of another, read all that they begin with. `as it was` is all of it, byte for byte, as before the attack.',
   honest: 'A sandbox in which nothing works is no sandbox.',
   bombs: 'Meanwhile a second sandbox answers, the worker stays below 256 MiB, and afterwards the first one works as before.',
   lasting: 'After the command no process of it lives and nothing is written any more; also where the worker itself was killed.',
@@ -61,7 +66,7 @@ export function containmentText(): string {
       rows.filter(row => row.group === group),
     ),
   );
-  return `${[begin, ...parts, end].join('\n\n')}\n`;
+  return `${[begin, ...parts, whereText(), end].join('\n\n')}\n`;
 }
 
 function partOf(group: Group, those: readonly Row[]): string {
@@ -81,6 +86,25 @@ function partOf(group: Group, those: readonly Row[]): string {
   return [`## ${groups[group]}`, '', `${words[group]} (${those[0]?.source ?? ''})`, '', ...head, ...lines].join('\n');
 }
 
+const whens = { test: 'each test', proof: 'proof', never: '–' } as const;
+
+function whereText(): string {
+  const lines = wheres.map(({ kind, hostile, many, long, cache, tried = '' }) => {
+    const cells = [kind, ...[hostile, many, cache, long].map(when => whens[when]), tried];
+    return `| ${cells.join(' | ')} |`;
+  });
+  return `## Where it was tried
+
+*From inside*: reading, changing, system calls, the network, the way that is opened, the proxy, secrets, another sandbox, what must still work.
+*Many commands*: taking too much, outliving, what is left, traps, what the host takes out. *What others begin with*: the rows of that name, before a
+whole worker. *Longest*: the same attempts, 10,000 times or with more. *Each test* is \`npm test\`, *proof* is \`npm run prove -- containment\`
+(with \`version-1\` for cgroups of version 1 alone). A workspace that begins as something never comes from the warm pool.
+
+| Kind of sandbox | From inside | Many commands | What others begin with | Longest | What came of it, where no test says so |
+|---|---|---|---|---|---|
+${lines.join('\n')}`;
+}
+
 function said(answers: readonly string[]): string {
   return answers.length === 0
     ? 'not tried'
@@ -92,12 +116,9 @@ const begin = `# What a hijacked agent can do
 Made from the table in \`test/containment/table\` by \`npm run generate\`: do not edit.
 
 The agent is taken to be hijacked: it does everything that whoever has taken it over can think of. No row below hopes that a model refuses.
-A program that is all of it (\`test/fixtures/hostile\`) runs at each \`npm test\` in \`local\`, with and without the compiled part, and in
-\`process\`, as root and as an ordinary user, and in \`oci\`, by podman and runc, as root alone; what a machine does not have is skipped, and named.
-An attempt without a row, a row without an attempt, and another answer than the row's are failures. Suites of many commands (limits, what
-stays, what is taken out) run at each \`npm test\` in \`local\`. \`npm run prove -- containment\` runs them in \`process\` and \`oci\`, and all of it
-also in \`oci:docker\` and \`oci:runsc\` where a daemon answers and gVisor is newer than Debian 12's; the longest run in \`local\` alone. No
-row has been tried with crun, nor with podman of an ordinary user. Rows about the gateway and about settings show code of the worker, and run in \`local\`.
+A program that is all of it (\`test/fixtures/hostile\`) runs in each kind of sandbox that there is; what a machine does not have is skipped, and named.
+An attempt without a row, a row without an attempt, and another answer than the row's are failures. Rows about the gateway and about settings
+show code of the worker, and run in \`local\`. [Where it was tried](#where-it-was-tried) says which suite meets which kind, and what came of it.
 
 *Held by* names what is to hold an attempt back. How far that can be relied on, the worker finds out when it starts, and says so:
 *enforced*, *advisory* (it stops accidents and no attacker) or not at all; [sandbox.md](sandbox.md#limits) has the table. *The walls* are the

@@ -135,10 +135,12 @@ const reaching: readonly Row[] = [
   ...network(['ECONNREFUSED'], ['TCP to a port of the host', 'TCP to the database of the host'], byNetwork),
   ...network(['ECONNREFUSED'], ['UDP to a port of the host'], byNetwork),
   ...network(['ECONNREFUSED', 'EADDRNOTAVAIL', 'ENETUNREACH'], ['TCP to a port of the host by IPv6'], { guard: 'network' }),
+  // Docker switches IPv6 off.
+  ...network(['ENETUNREACH', 'EADDRNOTAVAIL'], ['TCP to the world by IPv6'], { guard: 'network' }),
   ...network(
     ['ENETUNREACH'],
     [
-      ...['TCP to an address of the host', 'TCP to the world', 'TCP to the world by IPv6', 'UDP to the world'],
+      ...['TCP to an address of the host', 'TCP to the world', 'UDP to the world'],
       ...['a name server by UDP', 'a name server by TCP', 'the metadata of a cloud'],
       ...['everybody on the network by broadcast', 'everybody on the network by multicast'],
     ],

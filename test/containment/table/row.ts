@@ -10,6 +10,7 @@ export const groups = {
   secrets: 'Secrets',
   exfil: 'Carrying out what it has',
   beside: 'Another sandbox',
+  cache: 'What other runs begin with',
   honest: 'What must still work',
   bombs: 'Taking too much',
   lasting: 'Outliving the command',
