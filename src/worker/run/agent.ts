@@ -28,8 +28,8 @@ interface Given {
   readonly onStart: () => void;
 }
 
-/** Resolves when the agent says that it is done; throws a run failure when it ended in any other way. */
-export async function runAgent(run: Run, given: Given): Promise<void> {
+/** Resolves with its last words when the agent says that it is done; throws a run failure when it ended in any other way. */
+export async function runAgent(run: Run, given: Given): Promise<Buffer> {
   const { lease, reports, signal } = run;
   const { output, transcript } = openBoth(run);
   const halt = haltWarning(run);
@@ -42,6 +42,7 @@ export async function runAgent(run: Run, given: Given): Promise<void> {
     if (outcome.kind === 'aborted') throw runFailure('sandbox', 'The agent was ended from outside');
     reports.add('agent.ended', { duration_ms: Math.round(outcome.durationMs), stop_reason: stopReasonOf(outcome) });
     if (outcome.kind === 'failed') throw runFailure(outcome.class, withWords(outcome.message, output.tail()));
+    return output.tail();
   } catch (error) {
     // Of what it was stuck in says more than how it was ended.
     if (watch.stuck === undefined || signal.aborted) throw error;
@@ -141,7 +142,8 @@ function stopReasonOf(outcome: Exclude<AgentOutcome, { kind: 'aborted' }>): stri
   return outcome.stopReason ?? null;
 }
 
-function withWords(message: string, tail: Buffer): string {
+/** A message with what the agent has said last: often it says why. */
+export function withWords(message: string, tail: Buffer): string {
   const words = lastWords(tail);
   return words === '' ? `${message}; it printed nothing` : `${message}; it printed at last:\n${words}`;
 }

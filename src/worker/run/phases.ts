@@ -1,9 +1,9 @@
 import { type Halt, isParking, type RunResult } from '../../../contract/runs.ts';
 import { suffices } from '../../../contract/fleet/sandboxes.ts';
 import { failpoint } from '../../kernel/failpoint.ts';
-import { runFailure } from '../failure.ts';
+import { failureOf, runFailure } from '../failure.ts';
 import { probeReportBack } from '../gateway/probe.ts';
-import { runAgent } from './agent.ts';
+import { runAgent, withWords } from './agent.ts';
 import { runChecks, summaryOf } from './checks/index.ts';
 import { classOf, haltOf } from './ending/halt.ts';
 import { openNameless } from './files.ts';
@@ -95,16 +95,20 @@ async function workIn(run: Run, { ways, ...place }: Parts): Promise<HandedIn | B
   const conflict = merge === null ? undefined : await beginMerge(sandbox, { ours: base, theirs: merge, signal: run.signal });
   const work = { ...place, conflict };
 
+  let words: Buffer | undefined;
   if (conflict?.files.length !== 0) {
     run.phase('start_agent');
     const kept = place.keeps ? await restoreConversation(run, sandbox) : [];
-    const { halt, error } = await afterAgent(run, work, { ways, kept });
+    const after = await afterAgent(run, work, { ways, kept });
     ways.sumUp();
-    if (error !== undefined) return { kind: 'broken_off', error, result: await unfinishedWork(run, work, error) };
-    if (halt !== undefined) return parkWith(run, work, halt);
+    if ('error' in after) return { kind: 'broken_off', error: after.error, result: await unfinishedWork(run, work, after.error) };
+    if ('halt' in after) return parkWith(run, work, after.halt);
+    words = after.words;
   }
 
-  const result = await bringWork(run, work);
+  const result = await bringWork(run, work).catch((error: unknown) => {
+    throw tellingWhy(error, words);
+  });
   // What a review finds wrong is told to who has done it.
   if (place.keeps && conflict === undefined) await saveConversation(run, place.sandbox);
   return submit(run, result);
@@ -121,11 +125,19 @@ interface GivenToAgent {
   readonly kept: readonly string[];
 }
 
-/** Lets the agent work. `halt`: of what the run is parked; `error`: why it fails; neither where the agent is done. */
-async function afterAgent(run: Run, work: Work, given: GivenToAgent): Promise<{ halt?: Halt; error?: unknown }> {
+/** An agent that has done nothing may have said why not. */
+function tellingWhy(error: unknown, words: Buffer | undefined): unknown {
+  const { class: name, message } = failureOf(error);
+  return name === 'no_changes' && words !== undefined ? runFailure(name, withWords(message, words)) : error;
+}
+
+/** `halt`: of what the run is parked; `error`: why it fails; `words`: what an agent that is done has said last. */
+type AfterAgent = { readonly halt: Halt } | { readonly error: unknown } | { readonly words: Buffer };
+
+/** Lets the agent work. */
+async function afterAgent(run: Run, work: Work, given: GivenToAgent): Promise<AfterAgent> {
   try {
-    const halt = await haltAfter(run, work, given);
-    return halt === undefined ? {} : { halt };
+    return await haltOrWords(run, work, given);
   } catch (error) {
     return { error };
   }
@@ -135,18 +147,22 @@ async function afterAgent(run: Run, work: Work, given: GivenToAgent): Promise<{ 
  * What the server knows to stand in the way of the run decides, whatever the agent says of its end. Returns that of which the run is
  * parked; throws a run failure for all else.
  */
-async function haltAfter(run: Run, work: Work, { ways, kept }: GivenToAgent): Promise<Halt | undefined> {
+async function haltOrWords(
+  run: Run,
+  work: Work,
+  { ways, kept }: GivenToAgent,
+): Promise<Exclude<AfterAgent, { readonly error: unknown }>> {
   const onStart = (): void => run.phase('stream');
-  const failed = await runAgent(run, { ...work, ways, kept, onStart }).then(
-    () => undefined,
+  const ended = await runAgent(run, { ...work, ways, kept, onStart }).then(
+    words => ({ words }),
     (error: unknown) => ({ error }),
   );
   run.signal.throwIfAborted();
   const halt = ways.hasGateway ? await haltOf(run) : undefined;
-  if (halt !== undefined && isParking(halt.kind)) return halt;
+  if (halt !== undefined && isParking(halt.kind)) return { halt };
   if (halt !== undefined) throw runFailure(classOf(halt.kind), halt.message);
-  if (failed !== undefined) throw failed.error;
-  return undefined;
+  if ('error' in ended) throw ended.error;
+  return ended;
 }
 
 /** No agent: a model's answer for one phase of a spec. */

@@ -182,7 +182,12 @@ const failures: readonly Case[] = [
     says: /exit code 3; it printed at last:\n(one\ntwo|two\none)$/,
   },
   { by: 'signal', lines: ['kill -SEGV $$'], name: 'agent_died', says: /SIGSEGV/ },
-  { by: 'no changes', lines: ['true'], name: 'no_changes', says: /changed nothing/ },
+  {
+    by: 'no changes',
+    lines: ['echo I do not see it'],
+    name: 'no_changes',
+    says: /changed nothing; it printed at last:\nI do not see it$/,
+  },
   {
     by: 'no time',
     lines: ['echo begun; sleep 60'],
