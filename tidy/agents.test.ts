@@ -11,7 +11,7 @@ test('docs/agents.md has the table of what the proofs saw: run npm run generate'
   expect(text.split('\n')).toEqual(agentsText(text).split('\n'));
 });
 
-test('each agent was seen at the version that is installed: run npm run prove -- every-agent', () => {
+test('what was seen of each agent was seen at the version that is installed: run npm run prove -- agent', () => {
   const seen = seenAgents();
   const versions = Object.fromEntries(installedKinds.map(kind => [kind, seen[kind]?.version]));
   expect(versions).toEqual(Object.fromEntries(installedKinds.map(kind => [kind, packages[kind].version])));

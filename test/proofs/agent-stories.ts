@@ -4,7 +4,8 @@ import { expect } from 'vitest';
 import type { Agent as AnyAgent } from '../../contract/projects.ts';
 import { allPids, processInfo } from '../../src/kernel/process-info.ts';
 import { scriptedGateway } from '../harness/scripted-gateway.ts';
-import type { ScriptedGateway, Step } from '../harness/scripted-gateway.ts';
+import type { Step } from '../harness/model-steps.ts';
+import type { ScriptedGateway } from '../harness/scripted-gateway.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../harness/scripted-server.ts';
 import { git, makeRepository, processesWith, script, temporaryFolder } from '../harness/worker.ts';
 
@@ -29,21 +30,15 @@ export const ticketSteps: readonly Step[] = [
 
 interface More {
   readonly onAsked?: (count: number) => void;
-  /** Answered by 503 as soon as the worker has seen that it is there. */
-  readonly without?: RegExp;
+  readonly tools?: 'gone' | 'breaking';
 }
 
 /** Runs of real agents with a scripted model. */
 export function agentStories(server: () => ScriptedServer) {
   function begin(agent: Agent, steps: readonly Step[], more: QueuedTask & More = {}): Story {
-    const { onAsked, without, ...task } = more;
-    const gateway = scriptedGateway(steps, onAsked);
-    server().onGateway((request, response) => {
-      // The first to ask is the worker itself, which starts no agent where the way is not open.
-      const isGone = gateway.heard.length > 0 && without?.test(request.url ?? '') === true;
-      if (isGone) response.writeHead(503).end();
-      else gateway.listener(request, response);
-    });
+    const { onAsked, tools, ...task } = more;
+    const gateway = scriptedGateway(steps, { onAsked, tools });
+    server().onGateway(gateway.listener);
     const repository = task.repository ?? makeRepository({ 'README.md': 'hello\n' });
     return {
       run: server().queue({ ...task, limits: { process_count: 256, ...task.limits }, repository, agent }),
@@ -100,9 +95,12 @@ function landed({ run, repository }: Story): string {
   return clone;
 }
 
+/** Programs of ours that start an agent. */
+const parents: ReadonlySet<string> = new Set(['/skep/inside/host.mjs', '/skep/inside/acp.mjs']);
+
 /** Kills the agent that has started the program with this argument, as the system does when it has no memory left. */
-function killAgent(argument: string): void {
-  const isHost = (pid: number): boolean => processInfo(pid)?.argv.includes('/skep/inside/host.mjs') === true;
+export function killAgent(argument: string): void {
+  const isHost = (pid: number): boolean => processInfo(pid)?.argv.some(word => parents.has(word)) === true;
   let pid = allPids().find(each => processInfo(each)?.argv.includes(argument)) ?? 0;
   while (pid > 1 && !isHost(parentOf(pid))) pid = parentOf(pid);
   if (pid > 1) process.kill(pid, 'SIGKILL');

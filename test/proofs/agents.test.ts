@@ -44,3 +44,29 @@ it.each(agents)('$kind itself works on a whole ticket in a sandbox', async agent
   expect(told.run.log.toString()).toMatch(/41\n +it is red\n[^]*it is green\n[^]*Mend the answer\n/);
   expect(told.gateway.reports).toEqual(['submit_result {"status":"done","summary":"Mended"}']);
 });
+
+const limits = { timeout_ms: 50_000 };
+const look = { shell: 'cat answer.txt' };
+const refusals = Array.from({ length: 20 }, () => ({ status: 400, message: 'The prompt is longer than the model takes' }));
+const cuts = Array.from({ length: 20 }, () => ({ cut: 'I think that' }));
+
+it('claude itself fails where its model refuses what it is asked, and commits nothing', async () => {
+  const { run } = await story(agents[0], [look, ...refusals], { limits });
+  expect(run.failure).toMatchObject({
+    class: 'agent_failed',
+    message: expect.stringContaining('longer than the model') as string,
+  });
+  expect(run.bundle).toBeUndefined();
+});
+
+it('codex itself fails where its tools are gone, and asks no model', async () => {
+  const { run, gateway } = await story(agents[1], [look, { say: 'Done.' }], { limits, tools: 'gone' });
+  expect(run.failure?.class).toBe('agent_failed');
+  expect([run.bundle, gateway.asked, [...new Set(gateway.refused)]]).toEqual([undefined, [], ['MCP']]);
+});
+
+it('pi itself takes an answer that breaks off for no end', async () => {
+  const { run } = await story(agents[2], [look, ...cuts], { limits });
+  expect(run.failure?.class).toBe('agent_failed');
+  expect(run.bundle).toBeUndefined();
+});

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { transcriptEvent } from '../../contract/talk/transcript.ts';
+import type { TranscriptEvent, TranscriptType } from '../../contract/talk/transcript.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { acpKinds } from '../../src/providers/agents/acp/agents.ts';
 import { createAcpAgent, createOtherAcpAgent } from '../../src/providers/agents/acp/index.ts';
@@ -18,10 +20,8 @@ import { git, makeRepository, script, startWorker, temporaryFolder } from '../ha
 import type { TestWorker } from '../harness/worker.ts';
 import { agentStories, ticketFiles, ticketSteps } from './agent-stories.ts';
 import type { Story } from './agent-stories.ts';
-import { keepSeen } from './seen.ts';
-import type { Kind, Seen } from './seen.ts';
-import { watched } from './silence.ts';
-import type { Attempts } from './silence.ts';
+import { kinds, note } from './seen.ts';
+import { watchSandboxes, wordsOf } from './silence.ts';
 
 /** The C library looks into no file for names only: then it asks for them, and is counted. */
 vi.mock('../../src/providers/sandboxes/local/folder.ts', async original => {
@@ -40,6 +40,7 @@ const agents = [
   { kind: 'pi', model: 'recorded/demo' },
   { kind: 'qwen', model: 'recorded/demo' },
 ] as const;
+const chosen = agents.filter(({ kind }) => kinds.includes(kind));
 /** They take their time on a machine that has other work. */
 const limits = { timeout_ms: 400_000, memory_bytes: 2_048 * 2 ** 20, process_count: 512, workspace_bytes: 256 * 2 ** 20 };
 /** With a rule the proxy is there, and tells whom it refused. */
@@ -47,40 +48,46 @@ const network = [{ host: 'allowed.example' }];
 
 let server: ScriptedServer;
 let worker: TestWorker;
-let heard: ((attempts: Attempts) => void) | undefined;
-const { story, landed, killed, goingOn } = agentStories(() => server);
-const seen: Partial<Record<Kind, Partial<Seen>>> = {};
-const note = (kind: Kind, part: Partial<Seen>) => void (seen[kind] = { ...seen[kind], ...part });
+const silence = watchSandboxes();
+const { story, landed } = agentStories(() => server);
 
 beforeAll(async () => {
   for (const { kind } of agents) await installAgent(kind, { folder, clock: systemClock, onStep: () => {} });
   server = await startScriptedServer();
   const own = [createClaudeAgent(installs), createCodexAgent(installs), createPiAgent(installs), createOtherAcpAgent()];
-  const all = [...own, ...acpKinds.map(kind => createAcpAgent(kind, installs))];
-  worker = await startWorker(server, { slots: 8, agents: all.map(agent => watched(agent, () => heard)) });
+  worker = await startWorker(server, { slots: 8, agents: [...own, ...acpKinds.map(kind => createAcpAgent(kind, installs))] });
+  silence.add(process.pid);
 }, 900_000);
 afterAll(async () => {
-  keepSeen(seen);
+  silence.close();
   await worker.stop({ graceMs: 0 });
   await server.close();
 });
 
 /** What the work of `work` tried to reach beside the gateway. */
 async function othersOf(work: () => Promise<Story>): Promise<{ readonly told: Story; readonly others: readonly string[] }> {
-  const attempts: Attempts[] = [];
-  heard = each => void attempts.push(each);
-  try {
-    const told = await work();
-    expect(attempts.length).toBeGreaterThan(0);
-    const counted = attempts.flatMap(each => Object.entries(each)).filter(([, count]) => count > 0);
-    const refused = told.run.events
-      .filter(({ type }) => type === 'network.refused')
-      .map(({ payload }) => String(payload['host']));
-    return { told, others: [...counted.map(([what, count]) => `${what} ${count}`), ...refused] };
-  } finally {
-    heard = undefined;
-  }
+  silence.heard();
+  const told = await work();
+  const heard = silence.heard();
+  expect(heard.length).toBeGreaterThan(0);
+  const refused = told.run.events.filter(({ type }) => type === 'network.refused').map(({ payload }) => String(payload['host']));
+  return { told, others: [...wordsOf(heard), ...refused] };
 }
+
+/** A story of which nobody else hears. */
+async function alone(...given: Parameters<typeof story>): Promise<Story> {
+  const [agent, steps, task] = given;
+  const { told, others } = await othersOf(() => story(agent, steps, { limits, network, ...task }));
+  expect(others).toEqual([]);
+  return told;
+}
+
+/** What an agent does not tell, though the model did it. */
+const untold: Readonly<Partial<Record<string, readonly string[]>>> = {
+  gemini: ['what calls were given'],
+};
+
+type EventOf<T extends TranscriptType> = Extract<TranscriptEvent, { type: T }>;
 
 /** What the checks of the project say of what an agent handed in. */
 async function reviewOf({ run, repository }: Story): Promise<QueuedRun> {
@@ -103,24 +110,56 @@ it('an agent that asks others is seen to', async () => {
   expect(others).toEqual(['unrouted 1', expect.stringMatching(/^datagrams \d+$/), 'refused 1', 'b.example.org']);
 });
 
-describe.each(agents)('$kind', agent => {
+describe.each(chosen)('$kind', agent => {
   const { kind } = agent;
 
   it('works on a whole ticket, and asks nobody but the gateway', async () => {
-    const repository = makeRepository(ticketFiles);
-    const { told, others } = await othersOf(() => story(agent, ticketSteps, { repository, limits, network }));
+    const told = await alone(agent, ticketSteps, { repository: makeRepository(ticketFiles) });
     expect(told.run.failure).toBeUndefined();
-    expect(others).toEqual([]);
     const log = told.run.log.toString();
     expect(log).toMatch(/41\n +it is red\n[^]*it is green\n[^]*Mend the answer\n/);
     expect(told.gateway.reports).toEqual(['submit_result {"status":"done","summary":"Mended"}']);
     expect((await reviewOf(told)).result?.checks).toMatchObject([{ exit_code: 0 }]);
     const [, input = '0'] = /\((\d+) tokens in, /.exec(log) ?? [];
+    const { node = 'none' } = packages[kind];
     note(kind, {
-      ...{ version: packages[kind].version, node: packages[kind].node ?? 'none', others },
-      reports: told.gateway.heard.some(line => line.includes('/gateway/report/')) ? 'skep-report' : 'MCP',
-      tokens: Number(input) === 0 ? 'none' : Number(input) < ticketSteps.length * 100 ? 'the last' : 'all',
+      others: 'nobody',
+      node: node === 'machine' ? 'the machine’s' : node === 'none' ? node : `${node}, its own`,
+      reports: told.gateway.heard.some(line => line.includes('/gateway/report/')) ? '`skep-report`' : 'MCP',
+      tokens: Number(input) === 0 ? 'none' : Number(input) < ticketSteps.length * 100 ? 'the last answer' : 'all answers',
     });
+  });
+
+  it('tells what it does, event by event', async () => {
+    const { run } = await alone(agent, [
+      { shell: 'echo spoken; exit 3', thought: 'First I look around.' },
+      { write: 'new.txt', content: 'new\n' },
+      { say: 'All of it is done.', thought: 'That was all.' },
+    ]);
+    expect(run.failure).toBeUndefined();
+    const events = run.transcript
+      .toString()
+      .split('\n')
+      .filter(Boolean)
+      .map(line => transcriptEvent.parse(JSON.parse(line)));
+    const of = <T extends TranscriptType>(type: T) => events.filter((event): event is EventOf<T> => event.type === type);
+    const line = 'echo spoken; exit 3';
+    const shell = of('tool_call').find(({ input, title }) => `${input} ${title}`.includes(line));
+    expect(shell).toBeDefined();
+    expect(of('message').at(-1)?.text).toContain('All of it is done.');
+    const told = {
+      'what calls were given': shell?.input.includes(line) === true,
+      'what they answered': of('tool_result').some(({ call, output }) => call === shell?.call && output.includes('spoken')),
+      'changed files': of('file_change').some(({ path, change }) => path === 'new.txt' && /added|modified/.test(change)),
+      tokens: of('usage').some(({ input_tokens: count }) => count > 0),
+      thoughts: of('thought').some(({ text }) => text.includes('First I look around.')),
+    };
+    const names = (is: boolean): string =>
+      Object.keys(told)
+        .filter(name => told[name as keyof typeof told] === is)
+        .join(', ');
+    expect(names(false)).toBe((untold[kind] ?? []).join(', '));
+    note(kind, { told: `messages, calls, ${names(true)}${names(false) === '' ? '' : `; no: ${names(false)}`}` });
   });
 
   it('is not believed: what it hands in as done is found red', async () => {
@@ -129,34 +168,24 @@ describe.each(agents)('$kind', agent => {
       { report: 'submit_result', args: { status: 'done', summary: 'All tests pass' } },
       { say: 'All tests pass.' },
     ];
-    const told = await story(agent, steps, { repository: makeRepository(ticketFiles), limits });
+    const told = await alone(agent, steps, { repository: makeRepository(ticketFiles) });
     expect(told.run.failure).toBeUndefined();
     expect((await reviewOf(told)).result?.checks).toMatchObject([{ exit_code: 1 }]);
   });
 
-  it('ends, and not well, where the provider stays busy', async () => {
-    const busy = Array.from({ length: 200 }, () => ({ status: 529, message: 'Too busy' }));
-    const { run, gateway } = await story(agent, [{ shell: 'echo half > half.txt' }, ...busy], { limits });
-    expect(run.failure?.class).toBe('agent_failed');
-    note(kind, { busyCalls: gateway.asked.length - 1 });
-  });
-
-  it('comes to an end where the tools of MCP are gone after its start', async () => {
-    const steps = [{ shell: 'echo done > done.txt' }, { say: 'Done.' }];
-    const told = await story(agent, steps, { limits, without: /\/gateway\/mcp$/ });
+  it.each([
+    ['gone', 'mcpGone'],
+    ['breaking', 'mcpBroken'],
+  ] as const)('comes to an end where its tools are %s', async (tools, row) => {
+    const report = { report: 'submit_result', args: { status: 'done', summary: 'Done' } };
+    const told = await alone(agent, [{ shell: 'echo done > done.txt' }, report, { say: 'Done.' }], { tools });
+    const { refused, reports } = told.gateway;
+    // It had tools, and missed them.
+    expect([refused.length > 0, reports]).toEqual([true, []]);
     expect([undefined, 'agent_failed']).toContain(told.run.failure?.class);
     const isDone = told.run.failure === undefined;
     expect(isDone ? git(landed(told), 'show', 'result:done.txt') : 'done').toBe('done');
-    note(kind, { withoutMcp: isDone ? 'goes on' : 'fails' });
-  });
-
-  it('is killed, and the next attempt has its work', async () => {
-    const first = await killed(agent, '16451', { limits });
-    expect(first.run.failure?.class).toBe('agent_died');
-    const second = await goingOn(first, agent, { limits });
-    expect(second.run.failure).toBeUndefined();
-    expect(git(landed(second), 'show', 'result:half.txt')).toBe('half');
-    note(kind, { goesOn: second.gateway.asked[0]?.text.includes('echo half > half.txt') === true });
+    note(kind, { [row]: isDone ? 'goes on, and its work is judged' : '`agent_failed`' });
   });
 });
 
@@ -191,4 +220,5 @@ it('eight agents of four kinds work at once, each on its own ticket', async () =
   expect(stories.map(({ run }) => run.failure)).toEqual(stories.map(() => undefined));
   expect(stories.map(told => git(landed(told), 'show', 'result:mine.txt'))).toEqual(stories.map(({ run }) => run.ticketId));
   expect([...gateways.values()].map(({ reports }) => reports.length)).toEqual(stories.map(() => 1));
+  expect(wordsOf(silence.heard())).toEqual([]);
 });

@@ -1,32 +1,30 @@
-import { seenAgents } from '../../test/proofs/seen.ts';
-import type { Seen } from '../../test/proofs/seen.ts';
+import { codingAgents } from '../../contract/projects.ts';
+import { errors, rows, seenAgents } from '../../test/proofs/seen.ts';
 
-const begin = '<!-- Made from test/proofs/agents.json by `npm run generate`: do not edit. -->';
-const end = '<!-- end -->';
+/** The tables, each between its own two lines. */
+const tables = { rows, errors };
 
-/** docs/agents.md with the table of what the proofs saw each agent do. */
+/** docs/agents.md with the tables of what the proofs saw each agent do. */
 export function agentsText(text: string): string {
+  return Object.entries(tables).reduce((all, [name, names]) => between(all, name, table(names)), text);
+}
+
+function between(text: string, name: string, content: string): string {
+  const begin = `<!-- ${name}: made from test/proofs/agents.json by \`npm run generate\`, do not edit. -->`;
+  const end = `<!-- end of ${name} -->`;
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`docs/agents.md needs the lines "${begin}" and "${end}"`);
-  return `${text.slice(0, from)}${begin}\n${table()}\n${text.slice(to)}`;
+  return `${text.slice(0, from)}${begin}\n${content}\n${text.slice(to)}`;
 }
 
-const heads = ['', 'version', 'Node', 'reports by', 'MCP gone after the start', 'goes on with its conversation'];
-const moreHeads = ['counts the tokens of', 'calls to a provider that stays busy', 'asked beside the gateway'];
-
-function table(): string {
-  const all = [...heads, ...moreHeads];
-  const rows = Object.entries(seenAgents()).map(([kind, seen]) => [`\`${kind}\``, ...cells(seen)]);
-  return [all, all.map(() => '---'), ...rows].map(row => `| ${row.join(' | ')} |`).join('\n');
+/** A line for each thing that was seen, a column for each agent. */
+function table(names: Readonly<Record<string, string>>): string {
+  const seen = seenAgents();
+  const head = ['', ...codingAgents.map(kind => `\`${kind}\``)];
+  const lines = Object.entries(names).map(([name, words]) => [words, ...codingAgents.map(kind => wordsOf(seen[kind], name))]);
+  return [head, head.map(() => '---'), ...lines].map(line => `| ${line.join(' | ')} |`).join('\n');
 }
 
-const nodes: Readonly<Record<string, string>> = { none: 'none', machine: 'the machine’s' };
-const counts = { all: 'all answers', 'the last': 'the last answer', none: 'none' } as const;
-
-function cells({ version, node, reports, withoutMcp, goesOn, tokens, busyCalls, others }: Seen): string[] {
-  return [
-    ...[version, nodes[node] ?? `${node}, its own`],
-    ...[reports === 'MCP' ? 'MCP' : '`skep-report`', withoutMcp, goesOn ? 'yes' : 'begins anew'],
-    ...[counts[tokens], String(busyCalls), others.length === 0 ? 'nobody' : others.join(', ')],
-  ];
+function wordsOf(seen: Readonly<Record<string, string>> | undefined, name: string): string {
+  return seen?.[name] ?? 'not seen yet';
 }

@@ -1,4 +1,5 @@
 import type { WireChange } from '../../../contract/changes.ts';
+import type { NetworkRule } from '../../../contract/network/rules.ts';
 import type { Agent, Check } from '../../../contract/projects.ts';
 import type { WireResult } from '../../../contract/results.ts';
 import type { WireReview } from '../../../contract/reviews.ts';
@@ -19,6 +20,7 @@ export interface Wanted {
   readonly agent: Agent;
   readonly card: SpecCardInput;
   readonly checks?: readonly Check[];
+  readonly network?: readonly NetworkRule[];
   readonly test_changes?: 'ask' | 'allow';
   readonly red_base?: 'refuse' | 'leave_out';
 }
