@@ -26,7 +26,7 @@ export function watchSpace(folder: string, clock: Clock): { enter(): Look } {
         }
       }
       void look();
-      return { wasFull: () => (full ||= isFull(folder)), leave: () => over.abort() };
+      return { wasFull: () => (full ||= isFull(folder)), leave: () => over.abort('over') };
     },
   };
 }

@@ -73,7 +73,8 @@ export function execute(job: Job): Execution {
 
   async function finish(): Promise<SandboxExit> {
     const code = await Promise.race([launched.ended, givenUp]);
-    over.abort();
+    // Without a word an error would be made, with the way that led to it.
+    over.abort('over');
     if (code === 'given up') throw endlessFault();
     if (code !== undefined) begin();
     const words = output.words();

@@ -9,7 +9,7 @@ export async function within<T>(ended: Promise<T>, clock: Clock): Promise<T> {
   const over = new AbortController();
   const late = clock.sleep(clearMsMax, over.signal).then((): 'late' => 'late');
   const first = await Promise.race([ended.then(value => ({ value })), late]);
-  over.abort();
+  over.abort('over');
   if (first === 'late') throw endlessFault();
   return first.value;
 }
