@@ -3,6 +3,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { run, SYSTEM_PATH } from '../local/host/tools.ts';
 import type { Mounter } from '../local/host/tools.ts';
+import { inBatches } from '../local/native/connection.ts';
 
 /**
  * By one process that stays and makes a child for each: for this one to start a program takes longer than what that has to do. Where it
@@ -37,6 +38,7 @@ const heardBytesMax = 65_536;
 
 function serve(path: string): Server {
   const child = spawn(path, ['mounts', String(process.pid)], { cwd: '/', env: { PATH: SYSTEM_PATH, LC_ALL: 'C' } });
+  const send = inBatches(requests => void child.stdin.write(requests));
   const waiting = new Map<string, (answer: string | undefined) => void>();
   let last = 0;
   let rest = '';
@@ -72,7 +74,7 @@ function serve(path: string): Server {
         const number = String((last = (last + 1) % 1_000_000_000));
         waiting.set(number, resolve);
         hold(child, true);
-        child.stdin.write([number, ...words, ''].map(word => `${word}\0`).join(''));
+        send(Buffer.from([number, ...words, ''].map(word => `${word}\0`).join('')));
       }),
     isOver: () => isOver,
   };

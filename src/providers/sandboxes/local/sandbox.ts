@@ -91,7 +91,7 @@ export function createSandbox(made: Made, waiting?: NativePlace): Sandbox {
   const place = waiting ?? (uid === undefined ? undefined : host.native?.open(planOf(made, uid)));
   const lanes = createLanes({ path: folder.path, uid, tools: host.tools, make: place?.pipes });
   // Only who is first waits for it to be made.
-  void place?.spare();
+  if (place?.isReady() === false) void place.spare();
   const launch: Launch = start => (place === undefined ? launchPlain(plainOf(made, start), start) : place.launch(start));
   const workspace = openWorkspace({
     ...{ id: spec.id, folder: folder.path, bytesMax: spec.limits.workspaceBytes },

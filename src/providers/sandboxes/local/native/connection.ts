@@ -43,6 +43,7 @@ export function connect({ path, config, onFrame, onEnd }: Connect): Connection {
   let words = '';
   let isOver = false;
   let wasReady = false;
+  let wasBusy: boolean | undefined;
   let settle: { readonly done: () => void; readonly failed: (error: unknown) => void };
   const ready = new Promise<void>((done, failed) => {
     settle = { done, failed };
@@ -72,16 +73,39 @@ export function connect({ path, config, onFrame, onEnd }: Connect): Connection {
     settle.failed(setupFault(words || 'the launcher of sandboxes ended without a word'));
     onEnd(words);
   });
-  child.stdin.write(frame(sent.config, 0, config));
+  const send = inBatches(frames => void child.stdin.write(frames));
+  send(frame(sent.config, 0, config));
   return {
     ready,
-    send: (kind, id, parts) => void child.stdin.write(frame(kind, id, parts)),
+    send: (kind, id, parts) => send(frame(kind, id, parts)),
     isOver: () => isOver,
     wasReady: () => wasReady,
-    busy: isBusy => (isBusy ? loud(child) : quiet(child)),
+    busy(isBusy) {
+      if (isBusy === wasBusy) return;
+      wasBusy = isBusy;
+      if (isBusy) loud(child);
+      else quiet(child);
+    },
     close: () => void child.kill('SIGKILL'),
   };
 }
+
+/** Each write wakes the launcher: what is said in one moment is said together, but not so much of it that the launcher has to wait. */
+export function inBatches(write: (all: Buffer) => void): (one: Buffer) => void {
+  let batch: Buffer[] = [];
+  function flush(): void {
+    const [first, ...more] = batch;
+    batch = [];
+    if (first !== undefined) write(more.length === 0 ? first : Buffer.concat([first, ...more]));
+  }
+  return one => {
+    batch.push(one);
+    if (batch.length === batchMax) flush();
+    else if (batch.length === 1) process.nextTick(flush);
+  };
+}
+
+const batchMax = 16;
 
 function streamsOf(child: ChildProcess): Socket[] {
   // Pipes of a child are sockets, which its types do not say.
