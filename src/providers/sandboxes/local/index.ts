@@ -16,6 +16,7 @@ import { createLiving } from '../living.ts';
 import { createSnapshots } from '../snapshots.ts';
 import { mendPrograms, refusalOf, tryOut } from '../trial.ts';
 import { findTools, run, SYSTEM_PATH } from './host/tools.ts';
+import { createStock } from './host/stock.ts';
 import { createUserIds } from './host/user-ids.ts';
 import { reap } from '../orphans.ts';
 import type { Place } from '../orphans.ts';
@@ -166,7 +167,7 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
     inherited,
     ...('why' in launcher ? { native: undefined, noNative: launcher } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,
-    userIds: root ? createUserIds({ folder: USER_IDS, home: place }) : undefined,
+    userIds: root ? createStock(createUserIds({ folder: USER_IDS, home: place })) : undefined,
     countsProcesses: root || countsPerNamespace(release()),
   };
 }
