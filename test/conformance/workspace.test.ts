@@ -203,7 +203,7 @@ describe.each(onDisks)('a workspace on a disk of its own: $provider', subject =>
 
   it.runIf(isLocal)('can be had ready, and is given back by a worker that ends', async () => {
     const idle = await prewarmed('idle');
-    expect(folders().map(name => name.split('.')[0])).toEqual(['ready', 'ready']);
+    expect(folders().map(name => name.split('.')[0])).toEqual(['_', '_']);
     expect(mountsIn(home.folder)).toHaveLength(2);
     idle.send('end');
     await once(idle, 'exit');

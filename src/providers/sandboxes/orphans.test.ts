@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../kernel/clock.ts';
+import { findTools, SYSTEM_PATH } from './local/host/tools.ts';
 import type { UserIds } from './local/host/user-ids.ts';
 import { reap } from './orphans.ts';
 import type { Place } from './orphans.ts';
@@ -55,6 +56,24 @@ it('frees an id whose home is gone, and none of a home that cannot be read', asy
     false,
     true,
   ]);
+});
+
+it('removes what had no name yet, and asks of nothing else whether it is to stay', async () => {
+  const own = join(folder, 'own');
+  // Of a process that is no more.
+  const owner = '4194304.1.1.dead';
+  for (const id of ['_.12', 'named']) {
+    mkdirSync(join(own, `${id}~${owner}`), { recursive: true });
+    writeFileSync(join(own, `${id}~${owner}`, 'seccomp'), '');
+  }
+  const asked: string[] = [];
+  const place = { folder: own, clock: systemClock, tools: findTools(SYSTEM_PATH), clear: () => Promise.resolve() };
+  await reap({ ...place, userIds: undefined, adopt: () => Promise.reject(new Error('not asked for')) }, ({ id }) => {
+    asked.push(id);
+    return Promise.resolve('keep');
+  });
+  expect(asked).toEqual(['named']);
+  expect(readdirSync(own)).toEqual([`named~${owner}`]);
 });
 
 it('looks in its own home for an id that was taken before homes were written down', async () => {

@@ -79,7 +79,7 @@ async function take(place: Place, name: string, settle: Settle): Promise<boolean
   const giveBack = uid === undefined ? undefined : await adopted(place, uid);
   const isOurs = place.userIds === undefined || giveBack !== undefined;
   if (uid !== undefined && giveBack !== undefined) await place.clear(uid);
-  const wish = filterOf(path) === undefined ? 'remove' : await ask(settle, { place, id, path, uid, isOurs });
+  const wish = filterOf(path) === undefined || id === draftId ? 'remove' : await ask(settle, { place, id, path, uid, isOurs });
   if (uid !== undefined && giveBack !== undefined) await place.clear(uid);
   if (wish === 'keep') {
     giveBack?.();
@@ -90,6 +90,9 @@ async function take(place: Place, name: string, settle: Settle): Promise<boolean
   if (uid !== undefined && giveBack !== undefined) place.userIds?.release(uid);
   return true;
 }
+
+/** What had no name yet was nobody's. */
+const draftId = '_';
 
 /** A worker of another place may be clearing what runs as this id: that takes it 2 s at most. */
 const adoptMsMax = 3_000;

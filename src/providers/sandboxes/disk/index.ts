@@ -5,11 +5,13 @@ import type { KeptSnapshot, Snapshot } from '../../../worker/sandbox.ts';
 import { asRoot } from '../lacks.ts';
 import type { Reason } from '../lacks.ts';
 import { workspaceBytesMin } from '../limits.ts';
+import type { GroupPlan } from '../local/host/cgroups.ts';
 import { diskFault, findProgram, run } from '../local/host/tools.ts';
 import type { Tools } from '../local/host/tools.ts';
 import { mountAgain } from './again.ts';
 import { stack } from './layers.ts';
-import { diskName, keptName, mountCopy } from './mounted.ts';
+import type { Layer } from './layers.ts';
+import { diskName, keptName, mountCopy, shownName } from './mounted.ts';
 import { createReady } from './ready.ts';
 import { createDiskSnapshots, giveTo } from './snapshots.ts';
 import { createTemplates } from './template.ts';
@@ -21,12 +23,23 @@ interface Begin {
   readonly uid: number;
 }
 
+/** What lies around a sandbox of the compiled part. */
+export interface Ground extends Begin {
+  readonly keeps: boolean;
+  readonly group: GroupPlan | undefined;
+  /** Names in the folder, of pipes and of an empty file. */
+  readonly pipes: readonly string[];
+  readonly mark: string;
+}
+
 /** Workspaces that are a file system of their own, which can't grow over its size. */
 export interface Disks {
   /** Mounts an empty one of at most `bytes` in the slot of the folder, which is there and empty. Throws Fault `disk_full`. */
   put(folder: string, bytes: number): Promise<void>;
   /** The same with what is in snapshots, all of it the user's. Throws Fault `invalid_request` for one that is not of this size. */
   putFrom(folder: string, begin: Begin): Promise<void>;
+  /** Both of these in a folder that is not there yet, with all else that is the same for all sandboxes, where the compiled part can do so. */
+  readonly lay: ((folder: string, ground: Ground) => Promise<void>) | undefined;
   /** Whether a workspace can begin as several snapshots, which then lie below it; else as one, which is copied. */
   readonly canStack: boolean;
   /** A copy of the disk in a folder in which nothing runs. Throws Fault `disk_full`. */
@@ -117,18 +130,46 @@ function createDisks({ folder, tools, path }: Place, mkfs: string, { canStack }:
     else renameSync(made, place);
   }
 
+  async function lay(place: string, { from, bytes, uid, keeps, group, pipes, mark }: Ground): Promise<void> {
+    const size = sizeOf(folder, bytes);
+    const layers = layersOf(from, size);
+    // What begins as others shows its work elsewhere than on its own disk.
+    const own = [...(layers.length === 0 ? ['work'] : []), ...(keeps ? [keptName] : [])];
+    const words = [
+      ...(group?.folders ?? []).flatMap(path => ['group', path]),
+      ...(group?.settings ?? []).flatMap(([file, value]) => ['set', file, String(value)]),
+      ...['disk', await templates.of(size)],
+      ...own.flatMap(name => ['own', name]),
+      ...['shown', shownName],
+      ...pipes.flatMap(name => ['pipe', name]),
+      ...['mark', mark],
+    ];
+    try {
+      await tools.mounter?.ground([place, String(uid), ...words]);
+      if (layers.length > 0) await stack(place, { layers, uid }, tools);
+    } catch (error) {
+      throw diskFault(error);
+    }
+  }
+
+  function layersOf(from: readonly Snapshot[], size: number): readonly Layer[] {
+    return from.toReversed().flatMap(each => snapshots.layersOf(each, size));
+  }
+
   async function putCopy(place: string, image: string, uid: number): Promise<void> {
     await mountCopy(place, image, tools);
-    // What was kept there is no part of a workspace.
-    await run(tools.rm, ['-rf', '--one-file-system', '--', join(place, 'slot', diskName, keptName)]);
+    // What was kept or shown there is no part of a workspace.
+    const others = [keptName, shownName].map(name => join(place, 'slot', diskName, name));
+    await run(tools.rm, ['-rf', '--one-file-system', '--', ...others]);
     await giveTo(uid, place, tools);
   }
 
   return {
     put,
+    lay: tools.mounter === undefined ? undefined : lay,
     canStack,
     async putFrom(place, { from, bytes, uid }) {
-      const layers = from.toReversed().flatMap(each => snapshots.layersOf(each, sizeOf(folder, bytes)));
+      const layers = layersOf(from, sizeOf(folder, bytes));
       try {
         if (!canStack) return await putCopy(place, layers[0]?.image ?? '', uid);
         await put(place, bytes);

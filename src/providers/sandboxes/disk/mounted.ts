@@ -23,6 +23,9 @@ export const keptName = 'kept';
 const OPTIONS = 'loop,nosuid,nodev,noatime,noinit_itable';
 const SEALED = 'loop,ro,nosuid,nodev,noatime';
 
+/** What of the slot is shown at /skep; where the compiled part has laid it, of the disk, where a new file waits for nobody else's. */
+export const shownName = 'skep';
+
 export function hasDisk(folder: string): boolean {
   return existsSync(join(folder, imageName));
 }
@@ -93,8 +96,9 @@ async function unmount(folder: string, tools: Tools): Promise<void> {
   }
 }
 
-/** A folder with all that is mounted in it, in which the host alone has written beside that. */
-export async function removeDisk(folder: string, tools: Tools): Promise<void> {
+/** A folder with all that is mounted in it, in which the host alone has written beside that; then these groups, where that is possible. */
+export async function removeDisk(folder: string, tools: Tools, groups: readonly string[] = []): Promise<void> {
+  if (tools.mounter !== undefined && (await succeeds(tools.mounter.clear(folder, groups)))) return;
   await unmountAll(folder, tools);
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +58,30 @@ describe.skipIf('why' in native)('the compiled part', () => {
   it('is told no word that would be read as several', async () => {
     await expect(mounter.disk('make', [template, `${folder}/a\0b`])).rejects.toThrow(/a word of a request/);
     await expect(mounter.disk('make', [template, ''])).rejects.toThrow(/a word of a request/);
+  });
+
+  it('lays all that is around a sandbox, and removes it with nothing that is led to from there', async () => {
+    const [path, group, other] = [join(folder, 'laid'), join(folder, 'group'), join(folder, 'other')];
+    const uid = 1_999_200_000;
+    const parts = ['group', group, 'disk', template, 'own', 'work', 'shown', 'skep', 'pipe', 'stdout0', 'mark', 'seccomp'];
+    await mounter.ground([path, String(uid), ...parts]);
+    const owners = ['slot/work', 'slot/disk/work', 'slot/skep', 'slot/disk/skep', 'stdout0', 'seccomp'];
+    expect(owners.map(name => lstatSync(join(path, name)).uid)).toEqual([uid, uid, 0, 0, uid, 0]);
+    expect([statSync(path).mode & 0o777, statSync(join(path, 'slot/skep')).mode & 0o777]).toEqual([0o700, 0o755]);
+    expect(isMounted(path)).toBe(true);
+    mkdirSync(other);
+    writeFileSync(join(other, 'file'), '');
+    symlinkSync(other, join(path, 'slot/link'));
+    await mounter.clear(path, [group, join(folder, 'none')]);
+    expect([path, group].map(each => existsSync(each))).toEqual([false, false]);
+    expect(existsSync(join(other, 'file'))).toBe(true);
+  });
+
+  it('says what of a ground could not be laid', async () => {
+    const ground = (...parts: string[]) => mounter.ground([join(folder, 'bad'), '7', ...parts]);
+    await expect(ground('set', join(folder, 'none/limit'), '1')).rejects.toThrow('No such file or directory');
+    await expect(ground('nonsense', 'a')).rejects.toThrow('no part of a ground: nonsense');
+    await expect(mounter.ground([join(folder, 'bad'), '-1'])).rejects.toThrow('no user id: -1');
   });
 
   it('shuts nothing down that is no disk', async () => {

@@ -24,6 +24,8 @@ export function createMounter(path: string): Mounter {
   return {
     disk: (verb, words) => ask(['disk', verb], words),
     overlay: words => ask(['overlay'], words),
+    ground: words => ask(['ground'], words),
+    clear: (folder, groups) => ask(['clear'], [folder, ...groups.flatMap(path => ['group', path])]),
   };
 }
 

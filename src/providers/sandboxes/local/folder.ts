@@ -4,21 +4,26 @@ import {
   chownSync,
   existsSync,
   lchownSync,
+  lstatSync,
   mkdirSync,
   renameSync,
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, isAbsolute, join, posix } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
+import { thisOwner } from '../../../kernel/process-owner.ts';
 import type { SandboxSpec } from '../../../worker/sandbox.ts';
 import type { Disks } from '../disk/index.ts';
 import { isLayered } from '../disk/layers.ts';
-import { diskName, hasDisk, isMounted, keptName, mergedName, removeDisk } from '../disk/mounted.ts';
+import { diskName, hasDisk, isMounted, keptName, mergedName, removeDisk, shownName } from '../disk/mounted.ts';
+import type { GroupPlan } from './host/cgroups.ts';
 import { run } from './host/tools.ts';
 import type { Tools } from './host/tools.ts';
+import { pipesOf } from './lanes.ts';
 
 /**
  * The folder of one sandbox on the host. `path` is for its owner alone; `slot` is the part that the sandbox gets to see,
@@ -33,50 +38,107 @@ export interface Folder {
   readonly sockets: readonly string[];
 }
 
-interface Make extends Ground {
-  readonly spec: SandboxSpec;
-  readonly seccomp: Buffer;
-  /** A folder of this worker with the ground of a sandbox of the same limits, to be this one's; then there is none at `path`. */
-  readonly ready?: string | undefined;
-}
-
 interface Ground {
   readonly path: string;
   readonly spec: Pick<SandboxSpec, 'limits' | 'keeps' | 'from'>;
   readonly uid: number | undefined;
   readonly disks: Disks | undefined;
+  /** Made before all else. */
+  readonly group: GroupPlan | undefined;
 }
 
-/** Writes the folder. Throws Fault `already_exists`, `disk_full`, `invalid_request`, or the errors of the file system. */
-export async function makeFolder({ path, spec, uid, seccomp, disks, ready }: Make): Promise<Folder> {
-  const slot = join(path, 'slot');
-  const binds = spec.folders.map(({ from, to }, index) => ({ from: hostFolder(from), name: `ro${index}`, to: skepPath(to) }));
-  const files = spec.files.map(({ path: to, content }) => ({ to: skepPath(to), content }));
-  const sockets = (spec.links ?? []).map(link => join(slot, skepPath(link.path)));
-  if (ready === undefined) {
-    makeOnce(path, spec.id);
-    await layGround({ path, spec, uid, disks });
-  } else renameSync(ready, path);
-  for (const { name } of binds) folder(join(slot, name));
-  for (const { to, content } of files) readable(join(slot, to), content, slot);
-  for (const { to } of binds) folders(join(slot, to), slot);
-  for (const socket of sockets) folders(dirname(socket), slot);
-  writeFileSync(join(path, 'seccomp'), seccomp, { mode: 0o600 });
+interface Make extends Ground {
+  readonly spec: SandboxSpec;
+  readonly seccomp: Buffer;
+}
+
+/** Writes the folder, as bubblewrap and containers show it. Throws Fault `already_exists`, `disk_full`, `invalid_request`, or the errors of the file system. */
+export async function makeFolder({ path, spec, seccomp, ...ground }: Make): Promise<Folder> {
+  const made = folderOf(path, spec);
+  makeOnce(path, spec.id);
+  await layGround({ path, spec, ...ground });
+  for (const { name } of made.binds) folder(join(made.slot, name));
+  layEtc(made.slot);
+  writeShown(made, spec);
+  writeFileSync(join(path, filterName), seccomp, { mode: 0o600 });
+  return made;
+}
+
+/** No sandbox has such a name. What a worker that was killed leaves of it is nobody's work. */
+export function draftName(): string {
+  return `_.${randomBytes(4).toString('hex')}~${thisOwner()}`;
+}
+
+/**
+ * What of a folder is the same for all sandboxes of the compiled part with the same limits, at a `draftName`: all but what a sandbox shows.
+ * A new folder on the host's disk costs more than all else, so there are as few as can be.
+ */
+export async function makeDraft(path: string, { spec, uid, disks, group, seccomp }: Omit<Make, 'path'>): Promise<void> {
+  const { from = [], keeps = false } = spec;
+  if (disks?.lay === undefined || uid === undefined || (from.length > 0 && !disks.canStack)) {
+    mkdirSync(path, { mode: 0o700 });
+    await layGround({ path, spec, uid, disks, group });
+    writeFileSync(join(path, filterName), seccomp, { mode: 0o600 });
+    return;
+  }
+  const { stdout, stderr } = pipesOf('', 0);
+  const names = { pipes: [stdout, stderr], mark: filterName };
+  await disks.lay(path, { from, bytes: spec.limits.workspaceBytes, uid, keeps, group, ...names });
+  if (from.length > 0) ownFolder(join(path, 'slot'), 'work', { uid, isOnDisk: true });
+}
+
+/** Makes a draft the folder of a sandbox: with its last step, so that whoever finds that finds all of it. Throws as `makeFolder` does. */
+export function nameDraft(draft: string, path: string, spec: SandboxSpec): Folder {
+  const { binds, sockets, slot } = folderOf(path, spec);
+  writeShown(folderOf(draft, spec), spec);
+  renameSync(draft, path);
   return { path, slot, binds, sockets };
 }
 
+/** Its time is that at which it was made, and without it a folder is no sandbox yet. The compiled part, which has the filter itself, leaves it empty. */
+const filterName = 'seccomp';
+
+function folderOf(path: string, { folders: shown, links = [] }: SandboxSpec): Folder {
+  const slot = join(path, 'slot');
+  const binds = shown.map(({ from, to }, index) => ({ from: hostFolder(from), name: `ro${index}`, to: skepPath(to) }));
+  return { path, slot, binds, sockets: links.map(link => join(slot, skepPath(link.path))) };
+}
+
+function writeShown({ slot, binds, sockets }: Folder, spec: SandboxSpec): void {
+  const files = spec.files.map(({ path, content }) => ({ to: skepPath(path), content }));
+  for (const { to, content } of files) readable(join(slot, to), content, slot);
+  for (const { to } of binds) folders(join(slot, to), slot);
+  for (const socket of sockets) folders(dirname(socket), slot);
+}
+
 /** What is the same for all sandboxes of the same limits, in a folder that is there and empty. */
-export async function layGround({ path, spec, uid, disks }: Ground): Promise<void> {
+async function layGround({ path, spec, uid, disks, group }: Ground): Promise<void> {
   const slot = join(path, 'slot');
   const bytes = spec.limits.workspaceBytes;
   const from = spec.from ?? [];
+  group?.make();
   if (from.length === 0) await disks?.put(path, bytes);
   else await disks?.putFrom(path, { from, bytes, uid: uid ?? 0 });
   // The umask of the worker must not decide what the sandbox can read, so every mode is set by name.
   const own = ['work', ...(spec.keeps === true ? [keptName] : [])];
   for (const name of own) ownFolder(slot, name, { uid, isOnDisk: disks !== undefined });
-  for (const name of ['', 'skep', 'etc']) folder(join(slot, name));
+  for (const name of ['', shownName]) folder(join(slot, name));
+}
+
+/** For bubblewrap and containers: what the compiled part brings itself. */
+function layEtc(slot: string): void {
+  folder(join(slot, 'etc'));
   for (const [name, content] of etcContent) readable(join(slot, 'etc', name), content, slot);
+}
+
+/** A folder that the compiled part has made, for who must do without it. It is as old as before. */
+export function makePlain({ path, slot }: Folder, seccomp: Buffer): void {
+  if (!existsSync(join(slot, 'etc'))) layEtc(slot);
+  const filter = join(path, filterName);
+  const { size, atime, mtime } = lstatSync(filter);
+  if (size > 0) return;
+  writeFileSync(filter, seccomp, { mode: 0o600 });
+  utimesSync(filter, atime, mtime);
 }
 
 /** On a disk, a link leads to it from where it is without one: whose it is can be seen also while the disk is not mounted. */
@@ -92,11 +154,12 @@ function ownFolder(slot: string, name: string, { uid, isOnDisk }: { uid: number 
 
 /**
  * Removes a folder that an agent has filled: with rm, which never follows a link and walks by descriptors, so that neither
- * depth nor names that are no text stop it. An ordinary user must first give itself the right to folders made read-only.
+ * depth nor names that are no text stop it. An ordinary user must first give itself the right to folders made read-only. The groups may
+ * go with it, where that costs no step more, or stay.
  */
-export async function removeFolder(path: string, tools: Tools): Promise<void> {
+export async function removeFolder(path: string, tools: Tools, groups?: readonly string[]): Promise<void> {
   try {
-    await removeWithDisk(path, tools);
+    await removeWithDisk(path, tools, groups);
     if (!existsSync(path)) return;
     await run(tools.rm, ['-rf', '--one-file-system', '--', path]);
   } catch (error) {
@@ -111,8 +174,8 @@ export async function removeFolder(path: string, tools: Tools): Promise<void> {
 }
 
 /** Without it all that is left was written by the host. */
-async function removeWithDisk(path: string, tools: Tools): Promise<void> {
-  if (hasDisk(path) || isMounted(path)) await removeDisk(path, tools);
+async function removeWithDisk(path: string, tools: Tools, groups?: readonly string[]): Promise<void> {
+  if (hasDisk(path) || isMounted(path)) await removeDisk(path, tools, groups);
 }
 
 /** Standard input as a file that the caller opens and unlinks: complete before the command starts, and nothing of it stays on the disk. */
@@ -141,8 +204,12 @@ function makeOnce(path: string, id: string): void {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    throw new Fault('already_exists', { message: `a sandbox ${id} exists already`, cause: error });
+    throw existsFault(id);
   }
+}
+
+export function existsFault(id: string): Fault {
+  return new Fault('already_exists', { message: `a sandbox ${id} exists already` });
 }
 
 function readable(file: string, content: string, top: string): void {

@@ -165,6 +165,7 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
     seccomp,
     clock,
     inherited,
+    begun: new Set(),
     ...('why' in launcher ? { native: undefined, noNative: launcher } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,
     userIds: root ? createStock(createUserIds({ folder: USER_IDS, home: place })) : undefined,

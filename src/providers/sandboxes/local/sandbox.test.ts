@@ -33,6 +33,7 @@ afterEach(() => rmSync(top, { recursive: true, force: true }));
 /** The kernel's groups as names: what is asked of them is that they are gone in the end. */
 function named(create: (name: string) => void): Cgroups {
   const open: Cgroups['open'] = name => ({
+    folders: [],
     joins: [],
     kill() {},
     oomKills: () => 0,
@@ -42,11 +43,14 @@ function named(create: (name: string) => void): Cgroups {
     kind: 'v2',
     controllers: [],
     open,
-    create(name) {
-      groups.add(name);
-      create(name);
-      return open(name);
-    },
+    create: open,
+    plan: name => ({
+      ...{ folders: [], settings: [] },
+      make() {
+        groups.add(name);
+        create(name);
+      },
+    }),
   };
 }
 
@@ -54,7 +58,14 @@ const notAsked = { why: 'not asked for', mend: 'ask' };
 
 function host(tools: Partial<Tools> = {}, cgroups = named(() => {})): Host {
   const found = { ...findTools(SYSTEM_PATH), ...tools };
-  const parts = { tools: found, seccomp: Buffer.alloc(0), clock: systemClock, inherited: [], countsProcesses: true };
+  const parts = {
+    tools: found,
+    seccomp: Buffer.alloc(0),
+    clock: systemClock,
+    inherited: [],
+    countsProcesses: true,
+    begun: new Set<string>(),
+  };
   return {
     ...parts,
     folder: join(top, 'sandboxes'),

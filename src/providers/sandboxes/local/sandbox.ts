@@ -8,7 +8,8 @@ import { checkLimits } from '../limits.ts';
 import { openWorkspace } from '../disk/workspace.ts';
 import { execute } from './exec.ts';
 import type { Execution } from './exec.ts';
-import { makeFolder, removeFolder, stdinPath } from './folder.ts';
+import { draftName, existsFault, makeDraft, makeFolder, nameDraft, removeFolder, stdinPath } from './folder.ts';
+import type { Folder } from './folder.ts';
 import { statsBelow } from './stats.ts';
 import type { Cgroup } from './host/cgroups.ts';
 import type { Host, Made } from './host/made.ts';
@@ -36,14 +37,26 @@ export async function makeSandbox(host: Host, spec: SandboxSpec, warm?: WarmSand
     throw new Fault('invalid_request', { message: `"${spec.id}" is no name for a sandbox`, hint: 'letters, digits and dashes' });
   checkLimits(spec.limits);
   const path = join(host.folder, folderName(spec.id));
-  // Nothing comes between this look and the moment at which it has the name.
-  const ready = existsSync(path) ? undefined : warm?.take(spec);
+  // The names of this worker are nobody else's to take.
+  if (host.begun.has(path) || existsSync(path)) throw existsFault(spec.id);
+  host.begun.add(path);
+  try {
+    return await make(host, { ...spec, path }, warm);
+  } finally {
+    host.begun.delete(path);
+  }
+}
+
+type Named = SandboxSpec & { readonly path: string };
+
+async function make(host: Host, { path, ...spec }: Named, warm: WarmSandboxes | undefined): Promise<Sandbox> {
+  const ready = warm?.take(spec);
   const uid = ready?.uid ?? host.userIds?.take();
-  let cgroup = ready?.cgroup;
+  const draft = host.native === undefined ? undefined : (ready?.path ?? join(host.folder, draftName()));
+  const cgroup = ready === undefined && uid !== undefined ? host.cgroups?.open(String(uid)) : ready?.cgroup;
   let links: Links | undefined;
   try {
-    if (ready === undefined && uid !== undefined) cgroup = host.cgroups?.create(String(uid), spec.limits);
-    const folder = await makeFolder({ path, spec, uid, seccomp: host.seccomp, disks: host.disks, ready: ready?.path });
+    const folder = await folderFor({ host, spec, uid, path, draft, isReady: ready !== undefined });
     links = openLinks(spec.links ?? [], { sockets: folder.sockets, uid });
     await links.listening;
     const made = { host, spec, folder, uid, cgroup, links };
@@ -51,18 +64,30 @@ export async function makeSandbox(host: Host, spec: SandboxSpec, warm?: WarmSand
     return createSandbox(made, ready?.place);
   } catch (error) {
     await Promise.all([links?.close(), ready?.place.close()]);
-    if (ready !== undefined && existsSync(ready.path)) await removeFolder(ready.path, host.tools).catch(() => {});
     const isOthers = error instanceof Fault && error.code === 'already_exists';
+    const left = draft !== undefined && existsSync(draft) ? draft : isOthers ? undefined : path;
     // What could not be made is what the caller must hear of; that its folder stays is for the next worker to mend.
-    const traces = { host, path: isOthers ? undefined : path, uid, cgroup: cgroup ?? begun(host, uid) };
-    await removeTraces(traces).catch(() => {});
+    await removeTraces({ host, path: left, uid, cgroup }).catch(() => {});
     throw diskFault(error);
   }
 }
 
-/** A group whose limits could not be written is there all the same. */
-function begun({ cgroups }: Host, uid: number | undefined): Cgroup | undefined {
-  return uid === undefined ? undefined : cgroups?.open(String(uid));
+interface Wanted {
+  readonly host: Host;
+  readonly spec: SandboxSpec;
+  readonly uid: number | undefined;
+  readonly path: string;
+  readonly draft: string | undefined;
+  readonly isReady: boolean;
+}
+
+async function folderFor({ host, spec, uid, path, draft, isReady }: Wanted): Promise<Folder> {
+  const { disks, seccomp } = host;
+  if (draft !== undefined && isReady) return nameDraft(draft, path, spec);
+  const group = uid === undefined ? undefined : host.cgroups?.plan(String(uid), spec.limits);
+  if (draft === undefined) return await makeFolder({ path, spec, uid, group, seccomp, disks });
+  await makeDraft(draft, { spec, uid, disks, group, seccomp });
+  return nameDraft(draft, path, spec);
 }
 
 interface Traces {
@@ -77,8 +102,9 @@ interface Traces {
  * has it next is of the same name.
  */
 async function removeTraces({ host, path, uid, cgroup }: Traces): Promise<void> {
-  const folder = path === undefined ? undefined : removeFolder(path, host.tools);
-  await Promise.allSettled([folder, cgroup?.remove()]);
+  const folder = path === undefined ? undefined : removeFolder(path, host.tools, cgroup?.folders);
+  await Promise.allSettled([folder]);
+  await cgroup?.remove();
   await folder;
   if (uid !== undefined) host.userIds?.release(uid);
 }

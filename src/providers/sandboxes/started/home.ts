@@ -57,7 +57,7 @@ export async function makeSandbox(home: Home, spec: SandboxSpec): Promise<Sandbo
   let links: Links | undefined;
   try {
     if (uid !== undefined) home.prepare?.(uid, spec.limits);
-    const folder = await makeFolder({ path, spec, uid, seccomp: home.filter, disks: home.disks });
+    const folder = await makeFolder({ path, spec, uid, group: undefined, seccomp: home.filter, disks: home.disks });
     links = openLinks(spec.links ?? [], { sockets: folder.sockets, uid });
     await links.listening;
     return standing(home, { id: spec.id, limits: spec.limits, folder, uid, keeps: spec.keeps === true }, links);

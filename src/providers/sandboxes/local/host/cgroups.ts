@@ -13,11 +13,22 @@ export interface Cgroups {
   readonly controllers: readonly Controller[];
   /** Makes the group `name` with the limits. */
   create(name: string, limits: SandboxLimits): Cgroup;
+  /** What `create` does, for whoever does it by other means or at another time. */
+  plan(name: string, limits: SandboxLimits): GroupPlan;
   /** The group `name` that another worker made. */
   open(name: string): Cgroup;
 }
 
+export interface GroupPlan {
+  readonly folders: readonly string[];
+  /** What is written to which file, in this order. */
+  readonly settings: Settings;
+  make(): void;
+}
+
 export interface Cgroup {
+  /** Where it is, in each hierarchy. */
+  readonly folders: readonly string[];
   /** Files that a process writes 0 to, before it starts anything, to be in the group. */
   readonly joins: readonly string[];
   /** Kills all in the group at once, where the kernel can (version 2). */
@@ -80,6 +91,7 @@ function createCgroups({ kind, found, killing, clock }: Places): Cgroups {
   function open(name: string): Cgroup {
     const folders = parents.map(parent => join(parent, name));
     return {
+      folders,
       joins: parents.map(parent => join(parent, name, JOIN[isV1 && parent !== killing ? 'v1' : 'v2'])),
       kill() {
         if (killing !== undefined) attempt(() => writeFileSync(join(killing, name, KILL), '1'));
@@ -96,21 +108,37 @@ function createCgroups({ kind, found, killing, clock }: Places): Cgroups {
     };
   }
 
+  function plan(name: string, limits: SandboxLimits): GroupPlan {
+    const of = (controller: Controller, values: Settings): Settings =>
+      found.has(controller) ? values.map(([file, value]) => [join(at(controller, name), file), value]) : [];
+    const processes = Math.min(limits.processCount + OWN_PROCESSES, PROCESSES_MAX);
+    const quotaUs = Math.max(1000, Math.round(Math.min(limits.cpuCount, CPUS_MAX) * CPU_PERIOD_US));
+    // A group has the files that the one above it has.
+    const hasFile = (file: string): boolean =>
+      [found.get('memory') ?? '/nowhere', at('memory', name)].some(folder => existsSync(join(folder, file)));
+    const folders = parents.map(each => join(each, name));
+    const settings = [
+      ...of('pids', [['pids.max', processes]]),
+      ...of('memory', (isV1 ? memoryV1 : memoryV2)(limits.memoryBytes, hasFile)),
+      ...of('cpu', isV1 ? cpuV1(quotaUs) : [['cpu.max', `${quotaUs} ${CPU_PERIOD_US}`]]),
+    ];
+    return {
+      folders,
+      settings,
+      make() {
+        for (const folder of folders) make(folder);
+        for (const [file, value] of settings) writeFileSync(file, String(value));
+      },
+    };
+  }
+
   return {
     kind,
     controllers: [...found.keys()],
     open,
+    plan,
     create(name, limits) {
-      for (const parent of parents) make(join(parent, name));
-      const set = (controller: Controller, values: readonly (readonly [string, number | string])[]) => {
-        if (found.has(controller))
-          for (const [file, value] of values) writeFileSync(join(at(controller, name), file), String(value));
-      };
-      const processes = Math.min(limits.processCount + OWN_PROCESSES, PROCESSES_MAX);
-      const quotaUs = Math.max(1000, Math.round(Math.min(limits.cpuCount, CPUS_MAX) * CPU_PERIOD_US));
-      set('pids', [['pids.max', processes]]);
-      set('memory', isV1 ? memoryV1(at('memory', name), limits.memoryBytes) : memoryV2(at('memory', name), limits.memoryBytes));
-      set('cpu', isV1 ? cpuV1(quotaUs) : [['cpu.max', `${quotaUs} ${CPU_PERIOD_US}`]]);
+      plan(name, limits).make();
       return open(name);
     },
   };
@@ -126,14 +154,14 @@ function cpuV1(quotaUs: number): Settings {
 }
 
 /** Memory and swap together; a kernel without swap accounting lacks the second file. The group may exist with a higher or a lower limit. */
-function memoryV1(folder: string, bytes: number): Settings {
+function memoryV1(bytes: number, hasFile: (file: string) => boolean): Settings {
   const swap = 'memory.memsw.limit_in_bytes';
-  const lift: Settings = existsSync(join(folder, swap)) ? [[swap, -1]] : [];
+  const lift: Settings = hasFile(swap) ? [[swap, -1]] : [];
   return [...lift, ['memory.limit_in_bytes', bytes], ...lift.map(() => [swap, bytes] as const)];
 }
 
-function memoryV2(folder: string, bytes: number): Settings {
-  return [['memory.max', bytes], ...(existsSync(join(folder, 'memory.swap.max')) ? [['memory.swap.max', 0] as const] : [])];
+function memoryV2(bytes: number, hasFile: (file: string) => boolean): Settings {
+  return [['memory.max', bytes], ...(hasFile('memory.swap.max') ? [['memory.swap.max', 0] as const] : [])];
 }
 
 export function parseMounts(mounts: string): { v1: ReadonlyMap<Controller, string>; v2: string | undefined } {

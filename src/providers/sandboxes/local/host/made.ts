@@ -16,6 +16,8 @@ export interface Host extends FoundDisks {
   readonly seccomp: Buffer;
   readonly clock: Clock;
   readonly inherited: readonly number[];
+  /** Folders of those that are being made. */
+  readonly begun: Set<string>;
   readonly cgroups: Cgroups | undefined;
   /** Present when the worker is root; then each sandbox runs as an id of its own. */
   readonly userIds: UserIds | undefined;

@@ -24,11 +24,15 @@ const PACKAGES = {
 
 type Tool = keyof typeof PACKAGES;
 
-/** What the compiled part does with disks: `disk` and `overlay`, each with its words. */
+/** What the compiled part does with disks and what lies around them, each with its words. */
 export interface Mounter {
   /** Throws an Error with the words of what failed. */
   disk(verb: 'make' | 'mount' | 'seal' | 'end', words: readonly string[]): Promise<void>;
   overlay(words: readonly string[]): Promise<void>;
+  /** All that lies around a sandbox on the host: native/mounts/ground.c. */
+  ground(words: readonly string[]): Promise<void>;
+  /** Removes a folder in which the host alone has written beside its disk, with what is mounted in it, and then these groups. */
+  clear(folder: string, groups: readonly string[]): Promise<void>;
 }
 
 export type Tools = Readonly<Record<Tool, string>> & {

@@ -15,7 +15,7 @@ export type Found = { readonly path: string } | Reason;
 /** By who makes the provider: tests. */
 export const switchedOff: Reason = { why: 'it is switched off', mend: 'make the provider with it' };
 
-const versionWords = 'skep-sandbox 1';
+const versionWords = 'skep-sandbox 2';
 
 /** Root will run it: it and the folders above it, up to the package's, may be written by nobody else. */
 export async function findNative(): Promise<Found> {

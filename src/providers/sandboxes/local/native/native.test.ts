@@ -134,7 +134,7 @@ describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
   it('wait before they are asked for, each for one alone, and are gone in the end', async () => {
     await provider.prewarm(limits, 2);
     const waiting = ours();
-    expect(waiting).toEqual([expect.stringMatching(/^ready\./), expect.stringMatching(/^ready\./)]);
+    expect(waiting).toEqual([expect.stringMatching(/^_\./), expect.stringMatching(/^_\./)]);
     const one = await create('one');
     await sh(one, 'echo mine > file; echo more > /tmp/file');
     const two = await create('two');

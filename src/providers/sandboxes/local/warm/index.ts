@@ -1,13 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, rmdirSync, rmSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Log } from '../../../../kernel/log.ts';
-import { thisOwner } from '../../../../kernel/process-owner.ts';
 import type { SandboxLimits, SandboxSpec } from '../../../../worker/sandbox.ts';
 import { diskName, isMounted } from '../../disk/mounted.ts';
-import { layGround, removeFolder } from '../folder.ts';
+import { draftName, makeDraft, removeFolder } from '../folder.ts';
 import type { Cgroup } from '../host/cgroups.ts';
 import type { Host } from '../host/made.ts';
 import { pipesOf } from '../lanes.ts';
@@ -72,20 +70,19 @@ export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes 
 }
 
 async function makeWarm(host: Host, native: Native, { limits, keeps }: Shape): Promise<Warm> {
-  // No sandbox has a name with a dot. What a worker that was killed leaves of it is removed with what else it has left.
-  const path = join(host.folder, `ready.${randomBytes(4).toString('hex')}~${thisOwner()}`);
-  const { userIds, cgroups, disks } = host;
+  const path = join(host.folder, draftName());
+  const { userIds, cgroups, disks, seccomp } = host;
   const uid = userIds?.take();
   if (uid === undefined) throw new Error('only root has sandboxes that wait');
   let place: Place | undefined;
   try {
-    const cgroup = cgroups?.create(String(uid), limits);
+    const cgroup = cgroups?.open(String(uid));
+    const group = cgroups?.plan(String(uid), limits);
     const spec = { id: 'ready', limits, keeps, files: [], folders: [] };
-    mkdirSync(path, { mode: 0o700 });
-    await layGround({ path, spec, uid, disks });
+    await makeDraft(path, { spec, uid, disks, group, seccomp });
     const folder = { path, slot: join(path, 'slot'), binds: [], sockets: [] };
     place = native.open(planOf({ host, spec, folder, cgroup }, uid));
-    await place.pipes(pipesOf(path, 0));
+    if (!existsSync(pipesOf(path, 0).stderr)) await place.pipes(pipesOf(path, 0));
     if (!(await place.spare())) throw new Error('no process waits in it');
     return { path, uid, cgroup, place };
   } catch (error) {
@@ -102,7 +99,8 @@ async function removeWarm(host: Host, warm: Warm): Promise<void> {
 
 /** As of any sandbox: a user id whose files could not be removed stays taken. */
 async function removed(host: Host, { path, uid, cgroup }: Pick<Warm, 'path' | 'uid' | 'cgroup'>): Promise<void> {
-  await Promise.all([removeFolder(path, host.tools), cgroup?.remove()]);
+  await removeFolder(path, host.tools, cgroup?.folders);
+  await cgroup?.remove();
   host.userIds?.release(uid);
 }
 

@@ -42,7 +42,6 @@ struct place {
 };
 
 static void prepare(struct place *place, const char *folder, uid_t uid);
-static uid_t user_id(const char *text);
 static int lower(const char *path, int number, uid_t owner, uid_t uid);
 static int mapped(uid_t owner, uid_t uid);
 static int mounted(const struct place *place, int count);
@@ -56,7 +55,7 @@ int overlay_main(int argc, char **argv) {
     return 1;
   }
   mount_tie(argv[1]);
-  uid_t uid = user_id(argv[3]);
+  uid_t uid = mount_user_id(argv[3]);
   prepare(&place, argv[2], uid);
   /* Where it will be seen: named while this process is still where that is. */
   int target = open(place.merged, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -66,7 +65,7 @@ int overlay_main(int argc, char **argv) {
   if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) mount_fail("mount", "/");
   if (mount("skep", place.merged, "tmpfs", MS_NOSUID | MS_NODEV, "mode=700,size=1m") != 0) mount_fail("mount", place.merged);
   if (chdir(place.merged) != 0) mount_fail("chdir", place.merged);
-  for (int i = 0; i < count; i++) close(lower(argv[4 + 2 * i], i, user_id(argv[5 + 2 * i]), uid));
+  for (int i = 0; i < count; i++) close(lower(argv[4 + 2 * i], i, mount_user_id(argv[5 + 2 * i]), uid));
   int merged = mounted(&place, count);
   if (setns(home, CLONE_NEWNS) != 0) mount_fail("setns", place.merged);
   if (syscall(SYS_MOVE_MOUNT, merged, "", target, "", FROM_EMPTY_PATH | TO_EMPTY_PATH) != 0) mount_fail("mount", place.merged);
@@ -83,15 +82,6 @@ static void prepare(struct place *place, const char *folder, uid_t uid) {
   if (lchown(place->upper, uid, uid) != 0) mount_fail("chown", place->upper);
   mount_folder(place->under, 0700);
   mount_folder(place->merged, 0755);
-}
-
-static uid_t user_id(const char *text) {
-  char *end = NULL;
-  errno = 0;
-  unsigned long value = strtoul(text, &end, 10);
-  if (errno == 0 && end != text && *end == '\0' && value < UINT32_MAX) return (uid_t)value;
-  errno = EINVAL;
-  mount_fail("no user id:", text);
 }
 
 /* One sealed file system as this sandbox is to see it, at a folder named by its number. */

@@ -1,5 +1,5 @@
 /*
- * Does what `disk` and `overlay` do, for a worker that would have to start a program for each: a small process makes children in less time.
+ * Does what `disk`, `overlay`, `ground` and `clear` do, for a worker that would have to start a program for each: a small process makes children in less time.
  *
  *   mounts PARENT
  *
@@ -101,6 +101,8 @@ static void begin(size_t length) {
 static int act(int argc, char **argv) {
   if (argc > 0 && strcmp(argv[0], "disk") == 0) return disk_main(argc, argv);
   if (argc > 0 && strcmp(argv[0], "overlay") == 0) return overlay_main(argc, argv);
+  if (argc > 0 && strcmp(argv[0], "ground") == 0) return ground_main(argc, argv);
+  if (argc > 0 && strcmp(argv[0], "clear") == 0) return clear_main(argc, argv);
   fprintf(stderr, "no such request\n");
   return 1;
 }

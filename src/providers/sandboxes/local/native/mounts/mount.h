@@ -7,6 +7,12 @@
 int disk_main(int argc, char **argv);
 int overlay_main(int argc, char **argv);
 int mounts_main(int argc, char **argv);
+int ground_main(int argc, char **argv);
+int clear_main(int argc, char **argv);
+
+/* As `disk make` and `disk end` do. */
+void disk_make(const char *template, const char *folder);
+void disk_end(const char *folder);
 
 /* Prints what failed, on what, and the error's words; ends this process with 1. */
 void mount_fail(const char *what, const char *path) __attribute__((noreturn));
@@ -20,6 +26,9 @@ int mount_loop(const char *image, int is_read_only, char *path, size_t path_size
 
 /* Mounts the file system in an image at a place that is a folder. */
 void mount_image(const char *image, const char *place, int is_read_only);
+
+/* Of a word that is one; fails on any other. */
+uid_t mount_user_id(const char *text);
 
 /* `first` and `second` with a slash between. */
 void mount_path(char *into, size_t size, const char *first, const char *second);

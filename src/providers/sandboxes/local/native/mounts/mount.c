@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,15 @@ void mount_tie(const char *parent) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) mount_fail("can't be tied to", parent);
   /* It may have died before that. */
   if (getppid() != (pid_t)pid) exit(1);
+}
+
+uid_t mount_user_id(const char *text) {
+  char *end = NULL;
+  errno = 0;
+  unsigned long value = strtoul(text, &end, 10);
+  if (errno == 0 && end != text && *end == '\0' && value < UINT32_MAX) return (uid_t)value;
+  errno = EINVAL;
+  mount_fail("no user id:", text);
 }
 
 void mount_path(char *into, size_t size, const char *first, const char *second) {

@@ -29,14 +29,14 @@
 #define SHUTDOWN _IOR('X', 125, __u32)
 #define SHUTDOWN_WITHOUT_LOG 2
 
+static void places(const char *folder, char *image, char *place);
 static void copy(const char *from, const char *to);
 static void copy_data(int source, int target, off_t from, off_t to);
-static void end_disk(const char *folder);
 static int is_disk(int slot, int place);
 static void unmount(const char *place);
 
 int disk_main(int argc, char **argv) {
-  char image[PATH_MAX], slot[PATH_MAX], place[PATH_MAX];
+  char image[PATH_MAX], place[PATH_MAX];
   const char *verb = argc > 1 ? argv[1] : "";
   int is_make = strcmp(verb, "make") == 0 && argc == 5;
   int is_seal = strcmp(verb, "seal") == 0 && argc == 4;
@@ -48,15 +48,14 @@ int disk_main(int argc, char **argv) {
   const char *folder = argv[argc - 1];
   mount_tie(argv[2]);
   if (is_end) {
-    end_disk(folder);
+    disk_end(folder);
     return 0;
   }
-  mount_path(image, sizeof image, folder, "disk.img");
-  mount_path(slot, sizeof slot, folder, "slot");
-  mount_path(place, sizeof place, slot, "disk");
-  mount_folder(slot, 0755);
-  mount_folder(place, 0755);
-  if (is_make) copy(argv[3], image);
+  if (is_make) {
+    disk_make(argv[3], folder);
+    return 0;
+  }
+  places(folder, image, place);
   if (is_seal) {
     /* What the journal still has to say is written before nothing can be. */
     mount_image(image, place, 0);
@@ -64,6 +63,23 @@ int disk_main(int argc, char **argv) {
   }
   mount_image(image, place, is_seal);
   return 0;
+}
+
+/* Of the image, and of where it is mounted, which is made. */
+static void places(const char *folder, char *image, char *place) {
+  char slot[PATH_MAX];
+  mount_path(image, PATH_MAX, folder, "disk.img");
+  mount_path(slot, sizeof slot, folder, "slot");
+  mount_path(place, PATH_MAX, slot, "disk");
+  mount_folder(slot, 0755);
+  mount_folder(place, 0755);
+}
+
+void disk_make(const char *template, const char *folder) {
+  char image[PATH_MAX], place[PATH_MAX];
+  places(folder, image, place);
+  copy(template, image);
+  mount_image(image, place, 0);
 }
 
 /* Holes stay holes. */
@@ -107,12 +123,14 @@ static void copy_data(int source, int target, off_t from, off_t to) {
  * Who removes a workspace does not wait until all that was written to it has reached the disk: the file system is shut down first. One
  * that is for reading alone is not: others may use it.
  */
-static void end_disk(const char *folder) {
+void disk_end(const char *folder) {
   char slot[PATH_MAX], merged[PATH_MAX], place[PATH_MAX];
   mount_path(slot, sizeof slot, folder, "slot");
   mount_path(merged, sizeof merged, slot, "merged");
   mount_path(place, sizeof place, slot, "disk");
   int above = open(slot, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  /* It may have come to nothing before it had one. */
+  if (above < 0 && errno == ENOENT) return;
   if (above < 0) mount_fail("open", slot);
   int disk = openat(above, "disk", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (disk >= 0 && is_disk(above, disk)) {
