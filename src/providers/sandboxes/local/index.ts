@@ -26,6 +26,7 @@ import { marker } from './host/made.ts';
 import type { Host } from './host/made.ts';
 import { openNative, switchedOff } from './native/index.ts';
 import { makeSandbox } from './sandbox.ts';
+import { createTurns } from './turns.ts';
 import { createWarm } from './warm/index.ts';
 import type { WarmSandboxes } from './warm/index.ts';
 import { seccompProgram } from './seccomp/program.ts';
@@ -135,6 +136,9 @@ function orphanage(host: Host): Place {
 
 const removeAll: Settle = () => Promise.resolve('remove');
 
+/** More would wait for each other in the kernel, and whoever was first be the last to be done. */
+const madeAtOnceMax = 8;
+
 const USER_IDS = '/run/skep/sandbox-uids';
 
 interface Preparation {
@@ -165,6 +169,7 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
     seccomp,
     clock,
     inherited,
+    turns: createTurns(madeAtOnceMax),
     begun: new Set(),
     ...('why' in launcher ? { native: undefined, noNative: launcher } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,

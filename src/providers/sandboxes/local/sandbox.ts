@@ -41,7 +41,7 @@ export async function makeSandbox(host: Host, spec: SandboxSpec, warm?: WarmSand
   if (host.begun.has(path) || existsSync(path)) throw existsFault(spec.id);
   host.begun.add(path);
   try {
-    return await make(host, { ...spec, path }, warm);
+    return await host.turns(() => make(host, { ...spec, path }, warm));
   } finally {
     host.begun.delete(path);
   }

@@ -5,6 +5,7 @@ import type { Reason } from '../../lacks.ts';
 import type { Folder } from '../folder.ts';
 import type { Links } from '../links.ts';
 import type { Native } from '../native/launcher.ts';
+import type { Turns } from '../turns.ts';
 import type { Cgroup, Cgroups } from './cgroups.ts';
 import type { Tools } from './tools.ts';
 import type { UserIds } from './user-ids.ts';
@@ -16,7 +17,9 @@ export interface Host extends FoundDisks {
   readonly seccomp: Buffer;
   readonly clock: Clock;
   readonly inherited: readonly number[];
-  /** Folders of those that are being made. */
+  /** Of those that are being made. */
+  readonly turns: Turns;
+  /** Their folders. */
   readonly begun: Set<string>;
   readonly cgroups: Cgroups | undefined;
   /** Present when the worker is root; then each sandbox runs as an id of its own. */
