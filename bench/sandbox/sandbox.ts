@@ -12,6 +12,7 @@ import { silentLog } from '../../src/kernel/log.ts';
 import { createLocalSandboxes } from '../../src/providers/sandboxes/local/index.ts';
 import { type Bench, type Figure, figure, latency, type Stage } from '../harness/bench.ts';
 import { build } from '../harness/processes.ts';
+import { floorFigures } from './floor.ts';
 import { sandboxHome } from './home.ts';
 import { issueFigures } from './ours.ts';
 import { containerWays } from './peers.ts';
@@ -35,7 +36,8 @@ export const sandbox: Bench = {
     const measured = await inTurns(stage, ways);
     const drawn = measured.map(each => ({ ...each[0], startMs: each.flatMap(({ startMs }) => startMs) }));
     draw(drawn);
-    return [...measured.flatMap(figuresOf), ...(await issueFigures({ stage, program, home }))];
+    const floor = await floorFigures({ stage, home, rounds, count });
+    return [...measured.flatMap(figuresOf), ...floor, ...(await issueFigures({ stage, program, home }))];
   },
 };
 
