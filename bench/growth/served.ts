@@ -20,14 +20,19 @@ const restMs = 20_000;
  * `bin/skep server` on a place where so many tickets wait that its worker cannot do: what it needs at rest, and how soon what a merge
  * has made ready is claimed. The place is good for nothing else afterwards.
  */
-export async function served(stage: Stage, place: Place, depth: number): Promise<Figure[]> {
+export function served(stage: Stage, place: Place, depth: number): Promise<Figure[]> {
+  return within(stage, own => measure(own, place, `, ${depth} wait`));
+}
+
+/** What is started in it is stopped after it, and not only at the end of all. */
+async function within<T>(stage: Stage, body: (own: Stage) => Promise<T>): Promise<T> {
   const stops: (() => Promise<unknown>)[] = [];
   const clear = async () => {
     for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
   };
   stage.atEnd(clear);
   try {
-    return await measure({ ...stage, atEnd: stop => void stops.push(stop) }, place, `, ${depth} wait`);
+    return await body({ ...stage, atEnd: stop => void stops.push(stop) });
   } finally {
     await clear();
   }
@@ -41,9 +46,11 @@ async function measure(stage: Stage, place: Place, at: string): Promise<Figure[]
   const server = await startServer(stage, { home, token: place.adminToken });
   const client = createClient({ server: server.url, token: server.token, clock: systemClock });
   const rest = await coreAtRest(place, at);
-  await startWorker(stage, { server, client, slots: 2 });
-  const merged = await mergedToClaimedIn(stage, client, at);
-  // The runs that are held for it go on to beat.
+  const merged = await within(stage, async own => {
+    await startWorker(own, { server, client, slots: 2 });
+    return mergedToClaimedIn(own, client, at);
+  });
+  // Without the worker, which would take what is to be held.
   const weight = await weighServer(stage, { server, client, home }, at);
   const of = (share: number) => merged.map(values => quantile(values, share));
   return [
