@@ -132,4 +132,3 @@ export const transcriptsPage = z.object({
 
 export type TranscriptEvent = z.infer<typeof transcriptEvent>;
 export type KeptTranscriptEvent = z.infer<typeof keptEvent>;
-export type WireTranscripts = z.infer<typeof transcriptsPage>;

@@ -92,7 +92,7 @@ export function forgiving(pool: Pool): Pool {
     get(target, name) {
       if (name === 'connect') return connect;
       const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
 }

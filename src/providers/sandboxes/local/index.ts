@@ -137,7 +137,7 @@ function orphanage(host: Host): Place {
 const removeAll: Settle = () => Promise.resolve('remove');
 
 /** More would wait for each other in the kernel, and whoever was first be the last to be done. */
-const madeAtOnceMax = 8;
+const madeAtOnceMax = 16;
 
 const USER_IDS = '/run/skep/sandbox-uids';
 
