@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../kernel/clock.ts';
 import { silentLog } from '../../kernel/log.ts';
 import { failure } from '../model/failure.ts';
-import { type BreakerChange, type Breakers, createBreakers, type Tried } from './breakers.ts';
+import { type BreakerChange, type Breakers, createBreakers, type StoredBreaker, type Tried } from './breakers.ts';
 import { Cut } from './types.ts';
 
 const key = { tenantId: 't', provider: 'p', model: 'm' };
@@ -10,15 +10,26 @@ const cut = new Cut('client_gone');
 
 let breakers: Breakers;
 let news: BreakerChange['news'][];
-beforeEach(() => {
-  news = [];
-  breakers = createBreakers({
-    store: { load: async () => [], save: async (_key, change) => void news.push(change.news) },
+let state: unknown;
+
+const begin = (stored: readonly StoredBreaker[]) =>
+  createBreakers({
+    store: {
+      load: async () => stored,
+      save: async (_key, change) => {
+        news.push(change.news);
+        state = change.state;
+      },
+    },
     // It is time to look at once.
     limits: { failuresMax: 2, halfOpenMs: 0 },
     clock: systemClock,
     log: silentLog,
   });
+
+beforeEach(() => {
+  news = [];
+  breakers = begin([]);
 });
 
 const attempt = (work: () => Promise<Tried<string>>) => breakers.attempt(key, work);
@@ -40,4 +51,12 @@ test('a call that is cut off while it is closed counts neither for nor against',
   expect(news).toEqual([]);
   await fail();
   await expect.poll(() => news).toEqual(['breaker.opened']);
+});
+
+test('a breaker that was opened by a clock that was ahead of this one is open no longer for it', async () => {
+  for (const _ of [1, 2]) await fail();
+  await expect.poll(() => news).toEqual(['breaker.opened']);
+  const { ownState, ...others } = state as { ownState: { openedAt: number } };
+  breakers = begin([{ ...key, state: { ...others, ownState: { ...ownState, openedAt: systemClock.now() + 3_600_000 } } }]);
+  await expect(answer()).resolves.toEqual({ ok: true, value: 'whole' });
 });

@@ -73,7 +73,8 @@ export function createBreakers({ store, limits, clock, log }: BreakersOptions): 
     return (loading ??= store.load().then(
       stored => {
         for (const { state, ...key } of stored.slice(0, breakersMax)) {
-          if (fieldsOf(fieldsOf(state)?.['ownState']) !== undefined) policies.set(nameOf(key), create(key, state));
+          if (fieldsOf(fieldsOf(state)?.['ownState']) !== undefined)
+            policies.set(nameOf(key), create(key, notAhead(state, clock.now())));
         }
       },
       (error: unknown) => {
@@ -169,6 +170,14 @@ function changeOf(policy: CircuitBreakerPolicy, { halfOpenMs }: BreakerLimits): 
 
 function nameOf({ tenantId, provider, model }: BreakerKey): string {
   return JSON.stringify([tenantId, provider, model]);
+}
+
+/** Opened by a server whose clock was ahead of this one's, it would be open for that much longer. */
+function notAhead(state: unknown, now: number): unknown {
+  const { ownState, ...others } = state as { ownState: { openedAt?: number } };
+  return ownState.openedAt === undefined
+    ? state
+    : { ...others, ownState: { ...ownState, openedAt: Math.min(ownState.openedAt, now) } };
 }
 
 function openedAtOf(state: unknown): number {
