@@ -16,7 +16,12 @@ export function sandboxesIn(folder: string): string[] {
 /** What a worker has ready for later, or keeps to begin others with, for as long as it lives, and what one has left to the next. */
 export function isKept(name: string): boolean {
   if (name.startsWith('kept.')) return true;
-  return /^(ready|snapshot)[.]/.test(name) && !isDead(name.split('~')[1] ?? '');
+  return (isReady(name) || name.startsWith('snapshot.')) && !isDead(name.split('~')[1] ?? '');
+}
+
+/** An empty disk, or a sandbox, that nobody has asked for yet. */
+export function isReady(name: string): boolean {
+  return /^(ready|_)[.]/.test(name);
 }
 
 /** Loop devices whose file lies, or lay, in this folder. */

@@ -34,6 +34,7 @@ const untold: Readonly<Partial<Record<EventType, string>>> = {
   'budget.alerted': 'frugal',
   'budget.removed': 'frugal',
   'session.stalled': 'stalled',
+  'run.retried': 'begun-anew',
   'run.aged': 'aged',
   'trunk.stalled': 'unpublished',
   'review.inconclusive': 'dropped',

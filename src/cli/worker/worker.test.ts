@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { sandboxesIn } from '../../../test/harness/disks.ts';
+import { isReady, sandboxesIn } from '../../../test/harness/disks.ts';
 import { buildSkepOnce } from '../../../test/harness/process.ts';
 import { startScriptedServer } from '../../../test/harness/scripted-server.ts';
 import type { QueuedRun, ScriptedServer } from '../../../test/harness/scripted-server.ts';
@@ -152,7 +152,7 @@ describe('a worker that was killed', () => {
     await worker.code;
     await expect.poll(() => processesWith('17321'), patient).toEqual([]);
     // Beside the one of the run lies what the dead worker had ready for the next.
-    expect(sandboxesIn(join(home, 'sandboxes')).filter(name => !name.startsWith('ready.'))).toHaveLength(1);
+    expect(sandboxesIn(join(home, 'sandboxes')).filter(name => !isReady(name))).toHaveLength(1);
     const next = skep(['worker', '--json']);
     const other = server.queue({ repository: quick() });
     await expect.poll(next.out, patient).toContain('"submitted"');
