@@ -40,8 +40,8 @@ export const queueTotals = statement<{
        from ${queued} r group by r.project_id, r.agent, r.requires
    )
    select now() as at, q.*,
-          (select coalesce(jsonb_agg(k), '[]') from (
-             select project_id, agent, requires, due as runs from kinds where due > 0 order by due desc limit $2) k) as kinds,
+          (select coalesce(jsonb_agg(jsonb_build_object('project_id', project_id, 'agent', agent, 'requires', requires, 'runs', due)), '[]')
+             from (select project_id, agent, requires, due from kinds where due > 0 order by due desc limit $2) k) as kinds,
           (select count(*) from tickets t where t.tenant_id = $1 and t.status = 'waiting') as waiting,
           (select count(*) from questions k where k.tenant_id = $1 and k.state = 'pending') as questions
      from (select coalesce(sum(due), 0)::bigint as due, coalesce(sum(runs - due), 0)::bigint as later, coalesce(sum(aged), 0)::bigint as aged,

@@ -18,7 +18,7 @@ test.each([...Array.from({ length: count ?? 0 }, (_, i) => (first ?? 1) + i), ta
   async seed => {
     const { steps, difference } = await compareSeed(seed);
     expect(difference).toBeUndefined();
-    expect(steps).toBeGreaterThan(500);
+    expect(steps).toBeGreaterThan(400);
   },
   300_000,
 );
