@@ -161,7 +161,8 @@ export const mutants: readonly Mutant[] = [
       where: /set published_sha = \$3/,
       edit: ['k.published_sha is not distinct from $4::text', '$4::text is null or true'],
     }),
-    rules: ['the word of a push is not taken back'],
+    // What is behind is pushed once more at the next change, and where none comes it stays behind for ever: that is seen sooner.
+    rules: ['the word of a push is not taken back', 'all comes to its end'],
   },
   {
     name: 'sweepWithoutLook',
