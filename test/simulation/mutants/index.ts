@@ -183,7 +183,8 @@ export const mutants: readonly Mutant[] = [
     name: 'wrongTicketStatus',
     what: 'a claim does not look whether its ticket is still in the status in which it was queued',
     how: inTexts({ where: claims, edit: ['t.status = r.ticket_status', 't.status is not null'] }),
-    rules: ['what is claimed is wanted'],
+    // A ticket that was withdrawn is claimed: an edge that its machine has not.
+    rules: ['what is claimed is wanted', 'rows go the way of their machine'],
   },
   {
     name: 'pushBlindly',
