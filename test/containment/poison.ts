@@ -59,7 +59,7 @@ export const left: Readonly<Record<string, { readonly setup: string; readonly li
   'what a setup leaves is a link to a folder above it': {
     setup: 'ln -s ../../../../../../.. node_modules/up; ln -s / node_modules/top',
     lines: [
-      '{ echo evil > node_modules/up/evil; echo evil > node_modules/top/work/below; } 2> /dev/null',
+      '{ echo evil > node_modules/up/evil; echo evil > "node_modules/top$PWD/below"; } 2> /dev/null',
       'test -e /evil || cat below | sed s/evil/inside/',
     ],
   },

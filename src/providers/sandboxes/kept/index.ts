@@ -21,7 +21,7 @@ export interface Lying {
   readonly isWhole?: (() => Promise<boolean>) | undefined;
 }
 
-/** Lets a snapshot outlive its worker: until `keep` has ended it is gone with it, as any. */
+/** Lets a snapshot outlive its worker. Until `keep` has ended it goes with its worker, like every other. */
 export function lasting({ id, place, kind, uid, remove, rest, isWhole }: Lying): Snapshot {
   let keeping: Promise<void> | undefined;
   let isOver = false;
