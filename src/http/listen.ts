@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Fault } from '../kernel/fault.ts';
-import { whoListens } from '../kernel/port-owner.ts';
+import { whoListens } from '../kernel/processes/port.ts';
 
 /** Opens the port; the URL under which the API answers. Throws Fault `address_in_use`, saying by whom. */
 export async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<string> {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { allPids, processInfo } from '../../src/kernel/processes/info.ts';
 import { guardName } from '../../src/providers/sandboxes/oci/guard.ts';
 import type { Sandbox } from '../../src/worker/sandbox.ts';
 import { until } from '../harness/process.ts';

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { allPids, processInfo } from '../../src/kernel/processes/info.ts';
 import type { Sandbox, SandboxCommand } from '../../src/worker/sandbox.ts';
 import { sandboxFolder, startSandboxWorker, subjects } from '../harness/sandbox-worker.ts';
 import type { SandboxWorker } from '../harness/sandbox-worker.ts';

@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { allPids, processInfo } from '../../src/kernel/processes/info.ts';
 import type { Sandbox } from '../../src/worker/sandbox.ts';
 import { until } from '../harness/process.ts';
 import { sandboxFolder, startSandboxWorker, subjects } from '../harness/sandbox-worker.ts';

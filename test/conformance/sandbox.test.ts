@@ -17,7 +17,7 @@ import { sandboxLimits, sandboxWorth } from '../../contract/fleet/sandboxes.ts';
 import type { SandboxWorth } from '../../contract/fleet/sandboxes.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { isFault } from '../../src/kernel/fault.ts';
-import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { allPids, processInfo } from '../../src/kernel/processes/info.ts';
 import { guardName } from '../../src/providers/sandboxes/oci/guard.ts';
 import { commandsMax } from '../../src/worker/sandbox.ts';
 import type { Lack, Sandbox, SandboxCommand, SandboxSpec } from '../../src/worker/sandbox.ts';

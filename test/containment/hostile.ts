@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { allPids, processInfo } from '../../src/kernel/processes/info.ts';
 import type { Sandbox, SandboxCommand, SandboxExit, SandboxLimits, SandboxSpec } from '../../src/worker/sandbox.ts';
 
 export const MiB = 2 ** 20;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { isDead } from '../../src/kernel/process-owner.ts';
+import { isDead } from '../../src/kernel/processes/owner.ts';
 
 /** Removes a folder of which a worker may have been killed: what it had mounted is still there. */
 export function removeTree(folder: string): void {

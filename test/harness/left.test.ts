@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
-import { processInfo } from '../../src/kernel/process-info.ts';
+import { processInfo } from '../../src/kernel/processes/info.ts';
 import { died, start } from './embedded.ts';
 import { removeLeft, removeOwn } from './left.ts';
 import { buildSkepOnce, endAll, skep, tempFolder } from './process.ts';

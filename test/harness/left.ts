@@ -10,8 +10,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { allPids, processInfo, workingDirectory } from '../../src/kernel/process-info.ts';
-import { isDead, type Owner, thisOwner } from '../../src/kernel/process-owner.ts';
+import { allPids, processInfo, workingDirectory } from '../../src/kernel/processes/info.ts';
+import { isDead, type Owner, thisOwner } from '../../src/kernel/processes/owner.ts';
 import { removeTree } from './disks.ts';
 
 const notes = join(tmpdir(), `skep-tests-${process.getuid?.() ?? ''}`);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Fault } from '../../src/kernel/fault.ts';
 import type { FaultCode } from '../../src/kernel/fault.ts';
-import { allPids } from '../../src/kernel/process-info.ts';
+import { allPids } from '../../src/kernel/processes/info.ts';
 import { findProgram, SYSTEM_PATH } from '../../src/providers/sandboxes/local/host/tools.ts';
 import { createFiles } from '../../src/providers/sandboxes/files.ts';
 import type {

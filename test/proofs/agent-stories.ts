@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Agent as AnyAgent } from '../../contract/projects.ts';
-import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { allPids, processInfo } from '../../src/kernel/processes/info.ts';
 import { scriptedGateway } from '../harness/scripted-gateway.ts';
 import type { Step } from '../harness/model-steps.ts';
 import type { ScriptedGateway } from '../harness/scripted-gateway.ts';

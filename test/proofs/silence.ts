@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { allPids, processInfo } from '../../src/kernel/process-info.ts';
+import { allPids, processInfo } from '../../src/kernel/processes/info.ts';
 
 /**
  * What programs of a sandbox tried to reach, as its kernel counted. A sandbox has the addresses of its own loopback and no others: a

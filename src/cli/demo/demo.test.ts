@@ -9,7 +9,7 @@ import { readSettings } from '../../config.ts';
 import { clearEmbedded, startEmbedded } from '../../db/embedded/index.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { silentLog } from '../../kernel/log.ts';
-import { processInfo } from '../../kernel/process-info.ts';
+import { processInfo } from '../../kernel/processes/info.ts';
 import type { World } from '../world.ts';
 import { cloneAt, findClone, placesIn, removeHome } from './places.ts';
 import type { Clone } from './places.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
-import { isSameProcess, processInfo } from '../../kernel/process-info.ts';
+import { isSameProcess, processInfo } from '../../kernel/processes/info.ts';
 import { demoAgents } from './options.ts';
 import { folderPrefix } from './places.ts';
 import type { Clone } from './places.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scriptedServer, skep } from '../../../test/harness/cli.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { processInfo } from '../../kernel/process-info.ts';
+import { processInfo } from '../../kernel/processes/info.ts';
 import { keepNote, readNote } from './note.ts';
 
 let home: string;

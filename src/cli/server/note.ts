@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../kernel/clock.ts';
-import { isSameProcess, processInfo } from '../../kernel/process-info.ts';
+import { isSameProcess, processInfo } from '../../kernel/processes/info.ts';
 
 /**
  * What a server of this machine leaves for the commands of its user: where it is and a token. In SKEP_HOME, readable by the

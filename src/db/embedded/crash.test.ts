@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { died, one, removeHomes, start, startElsewhere, tempHome, until } from '../../../test/harness/embedded.ts';
 import { withClient } from '../server/session.ts';
-import { processInfo } from '../../kernel/process-info.ts';
+import { processInfo } from '../../kernel/processes/info.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { clearEmbedded, stopEmbedded } from './index.ts';
 import { livePostmaster, postgresIn, workersOn } from './pid-file.ts';

@@ -1,6 +1,13 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { allPids, commandName, type ProcessInfo, processesIn, processInfo, workingDirectory } from '../../kernel/process-info.ts';
+import {
+  allPids,
+  commandName,
+  type ProcessInfo,
+  processesIn,
+  processInfo,
+  workingDirectory,
+} from '../../kernel/processes/info.ts';
 import { draftsOf, type Site } from './place/folder.ts';
 
 /** What a postmaster writes about itself into its data folder. */

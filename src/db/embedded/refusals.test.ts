@@ -13,7 +13,7 @@ import {
   tempHome,
   until,
 } from '../../../test/harness/embedded.ts';
-import { whoListens } from '../../kernel/port-owner.ts';
+import { whoListens } from '../../kernel/processes/port.ts';
 import { stopEmbedded } from './index.ts';
 import { findBinaries } from './place/binaries.ts';
 import { freePort } from './place/port.ts';

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { died, one, removeHomes, start, startElsewhere, tempHome } from '../../../test/harness/embedded.ts';
-import { isSameProcess, processInfo } from '../../kernel/process-info.ts';
+import { isSameProcess, processInfo } from '../../kernel/processes/info.ts';
 import { stopEmbedded } from './index.ts';
 import { embeddedVersion } from './place/binaries.ts';
 

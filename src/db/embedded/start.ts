@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { failpoint } from '../../kernel/failpoint.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
-import { listenerText, whoListens } from '../../kernel/port-owner.ts';
+import { listenerText, whoListens } from '../../kernel/processes/port.ts';
 import { adopt, type Found } from './adopt.ts';
 import { embeddedMajor, embeddedVersion, findBinaries } from './place/binaries.ts';
 import { diskFull, inspectData, makeSite, readPassword, type Site, siteOf } from './place/folder.ts';

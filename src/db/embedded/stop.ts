@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { isSameProcess } from '../../kernel/process-info.ts';
+import { isSameProcess } from '../../kernel/processes/info.ts';
 import { errorCode, type Site, siteOf } from './place/folder.ts';
 import { livePostmaster, workersOn } from './pid-file.ts';
 

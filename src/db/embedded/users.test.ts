@@ -12,7 +12,7 @@ import {
   startElsewhere,
   tempHome,
 } from '../../../test/harness/embedded.ts';
-import { processInfo } from '../../kernel/process-info.ts';
+import { processInfo } from '../../kernel/processes/info.ts';
 import { stopEmbedded } from './index.ts';
 import { binariesIn, copyBinaries } from './place/binaries.ts';
 import { makeSite } from './place/folder.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../kernel/clock.ts';
-import { thisOwner } from '../../kernel/process-owner.ts';
+import { thisOwner } from '../../kernel/processes/owner.ts';
 import { removeAbandoned } from './incoming.ts';
 
 let folder: string;

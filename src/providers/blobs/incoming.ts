@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { isDead, thisOwner } from '../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../kernel/processes/owner.ts';
 import type { ReceivedBlob } from '../../stages/runs/blobs.ts';
 
 /** A blob that lies in a file and is named by nobody yet. */

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../kernel/fault.ts';
-import { thisOwner } from '../../kernel/process-owner.ts';
+import { thisOwner } from '../../kernel/processes/owner.ts';
 import type { KeptSnapshot, Sandbox, SandboxSpec, Snapshot } from '../../worker/sandbox.ts';
 import { adoptKept, lasting } from './kept/index.ts';
 import type { Lying } from './kept/index.ts';

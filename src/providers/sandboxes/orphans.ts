@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, readdirSync, renameSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import { isDead, thisOwner } from '../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../kernel/processes/owner.ts';
 import type { Sandbox, SandboxLimits, Settle } from '../../worker/sandbox.ts';
 import { isKept } from './kept/index.ts';
 import { removeFolder } from './local/folder.ts';
 import type { Tools } from './local/host/tools.ts';
 import type { UserIds } from './local/host/user-ids.ts';
+import { renamed } from './renamed.ts';
 
 /** Where the sandboxes of one provider lie, and how it ends and opens what a dead worker has left there. */
 export interface Place {
@@ -133,16 +134,6 @@ async function ask(settle: Settle, { place, id, path, uid, isOurs }: Taken): Pro
 
 function uidOf(path: string): number | undefined {
   return lstatSync(join(path, 'slot', 'work'), { throwIfNoEntry: false })?.uid;
-}
-
-/** False where another was faster. */
-function renamed(from: string, to: string): boolean {
-  try {
-    renameSync(from, to);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Written last when the folder is made, and never again: without it nothing was ever run there. */

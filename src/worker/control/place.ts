@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../kernel/fault.ts';
-import { isDead, thisOwner } from '../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../kernel/processes/owner.ts';
 
 /** Where workers of this machine can be spoken to by programs of the same user: one socket a worker. */
 export function controlFolder(workerFolder: string): string {

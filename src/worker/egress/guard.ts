@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Clock } from '../../kernel/clock.ts';
-import { whoListens } from '../../kernel/port-owner.ts';
-import type { PortOwner } from '../../kernel/port-owner.ts';
+import { whoListens } from '../../kernel/processes/port.ts';
+import type { PortOwner } from '../../kernel/processes/port.ts';
 import { reachOf } from './names/addresses.ts';
 import type { IsGuarded, Lookup } from './reach.ts';
 

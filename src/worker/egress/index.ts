@@ -14,7 +14,7 @@ import { reach, systemLookup } from './reach.ts';
 import type { IsGuarded, Lookup } from './reach.ts';
 import type { Refusals } from './refusals.ts';
 import { serveTunnel } from './tunnel.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from '../../kernel/turns.ts';
 import type { Way } from './way.ts';
 
 /** The network of one sandbox: a proxy for HTTP that reaches what the rules of its project name, and nothing else. */

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/harness/worker.ts';
-import { thisOwner } from '../../kernel/process-owner.ts';
+import { thisOwner } from '../../kernel/processes/owner.ts';
 import { createNotes, nameOf } from './notes.ts';
 
 it('a note that could not be written leaves nothing, as on a full disk', () => {

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Claimed } from '../../../contract/runs.ts';
-import { isDead, thisOwner } from '../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../kernel/processes/owner.ts';
 import { limitsOf } from '../sandbox.ts';
 
 /** What must be known of a run to bring home what it leaves, should this process die. No secret is in it. */

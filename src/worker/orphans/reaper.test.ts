@@ -9,7 +9,7 @@ import { git, temporaryFolder } from '../../../test/harness/worker.ts';
 import { createClient } from '../../client/index.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { silentLog } from '../../kernel/log.ts';
-import { thisOwner } from '../../kernel/process-owner.ts';
+import { thisOwner } from '../../kernel/processes/owner.ts';
 import { createLocalSandboxes } from '../../providers/sandboxes/local/index.ts';
 import { gitFiles } from '../run/git/inside.ts';
 import { createNotes, nameOf } from './notes.ts';

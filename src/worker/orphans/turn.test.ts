@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/harness/worker.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { thisOwner } from '../../kernel/process-owner.ts';
+import { thisOwner } from '../../kernel/processes/owner.ts';
 import { alone } from './turn.ts';
 
 const clock = systemClock;

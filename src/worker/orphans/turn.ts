@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
-import { isDead, thisOwner } from '../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../kernel/processes/owner.ts';
 
 /** Whoever has had a turn for so long is in a container that is gone: whether it lives cannot be known from here. */
 const turnMsMax = 3_600_000;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
 import { silentLog } from '../../../kernel/log.ts';
-import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../../kernel/processes/owner.ts';
 import { chooseSandboxes } from '../../../providers/sandboxes/choose.ts';
 import { removeUnmounted } from '../../place/remove.ts';
 import { endDatabase } from '../../server/launch.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
-import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../../kernel/processes/owner.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { chooseSandboxes } from '../../../providers/sandboxes/choose.ts';
 import type { SandboxProvider, SandboxSpec } from '../../../worker/index.ts';

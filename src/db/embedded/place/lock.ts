@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import { isSameProcess, processInfo } from '../../../kernel/process-info.ts';
+import { isSameProcess, processInfo } from '../../../kernel/processes/info.ts';
 import { errorCode, guarded } from './folder.ts';
 
 /**

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import { isSameProcess, processInfo } from '../../../kernel/process-info.ts';
+import { isSameProcess, processInfo } from '../../../kernel/processes/info.ts';
 
 interface Wait {
   readonly clock: Clock;

@@ -2,7 +2,7 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, statSync, symlin
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { allPids, processInfo } from '../../../kernel/process-info.ts';
+import { allPids, processInfo } from '../../../kernel/processes/info.ts';
 import { findTools, run, SYSTEM_PATH } from '../local/host/tools.ts';
 import type { Mounter } from '../local/host/tools.ts';
 import { findNative } from '../local/native/index.ts';

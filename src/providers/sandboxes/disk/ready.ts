@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { thisOwner } from '../../../kernel/process-owner.ts';
+import { thisOwner } from '../../../kernel/processes/owner.ts';
 import type { Tools } from '../local/host/tools.ts';
 import { diskName, isMounted, removeDisk } from './mounted.ts';
 

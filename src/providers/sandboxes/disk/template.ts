@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../../kernel/processes/owner.ts';
 import { run } from '../local/host/tools.ts';
 
 /** Changes with MKFS: a template of an older version is not used any more. */

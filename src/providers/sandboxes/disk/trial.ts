@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { thisOwner } from '../../../kernel/process-owner.ts';
+import { thisOwner } from '../../../kernel/processes/owner.ts';
 import type { Snapshot } from '../../../worker/sandbox.ts';
 import { workspaceBytesMin } from '../limits.ts';
 import type { Tools } from '../local/host/tools.ts';

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../../kernel/processes/owner.ts';
 import type { KeptSnapshot, Snapshot } from '../../../worker/sandbox.ts';
+import { renamed } from '../renamed.ts';
 import { hasNote, isAsNoted, readNote, writeNote } from './note.ts';
 import type { Kind, KeptNote } from './note.ts';
 
@@ -103,16 +104,6 @@ function leftIn(folder: string): string[] {
   return readdirSync(folder)
     .filter(isLeft)
     .sort((a, b) => leftMs(a) - leftMs(b));
-}
-
-/** False where another was faster. */
-function renamed(from: string, to: string): boolean {
-  try {
-    renameSync(from, to);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function word(): string {

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, isAbsolute, join, posix } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
-import { thisOwner } from '../../../kernel/process-owner.ts';
+import { thisOwner } from '../../../kernel/processes/owner.ts';
 import type { SandboxSpec } from '../../../worker/sandbox.ts';
 import type { Disks } from '../disk/index.ts';
 import { isLayered } from '../disk/layers.ts';

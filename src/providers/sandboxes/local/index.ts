@@ -26,7 +26,7 @@ import { marker } from './host/made.ts';
 import type { Host } from './host/made.ts';
 import { openNative, switchedOff } from './native/index.ts';
 import { makeSandbox } from './sandbox.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from '../../../kernel/turns.ts';
 import { createWarm } from './warm/index.ts';
 import type { WarmSandboxes } from './warm/index.ts';
 import { seccompProgram } from './seccomp/program.ts';
@@ -169,7 +169,7 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
     seccomp,
     clock,
     inherited,
-    turns: createTurns(madeAtOnceMax),
+    turns: createTurns({ atOnceMax: madeAtOnceMax }),
     begun: new Set(),
     ...('why' in launcher ? { native: undefined, noNative: launcher } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,

@@ -9,7 +9,7 @@ import { findTools, SYSTEM_PATH } from './host/tools.ts';
 import type { Tools } from './host/tools.ts';
 import { createUserIds } from './host/user-ids.ts';
 import type { UserIds } from './host/user-ids.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from '../../../kernel/turns.ts';
 import { makeSandbox } from './sandbox.ts';
 
 /** Far from those that sandboxes of this machine may be running as. */
@@ -65,7 +65,7 @@ function host(tools: Partial<Tools> = {}, cgroups = named(() => {})): Host {
     clock: systemClock,
     inherited: [],
     countsProcesses: true,
-    turns: createTurns(1),
+    turns: createTurns({ atOnceMax: 1 }),
     begun: new Set<string>(),
   };
   return {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault, isFault } from '../../../kernel/fault.ts';
-import { thisOwner } from '../../../kernel/process-owner.ts';
+import { thisOwner } from '../../../kernel/processes/owner.ts';
 import type { Sandbox, SandboxCommand, SandboxExit, SandboxSpec } from '../../../worker/sandbox.ts';
 import { createFiles } from '../files.ts';
 import { checkLimits } from '../limits.ts';

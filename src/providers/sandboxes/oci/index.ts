@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
-import { isDead, thisOwner } from '../../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../../kernel/processes/owner.ts';
 import type { Lack, SandboxProvider } from '../../../worker/sandbox.ts';
 import { findDisks, workspaceFact } from '../disk/index.ts';
 import { createMounter } from '../disk/mounter.ts';

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import { allPids, processInfo } from '../../../kernel/process-info.ts';
+import { allPids, processInfo } from '../../../kernel/processes/info.ts';
 import { firstChild } from '../local/status.ts';
 import type { Launched } from '../started/execute.ts';
 import { askCommand } from '../started/ask.ts';

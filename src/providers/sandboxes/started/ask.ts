@@ -1,5 +1,5 @@
 import type { Clock } from '../../../kernel/clock.ts';
-import { processInfo } from '../../../kernel/process-info.ts';
+import { processInfo } from '../../../kernel/processes/info.ts';
 
 interface Asked {
   /** The process that the starter has made. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
-import { thisOwner } from '../../../kernel/process-owner.ts';
+import { thisOwner } from '../../../kernel/processes/owner.ts';
 import type { Sandbox, SandboxLimits, SandboxSpec } from '../../../worker/sandbox.ts';
 import type { FoundDisks } from '../disk/index.ts';
 import { openLeft } from '../left.ts';

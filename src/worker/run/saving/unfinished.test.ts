@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../kernel/clock.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import { allPids, processInfo } from '../../../kernel/process-info.ts';
+import { allPids, processInfo } from '../../../kernel/processes/info.ts';
 import { startScriptedServer } from '../../../../test/harness/scripted-server.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../../../../test/harness/scripted-server.ts';
 import { git, makeRepository, processesWith, script, startWorker, temporaryFolder } from '../../../../test/harness/worker.ts';

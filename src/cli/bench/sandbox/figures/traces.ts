@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../../kernel/clock.ts';
 import { Fault } from '../../../../kernel/fault.ts';
-import { allPids } from '../../../../kernel/process-info.ts';
+import { allPids } from '../../../../kernel/processes/info.ts';
 
 /** What of a sandbox that lives can be seen on the host, so that it can be seen to be gone. */
 export interface Traces {

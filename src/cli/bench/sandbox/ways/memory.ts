@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { allPids } from '../../../../kernel/process-info.ts';
+import { allPids } from '../../../../kernel/processes/info.ts';
 
 /**
  * Proportional memory (PSS) in KB of all that has been started below this process since the first call: pages that several share are

@@ -5,7 +5,7 @@ import type { Reason } from '../../lacks.ts';
 import type { Folder } from '../folder.ts';
 import type { Links } from '../links.ts';
 import type { Native } from '../native/launcher.ts';
-import type { Turns } from '../turns.ts';
+import type { Turns } from '../../../../kernel/turns.ts';
 import type { Cgroup, Cgroups } from './cgroups.ts';
 import type { Tools } from './tools.ts';
 import type { UserIds } from './user-ids.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { allPids, processInfo } from '../../../../kernel/process-info.ts';
+import { allPids, processInfo } from '../../../../kernel/processes/info.ts';
 
 /** Kills every process of a user id that belongs to one sandbox alone. */
 export function killUser(uid: number): void {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { isDead, thisOwner } from '../../../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../../../kernel/processes/owner.ts';
 import { createUserIds } from './user-ids.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skep-user-ids-'));

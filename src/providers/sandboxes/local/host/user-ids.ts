@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../../../kernel/fault.ts';
-import { isDead, thisOwner } from '../../../../kernel/process-owner.ts';
+import { isDead, thisOwner } from '../../../../kernel/processes/owner.ts';
 
 /** Hands out user ids of this machine, each to one sandbox at a time, over all workers that run as root. */
 export interface UserIds {

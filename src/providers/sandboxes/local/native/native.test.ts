@@ -9,7 +9,7 @@ import { systemClock } from '../../../../kernel/clock.ts';
 import { isFault } from '../../../../kernel/fault.ts';
 import type { Log } from '../../../../kernel/log.ts';
 import { silentLog } from '../../../../kernel/log.ts';
-import { processInfo } from '../../../../kernel/process-info.ts';
+import { processInfo } from '../../../../kernel/processes/info.ts';
 import type { Sandbox, SandboxCommand, SandboxProvider } from '../../../../worker/sandbox.ts';
 import { createLocalSandboxes } from '../index.ts';
 import { seccompProgram } from '../seccomp/program.ts';

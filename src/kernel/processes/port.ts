@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { allPids, commandName, processInfo } from './process-info.ts';
+import { allPids, commandName, processInfo } from './info.ts';
 
 export interface PortOwner {
   readonly pid: number;

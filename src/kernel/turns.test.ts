@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createTurns } from './turns.ts';
 
 it('lets so many at once, the others in their order, and nobody who comes later before them', async () => {
-  const turns = createTurns(2);
+  const turns = createTurns({ atOnceMax: 2 });
   const begun: number[] = [];
   const end: (() => void)[] = [];
   const come = (number: number) =>
@@ -27,4 +27,15 @@ it('lets so many at once, the others in their order, and nobody who comes later 
   end[4]?.();
   await late;
   expect(begun).toEqual([0, 1, 2, 3, 4]);
+});
+
+it('turns away who finds too many waiting', async () => {
+  const turns = createTurns({ atOnceMax: 1, waitingMax: 1 });
+  let end = (): void => {};
+  const first = turns(() => new Promise<void>(resolve => (end = resolve)));
+  const second = turns(async () => 'second');
+  await expect(turns(async () => 'third')).rejects.toThrow('too many wait');
+  end();
+  await first;
+  await expect(second).resolves.toBe('second');
 });

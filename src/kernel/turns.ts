@@ -1,10 +1,17 @@
-/** Lets so many at once, and the others in the order in which they came. */
+/** Lets at most so many go at once, and the others in the order in which they came; who finds too many waiting is turned away with an error. */
 export type Turns = <T>(go: () => Promise<T>) => Promise<T>;
 
-export function createTurns(atOnceMax: number): Turns {
+interface TurnsOptions {
+  readonly atOnceMax: number;
+  /** None is turned away where it is not said. */
+  readonly waitingMax?: number;
+}
+
+export function createTurns({ atOnceMax, waitingMax = Infinity }: TurnsOptions): Turns {
   const waiting: (() => void)[] = [];
   let going = 0;
   return async go => {
+    if (waiting.length >= waitingMax) throw new Error('too many wait for their turn');
     if (going === atOnceMax) await new Promise<void>(next => waiting.push(next));
     else going += 1;
     try {

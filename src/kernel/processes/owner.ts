@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
-import { processInfo } from './process-info.ts';
+import { processInfo } from './info.ts';
 
 /**
  * Who made something that stays on the host after a crash, written so that it fits in a file name:

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { whoListens } from './port-owner.ts';
-import { commandName, parsePs } from './process-info.ts';
+import { whoListens } from './port.ts';
+import { commandName, parsePs } from './info.ts';
 
 test.each(['127.0.0.1', '0.0.0.0', '::'])(
   'names this process as the listener on %s, and nobody after it has closed',
