@@ -31,9 +31,10 @@ export const sandbox: Bench = {
     const program = await tinyProgram(systemClock);
     stage.atEnd(async () => program.remove());
     const home = sandboxHome(stage);
-    const { ways, lacking } = await allWays({ stage, program, home });
+    const { signal } = new AbortController();
+    const { ways, lacking } = await allWays({ stage, program, home, signal });
     for (const { name, why } of lacking) stage.say(`not here: ${name}: ${why}`);
-    const measured = await inTurns(stage, ways);
+    const measured = await inTurns({ stage, ways, signal });
     const drawn = measured.map(each => ({ ...each[0], startMs: each.flatMap(({ startMs }) => startMs) }));
     draw(drawn);
     const floor = await floorFigures({ stage, home, rounds, count });
@@ -45,9 +46,10 @@ interface Place {
   readonly stage: Stage;
   readonly program: Program;
   readonly home: string;
+  readonly signal: AbortSignal;
 }
 
-async function allWays({ stage, program, home }: Place): Promise<{ ways: Way[]; lacking: Lacking[] }> {
+async function allWays({ stage, program, home, signal }: Place): Promise<{ ways: Way[]; lacking: Lacking[] }> {
   const means = (native: boolean) => {
     const folder = join(home, native ? 'compiled' : 'plain');
     mkdirSync(folder);
@@ -62,7 +64,7 @@ async function allWays({ stage, program, home }: Place): Promise<{ ways: Way[]; 
   const probe = await compiled.provider.probe();
   const isCompiled = probe.ok && probe.facts['launcher'] === 'native';
   const found: (Way | Lacking)[] = [
-    ...waysBeside(program, { clock: systemClock, signal: new AbortController().signal }),
+    ...waysBeside(program, { clock: systemClock, signal }),
     ...containerWays(stage, program),
     await runtimeWay(stage, program),
     coldWay('Skep, plain way', plain),
@@ -73,9 +75,14 @@ async function allWays({ stage, program, home }: Place): Promise<{ ways: Way[]; 
   return { ways: found.filter(isWay), lacking: found.flatMap(way => (isWay(way) ? [] : [way])) };
 }
 
+interface Turns {
+  readonly stage: Stage;
+  readonly ways: readonly Way[];
+  readonly signal: AbortSignal;
+}
+
 /** Each round measures every way, so that what else the machine does weighs on all. One that fails is left out, and told. */
-async function inTurns(stage: Stage, ways: readonly Way[]): Promise<(readonly [Measured, ...Measured[]])[]> {
-  const signal = new AbortController().signal;
+async function inTurns({ stage, ways, signal }: Turns): Promise<(readonly [Measured, ...Measured[]])[]> {
   const found = new Map<string, [Measured, ...Measured[]]>();
   const failed = new Set<string>();
   for (let round = 0; round < rounds; round++) {

@@ -8,6 +8,7 @@ import { ownerless } from '../harness/ownerless.ts';
 import { processesWith } from '../harness/process.ts';
 import { git } from '../samples/git.ts';
 import { fileOn, hasBranch, landedOn, ticketsLanded } from '../scenarios/build/published.ts';
+import { leftGroups, leftUserIds } from './users.ts';
 
 /** What is to be looked at, and what its server has said yes to: the test's own book, not the product's. */
 export interface Scene {
@@ -36,7 +37,7 @@ export interface Verdict {
   readonly doubled: readonly string[];
   /** Will never move, or has not moved. */
   readonly stuck: readonly string[];
-  /** Is left behind: processes, mounts, cgroups, folders, locks, transactions. */
+  /** Is left behind: processes, mounts, cgroups, user ids, folders, locks, transactions. */
   readonly leaked: readonly string[];
 }
 
@@ -77,7 +78,10 @@ export async function judge(scene: Scene): Promise<Verdict> {
       ...tickets.filter(isOpen).map(({ id, status, why }) => `ticket ${id} is ${status} (${why})`),
       ...(tickets.some(isOpen) ? await waitingJobs(scene) : []),
     ],
-    leaked: [...leftProcesses(scene), ...leftFolders(scene), ...(await leftInKernel(scene)), ...(await leftInDatabase(scene))],
+    leaked: [
+      ...[...leftProcesses(scene), ...leftFolders(scene), ...leftMounts(scene)],
+      ...[...leftGroups(), ...leftUserIds(scene.workerHomes), ...(await leftInDatabase(scene))],
+    ],
   };
 }
 
@@ -289,28 +293,13 @@ function leftFolders({ homes, workerHomes }: Scene): string[] {
   return all.filter(path => existsSync(path)).flatMap(path => sandboxesIn(path).map(name => join(path, name)));
 }
 
-/** Mounts and cgroups carry the name of the sandbox, and that has the id of its run in it. */
-async function leftInKernel({ database, workerHomes }: Scene): Promise<string[]> {
+function leftMounts({ workerHomes }: Scene): string[] {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  const ids = (await query<{ id: string }>(database, 'select id from runs')).map(({ id }) => id);
-  const groups = cgroups().filter(name => ids.some(id => name.includes(id)));
-  return [
-    ...workerHomes.flatMap(home => mounts.filter(line => line.includes(home) && !isOfKept(line)).map(line => `mount ${line}`)),
-    ...groups.map(name => `cgroup ${name}`),
-  ];
+  return workerHomes.flatMap(home => mounts.filter(line => line.includes(home) && !isOfKept(line)).map(line => `mount ${line}`));
 }
 
 function isOfKept(line: string): boolean {
   return isKept(/[/]sandboxes[/]([^/ ]+)/.exec(line)?.[1] ?? '');
-}
-
-function cgroups(): string[] {
-  const root = '/sys/fs/cgroup';
-  return ['skep', ...['memory', 'pids', 'cpu'].map(name => join(name, 'skep'))]
-    .map(name => join(root, name))
-    .filter(path => existsSync(path))
-    .flatMap(path => readdirSync(path, { withFileTypes: true }).filter(entry => entry.isDirectory()))
-    .map(({ name }) => name);
 }
 
 /** A transaction that nobody ends holds its locks, and what it has seen, for ever. */

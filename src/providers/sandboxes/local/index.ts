@@ -17,7 +17,7 @@ import { createSnapshots } from '../snapshots.ts';
 import { mendPrograms, refusalOf, tryOut } from '../trial.ts';
 import { findTools, run, SYSTEM_PATH } from './host/tools.ts';
 import { createStock } from './host/stock.ts';
-import { createUserIds } from './host/user-ids.ts';
+import { createUserIds, userIdsFolder } from './host/user-ids.ts';
 import { reap } from '../orphans.ts';
 import type { Place } from '../orphans.ts';
 import { adoptSandbox } from './adopt.ts';
@@ -139,8 +139,6 @@ const removeAll: Settle = () => Promise.resolve('remove');
 /** More would wait for each other in the kernel, and whoever was first be the last to be done. */
 const madeAtOnceMax = 16;
 
-const USER_IDS = '/run/skep/sandbox-uids';
-
 interface Preparation {
   readonly folder: string;
   readonly clock: Clock;
@@ -173,7 +171,7 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
     begun: new Set(),
     ...('why' in launcher ? { native: undefined, noNative: launcher } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,
-    userIds: root ? createStock(createUserIds({ folder: USER_IDS, home: place })) : undefined,
+    userIds: root ? createStock(createUserIds({ folder: userIdsFolder, home: place })) : undefined,
     countsProcesses: root || countsPerNamespace(release()),
   };
 }

@@ -14,7 +14,7 @@ import type { Controller } from '../local/host/cgroups.ts';
 import { groupsLack } from '../local/host/groups-lack.ts';
 import { killUser } from '../local/host/owner.ts';
 import { findTools, SYSTEM_PATH } from '../local/host/tools.ts';
-import { createUserIds } from '../local/host/user-ids.ts';
+import { createUserIds, userIdsFolder } from '../local/host/user-ids.ts';
 import { findNative, switchedOff } from '../local/native/index.ts';
 import { statsBelow } from '../local/stats.ts';
 import type { Home, Made } from '../started/home.ts';
@@ -64,7 +64,6 @@ export function createOciSandboxes({
   });
 }
 
-const USER_IDS = '/run/skep/sandbox-uids';
 /** An engine that has much to do takes some seconds to begin and to end a container. */
 const CLEAR_MS_MAX = 15_000;
 
@@ -95,7 +94,7 @@ async function prepare({ folder: place, clock, path, wanted, mayUseNative }: Pre
   const home: Home = {
     ...{ folder, clock, tools, filter: Buffer.from(filter) },
     ...(await findDisks({ folder, tools, path })),
-    userIds: root ? createUserIds({ folder: USER_IDS, home: folder }) : undefined,
+    userIds: root ? createUserIds({ folder: userIdsFolder, home: folder }) : undefined,
     ground: made => groundOf({ engine, clock, shown, held, guard }, made),
     clear: uid => Promise.resolve(killUser(uid)),
   };

@@ -13,7 +13,7 @@ import type { Cgroups } from '../local/host/cgroups.ts';
 import { groupsLack } from '../local/host/groups-lack.ts';
 import { killUser } from '../local/host/owner.ts';
 import { findTools, SYSTEM_PATH } from '../local/host/tools.ts';
-import { createUserIds } from '../local/host/user-ids.ts';
+import { createUserIds, userIdsFolder } from '../local/host/user-ids.ts';
 import { findNative, switchedOff } from '../local/native/index.ts';
 import { statsBelow } from '../local/stats.ts';
 import type { Home, Made } from '../started/home.ts';
@@ -46,7 +46,6 @@ export function createProcessSandboxes({ folder, clock, log, path = SYSTEM_PATH,
   });
 }
 
-const USER_IDS = '/run/skep/sandbox-uids';
 const CLEAR_MS_MAX = 10_000;
 
 interface Preparation {
@@ -72,7 +71,7 @@ async function prepare({ folder: wanted, clock, path, inherited, mayUseNative }:
   const home: Home = {
     ...{ folder, clock, tools, filter: Buffer.alloc(0) },
     ...(await findDisks({ folder, tools, path })),
-    userIds: root ? createUserIds({ folder: USER_IDS, home: folder }) : undefined,
+    userIds: root ? createUserIds({ folder: userIdsFolder, home: folder }) : undefined,
     prepare: (uid, limits) => void cgroups?.create(String(uid), limits),
     ground: made => groundOf({ home, cgroups, inherited }, made),
     async clear(uid) {

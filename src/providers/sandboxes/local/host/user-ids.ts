@@ -18,6 +18,9 @@ export interface UserIds {
   adopt(uid: number): (() => void) | undefined;
 }
 
+/** Where all workers of this machine that run as root note which are taken. */
+export const userIdsFolder = '/run/skep/sandbox-uids';
+
 const COUNT = 4096;
 
 /**
