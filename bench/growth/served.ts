@@ -66,7 +66,12 @@ async function mergedToClaimedIn(stage: Stage, client: Client, at: string): Prom
   const repository = repositoryOf(stage, 20);
   const merged: number[][] = [];
   for (let round = 0, seen = 0; round <= rounds; round++) {
-    const { log } = await build(client, { name: `b${round}`, card: { ...cardOf(links, 1), name: `b${round}` }, repository, endMs });
+    const { log } = await build(client, {
+      name: `b${round}`,
+      card: { ...cardOf(links, 1), name: `b${round}` },
+      repository,
+      endMs,
+    });
     const times = mergedToClaimed(log.slice(seen));
     seen = log.length;
     if (times.length < links - 1) throw new Error('a link of the chain was not found in the log');

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createGate } from '../../../../test/harness/gate.ts';
 import { type Stages, stagesForTests } from '../../../../test/harness/stages.ts';
 import { statement } from '../../../db/statement.ts';
-import { systemClock } from '../../../kernel/clock.ts';
+import { type Clock, systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import type { Lifecycle } from '../../../kernel/loop.ts';
 import { startBuild } from '../../tickets/build.ts';
@@ -76,6 +76,31 @@ test('one row that cannot be moved holds up no other', async () => {
   start(createSweep);
   await expect.poll(() => stages.statusOf(second.run.subjectId), { timeout: 5_000 }).toBe('ready');
   expect(await stages.statusOf(first.run.subjectId)).toBe('claimed');
+});
+
+test.each([
+  { looksMs: 1_000, restsMs: 50 * 2_000 - 5_000, what: 'fifty times as long' },
+  { looksMs: 0, restsMs: 5_000, what: 'five seconds' },
+])('nets of which each took $looksMs ms to look rest $what before the next look', async ({ looksMs, restsMs }) => {
+  const { database, settings } = stages;
+  const rests: number[] = [];
+  let nowMs = 0;
+  const clock: Clock = {
+    ...{ now: systemClock.now, mono: () => nowMs },
+    async sleep(ms, signal) {
+      if (ms === 0) return;
+      rests.push(ms);
+      await systemClock.sleep(60_000, signal);
+    },
+  };
+  const look = () => Promise.resolve([]).finally(() => void (nowMs += looksMs));
+  const slow = { ...database, enginePool: { ...database.enginePool, query: look } };
+  const loop = createNets({ database: slow, nets: [], settings, clock, log: silentLog });
+  loops.push(loop);
+  loop.start();
+  // Both look at once, so each takes as long as both; what is counted here comes before the usual rest.
+  await expect.poll(() => rests.length).toBe(2);
+  expect(Math.min(...rests)).toBe(restsMs);
 });
 
 test('a net that waits for somebody’s repository holds up no other', async () => {
