@@ -40,7 +40,7 @@ const heardBytesMax = 65_536;
 
 function serve(path: string): Server {
   const child = spawn(path, ['mounts', String(process.pid)], { cwd: '/', env: { PATH: SYSTEM_PATH, LC_ALL: 'C' } });
-  const send = inBatches(requests => void child.stdin.write(requests));
+  const { send } = inBatches(requests => void child.stdin.write(requests));
   const waiting = new Map<string, (answer: string | undefined) => void>();
   let last = 0;
   let rest = '';

@@ -2,23 +2,23 @@ import { constants as os } from 'node:os';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Fault } from '../../../kernel/fault.ts';
 import type { SandboxCommand, SandboxExit } from '../../../worker/sandbox.ts';
-import type { Cgroup } from './host/cgroups.ts';
 import { clearMsMax, endlessFault, within } from './host/ending.ts';
-import type { Pipes } from './lanes.ts';
+import type { OomKills } from './host/oom.ts';
+import type { Lane } from './lanes.ts';
 import type { Launch, Launched } from './launcher.ts';
-import { openOutput } from './output.ts';
+import { closeAll, openEnds, readOutput } from './output.ts';
 
 type StopReason = 'timeout' | 'output_limit' | 'workspace_full' | 'aborted';
 
 interface Job {
   readonly launch: Launch;
-  readonly pipes: Pipes;
+  readonly lane: Pick<Lane, 'pipes' | 'isNew'>;
   /** A file to be read as standard input; its name is removed. */
   readonly stdin: string | undefined;
   readonly command: SandboxCommand;
   /** Of the sandbox. */
   readonly workspaceBytesMax: number;
-  readonly cgroup: Cgroup | undefined;
+  readonly oomKills: OomKills;
   readonly clock: Clock;
 }
 
@@ -31,10 +31,10 @@ export interface Execution {
 
 /** Starts the command. `done` resolves when nothing of the sandbox is left; it throws Fault `sandbox_unavailable` where the set-up failed. */
 export function execute(job: Job): Execution {
-  const { command, clock, cgroup, workspaceBytesMax } = job;
+  const { command, clock, lane, workspaceBytesMax } = job;
   const startedMs = clock.mono();
   const over = new AbortController();
-  const oomBefore = cgroup?.oomKills() ?? 0;
+  const isKilledForMemory = job.oomKills.watch();
   let stopped: StopReason | undefined;
   let broken: unknown;
   let begun = false;
@@ -43,14 +43,10 @@ export function execute(job: Job): Execution {
     giveUp = () => resolve('given up');
   });
 
-  const output = openOutput({
-    pipes: job.pipes,
-    command,
-    onLimit: () => stop('output_limit'),
-    onError: fail,
-    onSpeak: begin,
-  });
-  const launched = launch(job, { ...job, output, onBegin: begin });
+  const ends = openEnds(lane.pipes, lane.isNew);
+  // Before all else: what follows is done while the command is being started.
+  const launched = launch(job, { ...job, pipes: lane.pipes, ends, onBegin: begin });
+  const output = readOutput({ ...ends, command, onLimit: () => stop('output_limit'), onError: fail, onSpeak: begin });
 
   function begin(): void {
     if (begun) return;
@@ -81,7 +77,7 @@ export function execute(job: Job): Execution {
     await within(output.ended, clock);
     if (broken !== undefined)
       throw broken instanceof Error ? broken : new Error('the receiver of the output failed', { cause: broken });
-    const oom = (cgroup?.oomKills() ?? 0) > oomBefore;
+    const oom = isKilledForMemory();
     const durationMs = clock.mono() - startedMs;
     return verdict({ stopped, workspaceBytesMax, oom, begun, code, refusal: () => launched.refusal(words), durationMs });
   }
@@ -108,7 +104,7 @@ function launch(job: Job, start: Parameters<Launch>[0]): Launched {
   try {
     return job.launch(start);
   } catch (error) {
-    start.output.destroy();
+    closeAll(start.ends.readers);
     throw error;
   }
 }

@@ -59,7 +59,7 @@ export async function makeFolder({ path, spec, seccomp, ...ground }: Make): Prom
   await layGround({ path, spec, ...ground });
   for (const { name } of made.binds) folder(join(made.slot, name));
   layEtc(made.slot);
-  writeShown(made, spec);
+  writeShown(made.slot, spec);
   writeFileSync(join(path, filterName), seccomp, { mode: 0o600 });
   return made;
 }
@@ -89,10 +89,10 @@ export async function makeDraft(path: string, { spec, uid, disks, group, seccomp
 
 /** Makes a draft the folder of a sandbox: with its last step, so that whoever finds that finds all of it. Throws as `makeFolder` does. */
 export function nameDraft(draft: string, path: string, spec: SandboxSpec): Folder {
-  const { binds, sockets, slot } = folderOf(path, spec);
-  writeShown(folderOf(draft, spec), spec);
+  const named = folderOf(path, spec);
+  writeShown(join(draft, 'slot'), spec);
   renameSync(draft, path);
-  return { path, slot, binds, sockets };
+  return named;
 }
 
 /** Its time is that at which it was made, and without it a folder is no sandbox yet. The compiled part, which has the filter itself, leaves it empty. */
@@ -104,11 +104,11 @@ function folderOf(path: string, { folders: shown, links = [] }: SandboxSpec): Fo
   return { path, slot, binds, sockets: links.map(link => join(slot, skepPath(link.path))) };
 }
 
-function writeShown({ slot, binds, sockets }: Folder, spec: SandboxSpec): void {
-  const files = spec.files.map(({ path, content }) => ({ to: skepPath(path), content }));
-  for (const { to, content } of files) readable(join(slot, to), content, slot);
-  for (const { to } of binds) folders(join(slot, to), slot);
-  for (const socket of sockets) folders(dirname(socket), slot);
+function writeShown(slot: string, { files, folders: shown, links = [] }: SandboxSpec): void {
+  const at = (path: string): string => join(slot, skepPath(path));
+  for (const { path, content } of files) readable(at(path), content, slot);
+  for (const { to } of shown) folders(at(to), slot);
+  for (const { path } of links) folders(dirname(at(path)), slot);
 }
 
 /** What is the same for all sandboxes of the same limits, in a folder that is there and empty. */

@@ -17,8 +17,10 @@ interface Lanes {
   take(): Promise<Lane>;
 }
 
-interface Lane {
+export interface Lane {
   readonly pipes: Pipes;
+  /** No command has had them. */
+  readonly isNew: boolean;
   /** Something holds them: whoever takes the lane next gets new ones. */
   haunt(): void;
   give(): void;
@@ -36,6 +38,7 @@ interface Place {
 export function createLanes(place: Place): Lanes {
   const free = Array.from({ length: commandsMax }, (_, number) => number);
   const made = new Set<number>(existsSync(pipesOf(place.path, 0).stderr) ? [0] : []);
+  const used = new Set<number>();
   return {
     async take() {
       const number = free.shift();
@@ -47,13 +50,18 @@ export function createLanes(place: Place): Lanes {
         free.sort((a, b) => a - b);
       };
       try {
-        if (!made.has(number)) await (place.make ?? (each => makePipes(each, place)))(pipes);
+        if (!made.has(number)) {
+          await (place.make ?? (each => makePipes(each, place)))(pipes);
+          used.delete(number);
+        }
         made.add(number);
       } catch (error) {
         give();
         throw error;
       }
-      return { pipes, haunt: () => void made.delete(number), give };
+      const isNew = !used.has(number);
+      used.add(number);
+      return { pipes, isNew, haunt: () => void made.delete(number), give };
     },
   };
 }

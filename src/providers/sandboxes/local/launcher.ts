@@ -1,13 +1,13 @@
 import type { Fault } from '../../../kernel/fault.ts';
 import type { SandboxCommand } from '../../../worker/sandbox.ts';
 import type { Pipes } from './lanes.ts';
-import type { Output } from './output.ts';
+import type { Ends } from './output.ts';
 
 /** A command that is to be started, with what it reads and writes. */
 export interface Start {
   readonly command: SandboxCommand;
   readonly pipes: Pipes;
-  readonly output: Output;
+  readonly ends: Ends;
   /** A file to be read as standard input; its name is removed. */
   readonly stdin: string | undefined;
   /** Called when the command's own program runs, and not merely what is around it. */
@@ -15,7 +15,7 @@ export interface Start {
 }
 
 /**
- * Starts a command in one sandbox; what it starts ends with it. `output.closeWriters` is called once the command has them. Throws
+ * Starts a command in one sandbox; what it starts ends with it. `ends.closeWriters` is called once the command has them. Throws
  * Fault `sandbox_unavailable` or `too_large` where that is known at once.
  */
 export type Launch = (start: Start) => Launched;

@@ -5,10 +5,15 @@ import type { Pipes } from './lanes.ts';
 
 type Stream = 'stdout' | 'stderr';
 
-export interface Output {
-  /** Write ends for the child; `closeWriters` once it has them, or the end is never seen. */
-  readonly writers: { readonly stdout: number; readonly stderr: number };
+/** Both ends of both pipes of a command. */
+export interface Ends {
+  /** For the child; `closeWriters` once it has them, or the end is never seen. */
+  readonly writers: Readonly<Record<Stream, number>>;
   closeWriters(): void;
+  readonly readers: Readonly<Record<Stream, number>>;
+}
+
+export interface Output {
   /** The command runs: what stood on stderr so far is its own and is handed on. */
   release(): void;
   /** What stood on stderr while nothing but the set-up could write there. */
@@ -20,7 +25,7 @@ export interface Output {
 }
 
 interface Options {
-  readonly pipes: Pipes;
+  readonly readers: Ends['readers'];
   readonly command: SandboxCommand;
   readonly onLimit: () => void;
   readonly onError: (error: unknown) => void;
@@ -32,13 +37,38 @@ interface Options {
 const WORDS_BYTES_MAX = 16 * 1024;
 
 /**
- * Both streams through named pipes, because Node makes sockets for its children, and a socket cannot be opened again as
- * /dev/stdout. Chunks are handed on as they come and nothing is kept, so memory stays bounded: a slow receiver slows the command.
+ * Named pipes, because Node makes sockets for its children, and a socket cannot be opened again as /dev/stdout. `isNew`: no command has had
+ * them before.
  */
-export function openOutput({ pipes, command, onLimit, onError, onSpeak }: Options): Output {
+export function openEnds(pipes: Pipes, isNew: boolean): Ends {
+  const readers = { stdout: -1, stderr: -1 };
+  const writers = { stdout: -1, stderr: -1 };
+  try {
+    for (const stream of streams) {
+      // The command before may have taken the right from its own pipe.
+      if (!isNew) chmodSync(pipes[stream], 0o600);
+      // A pipe opened for reading without a writer would wait; opened for writing without a reader it would fail: hence this order.
+      readers[stream] = openSync(pipes[stream], constants.O_RDONLY | constants.O_NONBLOCK);
+      writers[stream] = openSync(pipes[stream], constants.O_WRONLY);
+    }
+  } catch (error) {
+    closeAll(readers);
+    closeAll(writers);
+    throw error;
+  }
+  return { readers, writers, closeWriters: () => closeAll(writers) };
+}
+
+const streams = ['stdout', 'stderr'] as const;
+
+export function closeAll(ends: Readonly<Record<Stream, number>>): void {
+  for (const fd of Object.values(ends)) if (fd >= 0) closeSync(fd);
+}
+
+/** Chunks are handed on as they come and nothing is kept, so memory stays bounded: a slow receiver slows the command. */
+export function readOutput({ readers, command, onLimit, onError, onSpeak }: Options): Output {
   let left = command.outputBytesMax;
   let held: Buffer[] | undefined = [];
-  const writers = { stdout: -1, stderr: -1 };
 
   function deliver(stream: Stream, chunk: Buffer): void {
     if (left < 0) return;
@@ -66,22 +96,14 @@ export function openOutput({ pipes, command, onLimit, onError, onSpeak }: Option
     } else deliver(stream, chunk);
   }
 
-  const sockets = (['stdout', 'stderr'] as const).map(stream => {
-    const path = pipes[stream];
-    // The command before may have taken the right from its own pipe.
-    chmodSync(path, 0o600);
-    // A pipe opened for reading without a writer would wait; opened for writing without a reader it would fail: hence this order.
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    writers[stream] = openSync(path, constants.O_WRONLY);
-    const socket = new Socket({ fd, readable: true, writable: false });
+  const sockets = streams.map(stream => {
+    const socket = new Socket({ fd: readers[stream], readable: true, writable: false });
     socket.on('data', chunk => receive(stream, chunk));
     socket.on('error', onError);
     return socket;
   });
 
   return {
-    writers,
-    closeWriters: () => Object.values(writers).forEach(fd => closeSync(fd)),
     release,
     words: () => Buffer.concat(held ?? []).toString(),
     ended: Promise.all(sockets.map(socket => new Promise<void>(resolve => socket.once('close', () => resolve())))),

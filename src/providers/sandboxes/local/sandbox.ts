@@ -13,18 +13,19 @@ import type { Folder } from './folder.ts';
 import { statsBelow } from './stats.ts';
 import type { Cgroup } from './host/cgroups.ts';
 import type { Host, Made } from './host/made.ts';
+import { watchOomKills } from './host/oom.ts';
+import type { OomKills } from './host/oom.ts';
 import { killUser } from './host/owner.ts';
 import { diskFault } from './host/tools.ts';
 import { createLanes } from './lanes.ts';
-import type { Pipes } from './lanes.ts';
+import type { Lane } from './lanes.ts';
 import type { Launch } from './launcher.ts';
 import { openLinks } from './links.ts';
 import type { Links } from './links.ts';
 import { planOf } from './native/planned.ts';
-import type { Place as NativePlace } from './native/launcher.ts';
 import { launchPlain } from './plain/index.ts';
 import { plainOf } from './plain/way.ts';
-import type { WarmSandboxes } from './warm/index.ts';
+import type { Warm, WarmSandboxes } from './warm/index.ts';
 
 /** A name on the host that tells its owner, so that nothing that a dead worker has left is taken for a live one's. */
 function folderName(id: string): string {
@@ -61,7 +62,7 @@ async function make(host: Host, { path, ...spec }: Named, warm: WarmSandboxes | 
     await links.listening;
     const made = { host, spec, folder, uid, cgroup, links };
     if (uid !== undefined) ready?.place.change(planOf(made, uid));
-    return createSandbox(made, ready?.place);
+    return createSandbox(made, ready);
   } catch (error) {
     await Promise.all([links?.close(), ready?.place.close()]);
     const isOthers = error instanceof Fault && error.code === 'already_exists';
@@ -109,15 +110,16 @@ async function removeTraces({ host, path, uid, cgroup }: Traces): Promise<void> 
   if (uid !== undefined) host.userIds?.release(uid);
 }
 
-/** `waiting` is where a process waits for its first command already. */
-export function createSandbox(made: Made, waiting?: NativePlace): Sandbox {
+/** `ready`: a process waits in it for its first command already. */
+export function createSandbox(made: Made, ready?: Warm): Sandbox {
   const { host, spec, folder, uid, cgroup, links } = made;
   const madeAtMs = host.clock.now();
   const running = new Set<Execution>();
-  const place = waiting ?? (uid === undefined ? undefined : host.native?.open(planOf(made, uid)));
+  const place = ready?.place ?? (uid === undefined ? undefined : host.native?.open(planOf(made, uid)));
   const lanes = createLanes({ path: folder.path, uid, tools: host.tools, make: place?.pipes });
   // Only who is first waits for it to be made.
   if (place?.isReady() === false) void place.spare();
+  const oomKills = watchOomKills(cgroup, ready?.oomKills);
   const launch: Launch = start => (place === undefined ? launchPlain(plainOf(made, start), start) : place.launch(start));
   const workspace = openWorkspace({
     ...{ id: spec.id, folder: folder.path, bytesMax: spec.limits.workspaceBytes },
@@ -152,7 +154,7 @@ export function createSandbox(made: Made, waiting?: NativePlace): Sandbox {
     const lane = await lanes.take();
     try {
       whileAlive();
-      const execution = begin(made, { command, pipes: lane.pipes, launch });
+      const execution = begin(made, { command, lane, launch, oomKills });
       running.add(execution);
       return await execution.done.finally(() => ended(execution));
     } catch (error) {
@@ -185,14 +187,16 @@ export function createSandbox(made: Made, waiting?: NativePlace): Sandbox {
 
 interface Asked {
   readonly command: SandboxCommand;
-  readonly pipes: Pipes;
+  readonly lane: Lane;
   readonly launch: Launch;
+  readonly oomKills: OomKills;
 }
 
-function begin({ host, spec, folder, uid, cgroup }: Made, { command, pipes, launch }: Asked): Execution {
+function begin({ host, spec, folder, uid }: Made, asked: Asked): Execution {
+  const { command } = asked;
   try {
     return execute({
-      ...{ launch, pipes, command, cgroup, clock: host.clock },
+      ...{ ...asked, clock: host.clock },
       stdin: command.stdin === undefined ? undefined : stdinPath(folder, command.stdin, uid),
       workspaceBytesMax: spec.limits.workspaceBytes,
     });

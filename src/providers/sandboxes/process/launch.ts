@@ -11,6 +11,7 @@ import { keptName } from '../disk/mounted.ts';
 import type { Folder } from '../local/folder.ts';
 import { stdinPath } from '../local/folder.ts';
 import type { Cgroup } from '../local/host/cgroups.ts';
+import { watchOomKills } from '../local/host/oom.ts';
 import { run, SYSTEM_PATH } from '../local/host/tools.ts';
 import type { Tools } from '../local/host/tools.ts';
 import { reachablePlace, untilParentDies } from '../local/launch.ts';
@@ -45,7 +46,7 @@ export async function launch(job: Launch): Promise<Launched> {
     while (stdio.length < fd) stdio.push('ignore');
     stdio[fd] ??= nothing;
   }
-  const killsBefore = cgroup?.oomKills() ?? 0;
+  const killedForMemory = watchOomKills(cgroup).watch();
   const child = started(commandLine(job), stdio, () => {
     for (const fd of [input, nothing, ...streams.writers]) closeSync(fd);
   });
@@ -63,7 +64,7 @@ export async function launch(job: Launch): Promise<Launched> {
     ...{ child, input: child.stdio[preambleFd] as Writable, follows: undefined, hasInput: true, stdout, stderr, init },
     ...{ kill, breakOff: kill },
     ask: () => void askCommand({ command: () => firstChild(init()), token, clock }),
-    killedForMemory: () => (cgroup?.oomKills() ?? 0) > killsBefore,
+    killedForMemory,
     release: kill,
   };
 }

@@ -7,7 +7,9 @@ import type { Heard } from './frames.ts';
 
 /** One launcher that runs. */
 export interface Connection {
+  /** Goes out with what else is said in the same moment; `now`: at once, with what was said before it. */
   send(kind: number, id: number, parts?: readonly Buffer[]): void;
+  now(): void;
   /** Resolves when it can start sandboxes; rejects with Fault `sandbox_unavailable`. */
   readonly ready: Promise<void>;
   readonly isOver: () => boolean;
@@ -73,11 +75,12 @@ export function connect({ path, config, onFrame, onEnd }: Connect): Connection {
     settle.failed(setupFault(words || 'the launcher of sandboxes ended without a word'));
     onEnd(words);
   });
-  const send = inBatches(frames => void child.stdin.write(frames));
+  const { send, flush } = inBatches(frames => void child.stdin.write(frames));
   send(frame(sent.config, 0, config));
   return {
     ready,
     send: (kind, id, parts) => send(frame(kind, id, parts)),
+    now: flush,
     isOver: () => isOver,
     wasReady: () => wasReady,
     busy(isBusy) {
@@ -91,17 +94,20 @@ export function connect({ path, config, onFrame, onEnd }: Connect): Connection {
 }
 
 /** Each write wakes the launcher: what is said in one moment is said together, but not so much of it that the launcher has to wait. */
-export function inBatches(write: (all: Buffer) => void): (one: Buffer) => void {
+export function inBatches(write: (all: Buffer) => void): { send(one: Buffer): void; flush(): void } {
   let batch: Buffer[] = [];
   function flush(): void {
     const [first, ...more] = batch;
     batch = [];
     if (first !== undefined) write(more.length === 0 ? first : Buffer.concat([first, ...more]));
   }
-  return one => {
-    batch.push(one);
-    if (batch.length === batchMax) flush();
-    else if (batch.length === 1) process.nextTick(flush);
+  return {
+    send(one) {
+      batch.push(one);
+      if (batch.length === batchMax) flush();
+      else if (batch.length === 1) process.nextTick(flush);
+    },
+    flush,
   };
 }
 

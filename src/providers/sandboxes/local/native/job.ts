@@ -18,12 +18,12 @@ export interface Line {
 }
 
 /** Starts a command by the launcher. */
-export function launchNative({ command, pipes, output, stdin, onBegin }: Start, line: Line): Launched {
+export function launchNative({ command, pipes, ends, stdin, onBegin }: Start, line: Line): Launched {
   let init: number | undefined;
   let report: Report | undefined;
   let hasWriters = true;
   const release = (): void => {
-    if (hasWriters) output.closeWriters();
+    if (hasWriters) ends.closeWriters();
     hasWriters = false;
   };
   const ended = new Promise<number | undefined>(resolve => {

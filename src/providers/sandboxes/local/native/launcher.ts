@@ -90,7 +90,12 @@ function openPlace({ board, clock, plan: first }: Opening): Place {
       const job = board.next();
       board.waiting.delete(id);
       return launchNative(start, {
-        begin: words => described().send(sent.start, job, [number(id), ...words]),
+        begin(words) {
+          const to = described();
+          to.send(sent.start, job, [number(id), ...words]);
+          // What else this process does for the command it does while the command is being started.
+          to.now();
+        },
         signal: by => board.signal(job, to => to.send(sent.signal, job, [number(by)])),
         listen: listener => board.listen(job, listener),
         leave: () => board.leave(job),
@@ -100,7 +105,9 @@ function openPlace({ board, clock, plan: first }: Opening): Place {
       plan = changed;
       const to = board.connection();
       // To one that knows it this is where it lies now; to another it is told with its first command.
-      if (knownTo === to) to.send(sent.describe, id, planParts(plan));
+      if (knownTo !== to) return;
+      to.send(sent.describe, id, planParts(plan));
+      to.now();
     },
     async close() {
       if (knownTo === undefined) return true;

@@ -8,7 +8,7 @@ import { Fault } from '../../../../kernel/fault.ts';
 import { folderFault, setupFault, SYSTEM_PATH } from '../host/tools.ts';
 import { FD } from '../launch.ts';
 import type { Launched, Start } from '../launcher.ts';
-import type { Output } from '../output.ts';
+import type { Ends } from '../output.ts';
 import { commandOf, firstChild, initOf, programStarted, readStatus } from '../status.ts';
 
 export interface Plain {
@@ -23,9 +23,9 @@ export interface Plain {
 }
 
 /** Starts a command by util-linux and bubblewrap, each a program that the next one replaces. */
-export function launchPlain(plain: Plain, { output, stdin, onBegin }: Start): Launched {
+export function launchPlain(plain: Plain, { ends, stdin, onBegin }: Start): Launched {
   const over = new AbortController();
-  const child = begin(plain, stdin, output);
+  const child = begin(plain, stdin, ends);
   const exitCode = readStatus(child.stdio[FD.status] as Readable, () => {
     void programStarted(child.pid ?? 0, plain.clock, over.signal).then(seen => seen && onBegin());
   });
@@ -41,15 +41,15 @@ export function launchPlain(plain: Plain, { output, stdin, onBegin }: Start): La
   };
 }
 
-function begin(plain: Plain, stdin: string | undefined, output: Output): ChildProcess {
+function begin(plain: Plain, stdin: string | undefined, ends: Ends): ChildProcess {
   try {
-    return spawned(plain, stdin, output);
+    return spawned(plain, stdin, ends);
   } finally {
-    output.closeWriters();
+    ends.closeWriters();
   }
 }
 
-function spawned({ argv, words, inherited, ...plain }: Plain, stdin: string | undefined, { writers }: Output): ChildProcess {
+function spawned({ argv, words, inherited, ...plain }: Plain, stdin: string | undefined, { writers }: Ends): ChildProcess {
   const [program, ...args] = argv;
   const seccomp = openSync(plain.seccomp, 'r');
   const nothing = openSync('/dev/null', 'r+');

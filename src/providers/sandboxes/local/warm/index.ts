@@ -19,6 +19,8 @@ export interface Warm {
   readonly uid: number;
   readonly cgroup: Cgroup | undefined;
   readonly place: Place;
+  /** How many the kernel had killed in its group for want of memory when it was made. */
+  readonly oomKills: number;
 }
 
 export interface WarmSandboxes {
@@ -84,7 +86,7 @@ async function makeWarm(host: Host, native: Native, { limits, keeps }: Shape): P
     place = native.open(planOf({ host, spec, folder, cgroup }, uid));
     if (!existsSync(pipesOf(path, 0).stderr)) await place.pipes(pipesOf(path, 0));
     if (!(await place.spare())) throw new Error('no process waits in it');
-    return { path, uid, cgroup, place };
+    return { path, uid, cgroup, place, oomKills: cgroup?.oomKills() ?? 0 };
   } catch (error) {
     await place?.close();
     await removed(host, { path, uid, cgroup: cgroups?.open(String(uid)) }).catch(() => {});
