@@ -26,7 +26,7 @@ export function picture(ways: readonly Pick<Measured, 'name' | 'isOurs' | 'start
   ].join('\n');
 }
 
-const subtitle = 'one after another, from asking to the first byte; dot: a start, box: the middle half, line: the median';
+const subtitle = 'one after another, from asking to the first instruction; dot: a start, box: the middle half, line: the median';
 const [width, left, right, top, row, bottom] = [900, 250, 96, 66, 34, 34];
 const plot = width - left - right;
 

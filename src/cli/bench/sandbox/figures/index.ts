@@ -11,6 +11,8 @@ import type { Measure } from '../asked.ts';
 import { benchMark, coldWay, startIn } from '../ways/provided.ts';
 import type { Means } from '../ways/provided.ts';
 import { atOnce, oneByOne, overtakenMost, quantile } from '../ways/timing.ts';
+import type { Bounds } from '../ways/timing.ts';
+import type { Snapshot } from '../../../../worker/sandbox.ts';
 import { tracesOf, untilGone } from './traces.ts';
 import type { Way } from '../ways/way.ts';
 import type { Measured } from '../ways/index.ts';
@@ -116,6 +118,21 @@ export async function killFigure(means: Means, { clock, signal, count, place }: 
 const copyMsMax = 20_000;
 const copiesOneByOne = 20;
 
+/** Sandboxes that begin as a snapshot, beside those that begin empty. */
+async function startsFrom(
+  snapshot: Snapshot,
+  means: Means,
+  { clock, signal, count }: Bounds,
+): Promise<{ readonly way: Way; readonly usual: number; readonly adds: number }> {
+  const way = coldWay('', { ...means, from: [snapshot] });
+  // The first brings what is in it into the file cache.
+  await (await way.start()).end();
+  const bounds = { clock, signal, count: Math.min(count, copiesOneByOne), msMax: copyMsMax };
+  const empty = await oneByOne(coldWay('', means), bounds);
+  const usual = quantile((await oneByOne(way, bounds)).startMs, 0.5);
+  return { way, usual, adds: Math.max(0, usual - quantile(empty.startMs, 0.5)) };
+}
+
 /** Sandboxes that begin with a repository checked out, beside those that begin empty. */
 export async function copiesFigures(given: Means, { clock, signal, count, place }: Measure): Promise<Figure[]> {
   const means = { ...given, limits: copyLimits(given.limits) };
@@ -123,19 +140,13 @@ export async function copiesFigures(given: Means, { clock, signal, count, place 
   if (fit < 2) throw new Error(`the disk of ${place.home} has no room for copies of a repository`);
   const snapshot = await repositorySnapshot(means, signal);
   try {
-    const way = coldWay('', { ...means, from: [snapshot] });
-    // The first brings the repository into the file cache.
-    await (await way.start()).end();
-    const bounds = { clock, signal, count: Math.min(count, copiesOneByOne), msMax: copyMsMax };
-    const empty = await oneByOne(coldWay('', means), bounds);
-    const { startMs } = await oneByOne(way, bounds);
-    const usual = quantile(startMs, 0.5);
+    const { way, usual, adds } = await startsFrom(snapshot, means, { clock, signal, count });
     const together = Math.max(1, Math.min(count, fit, Math.floor(copyMsMax / usual)));
     const { wallMs } = await atOnce(way, { clock, signal, count: together });
     const files = repositoryFiles.toLocaleString('en');
     return [
       { name: `cold, with a working copy of ${files} files, p50`, unit: 'ms', value: usual },
-      { name: 'what the working copy adds', unit: 'ms', value: Math.max(0, usual - quantile(empty.startMs, 0.5)), goal: 10 },
+      { name: 'what the working copy adds', unit: 'ms', value: adds, goal: 10 },
       {
         ...{ name: `${together} with working copies at once`, unit: 'ms', value: wallMs },
         ...goalOf(together, 1_000),
@@ -153,16 +164,11 @@ export async function dependenciesFigures(given: Means, { clock, signal, count, 
   if (copiesThatFit(place.home) < 2) throw new Error(`the disk of ${place.home} has no room for copies of dependencies`);
   const snapshot = await dependenciesSnapshot(means, signal);
   try {
-    const way = coldWay('', { ...means, from: [snapshot] });
-    await (await way.start()).end();
-    const bounds = { clock, signal, count: Math.min(count, copiesOneByOne), msMax: copyMsMax };
-    const empty = await oneByOne(coldWay('', means), bounds);
-    const { startMs } = await oneByOne(way, bounds);
-    const usual = quantile(startMs, 0.5);
+    const { usual, adds } = await startsFrom(snapshot, means, { clock, signal, count });
     const files = dependencyFiles.toLocaleString('en');
     return [
       { name: `cold, with cached dependencies of ${files} files, p50`, unit: 'ms', value: usual, goal: 20 },
-      { name: 'what the cached dependencies add', unit: 'ms', value: Math.max(0, usual - quantile(empty.startMs, 0.5)) },
+      { name: 'what the cached dependencies add', unit: 'ms', value: adds },
     ];
   } finally {
     await snapshot.remove();

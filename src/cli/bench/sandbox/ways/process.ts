@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Clock } from '../../../../kernel/clock.ts';
 import { Fault } from '../../../../kernel/fault.ts';
+import { firstInstructionMs } from './first.ts';
 import type { Started } from './way.ts';
 
 interface Around {
@@ -26,15 +27,16 @@ export async function startProcess(argv: readonly [string, ...string[]], around:
     child.once('error', resolve);
     child.once('close', code => resolve(new Error(words.trim() || `${program} ended with ${code} and wrote nothing`)));
   });
-  const spoke = once(child.stdout, 'data').then(() => undefined);
+  const spoke = once(child.stdout, 'data') as Promise<[Buffer]>;
   spoke.catch(() => {});
-  const failed = await Promise.race([spoke, ended]);
+  const first = await Promise.race([spoke, ended]);
   around.signal.removeEventListener('abort', kill);
   around.signal.throwIfAborted();
-  if (failed !== undefined) throw new Fault('failed', { message: failed.message, cause: failed });
+  if (first instanceof Error) throw new Fault('failed', { message: first.message, cause: first });
   // What else it writes is not kept.
   child.stdout.resume();
   return {
+    firstMs: firstInstructionMs(first[0], around.clock),
     async end() {
       try {
         if (child.pid !== undefined) await around.endWith?.(child.pid);

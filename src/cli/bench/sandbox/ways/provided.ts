@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Fault } from '../../../../kernel/fault.ts';
+import type { Clock } from '../../../../kernel/clock.ts';
 import type { SandboxProvider, SandboxSpec } from '../../../../worker/index.ts';
+import { firstInstructionMs } from './first.ts';
 import type { Program } from './tiny.ts';
 import type { Started, Way } from './way.ts';
 
@@ -11,6 +13,7 @@ export interface Means {
   readonly provider: SandboxProvider;
   readonly program: Program;
   readonly limits: SandboxSpec['limits'];
+  readonly clock: Clock;
   /** What each begins as. */
   readonly from?: Snapshots;
 }
@@ -39,31 +42,37 @@ export function warmWay(name: string, means: Means): Way {
 export const benchMark = `skep-bench-${process.pid}-`;
 
 /** One with the program in it, which has written. */
-export async function startIn({ provider, program, limits, from }: Means): Promise<Started & { readonly sandbox: Sandbox }> {
+export async function startIn({
+  provider,
+  program,
+  limits,
+  clock,
+  from,
+}: Means): Promise<Started & { readonly sandbox: Sandbox }> {
   const id = `${benchMark}${randomBytes(6).toString('hex')}`;
   const folders = [{ from: program.folder, to: shownAt }];
   const sandbox = await provider.create({ id, limits, files: [], folders, ...(from === undefined ? {} : { from }) });
   try {
-    await firstByte(sandbox, program);
+    const written = await firstWritten(sandbox, program);
+    return { sandbox, firstMs: firstInstructionMs(written, clock), end: () => sandbox.kill() };
   } catch (error) {
     await sandbox.kill();
     throw error;
   }
-  return { sandbox, end: () => sandbox.kill() };
 }
 
 const shownAt = '/skep/bench';
 const liveMsMax = 600_000;
 
 /** Resolves when the program in the sandbox has written; it stays until the sandbox is killed. */
-function firstByte(sandbox: Sandbox, program: Program): Promise<void> {
+function firstWritten(sandbox: Sandbox, program: Program): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let words = '';
     const argv = [...program.inside(shownAt), sandbox.id] as const;
     const exec = sandbox.exec({
       ...{ argv, timeoutMs: liveMsMax, outputBytesMax: 65_536 },
       onOutput(stream, chunk) {
-        if (stream === 'stdout') resolve();
+        if (stream === 'stdout') resolve(chunk);
         else words = `${words}${chunk.toString('utf8')}`.slice(-2_000);
       },
     });

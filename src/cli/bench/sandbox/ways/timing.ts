@@ -23,7 +23,7 @@ export async function oneByOne(way: Way, { clock, signal, count, msMax }: Bounds
     await way.prepare?.(1);
     const from = clock.mono();
     const started = await way.start();
-    startMs.push(clock.mono() - from);
+    startMs.push((started.firstMs ?? clock.mono()) - from);
     const ending = clock.mono();
     await started.end();
     endMs.push(clock.mono() - ending);
@@ -46,7 +46,7 @@ export async function atOnce(
   const startMs = Array.from({ length: count }, () => Number.NaN);
   const begun = startMs.map(async (_, i) => {
     const started = await way.start();
-    startMs[i] = clock.mono() - from;
+    startMs[i] = (started.firstMs ?? clock.mono()) - from;
     return started;
   });
   const settled = await Promise.allSettled(begun);

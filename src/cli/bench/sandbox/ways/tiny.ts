@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../../../kernel/clock.ts';
 import { startProcess } from './process.ts';
 
-/** What is started: it writes at once, and then stays until it is killed. */
+/** What is started: it writes at once, where it can the time, and then stays until it is killed. */
 export interface Program {
   /** For people. */
   readonly is: string;
@@ -28,7 +28,7 @@ export async function tinyProgram(clock: Clock, arch: string = process.arch): Pr
   if (bytes !== undefined) {
     writeFileSync(file, elf(bytes, arch));
     chmodSync(file, 0o755);
-    const is = 'a static program that writes two bytes with its first instructions';
+    const is = 'a static program that writes the time of its first instruction';
     if (await speaks(file, clock)) return { is, folder, argv: [file], inside: at => [join(at, name)], remove };
   }
   return { is: 'sh, which writes two bytes', folder, argv: shell, inside: () => shell, remove };
@@ -50,26 +50,29 @@ async function speaks(file: string, clock: Clock): Promise<boolean> {
   }
 }
 
-const message = Buffer.from('1\n');
 const headerBytes = 64 + 56;
 const loadedAt = 0x400000;
 
-/** write(1, message, 2); then ppoll(nothing, for ever), again after a signal that did not end it. */
+/** clock_gettime(CLOCK_MONOTONIC), its 16 bytes below the stack; write(1, them, 16); then ppoll(nothing, for ever), again after a signal that did not end it. */
 const machineCode: Readonly<Record<string, () => Buffer>> = {
   x64: () =>
     Buffer.concat([
+      Buffer.from('b8e4000000bf01000000', 'hex'), // mov eax, 228 (clock_gettime); mov edi, 1
+      Buffer.from('488d7424c00f05', 'hex'), // lea rsi, [rsp - 64]; syscall
       Buffer.from('b801000000bf01000000', 'hex'), // mov eax, 1 (write); mov edi, 1
-      Buffer.from('488d351c000000', 'hex'), // lea rsi, [rip + 28]: the message
-      Buffer.from('ba020000000f05', 'hex'), // mov edx, 2; syscall
+      Buffer.from('488d7424c0ba100000000f05', 'hex'), // lea rsi, [rsp - 64]; mov edx, 16; syscall
       Buffer.from('b80f01000031ff31f631d24d31d24d31c00f05', 'hex'), // mov eax, 271 (ppoll); all arguments 0; syscall
       Buffer.from('ebeb', 'hex'), // jmp to the ppoll
-      message,
     ]),
   arm64: () => {
     const words = [
       0xd2800020, // mov x0, 1
-      0x10000161, // adr x1, the message, 11 words on
-      0xd2800042, // mov x2, 2
+      0xd10103e1, // sub x1, sp, 64
+      0xd2800e28, // mov x8, 113 (clock_gettime)
+      0xd4000001, // svc 0
+      0xd2800020, // mov x0, 1
+      0xd10103e1, // sub x1, sp, 64
+      0xd2800202, // mov x2, 16
       0xd2800808, // mov x8, 64 (write)
       0xd4000001, // svc 0
       0xd2800000, // mov x0, 0
@@ -82,7 +85,7 @@ const machineCode: Readonly<Record<string, () => Buffer>> = {
     ];
     const code = Buffer.alloc(words.length * 4);
     words.forEach((word, i) => code.writeUInt32LE(word, i * 4));
-    return Buffer.concat([code, message]);
+    return code;
   },
 };
 

@@ -1,5 +1,7 @@
 /** A program that has written its first byte. */
 export interface Started {
+  /** When it ran its first instruction, as the clock counts; undefined where that is not known. */
+  readonly firstMs?: number | undefined;
   /** Kills it; resolves when nothing of it and of what is around it is left. */
   end(): Promise<void>;
 }

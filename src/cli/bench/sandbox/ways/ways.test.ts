@@ -13,11 +13,14 @@ afterAll(() => program.remove());
 
 describe('what is started', () => {
   it('writes at once, stays until it is killed, and can be started by everybody', async () => {
-    expect(program.is).toContain('first instructions');
+    expect(program.is).toContain('first instruction');
     expect(statSync(program.folder).mode & 0o777).toBe(0o755);
     expect(statSync(program.argv[0]).mode & 0o777).toBe(0o755);
     const memory = watchMemory('no such mark');
-    const { end } = await startProcess(program.argv, around);
+    const askedMs = systemClock.mono();
+    const { end, firstMs } = await startProcess(program.argv, around);
+    expect(firstMs).toBeGreaterThan(askedMs);
+    expect(firstMs).toBeLessThan(systemClock.mono());
     expect(memory()).toBeGreaterThan(0);
     expect(memory()).toBeLessThan(200);
     await end();
@@ -28,7 +31,8 @@ describe('what is started', () => {
     for (const arch of ['mips', process.arch === 'arm64' ? 'x64' : 'arm64']) {
       const other = await tinyProgram(systemClock, arch);
       expect(other.is).toContain('sh');
-      const { end } = await startProcess(other.argv, around);
+      const { end, firstMs } = await startProcess(other.argv, around);
+      expect(firstMs).toBeUndefined();
       await end();
       other.remove();
       expect(existsSync(other.folder)).toBe(false);
