@@ -19,9 +19,7 @@ export const fleet: readonly Tale[] = [
       await heard(farm, 'run.queued');
       for (const name of ['stamps', 'others']) await putTemplate(farm, name, 'exit 4');
       const router = { routes: [], default: 'stamps' };
-      const { body } = await farm.call('GET', '/api/projects');
-      const [project] = body['projects'] as { id: string }[];
-      await farm.call('PATCH', `/api/projects/${project?.id}`, { router });
+      await farm.call('PATCH', `/api/projects/${await projectOf(farm)}`, { router });
       await heard(farm, 'run.routed');
       await putTemplate(farm, 'stamps', stamp);
       await farm.call('PUT', '/api/router', { router });
@@ -32,16 +30,18 @@ export const fleet: readonly Tale[] = [
     },
   },
   {
-    // All breaks off, so the brake is pulled; what is tried then goes well. Beside that somebody counts how many may run.
+    // All breaks off, so the brake is pulled; a person mends the agent, and what is tried then goes well. Beside that somebody counts how many may run, and takes a token back.
     name: 'storm',
-    env: () => ({ ...quick, SKEP_STORM_FAILURES: '1' }),
+    env: () => ({ ...quick, SKEP_STORM_FAILURES: '1', SKEP_RESTARTS_MAX: '1000' }),
     async play(farm) {
+      const { token } = await post(farm, 'tokens', { name: 'for a while', role: 'viewer', expires_in_s: 600 });
+      await farm.call('DELETE', `/api/tokens/${(token as { id: string }).id}`);
       const limit = { scope: 'tenant', scope_id: '', runs_max: 1 };
       await farm.call('PUT', '/api/limits', limit);
       farm.worker('steady');
-      const script = `[ "$SKEP_ATTEMPT" -gt 1 ] || kill -KILL $$; ${stamp}`;
-      const story = await begin(farm, { script, features: [{ title: 'One' }] });
+      const story = await begin(farm, { script: 'kill -KILL $$', features: [{ title: 'One' }] });
       await heard(farm, 'brake.pulled');
+      await farm.call('PATCH', `/api/projects/${await projectOf(farm)}`, { agent: shell(stamp) });
       await farm.call('DELETE', '/api/limits?scope=tenant&scope_id=');
       await dueNow(farm, 'brakes');
       await completed(farm, story);
@@ -50,7 +50,7 @@ export const fleet: readonly Tale[] = [
     },
   },
   {
-    // A person kills a sandbox, has a worker end its work, and takes a token back; another worker dies and is missed.
+    // A person kills a sandbox and has a worker end its work; another worker dies and is missed.
     name: 'machines',
     env: () => ({ ...quick, SKEP_RESTARTS_MAX: '10' }),
     async play(farm) {
@@ -66,8 +66,6 @@ export const fleet: readonly Tale[] = [
       });
       await post(farm, `vms/${sandbox.id}/kill`);
       await completed(farm, story);
-      const { id } = await post(farm, 'tokens', { name: 'for a while', role: 'viewer', expires_in_s: 600 });
-      await farm.call('DELETE', `/api/tokens/${String(id)}`);
       await farm.call('POST', '/api/workers/first/drain');
       await heard(farm, 'worker.draining');
       await first.kill('SIGTERM');
@@ -129,6 +127,13 @@ export const fleet: readonly Tale[] = [
 
 /** A breaker opens at the fifth in a row. */
 const failuresMax = 6;
+
+/** The only one. */
+async function projectOf(farm: Farm): Promise<string | undefined> {
+  const { body } = await farm.call('GET', '/api/projects');
+  const [project] = body['projects'] as { id: string }[];
+  return project?.id;
+}
 
 async function putTemplate(farm: Farm, name: string, script: string): Promise<void> {
   const source = JSON.stringify({ name, agent: shell(script) });

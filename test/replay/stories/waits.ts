@@ -1,7 +1,6 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { tasked } from '../../harness/plans.ts';
 import { until } from '../../harness/process.ts';
+import { git } from '../../samples/git.ts';
 import { byTitle, runsOf, settled, ticketsOf } from '../../scenarios/build/story.ts';
 import { reporter, start } from './models.ts';
 import { clarifiedSession, inState, recorded, sessionBuilt } from './planner.ts';
@@ -27,7 +26,7 @@ export const waits: readonly Tale[] = [
   },
   {
     // A person does not answer, and has the ticket begun anew: what was asked is of no interest any more.
-    name: 'begun-anew',
+    name: 'taken-up',
     start,
     async play(farm) {
       farm.worker('steady');
@@ -35,7 +34,7 @@ export const waits: readonly Tale[] = [
       const story = await begin(farm, { script: '', agent: reporter(script), features: [{ title: 'One' }] });
       const { tickets } = await settled(farm, story);
       await asked(farm);
-      await post(farm, `tickets/${byTitle(tickets, 'One').id}/retry`);
+      await post(farm, `tickets/${byTitle(tickets, 'One').id}/retry`, { anew: true });
       return completed(farm, story);
     },
   },
@@ -70,12 +69,12 @@ export const waits: readonly Tale[] = [
     // The user's repository takes no branch, until it does.
     name: 'unpublished',
     async play(farm) {
-      farm.worker('steady');
       const story = await begin(farm, { script: stamp, features: [{ title: 'One' }] });
-      const hook = join(story.repository, '.git/hooks/pre-receive');
-      writeFileSync(hook, '#!/bin/sh\necho nothing is taken now >&2\nexit 1\n', { mode: 0o755 });
+      // A hook that refuses would be simpler, and Skep runs none of a repository.
+      git(story.repository, 'branch', 'skep/told/by-another');
+      farm.worker('steady');
       await heard(farm, 'trunk.stalled');
-      rmSync(hook);
+      git(story.repository, 'branch', '-D', 'skep/told/by-another');
       return completed(farm, story);
     },
   },
