@@ -58,7 +58,7 @@ async function allWays({ stage, program, home, signal }: Place): Promise<{ ways:
       await Promise.all(provider.list().map(each => each.kill()));
       await provider.prewarm(benchLimits, 0);
     });
-    return { provider, program, limits: benchLimits, clock: systemClock };
+    return { provider, program, limits: benchLimits };
   };
   const [plain, compiled] = [means(false), means(true)];
   const probe = await compiled.provider.probe();

@@ -23,3 +23,8 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', end, { once: true });
     }),
 };
+
+/** By how much the kernel's CLOCK_MONOTONIC is ahead of `systemClock.mono`: what another program says of its time can be told by it. Milliseconds. */
+export function monotonicAheadMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6 - systemClock.mono();
+}

@@ -84,6 +84,12 @@ export async function startWorld(
 
   const ask: World['ask'] = (method, path, body) => patiently(() => farm.call(method, path, body));
 
+  /** It was made where only the answer was lost, and is refused when it is asked for again. */
+  async function projectNamed(name: string): Promise<string | undefined> {
+    const { body } = await ask('GET', '/api/projects');
+    return (body['projects'] as { id: string; name: string }[]).find(project => project.name === name)?.id;
+  }
+
   async function newProject(kind: Kind): Promise<string> {
     const { hasRepository, ...staffed } = staffing(kind, nap);
     const repository = hasRepository ? makeRepository({ 'README.md': '# Stamps\n' }) : undefined;
@@ -92,8 +98,8 @@ export async function startWorld(
       ...(repository === undefined ? {} : { repository }),
     };
     const answer = await ask('POST', '/api/projects', body);
-    if (answer.status !== 201) throw new Error(`the project was refused: ${JSON.stringify(answer.body)}`);
-    const id = String(answer.body['id']);
+    const id = answer.status === 201 ? String(answer.body['id']) : await projectNamed(body.name);
+    if (id === undefined) throw new Error(`the project was refused: ${JSON.stringify(answer.body)}`);
     if (repository !== undefined) repositories.set(id, repository);
     return id;
   }

@@ -60,7 +60,7 @@ export async function killServers(points: readonly PointOfServing[], times: numb
 }
 
 export async function killWorkers(points: readonly WorkerPoint[], times: number): Promise<Round[]> {
-  return inLanes(points, { kinds: ['plain', 'failing', 'sleeping', 'asking', 'prepared'] }, async (world, own) => {
+  return inLanes(points, { kinds: ['plain', 'failing', 'sleeping', 'asking'] }, async (world, own) => {
     const rounds: Round[] = [];
     for (const point of repeated(own, times)) rounds.push(await killWorkerAt(world, point));
     return rounds;

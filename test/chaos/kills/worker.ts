@@ -29,6 +29,8 @@ export async function doom(world: World, name: string, point: WorkerPoint): Prom
     return world.worker(name, point);
   }
   const doomed = world.worker(name, point);
-  await world.ticket(world.project(agents[point] ?? 'plain'));
+  const kind = agents[point] ?? 'plain';
+  // What a setup has left is kept, and made once for a project.
+  await world.ticket(kind === 'prepared' ? await world.newProject(kind) : world.project(kind));
   return doomed;
 }

@@ -52,8 +52,8 @@ export async function measureOurs(asked: Measure): Promise<Pick<Outcome, 'figure
 }
 
 /** The first one finds out what the machine has. */
-async function oursReady({ place: { provider }, program, clock }: Measure): Promise<{ means: Means; cold: Way; warm: Way }> {
-  const means: Means = { provider, program, clock, limits: benchLimits };
+async function oursReady({ place: { provider }, program }: Measure): Promise<{ means: Means; cold: Way; warm: Way }> {
+  const means: Means = { provider, program, limits: benchLimits };
   const cold = coldWay(coldName, means);
   await (await cold.start()).end();
   return { means, cold, warm: warmWay(warmName, means) };

@@ -1,11 +1,10 @@
-import type { Clock } from '../../../../kernel/clock.ts';
+import { monotonicAheadMs } from '../../../../kernel/clock.ts';
 
 const timeBytes = 16;
 
-/** When the program ran its first instruction, as `clock.mono` counts, by the first that it wrote; undefined where that tells no time, as of a shell. */
-export function firstInstructionMs(written: Buffer, clock: Clock): number | undefined {
+/** When the program ran its first instruction, as `systemClock.mono` counts, by the first that it wrote; undefined where that tells no time, as of a shell. */
+export function firstInstructionMs(written: Buffer): number | undefined {
   if (written.length !== timeBytes) return undefined;
   const saidMs = Number(written.readBigInt64LE(0)) * 1e3 + Number(written.readBigInt64LE(8)) / 1e6;
-  // The same clock of the kernel, counted from another moment.
-  return saidMs - (Number(process.hrtime.bigint()) / 1e6 - clock.mono());
+  return saidMs - monotonicAheadMs();
 }

@@ -36,7 +36,7 @@ export async function startProcess(argv: readonly [string, ...string[]], around:
   // What else it writes is not kept.
   child.stdout.resume();
   return {
-    firstMs: firstInstructionMs(first[0], around.clock),
+    firstMs: firstInstructionMs(first[0]),
     async end() {
       try {
         if (child.pid !== undefined) await around.endWith?.(child.pid);

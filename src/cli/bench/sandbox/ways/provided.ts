@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { Fault } from '../../../../kernel/fault.ts';
-import type { Clock } from '../../../../kernel/clock.ts';
 import type { SandboxProvider, SandboxSpec } from '../../../../worker/index.ts';
 import { firstInstructionMs } from './first.ts';
 import type { Program } from './tiny.ts';
@@ -13,7 +12,6 @@ export interface Means {
   readonly provider: SandboxProvider;
   readonly program: Program;
   readonly limits: SandboxSpec['limits'];
-  readonly clock: Clock;
   /** What each begins as. */
   readonly from?: Snapshots;
 }
@@ -42,19 +40,13 @@ export function warmWay(name: string, means: Means): Way {
 export const benchMark = `skep-bench-${process.pid}-`;
 
 /** One with the program in it, which has written. */
-export async function startIn({
-  provider,
-  program,
-  limits,
-  clock,
-  from,
-}: Means): Promise<Started & { readonly sandbox: Sandbox }> {
+export async function startIn({ provider, program, limits, from }: Means): Promise<Started & { readonly sandbox: Sandbox }> {
   const id = `${benchMark}${randomBytes(6).toString('hex')}`;
   const folders = [{ from: program.folder, to: shownAt }];
   const sandbox = await provider.create({ id, limits, files: [], folders, ...(from === undefined ? {} : { from }) });
   try {
     const written = await firstWritten(sandbox, program);
-    return { sandbox, firstMs: firstInstructionMs(written, clock), end: () => sandbox.kill() };
+    return { sandbox, firstMs: firstInstructionMs(written), end: () => sandbox.kill() };
   } catch (error) {
     await sandbox.kill();
     throw error;
