@@ -1,14 +1,16 @@
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
 import { findProgram, run } from '../local/host/tools.ts';
 import type { Tools } from '../local/host/tools.ts';
 import { isLayered, stackAgain } from './layers.ts';
-import { diskName, hasDisk, imageName, isMerged, isPlace, mountDisk } from './mounted.ts';
+import { diskName, hasDisk, imageName, isMerged, isPlace, mountDisk, unmountAll } from './mounted.ts';
 
 /** The disk of a sandbox of a dead worker, as after a loss of power. Throws Fault `sandbox_unavailable`. */
 export async function mountAgain(folder: string, tools: Tools, path: string): Promise<void> {
   if (!hasDisk(folder)) return;
   try {
+    if (isPlace(folder, diskName) && isShutDown(folder)) await unmountAll(folder, tools);
     if (!isPlace(folder, diskName)) await mended(folder, tools, path);
     await stackAgain(folder, tools);
   } catch (error) {
@@ -17,6 +19,17 @@ export async function mountAgain(folder: string, tools: Tools, path: string): Pr
       hint: `look at it with e2fsck ${join(folder, imageName)}`,
       cause: error,
     });
+  }
+}
+
+/** Who died while he removed it has taken the file system from under it: nothing can be read or written there until it is mounted anew. */
+function isShutDown(folder: string): boolean {
+  const place = join(folder, 'slot', diskName);
+  try {
+    rmdirSync(mkdtempSync(join(place, 'trial-')));
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EIO';
   }
 }
 
