@@ -51,6 +51,10 @@ enabled = false
 [history]
 persistence = "none"
 
+# Those of the repository, below .agents/skills.
+[skills]
+include_instructions = false
+
 [skills.bundled]
 enabled = false
 
