@@ -27,7 +27,10 @@ afterEach(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-const scene = (): Scene => ({ database: stages.superuserUrl, made, homes: [home], workerHomes: [home] });
+const scene = (): Scene => ({
+  ...{ database: stages.superuserUrl, made, homes: [home], workerHomes: [home] },
+  places: { ids: join(home, 'ids'), groups: join(home, 'groups') },
+});
 const placeEvents = 'update events set position = id - (select min(id) from events) + 1';
 const completed = (id: string) =>
   stages.sql(
@@ -274,6 +277,21 @@ const plants: readonly Plant[] = [
     fault: 'leaked',
     words: /sandboxes\/lost/,
     plant: async () => mkdirSync(join(home, 'sandboxes/lost~1'), { recursive: true }),
+  },
+  {
+    what: 'a group of a user id that nobody has',
+    fault: 'leaked',
+    words: /^cgroup .*1001$/,
+    plant: async () => mkdirSync(join(home, 'groups/pids/skep/1001'), { recursive: true }),
+  },
+  {
+    what: 'a user id of a worker that is dead',
+    fault: 'leaked',
+    words: /^user id 1002 of/,
+    plant: async () => {
+      mkdirSync(join(home, 'ids/1002'), { recursive: true });
+      writeFileSync(join(home, 'ids/1002/1.1.1.another'), join(home, 'sandboxes'));
+    },
   },
   {
     what: 'half an upload',

@@ -8,7 +8,7 @@ import { ownerless } from '../harness/ownerless.ts';
 import { processesWith } from '../harness/process.ts';
 import { git } from '../samples/git.ts';
 import { fileOn, hasBranch, landedOn, ticketsLanded } from '../scenarios/build/published.ts';
-import { leftGroups, leftUserIds } from './users.ts';
+import { leftGroups, leftUserIds, type Places } from './users.ts';
 
 /** What is to be looked at, and what its server has said yes to: the test's own book, not the product's. */
 export interface Scene {
@@ -21,6 +21,8 @@ export interface Scene {
   readonly workerHomes: readonly string[];
   /** `completed` also where somebody has cancelled it, which the test then says here. */
   readonly cancelled?: ReadonlySet<string>;
+  /** Where user ids and groups are noted, where that is not the machine's. */
+  readonly places?: Places;
 }
 
 export interface Made {
@@ -80,7 +82,7 @@ export async function judge(scene: Scene): Promise<Verdict> {
     ],
     leaked: [
       ...[...leftProcesses(scene), ...leftFolders(scene), ...leftMounts(scene)],
-      ...[...leftGroups(), ...leftUserIds(scene.workerHomes), ...(await leftInDatabase(scene))],
+      ...[...leftGroups(scene.places), ...leftUserIds(scene.workerHomes, scene.places), ...(await leftInDatabase(scene))],
     ],
   };
 }

@@ -9,7 +9,7 @@ import { basename, join } from 'node:path';
 import { isDead } from '../../src/kernel/processes/owner.ts';
 import { userIdsFolder } from '../../src/providers/sandboxes/local/host/user-ids.ts';
 
-interface Places {
+export interface Places {
   /** Where the ids that are taken are noted, and where cgroups are mounted. */
   readonly ids: string;
   readonly groups: string;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../kernel/clock.ts';
+import { silentLog } from '../../kernel/log.ts';
 import { findTools, SYSTEM_PATH } from './local/host/tools.ts';
 import type { UserIds } from './local/host/user-ids.ts';
 import { reap } from './orphans.ts';
@@ -31,7 +32,7 @@ async function kept(...questions: readonly (readonly [home: string, uid: number,
   };
   const place = { folder: join(folder, 'own'), clock: systemClock, userIds, clear: () => Promise.resolve() };
   mkdirSync(place.folder, { recursive: true });
-  await reap(place as unknown as Place, () => Promise.resolve('keep'));
+  await reap(place as unknown as Place, () => Promise.resolve('keep'), silentLog);
   return answers;
 }
 
@@ -58,22 +59,40 @@ it('frees an id whose home is gone, and none of a home that cannot be read', asy
   ]);
 });
 
-it('removes what had no name yet, and asks of nothing else whether it is to stay', async () => {
+/** Of a process that is no more. */
+const owner = '4194304.1.1.dead';
+
+/** The ids of which it was asked whether they are to stay, which they do; and the folders that are left. */
+async function askedOf(
+  ...ids: readonly string[]
+): Promise<{ readonly asked: string[]; readonly left: string[]; readonly told: unknown[] }> {
   const own = join(folder, 'own');
-  // Of a process that is no more.
-  const owner = '4194304.1.1.dead';
-  for (const id of ['_.12', 'named']) {
+  for (const id of ids) {
     mkdirSync(join(own, `${id}~${owner}`), { recursive: true });
     writeFileSync(join(own, `${id}~${owner}`, 'seccomp'), '');
   }
-  const asked: string[] = [];
+  const [asked, told]: [string[], unknown[]] = [[], []];
   const place = { folder: own, clock: systemClock, tools: findTools(SYSTEM_PATH), clear: () => Promise.resolve() };
-  await reap({ ...place, userIds: undefined, adopt: () => Promise.reject(new Error('not asked for')) }, ({ id }) => {
+  const adopt = () => Promise.reject(new Error('not asked for'));
+  const settle = ({ id }: { readonly id: string }) => {
     asked.push(id);
-    return Promise.resolve('keep');
-  });
+    return Promise.resolve('keep' as const);
+  };
+  await reap({ ...place, userIds: undefined, adopt }, settle, { ...silentLog, warn: about => void told.push(about) });
+  return { asked, told, left: readdirSync(own) };
+}
+
+it('removes what had no name yet, and asks of nothing else whether it is to stay', async () => {
+  expect(await askedOf('_.12', 'named')).toEqual({ asked: ['named'], told: [], left: [`named~${owner}`] });
+});
+
+it('is not held up by one that cannot be taken over, and tells of it', async () => {
+  // Its name as this worker's would be too long for any file system.
+  const long = 'x'.repeat(255 - owner.length - 1);
+  const { asked, told, left } = await askedOf(long, 'named');
   expect(asked).toEqual(['named']);
-  expect(readdirSync(own)).toEqual([`named~${owner}`]);
+  expect(told).toEqual([{ name: `${long}~${owner}`, error: expect.stringContaining('ENAMETOOLONG') as string }]);
+  expect(left).toHaveLength(2);
 });
 
 it('looks in its own home for an id that was taken before homes were written down', async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Log } from '../../kernel/log.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { isDead, thisOwner } from '../../kernel/processes/owner.ts';
@@ -34,15 +35,21 @@ export interface Left {
   readonly limits: SandboxLimits;
 }
 
-/** Removes what dead workers have left, except workspaces of which `settle` says that they are to stay. */
-export async function reap(place: Place, settle: Settle): Promise<number> {
+/** Removes what dead workers have left, except workspaces of which `settle` says that they are to stay. One that cannot be taken over or removed holds up no other. */
+export async function reap(place: Place, settle: Settle, log: Log): Promise<number> {
   // A version before wrote down no home.
   await place.userIds?.reap(
     uid => place.clear(uid),
     (uid, home) => holds(home || place.folder, uid),
   );
   let count = 0;
-  for (const name of orphansIn(place)) if (await take(place, name, settle)) count += 1;
+  for (const name of orphansIn(place)) {
+    try {
+      if (await take(place, name, settle)) count += 1;
+    } catch (error) {
+      log.warn({ name, error: String(error) }, 'what a dead worker has left could not be settled; it is tried again');
+    }
+  }
   return count;
 }
 

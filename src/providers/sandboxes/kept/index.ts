@@ -77,12 +77,21 @@ export async function adoptKept({ folder, kind, discard, open, show }: Adoption)
   for (const name of leftIn(folder)) {
     const id = `snapshot.${word()}`;
     const place = join(folder, `${id}~${thisOwner()}`);
-    if (!renamed(join(folder, name), place)) continue;
+    if (!isTaken(join(folder, name), place)) continue;
     const note = readNote(place);
     if (note?.kind !== kind) await discard(place).catch(() => {});
     else found.push({ snapshot: open({ id, place, uid: note.uid, isWhole: lookOnce(place, note, show) }), text: note.text });
   }
   return found;
+}
+
+/** One that stands fast is no reason to do without the others; it stays for the next worker. */
+function isTaken(from: string, to: string): boolean {
+  try {
+    return renamed(from, to);
+  } catch {
+    return false;
+  }
 }
 
 /** Nobody waits for a look at what is not wanted. */

@@ -4,15 +4,16 @@ import type { Fault } from '../../../kernel/fault.ts';
 import type { SandboxCommand, SandboxExit } from '../../../worker/sandbox.ts';
 import { clearMsMax, endlessFault, within } from './host/ending.ts';
 import type { OomKills } from './host/oom.ts';
-import type { Lane } from './lanes.ts';
+import type { Pipes } from './lanes.ts';
 import type { Launch, Launched } from './launcher.ts';
 import { closeAll, openEnds, readOutput } from './output.ts';
+import type { Output } from './output.ts';
 
 type StopReason = 'timeout' | 'output_limit' | 'workspace_full' | 'aborted';
 
 interface Job {
   readonly launch: Launch;
-  readonly lane: Pick<Lane, 'pipes' | 'isNew'>;
+  readonly pipes: Pipes;
   /** A file to be read as standard input; its name is removed. */
   readonly stdin: string | undefined;
   readonly command: SandboxCommand;
@@ -31,7 +32,7 @@ export interface Execution {
 
 /** Starts the command. `done` resolves when nothing of the sandbox is left; it throws Fault `sandbox_unavailable` where the set-up failed. */
 export function execute(job: Job): Execution {
-  const { command, clock, lane, workspaceBytesMax } = job;
+  const { command, clock, workspaceBytesMax } = job;
   const startedMs = clock.mono();
   const over = new AbortController();
   const isKilledForMemory = job.oomKills.watch();
@@ -43,10 +44,10 @@ export function execute(job: Job): Execution {
     giveUp = () => resolve('given up');
   });
 
-  const ends = openEnds(lane.pipes, lane.isNew);
+  const ends = openEnds(job.pipes);
   // Before all else: what follows is done while the command is being started.
-  const launched = launch(job, { ...job, pipes: lane.pipes, ends, onBegin: begin });
-  const output = readOutput({ ...ends, command, onLimit: () => stop('output_limit'), onError: fail, onSpeak: begin });
+  const launched = launch(job, { ...job, ends, onBegin: begin });
+  const output = read({ ...ends, command, onLimit: () => stop('output_limit'), onError: fail, onSpeak: begin }, launched);
 
   function begin(): void {
     if (begun) return;
@@ -105,6 +106,17 @@ function launch(job: Job, start: Parameters<Launch>[0]): Launched {
     return job.launch(start);
   } catch (error) {
     closeAll(start.ends.readers);
+    throw error;
+  }
+}
+
+/** A command whose output nobody can read has nobody who would end it. */
+function read(options: Parameters<typeof readOutput>[0], launched: Launched): Output {
+  try {
+    return readOutput(options);
+  } catch (error) {
+    launched.kill();
+    closeAll(options.readers);
     throw error;
   }
 }

@@ -113,7 +113,7 @@ export function createLocalSandboxes({ folder, clock, log, path = SYSTEM_PATH, n
     async reapOrphans(settle = removeAll) {
       const place = await host();
       place.disks?.reap();
-      const count = await reap(orphanage(place), settle);
+      const count = await reap(orphanage(place), settle, log);
       if (count > 0) log.info({ count }, 'removed sandboxes that dead workers had left');
       return count;
     },

@@ -17,10 +17,8 @@ interface Lanes {
   take(): Promise<Lane>;
 }
 
-export interface Lane {
+interface Lane {
   readonly pipes: Pipes;
-  /** No command has had them. */
-  readonly isNew: boolean;
   /** Something holds them: whoever takes the lane next gets new ones. */
   haunt(): void;
   give(): void;
@@ -38,7 +36,6 @@ interface Place {
 export function createLanes(place: Place): Lanes {
   const free = Array.from({ length: commandsMax }, (_, number) => number);
   const made = new Set<number>(existsSync(pipesOf(place.path, 0).stderr) ? [0] : []);
-  const used = new Set<number>();
   return {
     async take() {
       const number = free.shift();
@@ -50,18 +47,13 @@ export function createLanes(place: Place): Lanes {
         free.sort((a, b) => a - b);
       };
       try {
-        if (!made.has(number)) {
-          await (place.make ?? (each => makePipes(each, place)))(pipes);
-          used.delete(number);
-        }
+        if (!made.has(number)) await (place.make ?? (each => makePipes(each, place)))(pipes);
         made.add(number);
       } catch (error) {
         give();
         throw error;
       }
-      const isNew = !used.has(number);
-      used.add(number);
-      return { pipes, isNew, haunt: () => void made.delete(number), give };
+      return { pipes, haunt: () => void made.delete(number), give };
     },
   };
 }

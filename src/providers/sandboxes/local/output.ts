@@ -36,17 +36,14 @@ interface Options {
 /** More than any set-up step says: then it is the command that talks. */
 const WORDS_BYTES_MAX = 16 * 1024;
 
-/**
- * Named pipes, because Node makes sockets for its children, and a socket cannot be opened again as /dev/stdout. `isNew`: no command has had
- * them before.
- */
-export function openEnds(pipes: Pipes, isNew: boolean): Ends {
+/** Named pipes, because Node makes sockets for its children, and a socket cannot be opened again as /dev/stdout. */
+export function openEnds(pipes: Pipes): Ends {
   const readers = { stdout: -1, stderr: -1 };
   const writers = { stdout: -1, stderr: -1 };
   try {
     for (const stream of streams) {
       // The command before may have taken the right from its own pipe.
-      if (!isNew) chmodSync(pipes[stream], 0o600);
+      chmodSync(pipes[stream], 0o600);
       // A pipe opened for reading without a writer would wait; opened for writing without a reader it would fail: hence this order.
       readers[stream] = openSync(pipes[stream], constants.O_RDONLY | constants.O_NONBLOCK);
       writers[stream] = openSync(pipes[stream], constants.O_WRONLY);

@@ -18,7 +18,7 @@ import type { OomKills } from './host/oom.ts';
 import { killUser } from './host/owner.ts';
 import { diskFault } from './host/tools.ts';
 import { createLanes } from './lanes.ts';
-import type { Lane } from './lanes.ts';
+import type { Pipes } from './lanes.ts';
 import type { Launch } from './launcher.ts';
 import { openLinks } from './links.ts';
 import type { Links } from './links.ts';
@@ -154,7 +154,7 @@ export function createSandbox(made: Made, ready?: Warm): Sandbox {
     const lane = await lanes.take();
     try {
       whileAlive();
-      const execution = begin(made, { command, lane, launch, oomKills });
+      const execution = begin(made, { command, pipes: lane.pipes, launch, oomKills });
       running.add(execution);
       return await execution.done.finally(() => ended(execution));
     } catch (error) {
@@ -187,7 +187,7 @@ export function createSandbox(made: Made, ready?: Warm): Sandbox {
 
 interface Asked {
   readonly command: SandboxCommand;
-  readonly lane: Lane;
+  readonly pipes: Pipes;
   readonly launch: Launch;
   readonly oomKills: OomKills;
 }

@@ -92,7 +92,7 @@ export function createProvider({ kind, log, prepare }: Options): SandboxProvider
       const { home, sweep } = await ready();
       home.disks?.reap();
       await sweep();
-      const count = await reap({ ...home, adopt: left => adoptSandbox(home, left) }, settle);
+      const count = await reap({ ...home, adopt: left => adoptSandbox(home, left) }, settle, log);
       if (count > 0) log.info({ count }, 'removed sandboxes that dead workers had left');
       return count;
     },

@@ -45,6 +45,7 @@ const forgottenMs = 8_000;
 const netIdleMs = 5_000;
 /** The nets read whole queues: where those are long, a look is followed by so many times as much rest. Of a million it takes 2 s. */
 const restPerLook = 50;
+const restMsMax = 100_000;
 
 interface Found {
   readonly tenantId: string;
@@ -83,7 +84,7 @@ export function createNets({ nets, ...options }: SweepOptions & { readonly nets:
         const found = await database.enginePool.query(find, [forgottenMs]);
         const lookedMs = clock.mono() - beganMs;
         await forEach(log, found, mend);
-        await clock.sleep(Math.max(0, restPerLook * lookedMs - netIdleMs), signal);
+        await clock.sleep(Math.max(0, Math.min(restPerLook * lookedMs, restMsMax) - netIdleMs), signal);
         return false;
       },
     }),

@@ -30,6 +30,14 @@ test('a command that begins beside another is not told of a kill that was before
   expect([first(), second()]).toEqual([true, false]);
 });
 
+test('a kill between two commands, as of a process that waits for the next, is told to neither', () => {
+  const cgroup = group();
+  const { watch } = watchOomKills(cgroup, 0);
+  expect(watch()()).toBe(false);
+  cgroup.kills = 1;
+  expect(watch()()).toBe(false);
+});
+
 test('what is known to have been killed before is asked of nobody, and counts for nothing', () => {
   const cgroup = group();
   cgroup.kills = 3;

@@ -6,21 +6,15 @@ export interface OomKills {
   watch(): () => boolean;
 }
 
-/** `known`: how many there had been when nothing of the sandbox ran yet. */
+/** `known`: how many there had been when nothing of the sandbox ran yet, so that no look at the kernel's file stands in the way of its first command. */
 export function watchOomKills(cgroup: Pick<Cgroup, 'oomKills'> | undefined, known?: number): OomKills {
   const look = (): number => cgroup?.oomKills() ?? 0;
-  let last = known;
-  let running = 0;
+  let first = known;
   return {
     watch() {
-      // While nothing runs nothing is killed: no look at the kernel's file stands in the way of the first command.
-      const before = running === 0 && last !== undefined ? last : look();
-      running += 1;
-      return () => {
-        running -= 1;
-        last = look();
-        return last > before;
-      };
+      const before = first ?? look();
+      first = undefined;
+      return () => look() > before;
     },
   };
 }
