@@ -100,6 +100,12 @@ describe('the client of ACP', () => {
     expect(events.at(-1)).toEqual(ending);
   });
 
+  it('tells that the agent died where what was below it says that it was cancelled, which nobody has asked for', async () => {
+    const below = ['sh', '-c', '"$@"; true', 'sh', ...agent()] as const;
+    const { events } = await converse({ argv: below, prompt: 'orphan' });
+    expect(events.at(-1)).toEqual({ event: 'died', signal: 'SIGKILL' });
+  });
+
   it('says of a program that is not there that it is not', async () => {
     expect((await converse({ argv: ['./nowhere'] })).events).toEqual([{ event: 'not_found' }]);
     // One that speaks something else.

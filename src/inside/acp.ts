@@ -14,7 +14,9 @@ process.on('SIGINT', () => stop.abort());
 const agent = startAgent(turn.argv);
 try {
   const { stopReason, inputTokens, outputTokens } = await converse(agent.stream, { turn, stop: stop.signal });
-  tell({ event: 'ended', stopReason, inputTokens, outputTokens });
+  // Nobody has asked for that. Of an agent that works in a process below its first one this is what is said where that was killed.
+  const death = stopReason === 'cancelled' && !stop.signal.aborted ? await agent.end() : undefined;
+  tell(death?.event === 'died' ? death : { event: 'ended', stopReason, inputTokens, outputTokens });
 } catch (error) {
   tell((await agent.end()) ?? { event: 'failed', message: wordsOf(error) });
 }

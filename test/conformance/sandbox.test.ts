@@ -231,7 +231,8 @@ describe.each(subjects)('$provider as $who', ({ provider, who, possible, isLean,
 
   check('stops a command that ignores signals', async () => {
     const { exit, stdout } = await sh(await create(), "trap '' TERM INT HUP; echo in; while :; do sleep 1; done", {
-      timeoutMs: 500,
+      // A container must have begun by then.
+      timeoutMs: isContainer ? 3_000 : 500,
     });
     expect([exit.reason, stdout]).toEqual(['timeout', 'in\n']);
   });

@@ -16,6 +16,8 @@ import type { TestWorker } from '../harness/worker.ts';
 
 // Claude Code and Codex by the generic adapter, set up by the templates of demo/bridges as they stand, for a scripted model.
 
+/** The bridge of Codex has a title made when the first turn is over, by this model and no other; no gateway of Skep's knows it for a run of another. */
+const titleModel = 'gpt-5.6-luna';
 const folder = process.env['SKEP_AGENTS'] ?? join(import.meta.dirname, '../../.cache/agents');
 const limits = { timeout_ms: 400_000, memory_bytes: 2_048 * 2 ** 20, process_count: 512, workspace_bytes: 256 * 2 ** 20 };
 const templates = ['claude-agent-acp', 'codex-acp'].map(file => {
@@ -52,7 +54,9 @@ describe.each(templates)('$name', ({ agent }) => {
     const log = told.run.log.toString();
     expect(log).toMatch(/41\n +it is red\n[^]*it is green\n[^]*Mend the answer\n/);
     expect(log).toContain('All of it is done.\n');
-    expect(new Set(told.gateway.asked.map(({ model }) => model))).toEqual(new Set([agent.model]));
+    expect(new Set(told.gateway.asked.map(({ model }) => model).filter(model => model !== titleModel))).toEqual(
+      new Set([agent.model]),
+    );
   });
 
   it('goes on with its conversation in another sandbox when it was killed', async () => {
