@@ -1,6 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -83,7 +93,7 @@ describe('the sample repository of a demo', () => {
   });
 });
 
-const temporary = () => execFileSync('find', [tmpdir(), '-maxdepth', '1', '-name', 'skep-demo-*']).toString().split('\n').sort();
+const temporary = () => readdirSync(tmpdir()).filter(name => name.startsWith('skep-demo-'));
 
 describe('the settings of a demo', () => {
   it('are its own, whatever the environment says', async () => {
