@@ -33,8 +33,10 @@ export async function removeLeft(): Promise<void> {
     const [, owner = ''] = name.split('~');
     if (!isDead(owner)) continue;
     const note = join(notes, name);
-    // Another run may be at it too.
-    await remove(readFileSync(note, 'utf8'), note).catch(() => {});
+    // Another run may be at it too, or have done it.
+    await Promise.resolve()
+      .then(() => remove(readFileSync(note, 'utf8'), note))
+      .catch(() => {});
   }
 }
 
