@@ -5,7 +5,7 @@ import type { SandboxSpec } from '../../../../worker/index.ts';
 import { benchMark } from '../ways/provided.ts';
 import type { Means } from '../ways/provided.ts';
 
-type Snapshot = NonNullable<SandboxSpec['from']>[number];
+export type Snapshot = NonNullable<SandboxSpec['from']>[number];
 
 /** Of the repository whose working copy is measured. */
 export const repositoryFiles = 10_000;

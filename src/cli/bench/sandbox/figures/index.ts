@@ -6,13 +6,13 @@ import {
   repositoryFiles,
   repositorySnapshot,
 } from './copies.ts';
+import type { Snapshot } from './copies.ts';
 import { watchMemory } from '../ways/memory.ts';
 import type { Measure } from '../asked.ts';
 import { benchMark, coldWay, startIn } from '../ways/provided.ts';
 import type { Means } from '../ways/provided.ts';
 import { atOnce, oneByOne, overtakenMost, quantile } from '../ways/timing.ts';
 import type { Bounds } from '../ways/timing.ts';
-import type { Snapshot } from '../../../../worker/sandbox.ts';
 import { tracesOf, untilGone } from './traces.ts';
 import type { Way } from '../ways/way.ts';
 import type { Measured } from '../ways/index.ts';
