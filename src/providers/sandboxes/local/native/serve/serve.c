@@ -66,9 +66,6 @@ static struct {
   int out;
   int events;
   int children;
-  /* Where this process is at home. */
-  int mounts;
-  int root;
   char *config_body;
   struct config config;
   /* Without and with /kept, made when they are first wanted. */
@@ -213,15 +210,7 @@ static void end_start(struct start *start) {
   kill(start->init, SIGKILL);
 }
 
-/* Back among the host's mounts; of them the root too, where the worker has another than all. */
-static void come_home(void) {
-  if (setns(here.mounts, CLONE_NEWNS) != 0 || fchdir(here.root) != 0 || chroot(".") != 0) abort();
-}
-
-/*
- * The folders that a sandbox shows, put into what waits already. This process goes there for it: a process of its own would take as long as
- * all the rest. Nothing of the agent's has run there yet, and where it goes is read-only.
- */
+/* The folders that a sandbox shows, put into what waits already. In a process of its own, which alone changes its namespace. */
 static bool attach(const struct start *start, const struct plan *plan) {
   int mounts[binds_max];
   char path[64];
@@ -229,18 +218,19 @@ static bool attach(const struct start *start, const struct plan *plan) {
     mounts[i] = copy_mount(plan->binds[i].from, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
   snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)start->init);
   int namespace = open(path, O_RDONLY | O_CLOEXEC);
-  bool is_put = namespace >= 0 && setns(namespace, CLONE_NEWNS) == 0;
-  if (is_put) {
-    for (uint32_t i = 0; is_put && i < plan->bind_count; i++) {
-      is_put = put_mount(mounts[i], plan->binds[i].to);
-      mounts[i] = -1;
-    }
-    come_home();
+  // Its memory is this process's until it ends, which costs less than a copy: it does nothing but these calls.
+  pid_t child = vfork();
+  if (child == 0) {
+    bool is_put = namespace >= 0 && setns(namespace, CLONE_NEWNS) == 0;
+    for (uint32_t i = 0; is_put && i < plan->bind_count; i++) is_put = put_mount(mounts[i], plan->binds[i].to);
+    _exit(is_put ? 0 : 1);
   }
   for (uint32_t i = 0; i < plan->bind_count; i++)
     if (mounts[i] >= 0) close(mounts[i]);
   if (namespace >= 0) close(namespace);
-  return is_put;
+  int status = 1;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  return child > 0 && status == 0;
 }
 
 static void forget_body(char *body) {
@@ -518,9 +508,7 @@ static bool open_here(void) {
   if (sigprocmask(SIG_BLOCK, &children, NULL) != 0) return false;
   here.children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
   here.events = epoll_create1(EPOLL_CLOEXEC);
-  here.mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-  here.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (here.children < 0 || here.events < 0 || here.mounts < 0 || here.root < 0) return false;
+  if (here.children < 0 || here.events < 0) return false;
   return watch(here.in, &of_input) == 0 && watch(here.children, &of_children) == 0;
 }
 
