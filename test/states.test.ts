@@ -18,18 +18,18 @@ import { ticketStatuses, ticketTypes } from '../contract/tickets.ts';
 import { trunkStates } from '../contract/trunks.ts';
 import { isFinal, type Machine, move } from '../src/kernel/machine.ts';
 import { machines, statesText } from '../tidy/generate/states.ts';
-import { query } from './harness/database.ts';
+import { readColumns, wordsOf } from '../tidy/generate/tables.ts';
 
 const spoken = {
-  session: { contract: sessionStates, table: 'sessions', constraint: 'sessions_state' },
-  spec: { contract: specStatuses, table: 'specs', constraint: 'specs_status' },
-  ticket: { contract: ticketStatuses, table: 'tickets', constraint: 'tickets_status' },
-  run: { contract: runStates, table: 'runs', constraint: 'runs_state' },
-  trunk: { contract: trunkStates, table: 'trunks', constraint: 'trunks_state' },
-  review: { contract: reviewStates, table: 'reviews', constraint: 'reviews_state' },
-  change: { contract: changeStates, table: 'changes', constraint: 'changes_state' },
-  result: { contract: resultStates, table: 'result_submissions', constraint: 'result_submissions_state' },
-  question: { contract: questionStates, table: 'questions', constraint: 'questions_state' },
+  session: { contract: sessionStates, table: 'sessions', column: 'state' },
+  spec: { contract: specStatuses, table: 'specs', column: 'status' },
+  ticket: { contract: ticketStatuses, table: 'tickets', column: 'status' },
+  run: { contract: runStates, table: 'runs', column: 'state' },
+  trunk: { contract: trunkStates, table: 'trunks', column: 'state' },
+  review: { contract: reviewStates, table: 'reviews', column: 'state' },
+  change: { contract: changeStates, table: 'changes', column: 'state' },
+  result: { contract: resultStates, table: 'result_submissions', column: 'state' },
+  question: { contract: questionStates, table: 'questions', column: 'state' },
 } as const;
 
 /** By which verb each is ended from outside; what is refused waits for a person, and a result for a decision. */
@@ -43,6 +43,7 @@ const endings: Readonly<Partial<Record<keyof typeof spoken, string>>> = {
   question: 'expire',
 };
 
+let columns: ReturnType<typeof readColumns> | undefined;
 const names = Object.keys(spoken) as (keyof typeof spoken)[];
 
 describe.each(names)('the states of a %s', name => {
@@ -50,9 +51,9 @@ describe.each(names)('the states of a %s', name => {
   const states = Object.keys(machine);
 
   test('are those of the contract and of the CHECK', async () => {
-    const { contract, table, constraint } = spoken[name];
+    const { contract, table, column } = spoken[name];
     expect(states.toSorted()).toEqual([...contract].toSorted());
-    expect(await wordsOf(table, constraint)).toEqual(states.toSorted());
+    expect(await allowedIn(table, column)).toEqual(states.toSorted());
   });
 
   test('can all be reached, and from each that is not final there is a way to a final one', () => {
@@ -84,29 +85,29 @@ describe.each(names)('the states of a %s', name => {
 });
 
 test.each([
-  ['runs', 'runs_subject_type', subjectTypes],
-  ['runs', 'runs_health', runHealths],
-  ['projects', 'projects_collisions', collisions.options],
-  ['projects', 'projects_isolation', isolationLevels],
-  ['workers', 'workers_state', workerStates],
-  ['run_limits', 'run_limits_scope', limitScopes],
-  ['brakes', 'brakes_state', brakeStates],
-  ['specs', 'specs_phase', specPhases],
-  ['plannings', 'plannings_state', planningStates],
-  ['plannings', 'plannings_phase', planningPhases],
-  ['tickets', 'tickets_type', ticketTypes],
-  ['tickets', 'tickets_proof', proofs],
-  ['projects', 'projects_test_changes', testChanges.options],
-  ['projects', 'projects_red_base', redBase.options],
-  ['trunks', 'trunks_red_base', redBase.options],
-  ['reviews', 'reviews_kind', reviewKinds],
-  ['changes', 'changes_approval', approvals],
-  ['questions', 'questions_kind', questionKinds],
-  ['memories', 'memories_kind', memoryKinds],
-  ['specs', 'specs_on_result_found', onResultFound.options],
-  ['result_submissions', 'result_submissions_proof', proofs],
-] as const)('%s: the words of %s are those of the contract', async (table, constraint, contract) => {
-  expect(await wordsOf(table, constraint)).toEqual([...contract].toSorted());
+  ['runs', 'subject_type', subjectTypes],
+  ['runs', 'health', runHealths],
+  ['projects', 'collisions', collisions.options],
+  ['projects', 'isolation', isolationLevels],
+  ['workers', 'state', workerStates],
+  ['run_limits', 'scope', limitScopes],
+  ['brakes', 'state', brakeStates],
+  ['specs', 'phase', specPhases],
+  ['plannings', 'state', planningStates],
+  ['plannings', 'phase', planningPhases],
+  ['tickets', 'type', ticketTypes],
+  ['tickets', 'proof', proofs],
+  ['projects', 'test_changes', testChanges.options],
+  ['projects', 'red_base', redBase.options],
+  ['trunks', 'red_base', redBase.options],
+  ['reviews', 'kind', reviewKinds],
+  ['changes', 'approval', approvals],
+  ['questions', 'kind', questionKinds],
+  ['memories', 'kind', memoryKinds],
+  ['specs', 'on_result_found', onResultFound.options],
+  ['result_submissions', 'proof', proofs],
+] as const)('%s: the words of %s are those of the contract', async (table, column, contract) => {
+  expect(await allowedIn(table, column)).toEqual([...contract].toSorted());
 });
 
 test('docs/states.md draws them: run npm run generate', () => {
@@ -121,17 +122,11 @@ test('a machine with a state that cannot be reached, or a verb of two minds, is 
   expect(() => move(broken, 'fly')).toThrow('must lead to exactly one state');
 });
 
-/** The words that a CHECK allows, or the function of which it is a call. */
-async function wordsOf(table: string, constraint: string): Promise<string[]> {
-  const [row] = await query<{ definition: string }>(
-    inject('postgres').superuserUrl.replace(/[^/]*$/, 'skep'),
-    `select coalesce((select p.prosrc from pg_depend d join pg_proc p on p.oid = d.refobjid
-                        where d.classid = 'pg_constraint'::regclass and d.objid = k.oid and d.refclassid = 'pg_proc'::regclass),
-                     pg_get_constraintdef(k.oid)) as definition
-       from pg_constraint k where conrelid = $1::regclass and conname = $2`,
-    [`skep.${table}`, constraint],
-  );
-  return [...(row?.definition ?? '').matchAll(/'([^']+)'/g)].map(([, word = '']) => word).toSorted();
+/** The words that the checks of a table allow in a column. */
+async function allowedIn(table: string, column: string): Promise<string[]> {
+  columns ??= readColumns(inject('postgres').superuserUrl.replace(/[^/]*$/, 'skep'));
+  const found = (await columns).find(each => each.table === table && each.name === column);
+  return (found === undefined ? undefined : wordsOf(found))?.toSorted() ?? [];
 }
 
 function reach(machine: Machine<string, string>, begins: readonly string[]): Set<string> {

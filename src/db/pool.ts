@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { camel } from '../../contract/case.ts';
 import type { Log } from '../kernel/log.ts';
+import { PreparingClient } from './prepared.ts';
 import { asFault } from './refusal.ts';
 import type { Statement } from './statement.ts';
 
@@ -70,6 +71,7 @@ export function openPool(url: string, log: Log, limits: number | PoolLimits): Po
   const { connectionCountMax, answerMsMax, silenceMsMax } =
     typeof limits === 'number' ? { connectionCountMax: limits, ...patience } : limits;
   const raw = new pg.Pool({
+    Client: PreparingClient,
     connectionString: url,
     max: connectionCountMax,
     types,

@@ -529,15 +529,7 @@ create table runs (
   retried text,
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint a_failure_has_its_class CHECK (((state = 'failed'::text) = (failure_class IS NOT NULL))),
-  constraint a_fallback_has_its_template CHECK (((fallback_of IS NULL) OR (template IS NOT NULL))),
-  constraint a_final_run_has_its_time CHECK (is_end_timed(state, ended_at)),
-  constraint a_holder_has_a_fence CHECK (((lease_token_hash IS NULL) OR (fence IS NOT NULL))),
-  constraint a_lease_is_whole CHECK (is_lease_whole(state, lease_expires_at)),
-  constraint runs_health CHECK (is_run_health(health)),
-  constraint runs_retried CHECK ((retried = ANY (ARRAY['go_on'::text, 'anew'::text]))),
-  constraint runs_state CHECK (is_run_state(state)),
-  constraint runs_subject_type CHECK (is_run_subject(subject_type)),
+  constraint runs_whole CHECK (is_run_whole(state, subject_type, health, retried, lease_expires_at, ended_at, lease_token_hash, fence, failure_class, template, fallback_of)),
   constraint runs_template FOREIGN KEY (tenant_id, template) REFERENCES template_versions(tenant_id, id),
   constraint runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
   constraint runs_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
@@ -782,12 +774,7 @@ create table tickets (
   files text[] not null default '{}'::text[],
   observed text[] not null default '{}'::text[],
   constraint tickets_pkey PRIMARY KEY (tenant_id, id),
-  constraint completed_has_proof CHECK ((((status = 'completed'::text) AND (type <> 'epic'::text)) = (proof IS NOT NULL))),
-  constraint epics_are_never_claimed CHECK (is_epic_unclaimed(type, status)),
-  constraint tickets_id CHECK ((id ~ '^TKT-[0-9]{3,9}$'::text)),
-  constraint tickets_proof CHECK (is_ticket_proof(proof)),
-  constraint tickets_status CHECK (is_ticket_status(status)),
-  constraint tickets_type CHECK (is_ticket_type(type)),
+  constraint tickets_whole CHECK (is_ticket_whole(id, type, status, proof)),
   constraint tickets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id),
   constraint tickets_tenant_id_parent_id_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES tickets(tenant_id, id),
   constraint tickets_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES projects(tenant_id, id),
@@ -1083,95 +1070,40 @@ end $function$;
 grant execute on hold_budgets() to {app};
 grant execute on hold_budgets() to {engine};
 
-CREATE OR REPLACE FUNCTION skep.is_end_timed(state text, ended_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION skep.is_run_whole(state text, subject_type text, health text, retried text, lease_expires_at timestamp with time zone, ended_at timestamp with time zone, lease_token_hash bytea, fence bigint, failure_class text, template text, fallback_of text)
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE
 AS $function$
 begin
-  return (state in ('accepted', 'returned', 'failed', 'lost', 'cancelled')) = (ended_at is not null);
+  return state in ('queued', 'leased', 'starting', 'working', 'submitted', 'accepted', 'returned', 'failed', 'lost', 'parked', 'cancelled')
+    and subject_type in ('ticket', 'spec_phase', 'review', 'conflict', 'diagnosis')
+    and health in ('ok', 'late', 'degraded')
+    and (retried is null or retried in ('go_on', 'anew'))
+    -- A lease has an end, and nothing else has one.
+    and (state in ('leased', 'starting', 'working')) = (lease_expires_at is not null)
+    and (state in ('accepted', 'returned', 'failed', 'lost', 'cancelled')) = (ended_at is not null)
+    and (state = 'failed') = (failure_class is not null)
+    and (lease_token_hash is null or fence is not null)
+    and (fallback_of is null or template is not null);
 end $function$;
-grant execute on is_end_timed(text,timestamp with time zone) to public;
+grant execute on is_run_whole(text,text,text,text,timestamp with time zone,timestamp with time zone,bytea,bigint,text,text,text) to public;
 
-CREATE OR REPLACE FUNCTION skep.is_epic_unclaimed(type text, status text)
+CREATE OR REPLACE FUNCTION skep.is_ticket_whole(id text, type text, status text, proof text)
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE
 AS $function$
 begin
-  return type <> 'epic' or status not in ('ready', 'claimed', 'verifying', 'merging');
+  return id ~ '^TKT-[0-9]{3,9}$'
+    and type in ('epic', 'feature', 'task', 'bug')
+    and status in ('pending', 'blocked', 'ready', 'claimed', 'running', 'verifying', 'merging', 'completed', 'waiting', 'failed', 'cancelled')
+    and (proof is null or proof in ('unproven', 'proven'))
+    and (status = 'completed' and type <> 'epic') = (proof is not null)
+    -- Of an epic its tickets are worked on.
+    and (type <> 'epic' or status not in ('ready', 'claimed', 'verifying', 'merging'));
 end $function$;
-grant execute on is_epic_unclaimed(text,text) to public;
-
-CREATE OR REPLACE FUNCTION skep.is_lease_whole(state text, lease_expires_at timestamp with time zone)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE
-AS $function$
-begin
-  return (state in ('leased', 'starting', 'working')) = (lease_expires_at is not null);
-end $function$;
-grant execute on is_lease_whole(text,timestamp with time zone) to public;
-
-CREATE OR REPLACE FUNCTION skep.is_run_health(health text)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE STRICT
-AS $function$
-begin
-  return health in ('ok', 'late', 'degraded');
-end $function$;
-grant execute on is_run_health(text) to public;
-
-CREATE OR REPLACE FUNCTION skep.is_run_state(state text)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE STRICT
-AS $function$
-begin
-  return state in ('queued', 'leased', 'starting', 'working', 'submitted', 'accepted', 'returned', 'failed', 'lost', 'parked', 'cancelled');
-end $function$;
-grant execute on is_run_state(text) to public;
-
-CREATE OR REPLACE FUNCTION skep.is_run_subject(subject_type text)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE STRICT
-AS $function$
-begin
-  return subject_type in ('ticket', 'spec_phase', 'review', 'conflict', 'diagnosis');
-end $function$;
-grant execute on is_run_subject(text) to public;
-
-CREATE OR REPLACE FUNCTION skep.is_ticket_proof(proof text)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE STRICT
-AS $function$
-begin
-  return proof in ('unproven', 'proven');
-end $function$;
-grant execute on is_ticket_proof(text) to public;
-
-CREATE OR REPLACE FUNCTION skep.is_ticket_status(status text)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE STRICT
-AS $function$
-begin
-  return status in ('pending', 'blocked', 'ready', 'claimed', 'running', 'verifying', 'merging', 'completed', 'waiting', 'failed', 'cancelled');
-end $function$;
-grant execute on is_ticket_status(text) to public;
-
-CREATE OR REPLACE FUNCTION skep.is_ticket_type(type text)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE STRICT
-AS $function$
-begin
-  return type in ('epic', 'feature', 'task', 'bug');
-end $function$;
-grant execute on is_ticket_type(text) to public;
+grant execute on is_ticket_whole(text,text,text,text) to public;
 
 CREATE OR REPLACE FUNCTION skep.keys_of_files(project uuid, files text[], OUT held text[], OUT wanted text[])
  RETURNS record

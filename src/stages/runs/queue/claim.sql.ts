@@ -1,11 +1,13 @@
 import { statement } from '../../../db/statement.ts';
 import { ticketFollowsClaim } from '../../tickets/index.ts';
-import { leaseUntil, runColumns, type RunRow } from '../runs.sql.ts';
+import { claimedColumns, leaseUntil, type RunRow, type unbegun } from '../runs.sql.ts';
 
 /** So many rows are looked at one by one, in the order of the queue, before it is asked lane by lane. */
 const nearCountMax = 20;
 /** Of what the lanes offer, so many are looked at. */
 const offerCountMax = 1_000;
+
+type NewlyClaimed = Omit<RunRow, keyof typeof unbegun>;
 
 const hasRoom = `(r.project_id is null or r.project_id <> all ((select projects from bars)::uuid[]))
   and (r.agent is null or r.agent <> all ((select agents from bars)::text[]))`;
@@ -42,7 +44,7 @@ const claimLog = (worker: string) => `
  * Where none of the first in the queue can be claimed, the queue is asked lane by lane (lane_offers).
  * The CASE hides from the planner how few it would expect: it would sort what it can walk to the first.
  */
-export const claimRun = statement<RunRow>(
+export const claimRun = statement<NewlyClaimed>(
   'claim_run',
   `with bars as materialized (
      select * from claim_bars($1, $2)
@@ -68,7 +70,7 @@ export const claimRun = statement<RunRow>(
    ), claimed as (
      update runs r set state = 'leased', worker = $2, lease_token_hash = $3, run_token_hash = $7, fence = nextval('run_fences'),
             lease_expires_at = ${leaseUntil('$5')}, leased_at = clock_timestamp()
-       from picked where r.id = picked.id returning ${runColumns}
+       from picked where r.id = picked.id returning ${claimedColumns}
    ), followed as (${ticketFollowsClaim}
    ), logged as (${claimLog('$2')}
    )
@@ -86,7 +88,7 @@ export const claimsAtOnceMax = 16;
  * How many they are, and what they can do, is hidden from the planner (the second select of the limit, the CASE): it would find a plan
  * for just these cheaper, and make one each time, which takes longer than the claim.
  */
-export const claimRuns = statement<RunRow & { turn: number }>(
+export const claimRuns = statement<NewlyClaimed & { turn: number }>(
   'claim_runs',
   `with picked as materialized (
      select r.id
@@ -108,7 +110,7 @@ export const claimRuns = statement<RunRow & { turn: number }>(
      update runs r set state = 'leased', worker = ($4::text[])[g.turn], lease_token_hash = ($5::bytea[])[g.turn],
             run_token_hash = ($6::bytea[])[g.turn], fence = nextval('run_fences'), lease_expires_at = ${leaseUntil('$3')},
             leased_at = clock_timestamp()
-       from given g where r.id = g.id returning ${runColumns}, g.turn
+       from given g where r.id = g.id returning ${claimedColumns}, g.turn
    ), followed as (${ticketFollowsClaim}, c.worker
    ), logged as (${claimLog('followed.worker')}
    )

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Stages, stagesForTests } from '../../../../test/harness/stages.ts';
 import { cancelTicket, editTicket } from '../../tickets/index.ts';
-import { failRun } from '../verbs.ts';
+import { failRun, getRun, returnClaim } from '../verbs.ts';
 import { claimNext } from './claim.ts';
 
 describe('the order of the queue', () => {
@@ -32,6 +32,21 @@ describe('the order of the queue', () => {
     }
     await stages.sql(`update runs set created_at = now() + make_interval(secs => substr(subject_id, 5)::int)`);
     expect(await claimAll()).toEqual([urgent, chained, old, young]);
+  });
+
+  test('answers the run as it stands, alone and with its ticket named, also after a claim that reached nobody', async () => {
+    const id = await stages.open();
+    await stages.drain();
+    for (const wish of [{}, { ticketId: id }, {}]) {
+      const { run, token } = (await stages.claim(wish)) ?? {};
+      const runId = run?.id ?? '';
+      expect(run).toEqual(await stages.app(tx => getRun(tx, runId)));
+      await stages.sql(
+        `update runs set sandbox = 's', phase = 'setup', phase_at = now(), health = 'late', report = '{"revision": 1}' where id = $1`,
+        [runId],
+      );
+      await stages.engine(tx => returnClaim(tx, { runId, token: token ?? '' }, stages.settings));
+    }
   });
 
   test('gives what was begun and broke off its place back, also when tickets are edited', async () => {

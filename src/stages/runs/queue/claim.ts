@@ -1,7 +1,7 @@
 import type { Database, Scope } from '../../../db/database.ts';
 import { createBatches } from '../../../kernel/batches.ts';
 import { hashSecret, randomSecret } from '../../../kernel/secret.ts';
-import type { RunRow } from '../runs.sql.ts';
+import { type RunRow, unbegun } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
 import { claimRun, claimRuns, claimsAtOnceMax } from './claim.sql.ts';
 
@@ -71,7 +71,7 @@ async function claimTogether(
     asked.map(({ runToken }) => hashSecret(runToken)),
   ]);
   if (rows.length > 0) database.committed();
-  const given = new Map(rows.map(({ turn, ...run }) => [turn, run]));
+  const given = new Map(rows.map(({ turn, ...run }) => [turn, { ...run, ...unbegun }]));
   return asked.map((wish, i) => {
     const run = given.get(i + 1);
     return run === undefined ? claimAlone(database, wish, settings) : { run, token: wish.token, runToken: wish.runToken };
@@ -89,5 +89,5 @@ async function claimAlone(
   const [run] = await database.enginePool.query(claimRun, values);
   if (run === undefined) return undefined;
   database.committed();
-  return { run, token, runToken };
+  return { run: { ...run, ...unbegun }, token, runToken };
 }
