@@ -37,8 +37,8 @@ describe.each(subjects)('a command in a sandbox of $provider as $who', ({ provid
     home.remove();
   });
 
-  async function create(): Promise<Sandbox> {
-    const sandbox = await worker.provider.create({ id: 'ending', limits: LIMITS, files: [], folders: [] });
+  async function create(limits = LIMITS): Promise<Sandbox> {
+    const sandbox = await worker.provider.create({ id: 'ending', limits, files: [], folders: [] });
     made.push(sandbox);
     return sandbox;
   }
@@ -85,6 +85,23 @@ describe.each(subjects)('a command in a sandbox of $provider as $who', ({ provid
     expect(after.cpuMs).toBeGreaterThan(before.cpuMs);
     await sandbox.kill();
     await running;
+  });
+
+  check('says that it was killed for want of memory, and of no other that it was', async ({ skip }) => {
+    const probe = await worker.provider.probe();
+    if (!probe.ok) throw new Error(probe.why);
+    if (probe.worth.limits.memory !== 'enforced') skip('its memory is not limited as a whole');
+    const sandbox = await create({ ...LIMITS, memoryBytes: 64 * MiB });
+    // Without a line's end all of it is kept.
+    const taking = 'head -c 256M /dev/zero | tail -n 1';
+    for (const [script, exit] of [
+      [taking, { reason: 'out_of_memory' }],
+      ['exit 3', { reason: 'exited', code: 3 }],
+      [`(${taking}); exit 3`, { reason: 'out_of_memory' }],
+      ['kill -KILL $$', { reason: 'signaled', signal: 'SIGKILL' }],
+      [`(${taking}); exit 0`, { reason: 'exited', code: 0 }],
+    ] as const)
+      expect((await sh(sandbox, script)).exit).toMatchObject(exit);
   });
 
   it.skipIf(!possible || isLean || who !== 'root' || !existsSync(FREEZER))(

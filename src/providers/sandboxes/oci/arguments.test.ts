@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { DENIED } from '../local/seccomp/syscalls.ts';
 import { runArguments } from './arguments.ts';
 import { ALLOWED } from './calls.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, Teller } from './engine.ts';
+import { tellerOf } from './engine.ts';
 import { emptyImage } from './image.ts';
 import { seccompProfile } from './seccomp.ts';
 
 const engine: Engine = {
-  ...{ name: 'podman', argv: ['/usr/bin/podman'], runtime: 'runc', openFilesMax: 4_096, env: {} },
+  ...{ name: 'podman', argv: ['/usr/bin/podman'], runtime: 'runc', hasOpenGroups: false, openFilesMax: 4_096, env: {} },
   run: () => Promise.resolve(''),
 };
 const container: Parameters<typeof runArguments>[0] = {
@@ -20,6 +21,7 @@ const container: Parameters<typeof runArguments>[0] = {
     uid: 50_000,
     keeps: false,
     held: ['memory', 'pids', 'cpu'],
+    teller: 'starter',
   },
   folder: { path: '/run/s', slot: '/run/s/slot', binds: [{ from: '/opt/tool', name: 'ro0', to: '/skep/tool' }], sockets: [] },
   limits: { memoryBytes: 2 ** 26, processCount: 10, cpuCount: 0.5, tmpBytes: 2 ** 20, workspaceBytes: 2 ** 24 },
@@ -45,9 +47,32 @@ describe('the arguments of a container', () => {
     expect(words).toMatch(/--entrypoint \/usr\/bin\/env localhost\/x:y -i sh$/);
   });
 
+  it('leave the groups in sight of the starter that reads them, and of nobody else', () => {
+    const words = (teller: Teller): string => runArguments({ ...container, teller }).join(' ');
+    expect((['starter', 'host', 'nobody'] as const).map(teller => words(teller).includes(':/sys/fs/cgroup'))).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    // Then the starter must hear when the host has read them.
+    expect([words('starter'), words('host')].map(line => line.includes('--preserve-fds 1'))).toEqual([false, true]);
+  });
+
   it('are refused where a path would be read as more than one', () => {
     const folder = { ...container.folder, binds: [{ from: '/opt/a,rw', name: 'ro0', to: '/skep/a' }] };
     expect(() => runArguments({ ...container, folder })).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+  });
+});
+
+describe('who tells that a command was out of memory', () => {
+  const all = container.held;
+  it.each([
+    { says: 'the starter, by the groups that it sees', runtime: 'runc', open: false, held: all, teller: 'starter' },
+    { says: 'the host, where a container must not see them', runtime: 'crun', open: true, held: all, teller: 'host' },
+    { says: 'nobody, where others are counted with it', runtime: 'crun', open: false, held: ['pids'], teller: 'nobody' },
+    { says: 'nobody, where that kernel goes with all it runs', runtime: 'runsc', open: false, held: all, teller: 'nobody' },
+  ] as const)('is $says', ({ runtime, open, held, teller }) => {
+    expect(tellerOf({ runtime, hasOpenGroups: open }, held)).toBe(teller);
   });
 });
 

@@ -6,7 +6,7 @@ import type { SandboxLimits } from '../../../worker/sandbox.ts';
 import type { Folder } from '../local/folder.ts';
 import type { Controller } from '../local/host/cgroups.ts';
 import { keptName } from '../disk/mounted.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, Teller } from './engine.ts';
 import { hasOwnKernel } from './engine.ts';
 import type { Etc } from './etc.ts';
 
@@ -23,6 +23,7 @@ interface Container {
   readonly uid: number | undefined;
   /** What the engine can hold. */
   readonly held: readonly Controller[];
+  readonly teller: Teller;
   readonly argv: readonly string[];
   readonly etc: Etc;
 }
@@ -32,14 +33,16 @@ export const ownerLabel = 'skep.owner';
 
 /** The arguments of `run`, as podman and Docker both read them. No secret is among them: an engine keeps them and shows them. */
 export function runArguments(container: Container): readonly string[] {
-  const { engine, name, image, folder, argv } = container;
+  const { engine, name, image, folder, argv, teller } = container;
   const [entry = '', ...rest] = argv;
   return [
     ...['run', '--rm', '--interactive', '--name', name, '--label', `${ownerLabel}=${name.split('_')[1] ?? ''}`],
+    // How the starter hears that the host has read what it must.
+    ...(teller === 'host' ? ['--preserve-fds', '1'] : []),
     ...['--log-driver', 'none', '--pull', 'never', '--hostname', 'skep', '--network', 'none', '--read-only'],
     ...['--cap-drop', 'all', '--security-opt', 'no-new-privileges', '--security-opt', `seccomp=${join(folder.path, 'seccomp')}`],
     ...(engine.name === 'podman'
-      ? ['--read-only-tmpfs=false', '--no-hosts', '--image-volume', 'ignore', '--security-opt', MASKS]
+      ? ['--read-only-tmpfs=false', '--no-hosts', '--image-volume', 'ignore', '--security-opt', masks(teller)]
       : []),
     ...user(container),
     ...bounds(container),
@@ -53,11 +56,13 @@ function user({ uid, engine }: Container): string[] {
   return engine.name === 'podman' ? ['--userns', 'keep-id:uid=1000,gid=1000', '--user', '1000:1000'] : ['--user', '1000:1000'];
 }
 
-/**
- * Files that tell of the whole machine or of other users' keys, beside those that engines mask themselves; and where cgroups are of version 1,
- * crun has a folder in memory there that everybody may write.
- */
-const MASKS = 'mask=/proc/kallsyms:/proc/key-users:/sys/fs/cgroup';
+/** Files that tell of the whole machine or of other users' keys, beside those that engines mask themselves. */
+const MASKS = 'mask=/proc/kallsyms:/proc/key-users';
+
+/** The starter reads in the groups what was killed for want of memory. Where it does not, nobody inside needs them. */
+function masks(teller: Teller): string {
+  return teller === 'starter' ? MASKS : `${MASKS}:/sys/fs/cgroup`;
+}
 
 /** Of a kernel in user space the host sees only that, with the threads and the memory that it needs for itself. */
 const KERNEL_PROCESSES = 1_024;

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { Fault } from '../../../kernel/fault.ts';
+import type { Controller } from '../local/host/cgroups.ts';
 import { findProgram } from '../local/host/tools.ts';
 import { gvisorFlags } from './gvisor.ts';
 
@@ -13,6 +14,8 @@ export interface Engine {
   /** The command line before the verb: program and what holds for each call. */
   readonly argv: readonly [string, ...string[]];
   readonly runtime: string;
+  /** Whether a container's groups lie below a folder in memory that everybody may write: so does crun where they are of version 1. */
+  readonly hasOpenGroups: boolean;
   /** As many files may be open at once in what this user starts. */
   readonly openFilesMax: number;
   readonly env: Readonly<Record<string, string>>;
@@ -48,6 +51,7 @@ export async function findEngine({ engine: name, runtime: wanted, path }: Wanted
     name,
     argv,
     runtime,
+    hasOpenGroups: name === 'podman' && runtime === 'crun' && !existsSync('/sys/fs/cgroup/cgroup.controllers'),
     openFilesMax: openFilesMax(),
     env,
     run: (args, more = {}) => run({ argv: [...argv, ...args], env }, more),
@@ -57,6 +61,15 @@ export async function findEngine({ engine: name, runtime: wanted, path }: Wanted
 /** Whether a container has a kernel of its own. */
 export function hasOwnKernel({ runtime }: Pick<Engine, 'runtime'>): boolean {
   return runtime.startsWith('runsc');
+}
+
+/** Who can say that a command was killed for want of memory, and nothing but that command. */
+export type Teller = 'starter' | 'host' | 'nobody';
+
+export function tellerOf(engine: Pick<Engine, 'runtime' | 'hasOpenGroups'>, held: readonly Controller[]): Teller {
+  // Without a group of its own, what is counted is what others have met.
+  if (hasOwnKernel(engine) || !held.includes('memory')) return 'nobody';
+  return engine.hasOpenGroups ? 'host' : 'starter';
 }
 
 /** A number of a user in its containers is that of the machine, where no user namespace is around them: the workspace would be another's. */

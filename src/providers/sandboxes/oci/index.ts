@@ -21,7 +21,7 @@ import type { Home, Made } from '../started/home.ts';
 import { createProvider } from '../started/provider.ts';
 import { mendPrograms } from '../trial.ts';
 import { ownerLabel, runArguments } from './arguments.ts';
-import { findEngine, hasOwnKernel } from './engine.ts';
+import { findEngine, hasOwnKernel, tellerOf } from './engine.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { etcOf } from './etc.ts';
 import { createGuard } from './guard.ts';
@@ -134,19 +134,20 @@ function groundOf(
   { limits, folder, uid, keeps }: Made,
 ): ReturnType<Home['ground']> {
   const etc = etcOf(folder, uid);
+  const teller = tellerOf(engine, held.controllers);
   return {
     clearMsMax: CLEAR_MS_MAX,
-    countsKills: !hasOwnKernel(engine),
+    counting: ({ starter: 'counted', host: 'asked', nobody: 'unknown' } as const)[teller],
     preambleFd: 0,
     fault: setupFault,
     stats: statsBelow,
     launch({ argv, token, stdin }) {
       const name = `skep_${thisOwner()}_${randomBytes(8).toString('hex')}`;
       const { image, folders } = shown;
-      const own = { name, image, hostFolders: folders, held: held.controllers };
+      const own = { name, image, hostFolders: folders, held: held.controllers, teller };
       const args = runArguments({ ...own, engine, folder, limits, keeps, uid, argv, etc });
       guard.stand();
-      return launch({ engine, args, name, token, stdin, clock });
+      return launch({ engine, teller, args, name, token, stdin, clock });
     },
   };
 }

@@ -7,11 +7,14 @@ import { allPids, processInfo } from '../../../kernel/processes/info.ts';
 import { firstChild } from '../local/status.ts';
 import type { Launched } from '../started/execute.ts';
 import { askCommand } from '../started/ask.ts';
+import { answersFd } from '../started/starter.ts';
 import { hasOwnKernel } from './engine.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, Teller } from './engine.ts';
+import { oomKillsAround } from './kills.ts';
 
 interface Launch {
   readonly engine: Engine;
+  readonly teller: Teller;
   readonly args: readonly string[];
   /** Of the container. */
   readonly name: string;
@@ -21,10 +24,13 @@ interface Launch {
 }
 
 /** An engine's `run`, that ends when the container has ended. Throws Fault `too_large`, or `sandbox_unavailable` where no process is free. */
-export function launch({ engine, args, name, token, stdin: follows, clock }: Launch): Launched {
-  const child = started(engine, args);
+export function launch({ engine, teller, args, name, token, stdin: follows, clock }: Launch): Launched {
+  const child = started(engine, args, teller === 'host' ? ['pipe'] : []);
   const { stdin, stdout, stderr } = child;
+  const answers = child.stdio[answersFd];
+  answers?.on('error', () => {});
   let found: number | undefined;
+  let kills = 0;
   const init = (): number | undefined => (found ??= hasOwnKernel(engine) ? monitorOf(name) : initWith(token));
   return {
     child,
@@ -38,15 +44,24 @@ export function launch({ engine, args, name, token, stdin: follows, clock }: Lau
       if (hasOwnKernel(engine)) void engine.run(['exec', name, '/bin/sh', '-c', 'kill -TERM 2']).catch(() => {});
       else void askCommand({ command: () => firstChild(init()), token, clock });
     },
+    onEnded() {
+      // The group goes with the starter, which waits for the end of this stream.
+      if (answers) kills = oomKillsAround(init());
+      answers?.destroy();
+    },
     // A kernel of its own goes with all that it runs. Some let a command kill process 1: who does that is told the same.
-    killedForMemory: hasEnded => hasOwnKernel(engine) && !hasEnded && child.exitCode === 137,
-    release: () => void (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')),
+    killedForMemory: hasEnded => kills > 0 || (hasOwnKernel(engine) && !hasEnded && child.exitCode === 137),
+    release() {
+      answers?.destroy();
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    },
   };
 }
 
-function started({ argv: [program, ...before], env }: Engine, args: readonly string[]) {
+function started({ argv: [program, ...before], env }: Engine, args: readonly string[], more: readonly 'pipe'[]) {
   try {
-    const child = spawn(program, [...before, ...args], { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/', env });
+    const stdio = ['pipe', 'pipe', 'pipe', ...more] as ['pipe', 'pipe', 'pipe'];
+    const child = spawn(program, [...before, ...args], { stdio, cwd: '/', env });
     child.on('error', () => {});
     if (child.pid === undefined)
       throw new Fault('sandbox_unavailable', { message: `${program} could not be started: no process or descriptor is free` });

@@ -7,7 +7,7 @@ import { Fault } from '../../../kernel/fault.ts';
 import type { SandboxCommand, SandboxExit, SandboxLimits } from '../../../worker/sandbox.ts';
 import { createSpeech } from './speech.ts';
 import { preamble } from './starter.ts';
-import type { Word } from './starter.ts';
+import type { Counting, Word } from './starter.ts';
 
 /** A process that was started to become a starter, or to bring one about. */
 export interface Launched {
@@ -28,6 +28,8 @@ export interface Launched {
   ask(): void;
   /** Process 1 as the host sees it; undefined where it doesn't. */
   init(): number | undefined;
+  /** The command has ended, and its starter may wait for what this does. */
+  onEnded?(): void;
   /** Whether the kernel has killed of it for want of memory, where the host can know. The starter says when the command has ended. */
   killedForMemory(hasEnded: boolean): boolean;
   /** When all is over; may be called without any of the above. */
@@ -42,8 +44,7 @@ interface Job {
   readonly clock: Clock;
   /** How long what was killed may take to be gone. */
   readonly clearMsMax: number;
-  /** As the starter is told. */
-  readonly countsKills: boolean;
+  readonly counting: Counting;
   /** What is wrong where the starter never spoke, by the words of whoever should have brought it about. */
   readonly fault: (words: string) => Fault;
 }
@@ -57,11 +58,11 @@ export interface Execution {
 type StopReason = 'timeout' | 'output_limit' | 'workspace_full' | 'aborted';
 
 /** Starts the command. `done` resolves when nothing of it is left; it throws as Sandbox.exec says. */
-export function execute({ token, command, launched, limits, clock, clearMsMax, countsKills, fault }: Job): Execution {
+export function execute({ token, command, launched, limits, clock, clearMsMax, counting, fault }: Job): Execution {
   const startedMs = clock.mono();
   const over = new AbortController();
   const spoken = new Set<Word>();
-  const setting = preamble({ token, command, countsKills, hasInput: launched.hasInput });
+  const setting = preamble({ token, command, counting, hasInput: launched.hasInput });
   let stopped: StopReason | undefined;
   let broken: unknown;
   let giveUp = (): void => {};
@@ -82,6 +83,7 @@ export function execute({ token, command, launched, limits, clock, clearMsMax, c
     if (spoken.has(word)) return;
     spoken.add(word);
     if (word === 'hello') hello();
+    if (word === 'ended') launched.onEnded?.();
     if (word !== 'ready') return;
     if (command.ask?.aborted) launched.ask();
     command.onStart?.();
@@ -111,8 +113,7 @@ export function execute({ token, command, launched, limits, clock, clearMsMax, c
     if (end === 'given up')
       throw new Fault('failed', { message: 'a process of a sandbox does not end', hint: 'look for one in state D' });
     speech.end();
-    if (broken !== undefined)
-      throw broken instanceof Error ? broken : new Error('the receiver of the output failed', { cause: broken });
+    if (broken !== undefined) throw errorOf(broken);
     const durationMs = clock.mono() - startedMs;
     if (stopped === 'workspace_full') return { reason: stopped, workspaceBytesMax: limits.workspaceBytes, durationMs };
     if (stopped !== undefined) return { reason: stopped, durationMs };
@@ -134,6 +135,10 @@ export function execute({ token, command, launched, limits, clock, clearMsMax, c
     launched.release();
   });
   return { done, init: () => launched.init(), stop: (reason = 'aborted') => stop(reason) };
+}
+
+function errorOf(broken: unknown): Error {
+  return broken instanceof Error ? broken : new Error('the receiver of the output failed', { cause: broken });
 }
 
 /** Resolves when the stream has closed. */

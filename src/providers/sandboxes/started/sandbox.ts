@@ -10,6 +10,7 @@ import type { Tools } from '../local/host/tools.ts';
 import { execute } from './execute.ts';
 import type { Execution, Launched } from './execute.ts';
 import { preamble, starterArgv } from './starter.ts';
+import type { Counting } from './starter.ts';
 
 export interface Start {
   readonly argv: readonly string[];
@@ -26,7 +27,7 @@ export interface Ground {
   readonly folder: string;
   /** What was killed may take so long to be gone. */
   readonly clearMsMax: number;
-  readonly countsKills: boolean;
+  readonly counting: Counting;
   /** The descriptor that brings the preamble. */
   readonly preambleFd: number;
   /** Starts what ends in `argv`, of which `token` is a word. */
@@ -86,10 +87,10 @@ export function createStartedSandbox(ground: Ground): Sandbox {
     const token = `skep-${id}-${randomBytes(8).toString('hex')}`;
     const argv = starterArgv({ token, command, preambleFd: ground.preambleFd });
     // What can't be said to the starter is refused before anything is started.
-    preamble({ token, command, hasInput: false, countsKills: false });
+    preamble({ token, command, hasInput: false, counting: 'unknown' });
     const launched = await ground.launch({ argv, token, stdin: command.stdin });
-    const { clearMsMax, countsKills, fault } = ground;
-    return execute({ token, command, launched, limits, clock: home.clock, clearMsMax, countsKills, fault });
+    const { clearMsMax, counting, fault } = ground;
+    return execute({ token, command, launched, limits, clock: home.clock, clearMsMax, counting, fault });
   }
 
   function whileAlive(): void {

@@ -3,6 +3,13 @@ import { Fault } from '../../../kernel/fault.ts';
 import { addedProgramsPath, homePath } from '../../../worker/sandbox.ts';
 import type { SandboxCommand } from '../../../worker/sandbox.ts';
 
+/**
+ * Of what the kernel kills in the command's group alone for want of memory. `counted`: the starter sees it. `asked`: the host reads it when the
+ * command has ended, while the starter waits for the end of the stream `answersFd`.
+ */
+export type Counting = 'counted' | 'asked' | 'unknown';
+export const answersFd = 3;
+
 /** Where a command begins to look for programs, beside what it is shown. */
 const PATH = `/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:${addedProgramsPath}`;
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -46,10 +53,11 @@ say ready
 exec 9>&2 2> /dev/null
 (
   [ "$skep_input" = given ] || exec < /dev/null
-  exec /usr/bin/env -- "$@" 2>&9 9>&-
+  exec /usr/bin/env -- "$@" 2>&9 9>&- ${answersFd}<&-
 )
 skep_code=$?
 echo "$0 ended" >&9
+[ "$skep_memory" != asked ] || read -r skep_line <&${answersFd}
 [ "$skep_code" = 0 ] || [ "$skep_memory" != counted ] && exit "$skep_code"
 for skep_file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
   [ -r "$skep_file" ] || continue
@@ -79,17 +87,16 @@ interface Setting {
   readonly command: SandboxCommand;
   /** Whether the descriptor from which the starter has read is the command's standard input. */
   readonly hasInput: boolean;
-  /** Whether the kernel counts, where the starter sees it, what it kills in this group alone for want of memory. */
-  readonly countsKills: boolean;
+  readonly counting: Counting;
 }
 
 /** What the starter reads. */
-export function preamble({ token, command: { env = {} }, hasInput, countsKills }: Setting): string {
+export function preamble({ token, command: { env = {} }, hasInput, counting }: Setting): string {
   const wrong = Object.keys(env).find(name => !variableName.test(name));
   if (wrong !== undefined) throw new Fault('invalid_request', { message: `"${wrong}" is no name of an environment variable` });
   const given = Object.entries({ PATH, HOME: homePath, LANG: 'C.UTF-8', ...env });
   const exports = given.map(([name, value]) => `export ${name}='${checked(value).replaceAll("'", String.raw`'\''`)}'\n`);
-  const facts = `skep_input=${hasInput ? 'given' : 'none'}\nskep_memory=${countsKills ? 'counted' : 'unknown'}\n`;
+  const facts = `skep_input=${hasInput ? 'given' : 'none'}\nskep_memory=${counting}\n`;
   return `${exports.join('')}${facts}${token}\n`;
 }
 
