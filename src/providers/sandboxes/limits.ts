@@ -1,3 +1,4 @@
+import { release } from 'node:os';
 import { Fault } from '../../kernel/fault.ts';
 import type { SandboxLimits } from '../../worker/sandbox.ts';
 
@@ -19,4 +20,10 @@ export function checkLimits(limits: SandboxLimits): void {
     message: `the limit workspaceBytes of a sandbox is ${limits.workspaceBytes}`,
     hint: `give at least ${workspaceBytesMin} bytes`,
   });
+}
+
+/** Since Linux 5.14 the limit of processes counts per user namespace; before, it would count all that the user runs. */
+export function countsPerNamespace(kernel = release()): boolean {
+  const [major = 0, minor = 0] = kernel.split('.').map(part => Number.parseInt(part, 10));
+  return major > 5 || (major === 5 && minor >= 14);
 }

@@ -1,4 +1,3 @@
-import { release } from 'node:os';
 import { basename } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
@@ -10,7 +9,7 @@ import { findDisks, workspaceFact } from '../disk/index.ts';
 import { createMounter } from '../disk/mounter.ts';
 import { lackOf, notEnforced } from '../lacks.ts';
 import type { Worth } from '../lacks.ts';
-import { checkLimits } from '../limits.ts';
+import { checkLimits, countsPerNamespace } from '../limits.ts';
 import { inheritedDescriptors, openHome } from '../host.ts';
 import { createLiving } from '../living.ts';
 import { createSnapshots } from '../snapshots.ts';
@@ -172,14 +171,8 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
     ...('why' in launcher ? { native: undefined, noNative: launcher } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,
     userIds: root ? createStock(createUserIds({ folder: userIdsFolder, home: place })) : undefined,
-    countsProcesses: root || countsPerNamespace(release()),
+    countsProcesses: root || countsPerNamespace(),
   };
-}
-
-/** Since Linux 5.14 the limit of processes counts per user namespace; before, it would count all that the user runs. */
-function countsPerNamespace(kernel: string): boolean {
-  const [major = 0, minor = 0] = kernel.split('.').map(part => Number.parseInt(part, 10));
-  return major > 5 || (major === 5 && minor >= 14);
 }
 
 function worthOf({ cgroups, countsProcesses, disks }: Host): Worth {

@@ -5,6 +5,7 @@ import { Fault } from '../../../kernel/fault.ts';
 import type { Log } from '../../../kernel/log.ts';
 import { isDead, thisOwner } from '../../../kernel/processes/owner.ts';
 import type { Lack, SandboxProvider } from '../../../worker/sandbox.ts';
+import { countsPerNamespace } from '../limits.ts';
 import { findDisks, workspaceFact } from '../disk/index.ts';
 import { createMounter } from '../disk/mounter.ts';
 import { openHome } from '../host.ts';
@@ -167,12 +168,14 @@ interface Found {
 function worthOf(engine: Engine, { held, home }: Found): Worth {
   const own = hasOwnKernel(engine);
   const by = (controller: Controller) => (held.controllers.includes(controller) ? 'enforced' : 'none');
+  // A container of an ordinary user has a user namespace of its own.
+  const isCounted = by('pids') === 'enforced' || (!own && home.userIds === undefined && countsPerNamespace());
   return {
     ...{ kind: 'oci', isolation: own ? 'kernel' : 'namespaces', network: 'enforced' },
     limits: {
       memory: by('memory'),
       // Of a kernel in user space the host counts the threads, and not what it shows as processes.
-      processes: own && by('pids') === 'enforced' ? 'advisory' : by('pids'),
+      processes: !isCounted ? 'none' : own ? 'advisory' : 'enforced',
       workspace: home.disks === undefined ? 'advisory' : 'enforced',
       ...{ cpu: by('cpu'), tmp: 'enforced', output: 'enforced', time: 'enforced' },
     },
