@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Fault } from '../../src/kernel/fault.ts';
 import type { FaultCode } from '../../src/kernel/fault.ts';
-import { allPids } from '../../src/kernel/processes/info.ts';
+import { allPids, processInfo } from '../../src/kernel/processes/info.ts';
 import { findProgram, SYSTEM_PATH } from '../../src/providers/sandboxes/local/host/tools.ts';
 import { createFiles } from '../../src/providers/sandboxes/files.ts';
 import type {
@@ -167,6 +167,7 @@ interface Start {
 }
 
 const ORDINARY = 65534;
+const workerProgram = 'test/fixtures/sandbox-worker.ts';
 
 /** A folder as a worker would have it: root's lies under a path that only root can walk. */
 export function sandboxFolder(who: Who): { readonly folder: string; remove(): void } {
@@ -194,7 +195,7 @@ export async function startSandboxWorker({
     process.execPath,
     '--import',
     'tsx',
-    'test/fixtures/sandbox-worker.ts',
+    workerProgram,
     provider,
     folder,
   ];
@@ -220,6 +221,8 @@ export async function startSandboxWorker({
   function ask(call: (id: number) => Call, onEvent: (answer: Answer) => void = () => {}): Promise<unknown> {
     const id = ++last;
     return new Promise((resolve, reject) => {
+      // It would never answer.
+      if (!child.connected) return reject(new Error('the worker is dead'));
       waiting.set(id, answer => {
         if (answer.stream || answer.started) return onEvent(answer);
         waiting.delete(id);
@@ -296,8 +299,8 @@ function snapshotOver(ask: Ask, snapshot: string): Required<Snapshot> {
 async function execOver(ask: Ask, sandbox: number, command: SandboxCommand): Promise<SandboxExit> {
   const { onOutput, onStart, signal, ask: asking, ...plain } = command;
   let exec = 0;
-  const abort = () => void ask(id => ({ id, verb: 'abort', exec }));
-  const askToEnd = () => void ask(id => ({ id, verb: 'ask', exec }));
+  const abort = () => void ask(id => ({ id, verb: 'abort', exec })).catch(() => {});
+  const askToEnd = () => void ask(id => ({ id, verb: 'ask', exec })).catch(() => {});
   signal?.addEventListener('abort', abort);
   asking?.addEventListener('abort', askToEnd);
   const exit = await ask(
@@ -334,10 +337,14 @@ const lendIds = [
   'for each in subuid subgid; do mount --bind "$ids" /etc/$each || exit; done && rm "$ids"',
 ];
 
-/** An engine of an ordinary user lives in its home, and cleans up there when its worker is dead; one process of it would stay for ever. */
+/**
+ * An engine of an ordinary user lives in its home, and cleans up there when its worker is dead; one process of it would stay for ever. Where
+ * another worker lives there, that one's engine does too, and is left alone.
+ */
 async function noneAtHome(home: string): Promise<void> {
   const word = `HOME=${home}\0`;
   const there = (): number[] => allPids().filter(pid => pid !== process.pid && environmentOf(pid).includes(word));
+  if (there().some(pid => processInfo(pid)?.argv.includes(workerProgram) === true)) return;
   for (let tries = 0; there().length > 1 && tries < 100; tries += 1) await systemClock.sleep(100);
   for (const pid of there()) process.kill(pid, 'SIGKILL');
   for (let tries = 0; there().length > 0 && tries < 100; tries += 1) await systemClock.sleep(100);
