@@ -5,8 +5,10 @@ import type { IsolationLevel } from '../../contract/fleet/sandboxes.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { createLocalSandboxes } from '../../src/providers/sandboxes/local/index.ts';
+import { createOciSandboxes } from '../../src/providers/sandboxes/oci/index.ts';
 import { createProcessSandboxes } from '../../src/providers/sandboxes/process/index.ts';
 import type { SandboxProvider } from '../../src/worker/sandbox.ts';
+import { subjects } from '../harness/sandbox-worker.ts';
 import { startScriptedServer } from '../harness/scripted-server.ts';
 import type { QueuedRun, QueuedTask, ScriptedServer } from '../harness/scripted-server.ts';
 import { git, makeRepository, script, startWorker, temporaryFolder } from '../harness/worker.ts';
@@ -21,11 +23,14 @@ const install = script(
   'head -c 20000 /dev/urandom > node_modules/large; echo loose > generated.txt',
 );
 
+/** Else the harness has said what is missing. */
+const hasContainers = subjects.some(({ provider, possible }) => provider === 'oci' && possible);
 const place = (folder: string) => ({ folder: join(folder, 'sandboxes'), clock: systemClock, log: silentLog });
 const all: Readonly<Record<string, (folder: string) => SandboxProvider>> = {
   'local:native': folder => createLocalSandboxes(place(folder)),
   local: folder => createLocalSandboxes({ ...place(folder), native: false }),
   process: folder => createProcessSandboxes(place(folder)),
+  ...(hasContainers ? { oci: folder => createOciSandboxes({ ...place(folder), engine: 'podman' }) } : {}),
 };
 const isProof = process.env['SKEP_TEST_CONTAINED'] === 'others';
 const chosen = Object.entries(all).filter(([name]) => (name === 'local:native') !== isProof);
@@ -41,6 +46,8 @@ describe.each(chosen)('a hijacked agent that would spoil what others begin with:
   let demo: Project;
   let other: Project;
   const wall: IsolationLevel = name === 'process' ? 'none' : 'namespaces';
+  // Without walls /tmp and /dev/shm are the machine's, where others come and go.
+  const seeing = look(wall === 'none' ? ['"$HOME"'] : ['/tmp', '/dev/shm', '"$HOME"']);
   const attempts = cacheRows.filter(({ guard }) => guard === 'platform' || wall !== 'none').map(({ attempt }) => attempt);
 
   const start = (): Promise<TestWorker> => startWorker(server, { folder, sandboxes: make(folder) });
@@ -71,7 +78,7 @@ describe.each(chosen)('a hijacked agent that would spoil what others begin with:
 
   /** What a run of this project begins with. */
   async function seen(of: Project, more: QueuedTask = {}): Promise<string> {
-    const run = await ended(of, look, more);
+    const run = await ended(of, seeing, more);
     const [, text = ''] = /^begin\n([^]*)^end$/m.exec(run.log.toString()) ?? [];
     expect(text).toContain('padded');
     return text;
@@ -79,7 +86,7 @@ describe.each(chosen)('a hijacked agent that would spoil what others begin with:
 
   it.each(Object.keys(poisons).filter(attempt => attempts.includes(attempt)))('%s', async attempt => {
     const before = await seen(demo);
-    const spoiling = await ended(demo, [...(poisons[attempt] ?? []), ...look]);
+    const spoiling = await ended(demo, [...(poisons[attempt] ?? []), ...seeing]);
     // In its own sandbox the attempt has changed something, or was refused.
     const [row] = cacheRows.filter(each => each.attempt === attempt);
     expect(row?.guard === 'isolation' || !spoiling.log.toString().includes(before)).toBe(true);

@@ -40,12 +40,12 @@ export const poisons: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** All that a run begins with, as text: names, kinds, rights, ends of links, and content. */
-export const look = [
+/** All that a run begins with, as text: names, kinds, rights, ends of links, and content. `emptied` is what no sandbox finds anything in. */
+export const look = (emptied: readonly string[]): readonly string[] => [
   'echo begin',
   'find . -path ./.git -prune -o -mindepth 1 -printf "%P %y %m %s %l\\n" | grep -v -E "^(look|work)-|^lost[+]found" | sort',
   'find . -path ./.git -prune -o -type f -print | grep -v -E "/(look|work)-" | sort | xargs sha256sum',
-  'ls -A /tmp /dev/shm "$HOME" .git/hooks 2>&1; ls -A /kept 2>&1; git fsck 2>&1; git status --porcelain; git log --format=%H',
+  `ls -A ${emptied.join(' ')} .git/hooks 2>&1; ls -A /kept 2>&1; git fsck 2>&1; git status --porcelain; git log --format=%H`,
   'find /skep -maxdepth 3 -printf "%p %s\\n" 2> /dev/null | grep -v -E "gateway|[.]git" | sort; node_modules/.bin/left-pad 2>&1',
   'echo end',
 ];

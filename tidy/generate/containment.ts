@@ -99,6 +99,8 @@ function whereText(): string {
 *Many commands*: taking too much, outliving, what is left, traps, what the host takes out. *What others begin with*: the rows of that name, before a
 whole worker. *Longest*: the same attempts, 10,000 times or with more. *Each test* is \`npm test\`, *proof* is \`npm run prove -- containment\`
 (with \`version-1\` for cgroups of version 1 alone). A workspace that begins as something never comes from the warm pool.
+The whole worker before which *what others begin with* is tried is the test's own process, which is no ordinary user; what is kept for others, and how
+a run gets it, is the same code in every kind of sandbox. Without walls, as in \`process\`, the rows that only walls answer are left out there.
 
 | Kind of sandbox | From inside | Many commands | What others begin with | Longest | What came of it, where no test says so |
 |---|---|---|---|---|---|

@@ -33,7 +33,7 @@ export const wheres: readonly Where[] = [
   { kind: '`local` and `oci`, cgroups of version 1 alone (podman takes crun)', ...rare, tried: held },
   { kind: '`process`, root', ...slower, cache: 'proof' },
   { kind: '`process`, an ordinary user', ...slower, cache: 'never' },
-  { kind: '`oci`, podman and runc, root', ...slower, cache: 'never' },
+  { kind: '`oci`, podman and runc, root', ...slower, cache: 'proof' },
   { kind: '`oci`, podman and runc, an ordinary user', ...rare, tried: held },
   { kind: '`oci:docker`, root', ...rare, tried: `${held}; the daemon was of version 20.10` },
   { kind: '`oci:runsc`, root', ...rare, tried: "not: `ls` fails in Debian 12's gVisor, of December 2022" },
