@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Claimed } from '../../../contract/runs.ts';
 import { quantile } from '../../../bench/harness/bench.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
-import { callWith } from '../../harness/server.ts';
+import { type Answer, callWith } from '../../harness/server.ts';
 import { type Load } from '../load.ts';
 import { comeClean } from '../oracle.ts';
 import { begin, conclude, patienceMs } from '../report.ts';
@@ -29,18 +29,30 @@ export async function shareOut(load: Load, { tickets, claimers }: { tickets: num
   const victim = load.processes.at(-1);
   const end = systemClock.mono() + shareMsMax;
 
+  /** At one server after the other, as they are asked in turn. */
+  function ask(turn: number, path: string, body: object): Promise<Answer | undefined> {
+    if (systemClock.mono() > end) throw new Error(`${book.length} claims of ${tickets} tickets in ${shareMsMax} ms`);
+    return callWith(load.urls[turn % load.urls.length] ?? '', load.token)('POST', path, body).catch(() => undefined);
+  }
+
+  /** Until it is answered, as a worker does: what a server took in just before it was killed is answered by the others. */
+  async function handIn(result: object, first: number): Promise<boolean> {
+    for (let turn = first; ; turn++) {
+      const said = await ask(turn, '/api/complete', result);
+      if (said !== undefined && said.status < 500) return said.status === 200;
+    }
+  }
+
   async function work(claimer: number): Promise<void> {
     for (let turn = claimer; !isDone(); turn++) {
-      if (systemClock.mono() > end) throw new Error(`${book.length} claims of ${tickets} tickets in ${shareMsMax} ms`);
-      const call = callWith(load.urls[turn % load.urls.length] ?? '', load.token);
       const since = systemClock.mono();
-      const answer = await call('POST', '/api/claim', { worker: `claimer-${claimer}`, wait_ms: 1_000 }).catch(() => undefined);
+      const answer = await ask(turn, '/api/claim', { worker: `claimer-${claimer}`, wait_ms: 1_000 });
       if (answer?.status !== 200) continue;
       claimMs.push(systemClock.mono() - since);
       const { run, lease } = answer.body as unknown as Claimed;
       const result = { run_id: run.id, token: lease.token, result: { summary: '' } };
-      const said = await call('POST', '/api/complete', result).catch(() => undefined);
-      book.push({ ticketId: run.subject_id, runId: run.id, claimer, isTaken: said?.status === 200 });
+      const isTaken = await handIn(result, turn);
+      book.push({ ticketId: run.subject_id, runId: run.id, claimer, isTaken });
       if (book.length === Math.floor(tickets / 2)) await victim?.kill('SIGKILL');
     }
   }
