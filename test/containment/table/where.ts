@@ -23,7 +23,7 @@ const quick = { hostile: 'test', many: 'test', long: 'proof' } as const;
 const slower = { hostile: 'test', many: 'proof', long: 'never' } as const;
 const rare = { hostile: 'proof', many: 'proof', long: 'never', cache: 'never' } as const;
 
-const held = 'from inside all of it holds, 22 November 2026';
+const held = 'all of it holds, 23 November 2026';
 
 export const wheres: readonly Where[] = [
   { kind: '`local`, by the compiled part, cold', ...quick, cache: 'test' },
@@ -35,6 +35,10 @@ export const wheres: readonly Where[] = [
   { kind: '`process`, an ordinary user', ...slower, cache: 'never' },
   { kind: '`oci`, podman and runc, root', ...slower, cache: 'proof' },
   { kind: '`oci`, podman and runc, an ordinary user', ...rare, tried: held },
-  { kind: '`oci:docker`, root', ...rare, tried: `${held}; the daemon was of version 20.10` },
+  {
+    kind: '`oci:docker`, root',
+    ...rare,
+    tried: 'from inside all of it holds, 22 November 2026; the daemon was of version 20.10',
+  },
   { kind: '`oci:runsc`, root', ...rare, tried: "not: `ls` fails in Debian 12's gVisor, of December 2022" },
 ];
