@@ -54,7 +54,7 @@ export const failureClasses = [
 export const runHealths = ['ok', 'late', 'degraded'] as const;
 
 /** What stands in the way of a run while it still runs; it decides what the end of the run means. */
-const haltKinds = ['budget', 'question', 'recording', 'model', 'blocked', 'recovery', 'limit'] as const;
+const haltKinds = ['budget', 'question', 'recording', 'model', 'blocked', 'recovery', 'limit', 'unfinished'] as const;
 /** Of these a run is parked with its work until somebody has decided; the others fail it. */
 const parkingKinds = ['budget', 'question'] as const satisfies readonly (typeof haltKinds)[number][];
 
@@ -232,7 +232,10 @@ export const claimed = z
 export const heartbeat = z.strictObject({
   run_id: id,
   token,
-  state: z.enum(['starting', 'working']).optional().meta({ description: 'How far the run has come' }),
+  state: z
+    .enum(['starting', 'working', 'ended'])
+    .optional()
+    .meta({ description: 'How far the run has come; `ended`: its agent has, and is asked after its last answer' }),
   sandbox: z.string().max(200).optional(),
 });
 const halt = z.object({ kind: z.enum(haltKinds), message: z.string(), question_id: id.optional() }).meta({ id: 'Halt' });

@@ -26,12 +26,21 @@ export interface Progress {
   readonly sandbox?: string;
 }
 
+/** Its agent has ended: it is asked after how the last answer of its model did. */
+interface Ended {
+  readonly state: 'ended';
+}
+
 /** The worker protocol, one method per call, without retries. Every one but `claim` may be sent twice. */
 export interface Protocol {
   /** Undefined where there was no work within `waitMs`. */
   claim(request: ClaimRequest, signal: AbortSignal): Promise<Claimed | undefined>;
   /** `halt`: why the run cannot go on. */
-  heartbeat(key: LeaseKey, progress: Progress, call: Call): Promise<{ leaseMs: number; heartbeatMs: number; halt?: Halt | null }>;
+  heartbeat(
+    key: LeaseKey,
+    progress: Progress | Ended,
+    call: Call,
+  ): Promise<{ leaseMs: number; heartbeatMs: number; halt?: Halt | null }>;
   /** Returns how many bytes the server holds. */
   appendLog(key: LeaseKey, chunk: { offset: number; bytes: Uint8Array }, call: Call): Promise<number>;
   /** The same, of events of the transcript: lines of JSON, each whole. */

@@ -221,7 +221,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   function onHeartbeat({ run_id, token, state }: z.infer<typeof heartbeat>): Reply {
     const run = held(run_id, token, 'heartbeat');
     if (run === undefined) return lost;
-    run.state = state ?? run.state;
+    if (state !== 'ended') run.state = state ?? run.state;
     run.expires = Date.now() + (run.task.leaseMs ?? 15_000);
     const { run: shown, lease } = claimOf(run);
     return { status: 200, body: { run: shown, lease, halt: run.halted } };

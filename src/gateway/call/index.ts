@@ -134,7 +134,7 @@ async function converse(parts: CallParts, plan: Plan, conversation: Conversation
   return {
     state: 'completed',
     status,
-    errorClass: null,
+    errorClass: opened.reader.short() ?? null,
     finish: () => client.answer(status, { ...json, ...passedHeaders(headers) }, bytes),
   };
 }

@@ -46,8 +46,9 @@ export async function passOn(parts: CallParts, passing: Passing): Promise<End> {
   return { ...endOf(ending, passing), status: opened.status };
 }
 
-function endOf(ending: Ending, { plan, tally, client }: Passing): Omit<End, 'status'> {
-  if (ending.kind === 'whole') return { state: 'completed', errorClass: null, finish: () => client.end() };
+function endOf(ending: Ending, { plan, opened, tally, client }: Passing): Omit<End, 'status'> {
+  if (ending.kind === 'whole')
+    return { state: 'completed', errorClass: opened.reader.short() ?? null, finish: () => client.end() };
   if (ending.kind === 'error') return { state: 'incomplete', errorClass: ending.class, finish: () => client.end() };
   if (ending.kind === 'cut') {
     const { kind } = ending.cut;

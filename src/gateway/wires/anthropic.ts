@@ -2,7 +2,7 @@ import { countOf, type Fields, fieldsOf, isGiven, listOf, textOf } from '../mode
 import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, idle, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
 import { refuseFetched, refuseFields, refuseTools } from './hosted.ts';
-import { createTextMeter, isJsonObject, malformed, readEvent, refused, streamField } from './reading.ts';
+import { createStops, createTextMeter, isJsonObject, malformed, readEvent, refused, streamField } from './reading.ts';
 
 /** Anthropic Messages. */
 export const anthropic: WireFormat = {
@@ -86,8 +86,12 @@ function typeOf(status: number): string {
   return types[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
 }
 
-function createReader(): AnswerReader {
+/** Why an answer is not what was asked for; all other reasons are good ones. */
+const stops = { max_tokens: 'length', model_context_window_exceeded: 'length', refusal: 'refusal' } as const;
+
+function createReader(body: Fields): AnswerReader {
   const meter = createTextMeter();
+  const stop = createStops(body, stops);
   const open = new Set<unknown>();
   let usage: Usage | undefined;
 
@@ -126,6 +130,7 @@ function createReader(): AnswerReader {
         return content;
       case 'message_delta':
         take(fieldsOf(said['usage']));
+        stop.add(fieldsOf(said['delta'])?.['stop_reason']);
         return content;
       case 'message_stop':
         return open.size === 0 ? terminal : malformed('its answer ended within a block');
@@ -140,6 +145,7 @@ function createReader(): AnswerReader {
       if (!isJsonObject(answer)) return malformed('its answer is not a message');
       if (answer['type'] === 'error') return refused(answer['error']);
       take(fieldsOf(answer['usage']));
+      stop.add(answer['stop_reason']);
       for (const block of listOf(answer['content'])) for (const field of Object.values(fieldsOf(block) ?? {})) meter.add(field);
       return answer['type'] === 'message' && isGiven(answer['stop_reason'])
         ? terminal
@@ -147,5 +153,6 @@ function createReader(): AnswerReader {
     },
     usage: () => usage,
     tokensSeen: meter.tokens,
+    short: stop.short,
   };
 }

@@ -3,7 +3,17 @@ import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, hidden, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
 import { refuseFetched } from './hosted.ts';
 import { openAiError, refuseHosted, refuseTier } from './openai.ts';
-import { createTextMeter, isJsonObject, malformed, readEvent, refuseNoCount, refused, rest, streamField } from './reading.ts';
+import {
+  createStops,
+  createTextMeter,
+  isJsonObject,
+  malformed,
+  readEvent,
+  refuseNoCount,
+  refused,
+  rest,
+  streamField,
+} from './reading.ts';
 
 /** OpenAI Chat Completions, as many others speak it too. */
 export const chat: WireFormat = {
@@ -52,8 +62,11 @@ function limitField(body: Fields, model: string): string {
   return /(^|\/)(gpt-|o\d|codex-|chatgpt-)/.test(model) ? 'max_completion_tokens' : 'max_tokens';
 }
 
+const stops = { length: 'length', content_filter: 'refusal' } as const;
+
 function createReader(body: Fields): AnswerReader {
   const meter = createTextMeter();
+  const stop = createStops(body, stops);
   const wantsUsage = fieldsOf(body['stream_options'])?.['include_usage'] === true;
   let usage: Usage | undefined;
   let isFinished = false;
@@ -78,7 +91,9 @@ function createReader(body: Fields): AnswerReader {
     const choices = listOf(said['choices']);
     for (const choice of choices) {
       meterMessage(fieldsOf(choice)?.['delta']);
-      if (isGiven(fieldsOf(choice)?.['finish_reason'])) isFinished = true;
+      const reason = fieldsOf(choice)?.['finish_reason'];
+      stop.add(reason);
+      if (isGiven(reason)) isFinished = true;
     }
     return choices.length === 0 && fieldsOf(said['usage']) !== undefined && !wantsUsage ? hidden : content;
   }
@@ -86,6 +101,7 @@ function createReader(body: Fields): AnswerReader {
   function meterMessage(message: unknown): void {
     const fields = fieldsOf(message) ?? {};
     for (const key of ['content', 'reasoning_content', 'reasoning', 'refusal', 'tool_calls']) meter.add(fields[key]);
+    if (isGiven(fields['refusal'])) stop.add('content_filter');
   }
 
   return {
@@ -98,12 +114,16 @@ function createReader(body: Fields): AnswerReader {
       if (isGiven(answer['error'])) return refused(answer['error']);
       take(fieldsOf(answer['usage']));
       const choices = listOf(answer['choices']).map(choice => fieldsOf(choice) ?? {});
-      for (const choice of choices) meterMessage(choice['message']);
+      for (const choice of choices) {
+        meterMessage(choice['message']);
+        stop.add(choice['finish_reason']);
+      }
       return choices.length > 0 && choices.every(choice => isGiven(choice['finish_reason']))
         ? terminal
         : malformed('its answer is not a whole completion');
     },
     usage: () => usage,
     tokensSeen: meter.tokens,
+    short: stop.short,
   };
 }

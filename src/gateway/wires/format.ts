@@ -50,7 +50,12 @@ export interface AnswerReader {
   usage(): Usage | undefined;
   /** An upper bound of the tokens that were seen to come. */
   tokensSeen(): number;
+  /** Why an answer that is whole does not finish what it was asked for; undefined where it does. */
+  short(): Short | undefined;
 }
+
+/** It reached its limit, or the model would not go on. */
+export type Short = 'length' | 'refusal';
 
 export type Seen =
   /** Nothing that a client waits for, such as a ping. */

@@ -1,8 +1,8 @@
 import { countOf, type Fields, fieldsOf, isGiven, limitOf, listOf, textOf } from '../model/json.ts';
 import type { Usage } from '../model/usage.ts';
-import { type AnswerReader, content, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
+import { type AnswerReader, content, outputTokensMin, type Seen, type Short, terminal, type WireFormat } from './format.ts';
 import { refuseFetched, refuseTools } from './hosted.ts';
-import { createTextMeter, isJsonObject, malformed, readEvent, refuseNoCount, refused, rest } from './reading.ts';
+import { createStops, createTextMeter, isJsonObject, malformed, readEvent, refuseNoCount, refused, rest } from './reading.ts';
 
 /** Gemini generateContent; its path says the model, and whether the answer streams. */
 export const gemini: WireFormat = {
@@ -90,8 +90,19 @@ const statuses: Readonly<Record<number, string>> = {
   504: 'DEADLINE_EXCEEDED',
 };
 
-function createReader(): AnswerReader {
+const stops: Readonly<Record<string, Short>> = {
+  MAX_TOKENS: 'length',
+  SAFETY: 'refusal',
+  RECITATION: 'refusal',
+  LANGUAGE: 'refusal',
+  BLOCKLIST: 'refusal',
+  PROHIBITED_CONTENT: 'refusal',
+  SPII: 'refusal',
+};
+
+function createReader(body: Fields): AnswerReader {
   const meter = createTextMeter();
+  const stop = createStops(body, stops);
   let usage: Usage | undefined;
 
   function take(said: Fields | undefined): void {
@@ -112,11 +123,13 @@ function createReader(): AnswerReader {
     take(fieldsOf(said['usageMetadata']));
     const candidates = listOf(said['candidates']).map(candidate => fieldsOf(candidate) ?? {});
     for (const candidate of candidates) {
+      stop.add(candidate['finishReason']);
       for (const part of listOf(fieldsOf(candidate['content'])?.['parts'])) {
         for (const field of Object.values(fieldsOf(part) ?? {})) meter.add(field);
       }
     }
     const isBlocked = isGiven(fieldsOf(said['promptFeedback'])?.['blockReason']);
+    if (isBlocked) stop.add('SAFETY');
     return isBlocked || candidates.some(candidate => isGiven(candidate['finishReason'])) ? terminal : content;
   }
 
@@ -129,5 +142,6 @@ function createReader(): AnswerReader {
     },
     usage: () => usage,
     tokensSeen: meter.tokens,
+    short: stop.short,
   };
 }

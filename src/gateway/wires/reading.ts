@@ -1,7 +1,7 @@
 import { halvesOf } from '../model/estimate.ts';
 import { failure, failureOfError } from '../model/failure.ts';
-import { countOf, type Fields, fieldsOf, isGiven, parseJson } from '../model/json.ts';
-import type { Seen } from './format.ts';
+import { countOf, type Fields, fieldsOf, isGiven, listOf, parseJson } from '../model/json.ts';
+import type { Seen, Short } from './format.ts';
 
 /** An event of a stream, which in every wire is an object. */
 export function readEvent(data: string, read: (said: Fields) => Seen): Seen {
@@ -27,6 +27,19 @@ export function createTextMeter(): { add(text: unknown): void; tokens(): number 
       else if (typeof text === 'object' && text !== null) halves += halvesOf(JSON.stringify(text));
     },
     tokens: () => Math.ceil(halves / 2),
+  };
+}
+
+/**
+ * Remembers the reason for which an answer ended, as the wire calls it. What has no tools is a question beside the work, such as for a
+ * title, and may well ask for one word.
+ */
+export function createStops(body: Fields, names: Readonly<Record<string, Short>>) {
+  const isWork = listOf(body['tools']).length > 0;
+  let short: Short | undefined;
+  return {
+    add: (reason: unknown): void => void (short = (typeof reason === 'string' ? names[reason] : undefined) ?? short),
+    short: (): Short | undefined => (isWork ? short : undefined),
   };
 }
 

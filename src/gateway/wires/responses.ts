@@ -3,7 +3,7 @@ import type { Usage } from '../model/usage.ts';
 import { type AnswerReader, content, outputTokensMin, type Seen, terminal, type WireFormat } from './format.ts';
 import { refuseFetched } from './hosted.ts';
 import { openAiError, refuseHosted, refuseTier } from './openai.ts';
-import { createTextMeter, isJsonObject, malformed, readEvent, refused, rest, streamField } from './reading.ts';
+import { createStops, createTextMeter, isJsonObject, malformed, readEvent, refused, rest, streamField } from './reading.ts';
 
 /** OpenAI Responses. */
 export const responses: WireFormat = {
@@ -37,8 +37,11 @@ export const responses: WireFormat = {
     `event: error\ndata: ${JSON.stringify({ type: 'error', code, message, param: null, sequence_number: 0 })}\n\n`,
 };
 
-function createReader(): AnswerReader {
+const stops = { max_output_tokens: 'length', content_filter: 'refusal', refusal: 'refusal' } as const;
+
+function createReader(body: Fields): AnswerReader {
   const meter = createTextMeter();
+  const stop = createStops(body, stops);
   let usage: Usage | undefined;
 
   function take(said: Fields | undefined): void {
@@ -55,6 +58,11 @@ function createReader(): AnswerReader {
     };
   }
 
+  /** A refusal stands in a message in the place of its text. */
+  function heed(item: unknown): void {
+    for (const part of listOf(fieldsOf(item)?.['content'])) stop.add(fieldsOf(part)?.['type']);
+  }
+
   function event(said: Fields): Seen {
     const response = fieldsOf(said['response']) ?? {};
     switch (said['type']) {
@@ -66,7 +74,11 @@ function createReader(): AnswerReader {
       case 'response.completed':
       case 'response.incomplete':
         take(fieldsOf(response['usage']));
+        stop.add(fieldsOf(response['incomplete_details'])?.['reason']);
         return terminal;
+      case 'response.output_item.done':
+        heed(said['item']);
+        return content;
       default:
         meter.add(textOf(said['delta']));
         return content;
@@ -79,12 +91,17 @@ function createReader(): AnswerReader {
       if (!isJsonObject(answer)) return malformed('its answer is not a response');
       if (isGiven(answer['error'])) return refused(answer['error']);
       take(fieldsOf(answer['usage']));
-      for (const item of listOf(answer['output'])) meter.add(item);
+      stop.add(fieldsOf(answer['incomplete_details'])?.['reason']);
+      for (const item of listOf(answer['output'])) {
+        meter.add(item);
+        heed(item);
+      }
       return answer['status'] === 'completed' || answer['status'] === 'incomplete'
         ? terminal
         : malformed('its answer is not a whole response');
     },
     usage: () => usage,
     tokensSeen: meter.tokens,
+    short: stop.short,
   };
 }

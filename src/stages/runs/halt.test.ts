@@ -6,6 +6,7 @@ import { cancelTicket } from '../tickets/index.ts';
 import type { ClaimedRun } from './queue/claim.ts';
 import { haltRun, liveRunsOf, runOfToken } from './run-token.ts';
 import type { StoredHalt } from './runs.sql.ts';
+import { unfinished } from './recovery/classed.ts';
 import { loseRun } from './recovery/lose.ts';
 import { failRun, parkRun, returnClaim, submitRun } from './verbs.ts';
 
@@ -77,12 +78,22 @@ describe('a run token', () => {
 });
 
 describe('a run whose last call of a model failed', () => {
-  const called = ({ run }: ClaimedRun, errorClass: string | null) =>
+  interface Call {
+    readonly state?: 'completed' | 'failed' | 'incomplete';
+    readonly status?: number;
+    readonly firstByteMs?: number;
+  }
+
+  const called = (
+    { run }: ClaimedRun,
+    errorClass: string | null,
+    { state = errorClass === null ? 'completed' : 'failed', status, firstByteMs }: Call = {},
+  ) =>
     stages.sql(
       `insert into model_calls (tenant_id, run_id, project_id, agent, wire, provider, model, is_recorded, state, error_class,
-                                reserved_microusd, reserved_tokens, ended_at)
-       values ($1, $2, $3, 'exec', 'chat', 'local', 'm', false, $4, $5, 0, 0, now())`,
-      [stages.tenantId, run.id, stages.projectId, errorClass === null ? 'completed' : 'failed', errorClass],
+                                status, first_byte_ms, reserved_microusd, reserved_tokens, ended_at)
+       values ($1, $2, $3, 'exec', 'chat', 'local', 'm', false, $4, $5, $6, $7, 0, 0, now())`,
+      [stages.tenantId, run.id, stages.projectId, state, errorClass, status ?? null, firstByteMs ?? null],
     );
 
   test.each([
@@ -101,6 +112,53 @@ describe('a run whose last call of a model failed', () => {
     const words = { provider: /local did not answer.*it gave up/, quota: /local says that its limit is used up.*it gave up/ };
     expect((await ticketOf(claimed))?.reason).toMatch(expected === 'agent_failed' ? /it gave up/ : words[expected]);
     await stages.drain();
+  });
+
+  test('whose agent then left the next one before it heard a word, failed of the same; not where it had heard some', async () => {
+    for (const [firstByteMs, failure] of [
+      [undefined, 'provider'],
+      [7, 'agent_failed'],
+    ] as const) {
+      const claimed = await stages.claimNew();
+      await called(claimed, 'overloaded');
+      await called(claimed, 'client_gone', { state: 'incomplete', ...(firstByteMs === undefined ? {} : { firstByteMs }) });
+      await fail(claimed);
+      expect(await stateOf(claimed)).toEqual({ state: 'failed', failure });
+      await stages.drain();
+    }
+  });
+
+  test('of a request that was refused says with which status, whatever its agent makes of it', async () => {
+    const claimed = await stages.claimNew();
+    await called(claimed, 'bad_request', { status: 413 });
+    await fail(claimed);
+    expect((await ticketOf(claimed))?.reason).toMatch(/local refused what it was asked \(413\)\. it gave up/);
+    await stages.drain();
+  });
+
+  test.each([
+    { agent: 'gemini', errorClass: 'overloaded', state: 'incomplete', message: 'the last answer of its model broke off' },
+    { agent: 'gemini', errorClass: 'length', state: 'completed', message: 'the last answer of its model reached its limit' },
+    { agent: 'codex', errorClass: 'refusal', state: 'completed', message: 'its model refused to go on' },
+    { agent: 'acp', errorClass: 'length', state: 'completed', message: 'the last answer of its model reached its limit' },
+  ] as const)('of $agent that ended by $errorClass is not finished', async ({ agent, errorClass, state, message }) => {
+    const claimed = await stages.claimNew();
+    await called(claimed, null);
+    await called(claimed, errorClass, { state, firstByteMs: 7 });
+    const halted = await stages.engine(tx => unfinished(tx, { id: claimed.run.id, agent }));
+    expect(halted).toEqual({ kind: 'unfinished', message: `The agent ended its turn, but ${message}` });
+  });
+
+  test.each([
+    { agent: 'claude', errorClass: null, state: 'completed' },
+    // It was told that there is no answer, and has made the best of it.
+    { agent: 'claude', errorClass: 'overloaded', state: 'failed' },
+    { agent: 'claude', errorClass: 'client_gone', state: 'incomplete' },
+    { agent: 'exec', errorClass: 'length', state: 'completed' },
+  ] as const)('of $agent that ended by $errorClass is finished', async ({ agent, errorClass, state }) => {
+    const claimed = await stages.claimNew();
+    await called(claimed, errorClass, { state, firstByteMs: 7 });
+    expect(await stages.engine(tx => unfinished(tx, { id: claimed.run.id, agent }))).toBeUndefined();
   });
 });
 

@@ -122,6 +122,7 @@ const haltedClass: Readonly<Record<Exclude<StoredHalt['kind'], ParkingKind>, Fai
   model: 'model',
   blocked: 'blocked',
   limit: 'limit',
+  unfinished: 'agent_failed',
 };
 
 /**

@@ -160,6 +160,8 @@ async function haltOrWords(
   run.signal.throwIfAborted();
   const halt = ways.hasGateway ? await haltOf(run) : undefined;
   if (halt !== undefined && isParking(halt.kind)) return { halt };
+  // An agent that has seen by itself that its turn was not finished has the better words.
+  if ('error' in ended && halt?.kind === 'unfinished') throw ended.error;
   if (halt !== undefined) throw runFailure(classOf(halt.kind), halt.message);
   if ('error' in ended) throw ended.error;
   return ended;

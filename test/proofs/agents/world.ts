@@ -153,7 +153,8 @@ export async function attemptsOf(world: World, told: Told): Promise<WireRun[]> {
 }
 
 const over: ReadonlySet<string> = new Set(['submitted', 'accepted', 'returned', 'failed', 'lost', 'parked', 'cancelled']);
-const patienceMs = 400_000;
+/** Those that wait for a slot wait for others' time to be over. */
+const patienceMs = 850_000;
 
 /** The attempt of this number, once it is over. */
 export function attemptOver(world: World, told: Told, attempt: number): Promise<WireRun> {

@@ -71,6 +71,8 @@ const qwen: AcpAgent = {
         privacy: { usageStatisticsEnabled: false },
         telemetry: { enabled: false },
         general: { enableAutoUpdate: false, checkpointing: { enabled: false } },
+        // The gateway tries again by itself. Seven times it asks whatever it is told; each of them would be four.
+        model: { generationConfig: { maxRetries: 0 } },
         // Skills and agents of the repository come by them, whatever is trusted.
         skills: { disabledLevels: ['project', 'user', 'extension', 'bundled'] },
         tools: { exclude: ['skill', 'agent', 'web_fetch', 'monitor'] },

@@ -21,9 +21,9 @@ name = "Skep"
 base_url = ${quoted(`${gatewayUrl}/v1`)}
 env_key = "SKEP_RUN_TOKEN"
 wire_api = "responses"
-# The gateway tries again by itself, and knows better when.
-request_max_retries = 1
-stream_max_retries = 2
+# The gateway tries again by itself, and knows better when. The one is multiplied by the other.
+request_max_retries = 0
+stream_max_retries = 1
 stream_idle_timeout_ms = 600000
 
 [mcp_servers.skep]

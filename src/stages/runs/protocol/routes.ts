@@ -33,6 +33,7 @@ import type { BlobStore } from '../blobs.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
 import type { ClaimDesk } from '../queue/desk.ts';
 import type { HolderScope } from '../holder.ts';
+import { unfinished } from '../recovery/classed.ts';
 import { reportRun } from '../report.ts';
 import type { RunRow } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
@@ -89,10 +90,11 @@ function leaseRoutes(app: Api, { database, settings }: ProtocolParts): void {
     const { state, sandbox } = request.body;
     const scope = scopeOf(callerOf(request), request.body.run_id, request.body.token);
     const row =
-      state === undefined
+      state === undefined || state === 'ended'
         ? await renew(database, scope, settings)
         : await advance(database, scope, { state, sandbox, leaseMs: settings.leaseMs });
-    return { run: wireRun(row), lease: leaseOf(row, settings), halt: row.halt === null ? null : toWire(row.halt) };
+    const halt = row.halt ?? (state === 'ended' ? await database.engine(scope, tx => unfinished(tx, row)) : undefined);
+    return { run: wireRun(row), lease: leaseOf(row, settings), halt: halt === undefined ? null : toWire(halt) };
   });
 
   app.post('/complete', { config, schema: { body: complete, response: { 200: runAnswer } } }, async request => {

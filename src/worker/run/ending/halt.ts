@@ -35,11 +35,12 @@ const questionHalt: Halt['kind'] = 'question';
 
 /** What a run fails of in whose way this stands, where it is not parked. */
 export function classOf(kind: Halt['kind']): FailureClass {
+  if (kind === 'unfinished') return 'agent_failed';
   return kind === 'blocked' || kind === 'limit' ? kind : 'model';
 }
 
-/** Asks the server why the run cannot go on, if it cannot: the last heartbeat may be older than the last call of the agent. */
+/** Asks the server why the run cannot go on, if it cannot: the last heartbeat may be older than the last call of the agent, which has ended. */
 export async function haltOf({ lease, tools }: Run): Promise<Halt | undefined> {
-  const { halt } = await lease.send((key, call) => tools.protocol.heartbeat(key, { state: 'working' }, call));
+  const { halt } = await lease.send((key, call) => tools.protocol.heartbeat(key, { state: 'ended' }, call));
   return halt ?? undefined;
 }

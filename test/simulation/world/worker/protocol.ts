@@ -41,7 +41,10 @@ export function simulatedProtocol(world: World, { name, number, process, files }
     claim: ({ worker, capabilities, waitMs }, signal) =>
       ask((server, gone) => server.claim({ worker, capabilities, waitMs }, gone), { signal, timeoutMs: waitMs + claimSlackMs }),
     async heartbeat(key, progress, call) {
-      const { isHalted, ...lease } = await ask(server => server.heartbeat(name, key, progress), call);
+      const { isHalted, ...lease } = await ask(
+        server => server.heartbeat(name, key, progress.state === 'ended' ? undefined : progress),
+        call,
+      );
       return isHalted ? { ...lease, halt: { kind: 'budget', message: 'spent' } } : lease;
     },
     appendLog: (key, chunk, call) =>
