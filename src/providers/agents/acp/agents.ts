@@ -13,7 +13,7 @@ const distrust = JSON.stringify({ '/work': 'DO_NOT_TRUST' });
 
 /**
  * Gemini CLI. It does not trust the folder, and so reads neither settings nor `.env` of the repository. A session of another process it
- * does not find again.
+ * does not find again, at least not one of the same minute.
  */
 const gemini: AcpAgent = {
   args: ({ model }) => ['--acp', '--model', model],
@@ -73,6 +73,9 @@ const qwen: AcpAgent = {
         general: { enableAutoUpdate: false, checkpointing: { enabled: false } },
         // The gateway tries again by itself. Seven times it asks whatever it is told; each of them would be four.
         model: { generationConfig: { maxRetries: 0 } },
+        // Once its turn is over it would ask the model what to remember, and what a person may want to say next.
+        memory: { enableManagedAutoMemory: false, enableManagedAutoDream: false },
+        ui: { enableFollowupSuggestions: false },
         // Skills and agents of the repository come by them, whatever is trusted.
         skills: { disabledLevels: ['project', 'user', 'extension', 'bundled'] },
         tools: { exclude: ['skill', 'agent', 'web_fetch', 'monitor'] },

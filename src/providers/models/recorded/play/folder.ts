@@ -4,4 +4,9 @@ export function workingFolder(body: string): string | null {
   return found?.replace(/[.,;)`]+$/, '') ?? null;
 }
 
-const told = [/<cwd>(\/[^<"\\]{1,4096})<\/cwd>/, /[Ww]orking directory(?: is)?:? (\/[^\s<"\\]{1,4096})/];
+const told = [
+  /<cwd>(\/[^<"\\]{1,4096})<\/cwd>/,
+  /[Ww]orking directory(?: is)?:? (\/[^\s<"\\]{1,4096})/,
+  // Qwen Code, which writes no file whose path is not absolute.
+  /working in the directory: (\/[^\s<"\\]{1,4096})/,
+];
