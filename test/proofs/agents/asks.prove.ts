@@ -7,7 +7,7 @@ import { fileOn } from '../../scenarios/build/published.ts';
 import { trunkOf } from '../../scenarios/build/story.ts';
 import { kinds, note } from '../seen.ts';
 import type { Asked } from './players.ts';
-import { attemptOver, attemptsOf, checks, each, logOf, openWorld, ticketIs, ticketOf } from './world.ts';
+import { attemptOver, attemptsOf, checks, each, hasCalled, logOf, openWorld, ticketIs, ticketOf } from './world.ts';
 import type { Told, World } from './world.ts';
 
 /** Of the agents' conversations with people: what they ask, and what a review tells them. */
@@ -101,7 +101,7 @@ it('asks a person who is away: its turn ends, and the next one has the answer', 
     expect(await landed(told, 'half.txt')).toBe('half');
     expect(await landed(told, 'colour.txt')).toBe('ultramarine');
     // Of the first turn nothing but its conversation has these words.
-    note(kind, { long: again.includes('echo half > half.txt') ? 'goes on in its conversation' : 'begins anew from its work' });
+    note(kind, { long: hasCalled(again, 'echo half > half.txt') ? 'goes on in its conversation' : 'begins anew from its work' });
   });
 });
 
@@ -127,7 +127,7 @@ it('is told what the review found wrong, and mends it', { timeout }, async () =>
     expect(await logOf(world, runs[1] ?? first)).toContain('43');
     expect(await landed(told, 'answer.txt')).toBe('42');
     note(kind, {
-      feedback: again.includes('echo 43 > answer.txt') ? 'goes on in its conversation' : 'begins anew from its work',
+      feedback: hasCalled(again, 'echo 43 > answer.txt') ? 'goes on in its conversation' : 'begins anew from its work',
     });
   });
 });

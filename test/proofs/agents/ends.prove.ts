@@ -15,6 +15,7 @@ import {
   attemptsOf,
   each,
   expectNothingMerged,
+  hasCalled,
   logOf,
   openWorld,
   ticketIs,
@@ -76,8 +77,8 @@ async function expectToGoOn({ told }: Middle, first: Partial<WireRun>, row: Row)
   if (next === undefined) throw new Error('there is no second attempt');
   expect(await logOf(world, next)).toMatch(/^ +half$/m);
   const again = told.played.asked.find(({ text }) => text.includes('cat half.txt')) ?? { text: '' };
-  // What was said in the first attempt stands before it, in the conversation alone.
-  const goesOn = again.text.includes('echo half > half.txt');
+  // What was called in the first attempt stands before it, in the conversation alone.
+  const goesOn = hasCalled(again.text, 'echo half > half.txt');
   note(told.kind, { [row]: goesOn ? 'goes on in its conversation' : 'begins anew from its work' });
 }
 

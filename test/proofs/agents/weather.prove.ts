@@ -29,6 +29,7 @@ interface Weather {
   /** How the run may end: what an agent takes for the end of its turn is judged by what it left. */
   readonly classes: readonly string[];
   readonly says?: RegExp;
+  readonly runMs?: number;
 }
 
 const provider = ['provider'];
@@ -45,7 +46,7 @@ const skies: Readonly<Record<ErrorName, Weather>> = {
   e503: { step: refusal(503), classes: provider, says: /did not answer/ },
   e529: { step: refusal(529), classes: provider, says: /did not answer/ },
   reset: { step: { reset: true }, classes: provider, says: /did not answer/ },
-  hang: { step: { hang: true }, classes: ['timeout'], says: /did not end within 240000 ms/ },
+  hang: { step: { hang: true }, classes: ['timeout'], says: /did not end within 120000 ms/, runMs: 120_000 },
   error: { step: { error: words, after: 'I think that' }, classes: provider, says: /did not answer/ },
   badJson: { step: { raw: '{"half": ', type: 'application/json' }, classes: provider, says: /did not answer/ },
   badStream: { step: { raw: 'data: {"half": \n\n', type: 'text/event-stream' }, classes: provider, says: /did not answer/ },
@@ -56,8 +57,8 @@ const skies: Readonly<Record<ErrorName, Weather>> = {
 
 /** What was wrong; undefined where it ended as it should. */
 async function suffer(kind: Kind, name: ErrorName): Promise<string | undefined> {
-  const { step, classes, says = /^/ } = skies[name];
-  const told = await world.begin(kind, [{ shell: 'echo half > half.txt' }, step], { timeoutMs: runMs });
+  const { step, classes, says = /^/, runMs: own = runMs } = skies[name];
+  const told = await world.begin(kind, [{ shell: 'echo half > half.txt' }, step], { timeoutMs: own });
   const run = await attemptOver(world, told, 1);
   await expectNothingMerged(world, told);
   const { state, failure_class: found, failure_message: message } = run;

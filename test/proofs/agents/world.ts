@@ -195,6 +195,15 @@ export async function transcriptOf({ farm }: World, run: WireRun): Promise<reado
   return (await farm.call('GET', `/api/runs/${run.id}/transcript?limit=500`)).body['events'] as KeptTranscriptEvent[];
 }
 
+/**
+ * Whether the model is shown its own call of this command, as in a conversation that is gone on with. The words alone also stand in what
+ * the next attempt is told of an agent that broke off: the last that it printed.
+ */
+export function hasCalled(asked: string, command: string): boolean {
+  // A body of JSON, in which some wires write what a call was given as a text of JSON.
+  return asked.replaceAll('\\', '').replaceAll('": "', '":"').includes(`":"${command}`);
+}
+
 /** All kinds at once, each with its own story; says of which it was not so, once all are told. */
 export async function each<T>(tell: (kind: Kind) => Promise<T>): Promise<readonly T[]> {
   const told = await Promise.allSettled(kinds.map(tell));
