@@ -100,7 +100,7 @@ async function compare(stage: Stage, { place, queue, claimers, count, on }: Comp
   return figures(given, `${queue.depth} queued, ${claimers} ${claimers === 1 ? 'claimer' : 'claimers'}${on}`);
 }
 
-/** `floor`: writes the rows that a claim writes, on tables without walls, checks, triggers and foreign keys. */
+/** `floor`: writes the rows that a claim writes, on tables without walls, triggers and foreign keys. */
 type Variant = 'bare' | 'floor' | 'ours' | 'sequenced';
 const order: readonly Variant[] = ['bare', 'floor', 'ours', 'sequenced'];
 

@@ -1,13 +1,13 @@
 import { statement } from '../../src/db/statement.ts';
 import { runsFor, ticketsFor } from '../harness/fill.sql.ts';
 
-/** The tables that a claim and a hand-in write to, with their indexes and storage: no wall, no check, no trigger, no foreign key. */
+/** The tables that a claim and a hand-in write to, with their indexes, checks and storage, as the bare one has them: no wall, no trigger, no foreign key. */
 export const makeFloorTables = [
   'create schema floor',
   ...['skep.runs', 'skep.tickets', 'skep.events', 'graphile_worker._private_jobs'].map(
     table =>
       `create table floor.${table.split('.')[1]} (like ${table} including defaults including identity including generated
-                                                  including indexes including storage including compression)`,
+                                                  including constraints including indexes including storage including compression)`,
   ),
   ...['runs', 'tickets'].map(
     table =>
