@@ -6,8 +6,17 @@ const inResult = { fields: 'fields', parsers: '_parsers', emptyRow: '_prebuiltEm
 
 type Shape = { [field in (typeof inResult)[keyof typeof inResult]]: unknown };
 
+/** What a query asks of its connection. */
 interface DriverConnection {
-  describe(what: unknown): void;
+  readonly parsedStatements: unknown;
+  readonly submittedNamedStatements: unknown;
+  readonly parse: (what: unknown) => void;
+  readonly bind: (what: unknown) => void;
+  readonly describe: (what: unknown) => void;
+  readonly execute: (what: unknown) => void;
+  readonly close: (what: unknown) => void;
+  readonly flush: () => void;
+  readonly sync: () => void;
 }
 
 type Callback = (error: Error | undefined, result: pg.QueryResult) => void;
@@ -24,8 +33,14 @@ interface DriverQuery extends pg.Submittable {
 
 const DriverQuery = pg.Query as unknown as new (asked: pg.QueryConfig, values?: unknown[]) => DriverQuery;
 
-/** Of each connection: what its prepared statements answer. */
-const shapes = new WeakMap<DriverConnection, Map<string, Shape>>();
+interface Known {
+  /** What its prepared statements answer. */
+  readonly shapes: Map<string, Shape>;
+  /** The same connection, for who need not ask that. */
+  readonly undescribed: DriverConnection;
+}
+
+const known = new WeakMap<DriverConnection, Known>();
 
 /**
  * Asks what a prepared statement answers the first time that a connection executes it. The driver has all columns described with each
@@ -34,19 +49,37 @@ const shapes = new WeakMap<DriverConnection, Map<string, Shape>>();
  */
 class PreparedQuery extends DriverQuery {
   override prepare(connection: DriverConnection): void {
-    const shape = shapes.get(connection)?.get(this.name);
-    if (shape === undefined) return super.prepare(connection);
+    const { shapes, undescribed } = known.get(connection) ?? {};
+    const shape = shapes?.get(this.name);
+    if (shape === undefined || undescribed === undefined) return super.prepare(connection);
     Object.assign(this[inQuery.result], shape);
     this[inQuery.keepsRows] = true;
-    super.prepare(Object.create(connection, { describe: { value() {} } }) as DriverConnection);
+    super.prepare(undescribed);
   }
 
   override handleCommandComplete(message: unknown, connection: DriverConnection): void {
     super.handleCommandComplete(message, connection);
-    const known = shapes.get(connection) ?? new Map<string, Shape>();
-    shapes.set(connection, known);
-    if (!known.has(this.name)) known.set(this.name, shapeOf(this[inQuery.result]));
+    const { shapes } = known.get(connection) ?? learn(connection);
+    if (!shapes.has(this.name)) shapes.set(this.name, shapeOf(this[inQuery.result]));
   }
+}
+
+function learn(connection: DriverConnection): Known {
+  const { parsedStatements, submittedNamedStatements } = connection;
+  const made: Known = {
+    shapes: new Map(),
+    undescribed: {
+      ...{ parsedStatements, submittedNamedStatements, describe() {} },
+      parse: what => connection.parse(what),
+      bind: what => connection.bind(what),
+      execute: what => connection.execute(what),
+      close: what => connection.close(what),
+      flush: () => connection.flush(),
+      sync: () => connection.sync(),
+    },
+  };
+  known.set(connection, made);
+  return made;
 }
 
 /** Without the rows. */
