@@ -224,7 +224,9 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     if (state !== 'ended') run.state = state ?? run.state;
     run.expires = Date.now() + (run.task.leaseMs ?? 15_000);
     const { run: shown, lease } = claimOf(run);
-    return { status: 200, body: { run: shown, lease, halt: run.halted } };
+    // That a turn was not finished is known once it is over.
+    const isKnown = run.halted?.kind !== 'unfinished' || state === 'ended';
+    return { status: 200, body: { run: shown, lease, halt: isKnown ? run.halted : null } };
   }
 
   function onComplete({ run_id, token, result }: z.infer<typeof complete>): Reply {

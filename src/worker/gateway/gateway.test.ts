@@ -270,8 +270,17 @@ describe('a run that cannot go on', () => {
     ['blocked', 'blocked'],
     ['recording', 'model'],
     ['model', 'model'],
+    ['unfinished', 'agent_failed'],
   ] as const)('for %s fails as %s, though the agent says that it is done', async (kind, name) => {
     const queued = await halted({ kind, message: 'A person must look' }, [url, write, call]);
     expect(queued.failure).toEqual({ class: name, message: 'A person must look' });
+  });
+
+  it('fails by the words of an agent that has seen by itself that its turn was not finished', async () => {
+    const halt = { kind: 'unfinished', message: 'The last answer of its model broke off' } as const;
+    const queued = await halted(halt, [url, write, call, 'console.error("it broke off"); process.exit(1);']);
+    expect(queued.failure?.class).toBe('agent_failed');
+    expect(queued.failure?.message).toContain('it broke off');
+    expect(queued.failure?.message).not.toContain(halt.message);
   });
 });
