@@ -4,6 +4,7 @@ import { agent, check, checksMax, modelName, setup } from './projects.ts';
 import { checkEvidence, feedback } from './reviews.ts';
 import { networkRules } from './network/rules.ts';
 import { isolationLevels } from './fleet/sandboxes.ts';
+import { templateTools } from './templates/document.ts';
 import { ticket } from './tickets.ts';
 
 export const runStates = [
@@ -215,10 +216,13 @@ export const claimed = z
     }),
     agent: agent.nullable(),
     template: z
-      .object({ id: z.string(), prompt: z.string() })
+      .object({ id: z.string(), prompt: z.string(), tools: templateTools.default(null) })
       .nullable()
       .default(null)
-      .meta({ description: 'By which it is worked on: its agent and its limits stand here, its prompt is told to the agent' }),
+      .meta({
+        description:
+          "By which it is worked on: its agent and its limits stand here, its prompt is told to the agent, and tools are those of Skep's that it has, null: all",
+      }),
     network: networkRules.default([]),
     setup: setup.default(null),
     limits: runLimits,

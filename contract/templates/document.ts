@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { acpFields } from '../agents/acp.ts';
 import { codingAgents, commandAgents, commandLine, modelName, plainAgents, plainFields, timeoutMs } from '../projects.ts';
+import { reportToolNames } from '../talk/report-back.ts';
 import { templateName, templateReference } from './names.ts';
 
 const mebibyte = 1_048_576;
@@ -41,7 +42,16 @@ export const templateLimits = z
   .partial()
   .meta({ id: 'TemplateLimits' });
 
+/** Of Skep's tools; null: all of them. */
+export const templateTools = z.array(z.enum(reportToolNames)).nullable();
+
+const toolsWords = `is all, or a list of ${reportToolNames.join(', ')}, each at most once`;
+
 const fallbackMax = 8;
+
+function isEachOnce(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
+}
 
 /** A template as it is written. What is absent comes from the template that it extends. */
 export const templateDocument = z.strictObject({
@@ -69,11 +79,17 @@ export const templateDocument = z.strictObject({
     .optional()
     .meta({ description: 'Field by field over that of the extended template; another kind begins anew' }),
   prompt: z.string().max(20_000).optional().meta({ description: 'Told to the agent beside the ticket' }),
+  tools: z
+    .union([z.literal('all'), z.array(z.enum(reportToolNames)).refine(isEachOnce, { error: toolsWords })], {
+      error: toolsWords,
+    })
+    .optional()
+    .meta({ description: "Which of Skep's tools the agent has: what it may report and ask; all of them where nobody says" }),
   limits: templateLimits.optional(),
   fallback: z
     .array(templateName)
     .max(fallbackMax)
-    .refine(names => new Set(names).size === names.length, { error: 'each template may stand once' })
+    .refine(isEachOnce, { error: 'each template may stand once' })
     .optional()
     .meta({ description: 'Templates that stand in while the model of this one does not answer, the best first' }),
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { time } from '../fields.ts';
 import { agent } from '../projects.ts';
-import { templateLimits, templateSourceLengthMax } from './document.ts';
+import { templateLimits, templateSourceLengthMax, templateTools } from './document.ts';
 import { templateName } from './names.ts';
 
 /** Put together, all or none: more than any team has. */
@@ -32,6 +32,7 @@ export const template = z
     lineage: z.array(z.string()).meta({ description: 'The versions that it extends, the nearest first' }),
     agent,
     prompt: z.string(),
+    tools: templateTools.meta({ description: "Of Skep's, those that its agent has; null: all" }),
     limits: templateLimits,
     fallback: z.array(z.string()),
     created_at: time,

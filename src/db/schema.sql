@@ -679,10 +679,12 @@ create table template_versions (
   limits jsonb not null,
   fallback text[] not null,
   created_at timestamp with time zone not null default now(),
+  tools text[],
   constraint template_versions_pkey PRIMARY KEY (tenant_id, id),
   constraint template_versions_tenant_id_name_version_key UNIQUE (tenant_id, name, version),
   constraint template_versions_id CHECK ((id = ((name || '@'::text) || version))),
   constraint template_versions_lineage CHECK ((cardinality(lineage) <= 7)),
+  constraint template_versions_tools_check CHECK ((tools <@ ARRAY['get_context'::text, 'submit_result'::text, 'report_blocker'::text, 'ask_human'::text, 'save_memory'::text])),
   constraint template_versions_tenant_id_name_fkey FOREIGN KEY (tenant_id, name) REFERENCES templates(tenant_id, name)
 );
 alter table template_versions enable row level security;

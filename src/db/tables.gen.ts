@@ -400,6 +400,7 @@ interface TemplateVersionsTable {
   limits: unknown;
   fallback: string[];
   createdAt: Date;
+  tools: string[] | null;
 }
 
 interface TemplatesTable {

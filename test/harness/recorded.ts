@@ -22,7 +22,7 @@ export function runOf(wanted: Partial<Run> = {}): Run {
     title: 'Parse durations',
     phase: null,
     round: 0,
-    ...{ turnsMax: null, tokensMax: null, turns: 0, tokens: 0 },
+    ...{ template: null, tools: null, turnsMax: null, tokensMax: null, turns: 0, tokens: 0 },
     ...wanted,
   };
 }

@@ -117,7 +117,7 @@ test('who claims is told the agent, the prompt and the limits of the template, w
   expect(body).toMatchObject({
     run: { template: 'small@1' },
     agent: { kind: 'exec', command: ['./agent.sh', 'small'], timeout_ms: 7_000 },
-    template: { id: 'small@1', prompt: 'be brief' },
+    template: { id: 'small@1', prompt: 'be brief', tools: null },
     limits: { memory_bytes: 33_554_432, process_count: 256, output_bytes_max: 5_000, cpu_count: 2 },
   });
   await api.call('POST', `/api/tickets/${ticket}/cancel`, {});

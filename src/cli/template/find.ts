@@ -24,7 +24,7 @@ export function shownText(it: WireTemplateShown): string {
 }
 
 function templateFields(it: WireTemplate): Parameters<typeof fields>[0] {
-  const { agent, limits } = it;
+  const { agent, tools, limits } = it;
   return [
     ['template', it.id],
     ['description', it.description],
@@ -32,6 +32,7 @@ function templateFields(it: WireTemplate): Parameters<typeof fields>[0] {
     ['agent', `${'command' in agent ? `${agent.kind}: ` : ''}${agentText(agent)}`],
     ...acpRows(agent),
     ['timeout', agent.timeout_ms === undefined ? null : `${agent.timeout_ms / 1000} s`],
+    ['tools', tools === null ? null : tools.join(', ') || 'none'],
     [
       'limits',
       Object.entries(limits)

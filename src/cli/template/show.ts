@@ -43,7 +43,7 @@ export function templateExport(world: World): Command {
     });
 }
 
-async function flat({ name, description, agent, prompt, limits, fallback }: WireTemplate): Promise<string> {
+async function flat({ name, description, agent, prompt, tools, limits, fallback }: WireTemplate): Promise<string> {
   const { stringify } = await import('yaml');
   return stringify(
     {
@@ -51,6 +51,7 @@ async function flat({ name, description, agent, prompt, limits, fallback }: Wire
       ...(description === null ? {} : { description }),
       agent,
       ...(prompt === '' ? {} : { prompt }),
+      ...(tools === null ? {} : { tools }),
       ...(Object.keys(limits).length === 0 ? {} : { limits }),
       ...(fallback.length === 0 ? {} : { fallback }),
     },

@@ -134,7 +134,7 @@ function asked(wire: Wire) {
   const run: RunContext = {
     ...{ tenantId: 't', runId: 'r', projectId: 'p', specId: null, ticketId: null, subjectType: 'ticket', subjectId: 's' },
     ...{ attempt: 1, agent: 'codex', model: null, title: 't', phase: null, round: 0 },
-    ...{ turnsMax: null, tokensMax: null, turns: 0, tokens: 0 },
+    ...{ template: null, tools: null, turnsMax: null, tokensMax: null, turns: 0, tokens: 0 },
   };
   return {
     run,

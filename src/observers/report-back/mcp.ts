@@ -15,7 +15,7 @@ import { type Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { RunContext } from '../../stages/runs/index.ts';
 import type { AskParts } from './ask.ts';
-import { callTool } from './tools.ts';
+import { callTool, hasTool } from './tools.ts';
 
 export interface McpCall {
   readonly run: RunContext;
@@ -40,7 +40,7 @@ export async function answerMcp(
   { request, response, body }: { request: IncomingMessage; response: ServerResponse; body: unknown },
 ): Promise<void> {
   const server = new McpServer({ name: 'skep', version: call.version });
-  for (const name of reportToolNames) register(server, parts, { call, name });
+  for (const name of reportToolNames) if (hasTool(call.run, name)) register(server, parts, { call, name });
   const transport = new StreamableHTTPServerTransport({ keepAliveMs });
   response.once('close', () => void server.close().catch(() => {}));
   await server.connect(transport);

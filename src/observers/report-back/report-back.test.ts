@@ -83,6 +83,38 @@ describe('MCP', () => {
   });
 });
 
+describe('the tools of a template', () => {
+  const source = (tools: string) => `name: few\nagent: { kind: exec, command: [a], model: local/m }\ntools: ${tools}\n`;
+  const given = async (tools: string) => {
+    const put = await api.call('POST', '/api/templates', { documents: [{ file: 'few.yaml', source: source(tools) }] });
+    expect(put.status).toBe(200);
+    const project = await projectOf();
+    const router = { routes: [], default: 'few' };
+    expect((await api.call('PATCH', `/api/projects/${project}`, { router })).status).toBe(200);
+    return claimed(project);
+  };
+
+  test('are all that its agent has, by MCP and by hand; its worker is told which', async () => {
+    const run = await given('[get_context, report_blocker]');
+    expect(run.template).toEqual({ id: 'few@1', prompt: '', tools: ['get_context', 'report_blocker'] });
+    const client = await connect(run.gateway.token);
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['get_context', 'report_blocker']);
+    expect(await call(client, 'ask_human', { question: 'Which?' })).toMatchObject({ isError: true });
+    const { status, body } = await report(run.gateway.token, 'ask_human', { question: 'Which?' });
+    expect([status, body['error']]).toEqual([403, 'The template few@1 does not give its agent ask_human']);
+    expect((await report(run.gateway.token, 'get_context', {})).status).toBe(200);
+    expect(await questions(run.ticket?.id)).toEqual([]);
+  });
+
+  test('may be none', async () => {
+    const run = await given('[]');
+    const client = await connect(run.gateway.token);
+    await expect(client.listTools()).rejects.toThrow(/not found/i);
+    const { body } = await report(run.gateway.token, 'submit_result', { status: 'done', summary: 'x' });
+    expect(JSON.stringify(body)).toContain('It gives: none');
+  });
+});
+
 describe('who may', () => {
   const post = (token: string | undefined, path = '/gateway/mcp', method = 'POST') =>
     fetch(`${api.url}${path}`, {

@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type ReportAnswer, reportToolNames, reportTools } from '../../../contract/talk/report-back.ts';
+import { type ReportAnswer, type ReportTool, reportToolNames, reportTools } from '../../../contract/talk/report-back.ts';
 import type { Api } from '../../http/route.ts';
 import { Fault, isFault } from '../../kernel/fault.ts';
 import type { Log } from '../../kernel/log.ts';
 import { type RunContext, runOfToken } from '../../stages/runs/index.ts';
 import type { AskParts, Waiting } from './ask.ts';
 import { answerMcp, serverFailed } from './mcp.ts';
-import { callTool } from './tools.ts';
+import { callTool, hasTool } from './tools.ts';
 
 export interface ReportParts extends Omit<AskParts, 'waits'> {
   readonly log: Log;
@@ -64,6 +64,7 @@ export function reportRoutes(app: Api, given: ReportParts): void {
   app.post('/gateway/report/:tool', { config, bodyLimit, onRequest, schema }, async (request, reply) => {
     const { run, redact } = callerOf(request);
     const { tool } = request.params;
+    if (!hasTool(run, tool)) throw withheld(run, tool);
     const parsed = reportTools[tool].safeParse(request.body ?? {});
     if (!parsed.success) throw invalid(tool, parsed.error);
     return (
@@ -92,6 +93,14 @@ async function identify({ headers }: FastifyRequest, { database }: ReportParts):
     run: await runOfToken(database, secret),
     redact: args => JSON.parse(JSON.stringify(args).replaceAll(secret, '[run token]')) as typeof args,
   };
+}
+
+function withheld({ template, tools }: RunContext, tool: ReportTool): Fault {
+  const others = tools?.length === 0 ? 'none' : tools?.join(', ');
+  return new Fault('forbidden', {
+    message: `The template ${template} does not give its agent ${tool}`,
+    hint: `It gives: ${others}. Go on without`,
+  });
 }
 
 function invalid(tool: string, { issues }: z.ZodError): Fault {

@@ -15,6 +15,11 @@ interface Call<Tool extends ReportTool> {
   readonly waiting: Waiting;
 }
 
+/** Whether the template by which a run is worked on gives its agent this tool. */
+export function hasTool({ tools: given }: RunContext, tool: ReportTool): boolean {
+  return given === null || given.includes(tool);
+}
+
 type Tools = { readonly [Tool in ReportTool]: (parts: AskParts, call: Call<Tool>) => Promise<ReportAnswer> };
 
 /** Calls a tool with arguments that its schema has let pass. To do it again with the same ones does nothing new. */

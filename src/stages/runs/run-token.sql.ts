@@ -1,4 +1,5 @@
 import { statement } from '../../db/statement.ts';
+import type { ReportTool } from '../../../contract/talk/report-back.ts';
 import type { Tables } from '../../db/tables.gen.ts';
 import type { StoredPlan } from './runs.sql.ts';
 
@@ -19,6 +20,10 @@ export interface RunContextRow {
   /** Of its template, with what of them is used; null: none. */
   readonly turnsMax: number | null;
   readonly tokensMax: number | null;
+  /** Of Skep's, those that its agent has; null: all. */
+  readonly tools: readonly ReportTool[] | null;
+  /** Its name and version. */
+  readonly template: string | null;
   readonly turns: number;
   readonly tokens: number;
 }
@@ -33,7 +38,7 @@ export const runOfRunToken = statement<RunContextRow>(
           coalesce(t.title, r.task -> 'plan' ->> 'phase', r.subject_id) as title, r.task -> 'plan' ->> 'phase' as phase,
           (select count(*) from runs o where o.tenant_id = r.tenant_id and o.subject_type = r.subject_type
               and o.subject_id = r.subject_id and o.state = 'returned' and not o.resumed) as round,
-          (v.limits ->> 'turns_max')::int as turns_max, (v.limits ->> 'tokens_max')::float8 as tokens_max,
+          r.template, v.tools, (v.limits ->> 'turns_max')::int as turns_max, (v.limits ->> 'tokens_max')::float8 as tokens_max,
           case when v.limits ->> 'turns_max' is null then 0 else (select count(*) from model_calls c
             where c.tenant_id = r.tenant_id and c.run_id = r.id and c.state <> 'failed') end as turns,
           case when v.limits ->> 'tokens_max' is null then 0 else (select coalesce(sum(c.charged_tokens), 0) from model_calls c

@@ -1,5 +1,6 @@
 import type { Agent } from '../../../contract/projects.ts';
 import type { TemplateLimits } from '../../../contract/templates/document.ts';
+import type { ReportTool } from '../../../contract/talk/report-back.ts';
 import type { Router } from '../../../contract/templates/router.ts';
 import { statement } from '../../db/statement.ts';
 import type { Tables } from '../../db/tables.gen.ts';
@@ -7,12 +8,15 @@ import type { Tables } from '../../db/tables.gen.ts';
 export interface VersionRow extends Omit<Tables['template_versions'], 'tenantId'> {
   readonly agent: Agent;
   readonly limits: TemplateLimits;
+  /** Null: all. */
+  readonly tools: ReportTool[] | null;
 }
 
 /** As it stands in a list, where nobody reads what was put: that may be very much of it. */
 export type ListedRow = Omit<VersionRow, 'source'>;
 
-const listed = 'v.id, v.name, v.version, v.description, v.lineage, v.agent, v.prompt, v.limits, v.fallback, v.created_at';
+const listed =
+  'v.id, v.name, v.version, v.description, v.lineage, v.agent, v.prompt, v.tools, v.limits, v.fallback, v.created_at';
 const columns = `${listed}, v.source`;
 
 /** Of the templates that there are, each at its newest version. */
@@ -60,8 +64,8 @@ export const holdTemplates = statement<HeadRow>(
 
 export const insertVersion = statement<VersionRow>(
   'insert_template_version',
-  `insert into template_versions as v (tenant_id, id, name, version, source, description, lineage, agent, prompt, limits, fallback)
-   values ($1, $2 || '@' || $3::int, $2, $3, $4, $5, $6, $7::jsonb, $8, $9::jsonb, $10) returning ${columns}`,
+  `insert into template_versions as v (tenant_id, id, name, version, source, description, lineage, agent, prompt, limits, fallback, tools)
+   values ($1, $2 || '@' || $3::int, $2, $3, $4, $5, $6, $7::jsonb, $8, $9::jsonb, $10, $11) returning ${columns}`,
 );
 
 /** It may have been removed: put again it is there again. */

@@ -37,6 +37,24 @@ test('a limit of turns or tokens is refused where no call goes through the gatew
   expect(await put(`name: c\nagent: { kind: codex, model: openai/m }\n${limits}`)).toEqual([['c@1', true]]);
 });
 
+test('tools are refused where an agent has none of them, at their place; who has others takes them over, or all', async () => {
+  const tools = 'tools: [submit_result, report_blocker]\n';
+  expect(await refusal(put(exec('a', tools)))).toMatch(
+    /^invalid_template: 0[.]yaml:3:1: tools: an agent of the kind exec without a model has no tools of Skep's/,
+  );
+  const pi = 'agent: { kind: pi, model: local/m }\n';
+  expect(
+    await put(`name: few\n${pi}${tools}`, `name: child\nextends: few\n`, `name: all\nextends: few\ntools: all\n`),
+  ).toHaveLength(3);
+  expect((await get('few')).tools).toEqual(['submit_result', 'report_blocker']);
+  expect([(await get('child')).tools, (await get('all')).tools]).toEqual([['submit_result', 'report_blocker'], null]);
+  expect(await refusal(put(`name: other\nextends: few\n${exec('other').split('\n')[1]}\n`))).toContain(
+    '0.yaml:2:1: extends: an agent of',
+  );
+  // What differs in its tools alone is another version.
+  expect(await put(`name: few\n${pi}tools: []\n`)).toEqual([['few@2', true]]);
+});
+
 describe('versions', () => {
   test('what has changed is the next one, what has not is the same, and what was put stays as it was', async () => {
     const first = `# with a note\r\n${exec('a')}`;

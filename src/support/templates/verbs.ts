@@ -107,7 +107,8 @@ async function putOne(tx: Tx, read: ReadTemplate): Promise<Put> {
   const version = isSame ? before.version : (before?.version ?? 0) + 1;
   if (version > versionsMax)
     throw new Fault('too_large', { message: `The template ${name} has ${versionsMax} versions: make another one` });
-  const texts = [source, description, lineage, JSON.stringify(agent), whole.prompt, JSON.stringify(whole.limits), whole.fallback];
+  const { prompt, limits, fallback, tools } = whole;
+  const texts = [source, description, lineage, JSON.stringify(agent), prompt, JSON.stringify(limits), fallback, tools];
   const [row] = isSame ? [before] : await tx.query(insertVersion, [tx.tenantId, name, version, ...texts]);
   if (row === undefined) throw new Error(`version ${version} of ${name} was neither found nor made`);
   await tx.query(setNewest, [tx.tenantId, name, version]);
@@ -130,6 +131,7 @@ function checked(read: ReadTemplate, { agent, ...whole }: Whole): Omit<Whole, 'a
   const parsed = agentSchema.safeParse(agent);
   if (parsed.success) {
     refuseUncounted(read, parsed.data, whole);
+    refuseTools(read, parsed.data, whole);
     return { ...whole, agent: parsed.data };
   }
   const [issue] = parsed.error.issues;
@@ -150,8 +152,17 @@ function refuseUncounted(read: ReadTemplate, agent: Agent, { limits }: Pick<Whol
   throw read.refuse(['limits', field], `cannot be kept: ${why}`);
 }
 
-function settingsOf({ agent, prompt, limits, fallback }: VersionRow): object {
-  return { agent, prompt, limits, fallback };
+/** What has no way to the gateway has no tools of ours that could be given or taken. */
+function refuseTools(read: ReadTemplate, agent: Agent, { tools }: Pick<Whole, 'tools'>): void {
+  if (tools === null || (modelOf(agent) !== undefined && agent.kind !== 'model')) return;
+  throw read.refuse(
+    [read.tools === undefined ? 'extends' : 'tools'],
+    `an agent of the kind ${agent.kind}${agent.kind === 'exec' ? ' without a model' : ''} has no tools of Skep's: take them away, or say tools: all`,
+  );
+}
+
+function settingsOf({ agent, prompt, limits, fallback, tools }: VersionRow): object {
+  return { agent, prompt, limits, fallback, tools };
 }
 
 /** Those that it has from others too: an older version may name what was removed since. */

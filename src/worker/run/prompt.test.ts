@@ -66,9 +66,24 @@ Nobody has answered in time: decide yourself, and say in the summary what you de
   });
 
   it('has what a template adds, under its name; where it adds nothing there is no heading', () => {
-    const by = (prompt: string) => ({ ...given({ feedback: null }), conflict: undefined, template: { id: 'careful@3', prompt } });
+    const by = (prompt: string) => ({
+      ...given({ feedback: null }),
+      conflict: undefined,
+      template: { id: 'careful@3', prompt, tools: null },
+    });
     expect(promptOf(by('First a test.\n'))).toContain('## What the template careful@3 adds\n\nFirst a test.\n\n## How to end');
     expect(promptAgainOf(by('First a test.'))).toContain('## What the template careful@3 adds\n\nFirst a test.');
     expect(promptOf(by(' '))).not.toContain('careful');
+  });
+
+  it('tells of no tool that its template does not give', () => {
+    const by = (tools: NonNullable<Parameters<typeof promptOf>[0]['template']>['tools']) =>
+      promptOf({ ...given(), conflict: undefined, template: { id: 'few@1', prompt: '', tools } });
+    expect(by(['submit_result', 'ask_human', 'save_memory'])).toContain(
+      'how you checked it. If one question to a person would help, call ask_human',
+    );
+    expect(by(['submit_result'])).not.toMatch(/ask_human|report_blocker/);
+    expect(by(['report_blocker'])).toContain('## How to end\n\nIf you cannot go on, call report_blocker');
+    expect(by(['get_context'])).toMatch(/say so in your last words and end your turn\.$/);
   });
 });

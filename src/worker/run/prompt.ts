@@ -19,7 +19,7 @@ export function promptOf({ ticket, task, conflict, setup = null, template }: Giv
     section('Conflicts to resolve', conflictText(conflict)),
     section('How to work', [...rules, ...(setup === null ? [] : [setupRule(setup)])].join('\n')),
     ofTemplate(template),
-    section('How to end', reports),
+    section('How to end', howToEnd(template)),
   ]
     .filter(text => text !== '')
     .join('\n\n');
@@ -34,7 +34,7 @@ export function promptAgainOf({ ticket, task, template }: Omit<Given, 'conflict'
     section('What you have asked people', answersText(task.answers)),
     'You are in a new sandbox. The current folder has what you had changed until then, committed for you; nothing else of the old sandbox is left, neither files elsewhere nor processes. Look at where you stand, for instance with `git log --stat -1`, and go on. The ticket stands in the file $SKEP_TICKET, should you need it again.',
     ofTemplate(template),
-    section('How to end', reports),
+    section('How to end', howToEnd(template)),
   ]
     .filter(text => text !== '')
     .join('\n\n');
@@ -66,11 +66,41 @@ const rules = [
   '- Nobody watches: do not wait for a confirmation.',
 ];
 
-const reports = `When all of it is done, call submit_result with status "done" and a summary of what you did and how you checked it. If you cannot go on, call report_blocker and say what stands in the way; if one question to a person would help, call ask_human, and where that says that the answer will come later, end your turn. The server "skep" among your tools has these calls. Without such tools use the command skep-report in your shell:
-  skep-report submit_result --status done --summary "What was done, and how it was checked"
-  skep-report report_blocker --reason "What stands in the way"
-  skep-report ask_human --question "What must be known to go on"
+/** What an agent may report at its end, in the order in which it is told of it. */
+const reports = [
+  {
+    tool: 'submit_result',
+    words: 'when all of it is done, call submit_result with status "done" and a summary of what you did and how you checked it',
+    command: '--status done --summary "What was done, and how it was checked"',
+  },
+  {
+    tool: 'report_blocker',
+    words: 'if you cannot go on, call report_blocker and say what stands in the way',
+    command: '--reason "What stands in the way"',
+  },
+  {
+    tool: 'ask_human',
+    words:
+      'if one question to a person would help, call ask_human, and where that says that the answer will come later, end your turn',
+    command: '--question "What must be known to go on"',
+  },
+] as const;
+
+/** `template`: says which of Skep's tools its agent has. */
+function howToEnd(template: Given['template']): string {
+  const tools = template?.tools ?? null;
+  const own = reports.filter(({ tool }) => tools === null || tools.includes(tool));
+  if (own.length === 0) return 'When all of it is done, or you cannot go on, say so in your last words and end your turn.';
+  const first = own.filter(({ tool }) => tool === 'submit_result').map(({ words }) => words);
+  const rest = own.filter(({ tool }) => tool !== 'submit_result').map(({ words }) => words);
+  const sentences = [...first, rest.join('; ')]
+    .filter(text => text !== '')
+    .map(text => `${text[0]?.toUpperCase()}${text.slice(1)}.`);
+  const commands = own.map(({ tool, command }) => `  skep-report ${tool} ${command}`);
+  return `${sentences.join(' ')} The server "skep" among your tools has these calls. Without such tools use the command skep-report in your shell:
+${commands.join('\n')}
 Then end your turn.`;
+}
 
 function setupRule(setup: readonly string[]): string {
   return `- What the project depends on is here already: ${JSON.stringify(setupLine(setup))} was run before you came. What it has left is not part of your work.`;

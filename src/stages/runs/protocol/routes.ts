@@ -195,7 +195,7 @@ async function describe(
       lease: { token, ...leaseOf(run, settings) },
       project: { id: project.id, name: project.name, repository: project.repository, isolation: project.isolation },
       agent: template?.agent ?? project.agent,
-      template: template === null ? null : { id: template.id, prompt: template.prompt },
+      template: template === null ? null : { id: template.id, prompt: template.prompt, tools: template.tools },
       network: project.network,
       setup: project.setup,
       limits: limitsOf(run, settings, template?.limits),

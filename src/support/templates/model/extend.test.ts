@@ -6,6 +6,7 @@ const parent: Whole = {
   prompt: 'parent',
   limits: { memory_bytes: 1, cpu_count: 2 },
   fallback: ['other'],
+  tools: ['get_context'],
 };
 
 test('the child goes over its parent field by field, and what it empties is empty', () => {
@@ -14,12 +15,18 @@ test('the child goes over its parent field by field, and what it empties is empt
     prompt: 'parent',
     limits: { memory_bytes: 1, cpu_count: 1 },
     fallback: ['other'],
+    tools: ['get_context'],
   });
   expect(extend({ name: 'c', prompt: '', fallback: [] }, parent)).toMatchObject({
     prompt: '',
     fallback: [],
     agent: parent.agent,
   });
+});
+
+test('its tools are those that it names, none or all, else those of its parent', () => {
+  const tools = (of?: Parameters<typeof extend>[0]['tools']) => extend({ name: 'c', tools: of }, parent).tools;
+  expect([tools(), tools([]), tools(['ask_human']), tools('all')]).toEqual([['get_context'], [], ['ask_human'], null]);
 });
 
 test('it does not stand in for itself because it does for its parent', () => {
@@ -39,6 +46,7 @@ test('without a parent it is what it says', () => {
     prompt: '',
     limits: {},
     fallback: [],
+    tools: null,
   });
 });
 

@@ -1,3 +1,4 @@
+import type { ReportTool } from '../../../../contract/talk/report-back.ts';
 import type { TemplateDocument, TemplateLimits } from '../../../../contract/templates/document.ts';
 
 /** A template with all that it has from others. What its agent lacks is seen when it is checked. */
@@ -6,19 +7,25 @@ export interface Whole {
   readonly prompt: string;
   readonly limits: TemplateLimits;
   readonly fallback: readonly string[];
+  /** Of Skep's, those that its agent has; null: all. */
+  readonly tools: readonly ReportTool[] | null;
 }
 
 /**
  * The child over its parent, field by field. Its name and its description are its own; an agent of another kind begins anew, since the
  * command and the model of one kind mean nothing to another. It does not stand in for itself where it stands in for its parent.
  */
-export function extend({ name, agent = {}, prompt, limits, fallback }: TemplateDocument, parent: Whole | undefined): Whole {
+export function extend(
+  { name, agent = {}, prompt, limits, fallback, tools }: TemplateDocument,
+  parent: Whole | undefined,
+): Whole {
   const isOtherKind = agent.kind !== undefined && agent.kind !== parent?.agent.kind;
   return {
     agent: { ...(isOtherKind ? {} : parent?.agent), ...agent },
     prompt: prompt ?? parent?.prompt ?? '',
     limits: { ...parent?.limits, ...limits },
     fallback: fallback ?? parent?.fallback.filter(each => each !== name) ?? [],
+    tools: tools === 'all' ? null : (tools ?? parent?.tools ?? null),
   };
 }
 
