@@ -32,7 +32,7 @@ export const template = z
     lineage: z.array(z.string()).meta({ description: 'The versions that it extends, the nearest first' }),
     agent,
     prompt: z.string(),
-    tools: templateTools.meta({ description: "Of Skep's, those that its agent has; null: all" }),
+    tools: templateTools.default(null).meta({ description: "Of Skep's, those that its agent has; null: all" }),
     limits: templateLimits,
     fallback: z.array(z.string()),
     created_at: time,

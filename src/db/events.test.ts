@@ -247,7 +247,8 @@ describe('the jobs of an event', () => {
         await tx.query(touch, [tenantId, second]);
       });
     await Promise.all([cross('x', 'y'), cross('y', 'x')]);
-    expect(begun).toBe(3);
+    // Who is begun again may have the row before the other is awake, and lose again.
+    expect(begun).toBeGreaterThanOrEqual(3);
     expect(await query(place.superuserUrl, 'select subject_id as id from events order by 1')).toEqual([{ id: 'x' }, { id: 'y' }]);
   });
 });

@@ -9,7 +9,7 @@ const project = plainProject({ id: 'dddd0000-2222-4333-8444-555555555555', name:
 const source = '# a note\r\nname: careful';
 const template = {
   ...{ id: 'careful@2', name: 'careful', version: 2, description: 'slow\u001b[2J', lineage: ['base@1'], fallback: ['quick'] },
-  ...{ agent: { kind: 'codex', model: 'o/m', timeout_ms: 60_000 }, prompt: 'p', limits: { cpu_count: 1 } },
+  ...{ agent: { kind: 'codex', model: 'o/m', timeout_ms: 60_000 }, prompt: 'p', limits: { cpu_count: 1 }, tools: ['ask_human'] },
   created_at: '2026-01-02T03:04:05.000Z',
 };
 const router = { routes: [{ types: ['bug', 'task'], template: 'careful@2' }], default: 'quick' };
@@ -77,7 +77,7 @@ describe('skep template', () => {
   it('shows all of it, and nothing that moves the terminal', async () => {
     const { out } = await run(['template', 'show', 'careful@2']);
     expect(server.calls[0]?.path).toBe('/api/templates/careful?version=2');
-    for (const text of ['careful@2', 'base@1', 'codex with o/m', '60 s', 'cpu_count 1', 'quick', 'project Todo'])
+    for (const text of ['careful@2', 'base@1', 'codex with o/m', '60 s', 'cpu_count 1', 'quick', 'ask_human', 'project Todo'])
       expect(out).toContain(text);
     expect(out).not.toContain('\u001b[2J');
     expect((await run(['template', 'list'])).out).toContain('careful@2');
@@ -89,14 +89,24 @@ describe('skep template', () => {
     expect((await run(['template', 'export', 'careful'])).out).toBe(source);
     const flat = (await run(['template', 'export', 'careful', '--flat'])).out;
     expect(flat).not.toContain('extends');
-    for (const text of ['kind: codex', 'timeout_ms: 60000', 'prompt: p', 'cpu_count: 1', '- quick']) expect(flat).toContain(text);
+    for (const text of ['kind: codex', 'timeout_ms: 60000', 'prompt: p', 'cpu_count: 1', '- quick', '- ask_human'])
+      expect(flat).toContain(text);
   });
 
   it('prints a schema for an editor, without a server', async () => {
     const { code, out } = await skep(['template', 'schema']);
     expect(code).toBe(0);
     const schema = JSON.parse(out) as { properties: Record<string, unknown>; required: string[]; additionalProperties: boolean };
-    expect(Object.keys(schema.properties)).toEqual(['name', 'description', 'extends', 'agent', 'prompt', 'limits', 'fallback']);
+    expect(Object.keys(schema.properties)).toEqual([
+      'name',
+      'description',
+      'extends',
+      'agent',
+      'prompt',
+      'tools',
+      'limits',
+      'fallback',
+    ]);
     expect([schema.required, schema.additionalProperties]).toEqual([['name'], false]);
   });
 
