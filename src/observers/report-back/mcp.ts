@@ -2,7 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import type { CallToolResult, ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
+import {
+  type CallToolResult,
+  ListToolsRequestSchema,
+  type ServerNotification,
+  type ServerRequest,
+} from '@modelcontextprotocol/sdk/types.js';
 import {
   type ReportAnswer,
   type ReportInput,
@@ -40,11 +45,19 @@ export async function answerMcp(
   { request, response, body }: { request: IncomingMessage; response: ServerResponse; body: unknown },
 ): Promise<void> {
   const server = new McpServer({ name: 'skep', version: call.version });
-  for (const name of reportToolNames) if (hasTool(call.run, name)) register(server, parts, { call, name });
+  const given = reportToolNames.filter(name => hasTool(call.run, name));
+  for (const name of given) register(server, parts, { call, name });
+  if (given.length === 0) listNone(server);
   const transport = new StreamableHTTPServerTransport({ keepAliveMs });
   response.once('close', () => void server.close().catch(() => {}));
   await server.connect(transport);
   await transport.handleRequest(request, response, body);
+}
+
+/** Without a tool the SDK would refuse to list any, and some agents take that for a server that is broken. */
+function listNone({ server }: McpServer): void {
+  server.registerCapabilities({ tools: {} });
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [] }));
 }
 
 function register(server: McpServer, parts: AskParts, { call, name }: { call: McpCall; name: ReportTool }): void {

@@ -96,10 +96,9 @@ async function identify({ headers }: FastifyRequest, { database }: ReportParts):
 }
 
 function withheld({ template, tools }: RunContext, tool: ReportTool): Fault {
-  const others = tools?.length === 0 ? 'none' : tools?.join(', ');
   return new Fault('forbidden', {
     message: `The template ${template} does not give its agent ${tool}`,
-    hint: `It gives: ${others}. Go on without`,
+    hint: `It gives: ${tools?.join(', ') || 'none'}. Go on without`,
   });
 }
 
