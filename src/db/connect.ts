@@ -7,6 +7,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Lifecycle } from '../kernel/loop.ts';
 import { createWatch, startEmbedded, stopEmbedded } from './embedded/index.ts';
+import { asFault } from './refusal.ts';
 import { ensureRoles, provisionEmbedded, type Roles } from './roles.ts';
 import { inspectServer, refuseUnfit } from './server/fitness.ts';
 import { withClient } from './server/session.ts';
@@ -55,7 +56,7 @@ async function embedded({ home, clock, log, port }: DatabaseOptions): Promise<Da
     };
   } catch (error) {
     if (!server.adopted) await stopEmbedded(home, clock);
-    throw error;
+    throw asFault(error);
   }
 }
 

@@ -42,6 +42,18 @@ const terminate = (where: string) =>
   );
 
 describe(`an empty database on ${version}`, () => {
+  test('on a disk that is full says so, and is brought to the present schema once there is space', async () => {
+    await query(
+      superUrl,
+      `create function public.fill_up() returns event_trigger language plpgsql as $$
+         begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$;
+       create event trigger full_disk on ddl_command_start when tag in ('CREATE TABLE') execute function public.fill_up()`,
+    );
+    await expect(run()).rejects.toMatchObject({ code: 'disk_full' });
+    await query(superUrl, 'drop event trigger full_disk; drop function public.fill_up');
+    expect(await run()).toBe(files.length);
+  });
+
   test('is brought to the present schema, and a second time changes nothing', async () => {
     expect(await run()).toBe(files.length);
     expect(await applied()).toEqual(files);

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { failpoint } from '../kernel/failpoint.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Log } from '../kernel/log.ts';
+import { asFault } from './refusal.ts';
 
 export interface RoleNames {
   readonly owner: string;
@@ -25,7 +26,7 @@ const folder = new URL('./migrations/', import.meta.url);
 
 /**
  * Brings the schema to this version: numbered files, forward only, each in a transaction with its row. Safe to run from several
- * servers at once and to kill anywhere. Refuses a database that is newer than this code or whose history differs.
+ * servers at once and to kill anywhere. Refuses a database that is newer than this code or whose history differs. Throws Fault `disk_full` too.
  */
 export async function migrate(ownerUrl: string, roles: RoleNames, log: Log): Promise<number> {
   const client = new pg.Client({ connectionString: ownerUrl, application_name: 'skep migrate', options: '-c search_path=skep' });
@@ -44,6 +45,8 @@ export async function migrate(ownerUrl: string, roles: RoleNames, log: Log): Pro
     if (missing.length > 0)
       log.info({ migrations: missing.map(migration => migration.name) }, 'the schema was brought up to date');
     return missing.length;
+  } catch (error) {
+    throw asFault(error);
   } finally {
     await client.end();
   }
