@@ -48,7 +48,7 @@ export const bareClaim = statement<{ id: string }>(
   'bare_claim',
   `update bare.runs set state = 'leased', worker = $2, lease_token_hash = $3, fence = nextval('run_fences'),
           lease_expires_at = clock_timestamp() + make_interval(secs => 15), leased_at = clock_timestamp()
-    where id = (select id from bare.runs where tenant_id = $1 and state = 'queued'
+    where tenant_id = $1 and id = (select id from bare.runs where tenant_id = $1 and state = 'queued'
                  order by priority desc, chain desc, created_at, id limit 1 for update skip locked)
    returning id`,
 );

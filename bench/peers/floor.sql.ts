@@ -55,7 +55,7 @@ export const floorClaim = statement<{ id: string }>(
      ${first('id')} limit 1 for no key update skip locked
    ), claimed as (
      update floor.runs r set ${leased}, worker = $2, lease_token_hash = $3, run_token_hash = $4
-       from picked where r.id = picked.id returning ${written}
+       from picked where r.tenant_id = $1 and r.id = picked.id returning ${written}
    ), followed as (${claimed}
    )
    select id from claimed`,
@@ -65,7 +65,7 @@ export const floorClaim = statement<{ id: string }>(
 export const floorClaims = statement<{ id: string; turn: number }>(
   'floor_claims',
   `with picked as materialized (
-     select r.id from (${first('id, priority, chain, created_at')} limit 36) o join floor.runs r on r.id = o.id
+     select r.id from (${first('id, priority, chain, created_at')} limit 36) o join floor.runs r on r.tenant_id = $1 and r.id = o.id
       where r.state = 'queued'
       order by o.priority desc, o.chain desc, o.created_at, o.id limit (select cardinality($2::text[])) for no key update of r skip locked
    ), given as (
@@ -73,7 +73,7 @@ export const floorClaims = statement<{ id: string; turn: number }>(
    ), claimed as (
      update floor.runs r set ${leased}, worker = ($2::text[])[g.turn], lease_token_hash = ($3::bytea[])[g.turn],
             run_token_hash = ($4::bytea[])[g.turn]
-       from given g where r.id = g.id returning ${written}, g.turn
+       from given g where r.tenant_id = $1 and r.id = g.id returning ${written}, g.turn
    ), followed as (${claimed}
    )
    select id, turn from claimed`,

@@ -174,13 +174,12 @@ create table events (
   subject_id text not null,
   actor text not null,
   payload jsonb not null default '{}'::jsonb,
-  at timestamp with time zone not null default clock_timestamp(),
-  constraint events_pkey PRIMARY KEY (id)
+  at timestamp with time zone not null default clock_timestamp()
 );
 CREATE UNIQUE INDEX events_by_position ON events USING btree ("position") WHERE ("position" IS NOT NULL);
 CREATE INDEX events_of_subject ON events USING btree (tenant_id, subject_id, "position") WHERE ("position" IS NOT NULL);
 CREATE INDEX events_of_tenant ON events USING btree (tenant_id, "position") WHERE ("position" IS NOT NULL);
-CREATE INDEX events_without_position ON events USING btree (id) WHERE ("position" IS NULL);
+CREATE UNIQUE INDEX events_without_position ON events USING btree (id) WHERE ("position" IS NULL);
 alter table events enable row level security;
 alter table events force row level security;
 create policy all_tenants on events to {engine} using (true) with check (true);
@@ -527,7 +526,6 @@ create table runs (
   template text,
   fallback_of text,
   retried text,
-  constraint runs_pkey PRIMARY KEY (id),
   constraint runs_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint runs_whole CHECK (is_run_whole(state, subject_type, health, retried, lease_expires_at, ended_at, lease_token_hash, fence, failure_class, template, fallback_of)),
   constraint runs_template FOREIGN KEY (tenant_id, template) REFERENCES template_versions(tenant_id, id),
@@ -539,15 +537,14 @@ CREATE UNIQUE INDEX one_live_run_a_subject ON runs USING btree (tenant_id, subje
 CREATE INDEX runs_aged ON runs USING btree (tenant_id, project_id, priority DESC, chain DESC, created_at, id) WHERE ((state = 'queued'::text) AND (aged_at IS NOT NULL) AND (subject_type = 'ticket'::text));
 CREATE INDEX runs_ageing ON runs USING btree (due_at) WHERE ((state = 'queued'::text) AND (aged_at IS NULL));
 CREATE INDEX runs_ended ON runs USING btree (ended_at) WHERE (ended_at IS NOT NULL);
-CREATE INDEX runs_expiring ON runs USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL);
 CREATE INDEX runs_fallen_back ON runs USING btree (tenant_id, project_id) WHERE ((state = 'queued'::text) AND (fallback_of IS NOT NULL));
+CREATE INDEX runs_held ON runs USING btree (tenant_id, project_id) WHERE (state = ANY (ARRAY['leased'::text, 'starting'::text, 'working'::text]));
 CREATE INDEX runs_lanes ON runs USING btree (tenant_id, project_id, requires, priority DESC, chain DESC, created_at, id) INCLUDE (due_at, agent, aged_at) WHERE ((state = 'queued'::text) AND (ticket_id IS NOT NULL));
-CREATE INDEX runs_live ON runs USING btree (tenant_id, project_id) WHERE (lease_expires_at IS NOT NULL);
 CREATE INDEX runs_of_question ON runs USING btree (tenant_id, ((halt ->> 'questionId'::text))) WHERE (halt IS NOT NULL);
-CREATE UNIQUE INDEX runs_of_run_token ON runs USING btree (run_token_hash) WHERE ((lease_expires_at IS NOT NULL) AND (run_token_hash IS NOT NULL));
+CREATE UNIQUE INDEX runs_of_run_token ON runs USING btree (run_token_hash) WHERE ((state = ANY (ARRAY['leased'::text, 'starting'::text, 'working'::text])) AND (run_token_hash IS NOT NULL));
 CREATE INDEX runs_of_subject ON runs USING btree (tenant_id, subject_type, subject_id, attempt DESC);
 CREATE INDEX runs_of_tenant ON runs USING btree (tenant_id, created_at DESC, id);
-CREATE INDEX runs_of_ticket ON runs USING btree (tenant_id, ticket_id, created_at DESC) WHERE (ticket_id IS NOT NULL);
+CREATE INDEX runs_of_ticket ON runs USING btree (tenant_id, ticket_id) WHERE ((ticket_id IS NOT NULL) AND (subject_type <> 'ticket'::text));
 CREATE INDEX runs_queue ON runs USING btree (tenant_id, priority DESC, chain DESC, created_at, id) WHERE (state = 'queued'::text);
 CREATE INDEX runs_queue_of_no_ticket ON runs USING btree (tenant_id, priority DESC, created_at, id) WHERE ((state = 'queued'::text) AND (ticket_id IS NULL));
 CREATE INDEX runs_submitted ON runs USING btree (leased_at) WHERE (state = 'submitted'::text);
@@ -947,10 +944,10 @@ begin
   select exists (
     select from brakes b where b.tenant_id = for_tenant
        and (b.state = 'on' or (b.state = 'trying'
-            and exists (select from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.leased_at >= b.changed_at))))
+            and exists (select from runs r where r.tenant_id = for_tenant and r.state in ('leased', 'starting', 'working') and r.leased_at >= b.changed_at))))
     or exists (
     select from run_limits l where l.tenant_id = for_tenant and l.scope in ('tenant', 'worker') and (l.scope = 'tenant' or l.scope_id = for_worker)
-       and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null
+       and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.state in ('leased', 'starting', 'working')
                              and (l.scope = 'tenant' or r.worker = for_worker)))
     into is_shut;
   if is_shut then
@@ -959,14 +956,14 @@ begin
 
   select coalesce(array_agg(l.scope_id::uuid), '{}') into projects from run_limits l
    where l.tenant_id = for_tenant and l.scope = 'project'
-     and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null
+     and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.state in ('leased', 'starting', 'working')
                            and r.project_id = l.scope_id::uuid);
   select coalesce(array_agg(l.scope_id), '{}') into agents from run_limits l
    where l.tenant_id = for_tenant and l.scope = 'agent'
-     and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.agent = l.scope_id);
+     and l.runs_max <= (select count(*) from runs r where r.tenant_id = for_tenant and r.state in ('leased', 'starting', 'working') and r.agent = l.scope_id);
 
   with held as (
-    select r.subject_id from runs r where r.tenant_id = for_tenant and r.lease_expires_at is not null and r.subject_type = 'ticket'
+    select r.subject_id from runs r where r.tenant_id = for_tenant and r.state in ('leased', 'starting', 'working') and r.subject_type = 'ticket'
     union all
     select r.subject_id from runs r where r.tenant_id = for_tenant and r.state = 'submitted' and r.subject_type = 'ticket'
   )
@@ -1213,7 +1210,7 @@ begin
     select id, row_number() over (order by id) as turn
       from (select id from events where position is null order by id limit batch) as waiting
   )
-  update events set position = last + next.turn from next where events.id = next.id;
+  update events set position = last + next.turn from next where events.id = next.id and events.position is null;
   get diagnostics given = row_count;
   if given > 0 then
     update event_sequencer set last_position = last + given;

@@ -95,12 +95,17 @@ describe(`the plans that carry the engine, on ${inject('postgres').version} with
 
   test.each([
     ['claim_runs', 'runs_queue'],
-    ['submit_runs', 'runs_(pkey|tenant_id_id_key)'],
-    ['begin_work', 'runs_(pkey|tenant_id_id_key)'],
-    ['expired_runs', 'runs_expiring'],
+    ['submit_runs', 'runs_tenant_id_id_key'],
+    ['begin_work', 'runs_tenant_id_id_key'],
+    ['expired_runs', 'runs_held'],
+    ['run_of_run_token', 'runs_of_run_token'],
+    ['runs_still_held', 'runs_tenant_id_id_key'],
+    ['runs_of_other_health', 'runs_held'],
+    ['runs_among_ids', 'runs_tenant_id_id_key'],
+    ['end_runs_of_ticket', 'runs_of_ticket'],
     ['runs_due_for_long', 'runs_ageing'],
-    ['renew_lease', 'runs_(pkey|tenant_id_id_key)'],
-    ['lose_run', 'runs_(pkey|tenant_id_id_key|expiring)'],
+    ['renew_lease', 'runs_tenant_id_id_key'],
+    ['lose_run', 'runs_(held|tenant_id_id_key)'],
     ['insert_run', 'runs_of_subject'],
     ['move_ticket', 'tickets_pkey'],
     ['hold_dependants', 'ticket_dependants'],
@@ -111,6 +116,13 @@ describe(`the plans that carry the engine, on ${inject('postgres').version} with
     const text = await planOf(name, 'force_generic_plan');
     expect(text).toMatch(new RegExp(`using (${index})|on (${index})`));
     expect(text).not.toMatch(/Seq Scan on (runs|tickets|events|ticket_dependencies)/);
+  });
+
+  test('a heartbeat writes to no index: none knows the end of a lease', async () => {
+    const named = `select pg_get_indexdef(indexrelid) as text from pg_index where indrelid = 'skep.runs'::regclass`;
+    const indexes = await query<{ text: string }>(place.superuserUrl, named);
+    expect(indexes.length).toBeGreaterThan(9);
+    expect(indexes.filter(({ text }) => text.includes('lease_expires_at'))).toEqual([]);
   });
 });
 

@@ -15,7 +15,7 @@ const queued = `(
        union all
        select r.project_id, r.agent, r.requires, r.due_at, r.aged_at from runs r
         where r.tenant_id = $1 and r.state = 'queued' and r.ticket_id is null)`;
-const isHeld = 'r.tenant_id = $1 and r.lease_expires_at is not null';
+const isHeld = `r.tenant_id = $1 and r.state in ('leased', 'starting', 'working')`;
 /** Claims of a worker that has left, fell silent or is told to claim nothing more are not to be expected. */
 const claims = `w.tenant_id = $1 and w.state = 'active' and not w.is_told_to_drain`;
 
@@ -66,7 +66,7 @@ export const dueGroups = statement<Due>(
      select t.project_id, f.file from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.subject_id
        join projects p on p.tenant_id = t.tenant_id and p.id = t.project_id and p.collisions = 'hold', unnest(t.files || t.observed) as f (file)
       where r.tenant_id = $1 and r.subject_type = 'ticket' and t.status <> 'waiting'
-        and r.id = any (array(select id from runs where tenant_id = $1 and lease_expires_at is not null
+        and r.id = any (array(select id from runs where tenant_id = $1 and state in ('leased', 'starting', 'working')
                               union all select id from runs where tenant_id = $1 and state = 'submitted' union all select id from aged))
    ), first as materialized (
      select r.id, r.subject_id from runs r where ${isDue} and r.subject_type = 'ticket' and exists (select from busy)

@@ -1,11 +1,11 @@
 import { statement } from '../../db/statement.ts';
-import { runColumns, type RunRow } from './runs.sql.ts';
+import { isOfTicket, runColumns, type RunRow } from './runs.sql.ts';
 
 export const runsFiltered = statement<RunRow>(
   'runs_filtered',
   `select ${runColumns} from runs r
     where r.tenant_id = $1 and ($3::text is null or r.state = $3)
-      and ($4::text is null or r.ticket_id = $4)
+      and ($4::text is null or ${isOfTicket('r', '$4')})
       and ($7::text is null or r.worker = $7) and ($8::uuid is null or r.project_id = $8)
       and ($9::text is null or (r.health = $9 and r.lease_expires_at is not null))
       and ($5::timestamptz is null or (r.created_at, r.id) < ($5::timestamptz, $6::uuid))

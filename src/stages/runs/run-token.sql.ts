@@ -46,11 +46,11 @@ export const runOfRunToken = statement<RunContextRow>(
      from runs r left join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
      join projects p on p.tenant_id = r.tenant_id and p.id = coalesce(t.project_id, (r.task ->> 'projectId')::uuid)
      left join template_versions v on v.tenant_id = r.tenant_id and v.id = r.template
-    where r.run_token_hash = $1 and r.lease_expires_at > clock_timestamp()`,
+    where r.run_token_hash = $1 and r.state in ('leased', 'starting', 'working') and r.lease_expires_at > clock_timestamp()`,
 );
 
 /** Which of these runs are still held. */
 export const runsStillHeld = statement<{ id: string }>(
   'runs_still_held',
-  'select id from runs where id = any ($1::uuid[]) and lease_expires_at > clock_timestamp()',
+  `select r.id from tenants t join runs r on r.tenant_id = t.id and r.id = any ($1::uuid[]) where r.lease_expires_at > clock_timestamp()`,
 );

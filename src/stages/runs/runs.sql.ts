@@ -93,6 +93,10 @@ export const heldByEach = (id: string, tokenHash: string) =>
   `r.tenant_id = $1 and r.id = ${id} and r.lease_token_hash = ${tokenHash} and ${isLive}`;
 const heldBy = heldByEach('$2', '$3');
 
+/** That a run is at a ticket, or at what came of it, such as its review: each is in another index. */
+export const isOfTicket = (run: string, ticketId: string) =>
+  `(${run}.subject_type = 'ticket' and ${run}.subject_id = ${ticketId} or ${run}.subject_type <> 'ticket' and ${run}.ticket_id = ${ticketId})`;
+
 export const leaseUntil = (ms: string) => `clock_timestamp() + make_interval(secs => ${ms}::int / 1000.0)`;
 
 /** Never sooner, and up to a quarter later: what fell together does not come back together. */
@@ -167,7 +171,8 @@ export const endRunRow = statement<RunRow>(
 /** Expired leases, oldest first. */
 export const expiredRuns = statement<{ tenantId: string; id: string }>(
   'expired_runs',
-  'select tenant_id, id from runs where lease_expires_at < clock_timestamp() order by lease_expires_at limit $1',
+  `select tenant_id, id from runs where state in ('leased', 'starting', 'working') and lease_expires_at < clock_timestamp()
+    order by lease_expires_at limit $1`,
 );
 
 const projectOfSubject = `coalesce((select t.project_id from tickets t where t.tenant_id = $1 and t.id = $4), ($9::jsonb ->> 'projectId')::uuid)`;
@@ -284,20 +289,20 @@ export const returnRunRow = statement<RunRow>(
 export const cancelRunsOfTicket = statement<RunRow>(
   'cancel_runs_of_ticket',
   `with stopped as materialized (
-     select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
+     select r.id from tickets t join runs r on r.tenant_id = t.tenant_id and ${isOfTicket('r', 't.id')}
       where t.tenant_id = $1 and t.id = $2 and t.status = any ($3::text[])
         and r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked')
         for no key update of r for share of t
    )
    update runs r set state = 'cancelled', lease_expires_at = null, ended_at = clock_timestamp()
-     from stopped where r.id = stopped.id returning ${runColumns}`,
+     from stopped where r.tenant_id = $1 and r.id = stopped.id returning ${runColumns}`,
 );
 
 /** Ends all that runs or waits for a ticket, whatever becomes of that. */
 export const endRunsOfTicket = statement<RunRow>(
   'end_runs_of_ticket',
   `update runs r set state = $3, lease_expires_at = null, ended_at = clock_timestamp()
-    where r.tenant_id = $1 and r.ticket_id = $2 and r.state = any ($4::text[]) returning ${runColumns}`,
+    where r.tenant_id = $1 and ${isOfTicket('r', '$2')} and r.state = any ($4::text[]) returning ${runColumns}`,
 );
 
 /** What a ticket's run is to begin from, as its holder was told: the trunk moves on, and this does not. */

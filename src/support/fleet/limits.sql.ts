@@ -8,7 +8,7 @@ export interface LimitRow extends Omit<Stored, 'tenantId'> {
 }
 
 const heldOf = (which: string) =>
-  `(select count(*) from runs r where r.tenant_id = l.tenant_id and r.lease_expires_at is not null${which})`;
+  `(select count(*) from runs r where r.tenant_id = l.tenant_id and r.state in ('leased', 'starting', 'working')${which})`;
 
 const columns = `l.scope, l.scope_id, l.runs_max, l.created_at, l.updated_at,
   case l.scope when 'tenant' then ${heldOf('')}

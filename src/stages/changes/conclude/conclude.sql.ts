@@ -30,7 +30,7 @@ export const workOfSpec = statement<WorkRow>(
                                                         'duration_ms', e -> 'duration_ms', 'tests', e -> 'tests', 'flaky', e -> 'flaky')
                                      order by place)
                       from jsonb_array_elements(v.checks) with ordinality as x (e, place)), '[]') as checks,
-          exists (select from runs r where r.tenant_id = t.tenant_id and r.ticket_id = t.id and r.state = 'accepted'
+          exists (select from runs r where r.tenant_id = t.tenant_id and r.subject_type = 'ticket' and r.subject_id = t.id and r.state = 'accepted'
                      and r.result ->> 'bundle' is not null) as handed_in
      from tickets t
      left join changes c on c.tenant_id = t.tenant_id and c.ticket_id = t.id

@@ -85,7 +85,7 @@ export const lastClaimedRuns = statement<{ createdAt: Date }>(
 /** What is parked for a ticket that goes on without it. Both rows are locked, so that both are looked at as they are now. */
 export const parkedOfReadyTicket = statement<{ id: string }>(
   'parked_of_ready_ticket',
-  `select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.ticket_id
+  `select r.id from runs r join tickets t on t.tenant_id = r.tenant_id and t.id = r.subject_id
     where t.tenant_id = $1 and t.id = $2 and t.status = 'ready' and r.subject_type = 'ticket' and r.state = 'parked'
       for no key update of r for share of t`,
 );

@@ -25,7 +25,7 @@ export const withdrawPlanningRuns = statement<{ id: string }>(
         for no key update of r, p, s
    )
    update runs r set state = 'cancelled', lease_expires_at = null, ended_at = clock_timestamp()
-     from stopped where r.id = stopped.id returning r.id`,
+     from stopped where r.tenant_id = $1 and r.id = stopped.id returning r.id`,
 );
 
 /** The run of a subject that is not over. */

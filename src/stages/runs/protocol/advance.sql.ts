@@ -16,7 +16,7 @@ export const beginWork = statement<RunRow>(
    ), started as (
      update runs r set state = 'working', lease_expires_at = ${leaseUntil('$4')}, sandbox = coalesce($5, r.sandbox),
             started_at = coalesce(r.started_at, clock_timestamp())
-       from held where r.id = held.id returning ${runColumns}
+       from held where r.tenant_id = $1 and r.id = held.id returning ${runColumns}
    ), followed as (${ticketFollowsStart}
    ), logged as (
      insert into events (tenant_id, type, subject_type, subject_id, actor, payload)

@@ -33,7 +33,7 @@ export const submitRuns = statement<RunRow & { turn: number }>(
             for no key update of r, t skip locked) h
    ), submitted as (
      update runs r set state = 'submitted', result = h.result, lease_expires_at = null
-       from held h where r.id = h.id returning ${runColumns}, h.turn
+       from held h where r.tenant_id = $1 and r.id = h.id returning ${runColumns}, h.turn
    ), followed as (${ticketFollowsSubmission}
    ), logged as (
      insert into events (tenant_id, type, subject_type, subject_id, actor, payload)

@@ -1,6 +1,6 @@
 import type { RunResult } from '../../../../contract/runs.ts';
 import type { Database } from '../../../db/database.ts';
-import { createBatches } from '../../../kernel/batches.ts';
+import { byTurn, createBatches } from '../../../kernel/batches.ts';
 import { fence, type HolderScope } from '../holder.ts';
 import type { RunRow } from '../runs.sql.ts';
 import { submitRun } from '../verbs.ts';
@@ -48,7 +48,7 @@ async function submitTogether(
     database.tasksOf('run.submitted'),
   ]);
   if (rows.length > 0) database.committed();
-  const taken = new Map(rows.map(({ turn, ...run }) => [turn, run]));
+  const taken = byTurn(rows);
   return asked.map(
     ({ scope, result }, i) => taken.get(i + 1) ?? database.engine(scope, tx => submitRun(tx, scope.holder, result)),
   );

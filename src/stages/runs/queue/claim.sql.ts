@@ -70,7 +70,7 @@ export const claimRun = statement<NewlyClaimed>(
    ), claimed as (
      update runs r set state = 'leased', worker = $2, lease_token_hash = $3, run_token_hash = $7, fence = nextval('run_fences'),
             lease_expires_at = ${leaseUntil('$5')}, leased_at = clock_timestamp()
-       from picked where r.id = picked.id returning ${claimedColumns}
+       from picked where r.tenant_id = $1 and r.id = picked.id returning ${claimedColumns}
    ), followed as (${ticketFollowsClaim}
    ), logged as (${claimLog('$2')}
    )
@@ -110,7 +110,7 @@ export const claimRuns = statement<NewlyClaimed & { turn: number }>(
      update runs r set state = 'leased', worker = ($4::text[])[g.turn], lease_token_hash = ($5::bytea[])[g.turn],
             run_token_hash = ($6::bytea[])[g.turn], fence = nextval('run_fences'), lease_expires_at = ${leaseUntil('$3')},
             leased_at = clock_timestamp()
-       from given g where r.id = g.id returning ${claimedColumns}, g.turn
+       from given g where r.tenant_id = $1 and r.id = g.id returning ${claimedColumns}, g.turn
    ), followed as (${ticketFollowsClaim}, c.worker
    ), logged as (${claimLog('followed.worker')}
    )

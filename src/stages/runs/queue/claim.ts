@@ -1,5 +1,5 @@
 import type { Database, Scope } from '../../../db/database.ts';
-import { createBatches } from '../../../kernel/batches.ts';
+import { byTurn, createBatches } from '../../../kernel/batches.ts';
 import { hashSecret, randomSecret } from '../../../kernel/secret.ts';
 import { type RunRow, unbegun } from '../runs.sql.ts';
 import type { RunSettings } from '../settings.ts';
@@ -71,10 +71,11 @@ async function claimTogether(
     asked.map(({ runToken }) => hashSecret(runToken)),
   ]);
   if (rows.length > 0) database.committed();
-  const given = new Map(rows.map(({ turn, ...run }) => [turn, { ...run, ...unbegun }]));
+  const given = byTurn(rows);
   return asked.map((wish, i) => {
-    const run = given.get(i + 1);
-    return run === undefined ? claimAlone(database, wish, settings) : { run, token: wish.token, runToken: wish.runToken };
+    const row = given.get(i + 1);
+    if (row === undefined) return claimAlone(database, wish, settings);
+    return { run: Object.assign(row, unbegun), token: wish.token, runToken: wish.runToken };
   });
 }
 
@@ -89,5 +90,5 @@ async function claimAlone(
   const [run] = await database.enginePool.query(claimRun, values);
   if (run === undefined) return undefined;
   database.committed();
-  return { run: { ...run, ...unbegun }, token, runToken };
+  return { run: Object.assign(run, unbegun), token, runToken };
 }

@@ -117,7 +117,7 @@ const healthNow = `case ${missed} when 0 then 'ok' when 1 then 'late' else 'degr
 export const runsOfOtherHealth = statement<{ tenantId: string; id: string }>(
   'runs_of_other_health',
   `select r.tenant_id, r.id from runs r
-    where r.lease_expires_at > clock_timestamp() and r.health <> ${healthNow}
+    where r.state in ('leased', 'starting', 'working') and r.lease_expires_at > clock_timestamp() and r.health <> ${healthNow}
       and (r.health <> 'ok' or r.lease_expires_at < clock_timestamp() + make_interval(secs => ($1::int - $2::int) / 1000.0))
     limit $3`,
 );

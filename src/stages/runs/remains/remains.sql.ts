@@ -14,7 +14,10 @@ export const insertRescue = statement<{ sha256: string }>(
 );
 
 /** Of all tenants: a ref in Skep's copy of a repository names no tenant. */
-export const runsAmongIds = statement<{ id: string }>('runs_among_ids', 'select id from runs where id = any ($1::uuid[])');
+export const runsAmongIds = statement<{ id: string }>(
+  'runs_among_ids',
+  'select r.id from tenants t join runs r on r.tenant_id = t.id and r.id = any ($1::uuid[])',
+);
 
 /** What was brought home of a run, the last first; who adds to it sees to it that they are few. */
 export const rescuesOfRun = statement<{ sha256: string; size: number }>(

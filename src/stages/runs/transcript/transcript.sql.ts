@@ -1,4 +1,5 @@
 import { statement } from '../../../db/statement.ts';
+import { isOfTicket } from '../runs.sql.ts';
 
 /** How far the transcript of a run is stored: bytes of its stream, and events. */
 export const transcriptEnd = statement<{ size: number; last: number }>(
@@ -53,7 +54,7 @@ export interface SearchedRun {
 export const runsWithTranscript = statement<SearchedRun>(
   'runs_with_transcript',
   `select r.id, r.ticket_id, r.attempt, r.created_at from runs r
-    where r.tenant_id = $1 and ($2::text is null or r.ticket_id = $2) and ($3::uuid is null or r.project_id = $3)
+    where r.tenant_id = $1 and ($2::text is null or ${isOfTicket('r', '$2')}) and ($3::uuid is null or r.project_id = $3)
       and ($4::timestamptz is null or (r.created_at, r.id) <= ($4::timestamptz, $5::uuid))
       and exists (select from transcript_events e where e.tenant_id = $1 and e.run_id = r.id)
     order by r.created_at desc, r.id desc limit $6`,

@@ -57,7 +57,7 @@ export const workersOfTenant = statement<WorkerRow & { busy: number }>(
   'workers_of_tenant',
   `select ${columns}, coalesce(held.count, 0)::int as busy
      from workers w left join (
-       select worker, count(*) from runs where tenant_id = $1 and lease_expires_at is not null group by worker) held on held.worker = w.name
+       select worker, count(*) from runs where tenant_id = $1 and state in ('leased', 'starting', 'working') group by worker) held on held.worker = w.name
     where w.tenant_id = $1 order by w.state in ('left', 'gone'), w.name limit $2`,
 );
 
