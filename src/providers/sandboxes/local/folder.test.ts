@@ -1,8 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { draftName, makePlain, nameDraft } from './folder.ts';
+import type { SandboxSpec } from '../../../worker/sandbox.ts';
+import { type Draft, draftName, makePlain, nameDraft } from './folder.ts';
 
 let top: string;
 beforeEach(() => {
@@ -18,11 +29,11 @@ const spec = {
   folders: [{ from: '/usr', to: '/skep/usr' }],
 };
 
-function draft(): string {
+function draft(folders: SandboxSpec['folders'] = []): Draft {
   const path = join(top, draftName());
   mkdirSync(join(path, 'slot/skep'), { recursive: true });
   writeFileSync(join(path, 'seccomp'), '');
-  return path;
+  return { path, folders };
 }
 
 it('gives a draft its name when all is in it, and takes no name that something has', () => {
@@ -31,14 +42,21 @@ it('gives a draft its name when all is in it, and takes no name that something h
   expect([readFileSync(join(slot, 'skep/a/b'), 'utf8'), existsSync(join(slot, 'skep/usr'))]).toEqual(['shown', true]);
   const second = draft();
   expect(() => nameDraft(second, path, spec)).toThrow('ENOTEMPTY');
-  expect(existsSync(second)).toBe(true);
+  expect(existsSync(second.path)).toBe(true);
   const wrong = { ...spec, files: ['/skep/a', '/skep/a/b'].map(to => ({ path: to, content: '' })) };
   expect(() => nameDraft(draft(), join(top, 'two'), wrong)).toThrow('ENOTDIR');
   expect(existsSync(join(top, 'two'))).toBe(false);
 });
 
+it('makes a draft that was to show something else show nothing of that', () => {
+  const other = draft([{ from: '/etc', to: '/skep/others/etc' }]);
+  mkdirSync(join(other.path, 'slot/skep/others/etc'), { recursive: true });
+  const { slot } = nameDraft(other, join(top, 'one'), spec);
+  expect(readdirSync(join(slot, 'skep')).sort()).toEqual(['a', 'usr']);
+});
+
 it('makes one of the compiled part fit for bubblewrap, and no younger', () => {
-  const path = draft();
+  const { path } = draft();
   const then = new Date(1_700_000_000_000);
   utimesSync(join(path, 'seccomp'), then, then);
   const folder = { path, slot: join(path, 'slot'), binds: [], sockets: [] };

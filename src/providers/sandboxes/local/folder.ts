@@ -87,12 +87,38 @@ export async function makeDraft(path: string, { spec, uid, disks, group, seccomp
   if (from.length > 0) ownFolder(join(path, 'slot'), 'work', { uid, isOnDisk: true });
 }
 
+/** The folder that a draft is as yet, with where folders of the host are to be shown in it. Throws Fault `invalid_request`. */
+export function showInDraft(path: string, spec: SandboxSpec): Folder {
+  const made = folderOf(path, spec);
+  writeShown(made.slot, spec);
+  return made;
+}
+
+/** A draft that is to become the folder of a sandbox. */
+export interface Draft {
+  readonly path: string;
+  /** What it was made to show. */
+  readonly folders: SandboxSpec['folders'];
+}
+
 /** Makes a draft the folder of a sandbox: with its last step, so that whoever finds that finds all of it. Throws as `makeFolder` does. */
-export function nameDraft(draft: string, path: string, spec: SandboxSpec): Folder {
+export function nameDraft(draft: Draft, path: string, spec: SandboxSpec): Folder {
   const named = folderOf(path, spec);
-  writeShown(join(draft, 'slot'), spec);
-  renameSync(draft, path);
+  const slot = join(draft.path, 'slot');
+  const isShown = sameFolders(draft.folders, spec.folders);
+  if (!isShown && draft.folders.length > 0) {
+    // Not even the names of what another sandbox was to show.
+    rmSync(join(slot, shownName), { recursive: true });
+    folder(join(slot, shownName));
+  }
+  writeShown(slot, isShown ? { ...spec, folders: [] } : spec);
+  renameSync(draft.path, path);
   return named;
+}
+
+/** Whether these are the same, at the same places, in the same order. */
+export function sameFolders(some: SandboxSpec['folders'], others: SandboxSpec['folders']): boolean {
+  return some.length === others.length && some.every(({ from, to }, i) => from === others[i]?.from && to === others[i]?.to);
 }
 
 /** Its time is that at which it was made, and without it a folder is no sandbox yet. The compiled part, which has the filter itself, leaves it empty. */

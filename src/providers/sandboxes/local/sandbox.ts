@@ -9,7 +9,7 @@ import { openWorkspace } from '../disk/workspace.ts';
 import { execute } from './exec.ts';
 import type { Execution } from './exec.ts';
 import { draftName, existsFault, makeDraft, makeFolder, nameDraft, removeFolder, stdinPath } from './folder.ts';
-import type { Folder } from './folder.ts';
+import type { Draft, Folder } from './folder.ts';
 import { statsBelow } from './stats.ts';
 import type { Cgroup } from './host/cgroups.ts';
 import type { Host, Made } from './host/made.ts';
@@ -53,7 +53,7 @@ type Named = SandboxSpec & { readonly path: string };
 async function make(host: Host, { path, ...spec }: Named, warm: WarmSandboxes | undefined): Promise<Sandbox> {
   const ready = warm?.take(spec);
   const uid = ready?.uid ?? host.userIds?.take();
-  const draft = host.native === undefined ? undefined : (ready?.path ?? join(host.folder, draftName()));
+  const draft = host.native === undefined ? undefined : (ready ?? { path: join(host.folder, draftName()), folders: [] });
   const cgroup = ready === undefined && uid !== undefined ? host.cgroups?.open(String(uid)) : ready?.cgroup;
   let links: Links | undefined;
   try {
@@ -66,7 +66,7 @@ async function make(host: Host, { path, ...spec }: Named, warm: WarmSandboxes | 
   } catch (error) {
     await Promise.all([links?.close(), ready?.place.close()]);
     const isOthers = error instanceof Fault && error.code === 'already_exists';
-    const left = draft !== undefined && existsSync(draft) ? draft : isOthers ? undefined : path;
+    const left = draft !== undefined && existsSync(draft.path) ? draft.path : isOthers ? undefined : path;
     // What could not be made is what the caller must hear of; that its folder stays is for the next worker to mend.
     await removeTraces({ host, path: left, uid, cgroup }).catch(() => {});
     throw diskFault(error);
@@ -78,7 +78,7 @@ interface Wanted {
   readonly spec: SandboxSpec;
   readonly uid: number | undefined;
   readonly path: string;
-  readonly draft: string | undefined;
+  readonly draft: Draft | undefined;
   readonly isReady: boolean;
 }
 
@@ -87,7 +87,7 @@ async function folderFor({ host, spec, uid, path, draft, isReady }: Wanted): Pro
   if (draft !== undefined && isReady) return nameDraft(draft, path, spec);
   const group = uid === undefined ? undefined : host.cgroups?.plan(String(uid), spec.limits);
   if (draft === undefined) return await makeFolder({ path, spec, uid, group, seccomp, disks });
-  await makeDraft(draft, { spec, uid, disks, group, seccomp });
+  await makeDraft(draft.path, { spec, uid, disks, group, seccomp });
   return nameDraft(draft, path, spec);
 }
 

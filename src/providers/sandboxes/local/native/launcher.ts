@@ -3,6 +3,7 @@ import type { Clock } from '../../../../kernel/clock.ts';
 import type { Log } from '../../../../kernel/log.ts';
 import { within } from '../host/ending.ts';
 import { diskFault, setupFault } from '../host/tools.ts';
+import { sameFolders } from '../folder.ts';
 import type { Pipes } from '../lanes.ts';
 import type { Launched, Start } from '../launcher.ts';
 import { createBoard } from './board.ts';
@@ -64,11 +65,14 @@ function openPlace({ board, clock, plan: first }: Opening): Place {
   let plan = first;
   let knownTo: Connection | undefined;
   let spared: Promise<boolean> | undefined;
+  /** The launcher knows another plan, in which nothing is otherwise that concerns what waits. */
+  let isBehind = false;
 
   function described(): Connection {
     const to = board.connection();
-    if (knownTo !== to) to.send(sent.describe, id, planParts(plan));
+    if (knownTo !== to || isBehind) to.send(sent.describe, id, planParts(plan));
     knownTo = to;
+    isBehind = false;
     return to;
   }
 
@@ -102,11 +106,14 @@ function openPlace({ board, clock, plan: first }: Opening): Place {
       });
     },
     change(changed) {
+      const before = plan.binds;
       plan = changed;
-      const to = board.connection();
-      // To one that knows it this is where it lies now; to another it is told with its first command.
-      if (knownTo !== to) return;
-      to.send(sent.describe, id, planParts(plan));
+      isBehind = true;
+      // Where it shows all that it is to show, and to another launcher, it is told with its first command where it lies now.
+      if (knownTo !== board.connection() || sameFolders(before, plan.binds)) return;
+      const to = described();
+      // What shows something else is ended, and another process begun while the rest of the sandbox is made.
+      if (before.length > 0) to.send(sent.spare, id);
       to.now();
     },
     async close() {

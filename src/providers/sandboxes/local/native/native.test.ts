@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../../../test/harness/disks.ts';
 import { systemClock } from '../../../../kernel/clock.ts';
 import { isFault } from '../../../../kernel/fault.ts';
@@ -159,5 +159,78 @@ describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
     await expect(refused).rejects.toSatisfy(error => isFault(error, 'invalid_request'));
     await provider.prewarm(limits, 0);
     expect(ours()).toEqual([]);
+  });
+
+  describe('what two in a row have shown is there before the third asks', () => {
+    let shown: string;
+    beforeEach(async () => {
+      shown = mkdtempSync(join(tmpdir(), 'skep-shown-'));
+      chmodSync(shown, 0o755);
+      writeFileSync(join(shown, 'which'), 'first');
+      for (const id of ['a', 'b']) await (await showing(id, shown)).kill();
+      await provider.prewarm(limits, 1);
+    });
+    afterEach(async () => {
+      await provider.prewarm(limits, 0);
+      expect(ours()).toEqual([]);
+      rmSync(shown, { recursive: true, force: true });
+    });
+
+    const showing = (id: string, from: string, to = '/skep/shown') =>
+      provider.create({ id, limits, files: [{ path: '/skep/file', content: id }], folders: [{ from, to }] });
+    /** In the process that waited, and in one that was made for the command. */
+    const see = async (sandbox: Sandbox, script: string): Promise<string[]> => {
+      const seen: string[] = [];
+      for (let time = 0; time < 2; time += 1) seen.push((await sh(sandbox, script)).output);
+      await sandbox.kill();
+      return seen;
+    };
+    const mountsOf = (pid: number) => readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
+    const waits = () => inits().filter(pid => mountsOf(pid).some(line => line.includes(' /skep/shown ')));
+    /** Processes 1 of what the launcher runs. */
+    function inits(): number[] {
+      const [launcher = 0] = launchers();
+      const children = readFileSync(`/proc/${launcher}/task/${launcher}/children`, 'utf8').trim();
+      return children === '' ? [] : children.split(' ').map(Number);
+    }
+
+    it("and the same process is the third's", async () => {
+      const waiting = waits();
+      expect(waiting).toHaveLength(1);
+      const sandbox = await showing('c', shown);
+      let during: number[] = [];
+      const onStart = (): void => void (during = inits());
+      expect((await sh(sandbox, 'cat /skep/shown/which /skep/file; touch /skep/shown/x', { onStart })).output).toMatch(
+        /^firstc.*Read-only/,
+      );
+      expect(during).toContain(waiting[0]);
+      await sandbox.kill();
+    });
+
+    it('but not to one that shows something else, or nothing', async () => {
+      const waiting = waits();
+      const script = 'ls /skep /skep/*/which; grep -c /skep/shown /proc/self/mountinfo';
+      const seen = await see(await showing('c', shown, '/skep/elsewhere'), script);
+      expect(seen).toEqual(seen.map(() => '/skep/elsewhere/which\n\n/skep:\nelsewhere\nfile\n0\n'));
+      expect(inits()).not.toContain(waiting[0]);
+      await provider.prewarm(limits, 1);
+      const none = await provider.create({ id: 'none', limits, files: [], folders: [] });
+      expect(await see(none, 'ls -A /skep; grep -c /skep/shown /proc/self/mountinfo')).toEqual(['0\n', '0\n']);
+    });
+
+    it('and is what lies there now, where that was made again', async () => {
+      rmSync(shown, { recursive: true });
+      mkdirSync(shown, { mode: 0o755 });
+      writeFileSync(join(shown, 'which'), 'second');
+      expect(await see(await showing('c', shown), 'cat /skep/shown/which')).toEqual(['second', 'second']);
+    });
+
+    it('and hinders nobody where it is gone', async () => {
+      rmSync(shown, { recursive: true });
+      await provider.prewarm(limits, 1);
+      await expect(showing('c', shown)).rejects.toSatisfy(error => isFault(error, 'invalid_request'));
+      const other = await provider.create({ id: 'other', limits, files: [], folders: [] });
+      expect(await see(other, 'echo well')).toEqual(['well\n', 'well\n']);
+    });
   });
 });

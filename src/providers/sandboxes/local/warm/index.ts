@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Log } from '../../../../kernel/log.ts';
 import type { SandboxLimits, SandboxSpec } from '../../../../worker/sandbox.ts';
 import { diskName, isMounted } from '../../disk/mounted.ts';
-import { draftName, makeDraft, removeFolder } from '../folder.ts';
+import { draftName, makeDraft, removeFolder, sameFolders, showInDraft } from '../folder.ts';
 import type { Cgroup } from '../host/cgroups.ts';
 import type { Host } from '../host/made.ts';
 import { pipesOf } from '../lanes.ts';
@@ -21,6 +21,16 @@ export interface Warm {
   readonly place: Place;
   /** How many the kernel had killed in its group for want of memory when it was made. */
   readonly oomKills: number;
+  /** What it shows already. */
+  readonly folders: readonly Shown[];
+}
+
+type Shown = SandboxSpec['folders'][number] & Identity;
+
+/** What was at a path. */
+interface Identity {
+  readonly device: number;
+  readonly inode: number;
 }
 
 export interface WarmSandboxes {
@@ -39,11 +49,15 @@ const freeBytesMin = 256 * 2 ** 20;
 interface Shape {
   readonly limits: SandboxLimits;
   readonly keeps: boolean;
+  readonly folders: SandboxSpec['folders'];
 }
 
 export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes {
   /** Agents that keep a conversation and those that don't: what was asked for last comes again. */
   let keeps = false;
+  /** Of a project and its agent: what was asked for twice comes again. To show something else is to begin with another process. */
+  let folders: SandboxSpec['folders'] = [];
+  let areAgain = false;
   let isLast = false;
   const pool = createPool<Shape, Warm>({
     make: shape => makeWarm(host, native, shape),
@@ -52,7 +66,9 @@ export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes 
         log.warn({ error: String(error) }, 'a sandbox that nobody asked for could not be removed; the next worker does it');
       }),
     isSame: (one, other) => one.keeps === other.keeps && JSON.stringify(one.limits) === JSON.stringify(other.limits),
-    isWell: ({ path, place }) => place.isReady() && existsSync(join(path, 'slot', 'work')),
+    isBest: (one, other) => sameFolders(one.folders, other.folders),
+    isWell: ({ path, place, folders: shown }) =>
+      place.isReady() && existsSync(join(path, 'slot', 'work')) && shown.every(isThere),
     hasRoom: () => freemem() > freeBytesMin,
     countMax: Math.floor(bytesMax / bytesEachMax),
     clock: host.clock,
@@ -60,18 +76,31 @@ export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes 
   return {
     take(spec) {
       keeps = spec.keeps === true;
+      areAgain = sameFolders(folders, spec.folders);
+      folders = spec.folders;
       // What begins as a snapshot has another disk.
-      return (spec.from ?? []).length > 0 ? undefined : pool.take({ limits: spec.limits, keeps });
+      return (spec.from ?? []).length > 0 ? undefined : pool.take({ limits: spec.limits, keeps, folders });
     },
     want(limits, count) {
       if (!isLast) process.once('exit', () => pool.items().forEach(warm => dropWarm(host, warm)));
       isLast = true;
-      return pool.want({ limits, keeps }, count);
+      return pool.want({ limits, keeps, folders: areAgain ? folders : [] }, count);
     },
   };
 }
 
-async function makeWarm(host: Host, native: Native, { limits, keeps }: Shape): Promise<Warm> {
+/** Of what it shows it is the same still that lies there: a folder that was made again under its name is another. */
+function isThere({ from, device, inode }: Shown): boolean {
+  const now = identityOf(from);
+  return now?.device === device && now.inode === inode;
+}
+
+function identityOf(path: string): Identity | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? undefined : { device: found.dev, inode: found.ino };
+}
+
+async function makeWarm(host: Host, native: Native, { limits, keeps, folders }: Shape): Promise<Warm> {
   const path = join(host.folder, draftName());
   const { userIds, cgroups, disks, seccomp } = host;
   const uid = userIds?.take();
@@ -80,13 +109,15 @@ async function makeWarm(host: Host, native: Native, { limits, keeps }: Shape): P
   try {
     const cgroup = cgroups?.open(String(uid));
     const group = cgroups?.plan(String(uid), limits);
-    const spec = { id: 'ready', limits, keeps, files: [], folders: [] };
+    const spec = { id: 'ready', limits, keeps, files: [], folders };
     await makeDraft(path, { spec, uid, disks, group, seccomp });
-    const folder = { path, slot: join(path, 'slot'), binds: [], sockets: [] };
+    // What lies there is looked at before it is shown: what takes its place meanwhile is then another.
+    const shown = folders.map(each => ({ ...each, ...(identityOf(each.from) ?? { device: 0, inode: 0 }) }));
+    const folder = showInDraft(path, spec);
     place = native.open(planOf({ host, spec, folder, cgroup }, uid));
     if (!existsSync(pipesOf(path, 0).stderr)) await place.pipes(pipesOf(path, 0));
     if (!(await place.spare())) throw new Error('no process waits in it');
-    return { path, uid, cgroup, place, oomKills: cgroup?.oomKills() ?? 0 };
+    return { path, uid, cgroup, place, oomKills: cgroup?.oomKills() ?? 0, folders: shown };
   } catch (error) {
     await place?.close();
     await removed(host, { path, uid, cgroup: cgroups?.open(String(uid)) }).catch(() => {});

@@ -28,7 +28,8 @@ function pool(make: (shape: string) => Promise<void> = () => Promise.resolve()) 
       return made.at(-1) ?? '';
     },
     remove: item => Promise.resolve(void removed.push(item)),
-    isSame: (one, other) => one === other,
+    isSame: (one, other) => one.toLowerCase() === other.toLowerCase(),
+    isBest: (one, other) => one === other,
     isWell: item => !dead.has(item),
     hasRoom: () => made.length < room,
     countMax: 4,
@@ -47,6 +48,14 @@ it('hands each out once, the oldest first, and makes another for it', async () =
   ]);
   await expect.poll(() => waiting.items()).toEqual(['a2', 'a3']);
   expect(removed).toEqual([]);
+});
+
+it('hands out the best first, and any that can be had where there is none', async () => {
+  const waiting = pool();
+  await waiting.want('a', 2);
+  await waiting.want('A', 3);
+  expect(waiting.items()).toEqual(['a0', 'a1', 'A2']);
+  expect([waiting.take('A'), waiting.take('A')]).toEqual(['A2', 'a0']);
 });
 
 it('loses none of which one was taken while the next was being made', async () => {

@@ -233,6 +233,19 @@ static bool attach(const struct start *start, const struct plan *plan) {
   return child > 0 && status == 0;
 }
 
+static bool shows_the_same(const struct plan *one, const struct plan *other) {
+  if (one->bind_count != other->bind_count) return false;
+  for (uint32_t i = 0; i < one->bind_count; i++)
+    if (strcmp(one->binds[i].from, other->binds[i].from) != 0 || strcmp(one->binds[i].to, other->binds[i].to) != 0) return false;
+  return true;
+}
+
+/* Whether what waits in a sandbox can be what this plan says. What shows folders that it is not to show can't: they stay. */
+static bool adapt(struct start *spare, const struct plan *from, const struct plan *to) {
+  if (!spare->is_ready || from->keeps != to->keeps || from->uid != to->uid) return false;
+  return shows_the_same(from, to) || (from->bind_count == 0 && attach(spare, to));
+}
+
 static void forget_body(char *body) {
   free(body);
 }
@@ -250,8 +263,7 @@ static bool describe(uint32_t id, char *body, struct words *words) {
     here.sandbox_count += 1;
   }
   struct start *spare = sandbox->spare;
-  bool is_same = spare != NULL && spare->is_ready && sandbox->plan.keeps == plan.keeps && sandbox->plan.uid == plan.uid;
-  if (spare != NULL && (!is_same || (plan.bind_count > 0 && !attach(spare, &plan)))) {
+  if (spare != NULL && !adapt(spare, &sandbox->plan, &plan)) {
     end_start(spare);
     sandbox->spare = NULL;
   }
