@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { DENIED } from '../local/seccomp/syscalls.ts';
-import { runArguments } from './arguments.ts';
+import { processesByStarter, runArguments } from './arguments.ts';
 import { ALLOWED } from './calls.ts';
 import type { Engine, Teller } from './engine.ts';
 import { tellerOf } from './engine.ts';
@@ -56,6 +56,18 @@ describe('the arguments of a container', () => {
     ]);
     // Then the starter must hear when the host has read them.
     expect([words('starter'), words('host')].map(line => line.includes('--preserve-fds 1'))).toEqual([false, true]);
+  });
+
+  it("limit the processes of a user that is the sandbox's alone, and leave those of others to the starter or the groups", () => {
+    const docker: Engine = { ...engine, name: 'docker' };
+    const both = (changed: Partial<typeof container>) => {
+      const made = { ...container, ...changed };
+      return [/nproc=\S+/.exec(runArguments(made).join(' '))?.[0], processesByStarter(made)];
+    };
+    expect(both({})).toEqual(['nproc=12:12', undefined]);
+    expect(both({ uid: undefined })).toEqual([undefined, 12]);
+    expect(both({ uid: undefined, engine: docker })).toEqual([undefined, undefined]);
+    expect(both({ uid: undefined, engine: { ...engine, runtime: 'runsc' } })).toEqual(['nproc=1034:1034', undefined]);
   });
 
   it('are refused where a path would be read as more than one', () => {

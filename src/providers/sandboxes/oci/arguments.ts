@@ -4,6 +4,7 @@ import { Fault } from '../../../kernel/fault.ts';
 import { homePath, keptPath } from '../../../worker/sandbox.ts';
 import type { SandboxLimits } from '../../../worker/sandbox.ts';
 import type { Folder } from '../local/folder.ts';
+import { atMost } from '../local/launch.ts';
 import type { Controller } from '../local/host/cgroups.ts';
 import { keptName } from '../disk/mounted.ts';
 import type { Engine, Teller } from './engine.ts';
@@ -72,16 +73,27 @@ const OWN_PROCESSES = 2;
 const OPEN_FILES = 1_048_576;
 const SHM_BYTES_MAX = 64 * 2 ** 20;
 
-function bounds({ engine, limits, held }: Container): string[] {
-  const own = hasOwnKernel(engine)
-    ? { processes: KERNEL_PROCESSES, bytes: KERNEL_BYTES }
-    : { processes: OWN_PROCESSES, bytes: 0 };
+/**
+ * How many processes the starter is to allow, where the engine must not: a runtime (crun) that has the limit itself, before the user namespace
+ * of the container is made, is held to it by all that the worker's user runs, and starts nothing where that is more. Docker's containers
+ * share their user with the host.
+ */
+export function processesByStarter({ engine, limits, uid }: Pick<Container, 'engine' | 'limits' | 'uid'>): number | undefined {
+  if (uid !== undefined || hasOwnKernel(engine) || engine.name !== 'podman') return undefined;
+  return atMost('Max processes', limits.processCount + OWN_PROCESSES);
+}
+
+function bounds({ engine, limits, held, uid }: Container): string[] {
+  const isOwn = hasOwnKernel(engine);
+  const own = isOwn ? { processes: KERNEL_PROCESSES, bytes: KERNEL_BYTES } : { processes: OWN_PROCESSES, bytes: 0 };
   const processes = limits.processCount + own.processes;
   const bytes = Math.ceil(limits.memoryBytes + own.bytes);
   const files = Math.min(OPEN_FILES, engine.openFilesMax);
   return [
     // Else it would ask for more than this user may have.
-    ...['--ulimit', `nofile=${files}:${files}`, '--ulimit', `nproc=${processes}:${processes}`, '--ulimit', 'core=0:0'],
+    ...['--ulimit', `nofile=${files}:${files}`, '--ulimit', 'core=0:0'],
+    // Where the user is this sandbox's alone.
+    ...(uid !== undefined || isOwn ? ['--ulimit', `nproc=${processes}:${processes}`] : []),
     ...['--shm-size', String(Math.max(4_096, Math.min(Math.floor(limits.tmpBytes), SHM_BYTES_MAX)))],
     ...(held.includes('pids') ? ['--pids-limit', String(processes)] : []),
     ...(held.includes('memory') ? ['--memory', String(bytes), '--memory-swap', String(bytes)] : []),

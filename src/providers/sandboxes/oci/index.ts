@@ -21,7 +21,7 @@ import { statsBelow } from '../local/stats.ts';
 import type { Home, Made } from '../started/home.ts';
 import { createProvider } from '../started/provider.ts';
 import { mendPrograms } from '../trial.ts';
-import { ownerLabel, runArguments } from './arguments.ts';
+import { ownerLabel, processesByStarter, runArguments } from './arguments.ts';
 import { findEngine, hasOwnKernel, tellerOf } from './engine.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { etcOf } from './etc.ts';
@@ -139,6 +139,7 @@ function groundOf(
   return {
     clearMsMax: CLEAR_MS_MAX,
     counting: ({ starter: 'counted', host: 'asked', nobody: 'unknown' } as const)[teller],
+    processesMax: processesByStarter({ engine, limits, uid }),
     preambleFd: 0,
     fault: setupFault,
     stats: statsBelow,
@@ -168,8 +169,9 @@ interface Found {
 function worthOf(engine: Engine, { held, home }: Found): Worth {
   const own = hasOwnKernel(engine);
   const by = (controller: Controller) => (held.controllers.includes(controller) ? 'enforced' : 'none');
-  // A container of an ordinary user has a user namespace of its own.
-  const isCounted = by('pids') === 'enforced' || (!own && home.userIds === undefined && countsPerNamespace());
+  // A container of podman's of an ordinary user has a user namespace of its own.
+  const hasNamespace = engine.name === 'podman' && home.userIds === undefined && countsPerNamespace();
+  const isCounted = by('pids') === 'enforced' || (!own && hasNamespace);
   return {
     ...{ kind: 'oci', isolation: own ? 'kernel' : 'namespaces', network: 'enforced' },
     limits: {

@@ -101,7 +101,7 @@ function groundOf(
 ): ReturnType<Home['ground']> {
   const cgroup = uid === undefined ? undefined : cgroups?.open(String(uid));
   return {
-    ...{ clearMsMax: CLEAR_MS_MAX, counting: 'unknown', preambleFd },
+    ...{ clearMsMax: CLEAR_MS_MAX, counting: 'unknown', processesMax: undefined, preambleFd },
     fault: words =>
       new Fault('sandbox_unavailable', {
         message: `the mount namespace of a command could not be made: ${words.slice(0, 2_000) || 'it ended without a word'}`,

@@ -45,6 +45,7 @@ interface Job {
   /** How long what was killed may take to be gone. */
   readonly clearMsMax: number;
   readonly counting: Counting;
+  readonly processesMax: number | undefined;
   /** What is wrong where the starter never spoke, by the words of whoever should have brought it about. */
   readonly fault: (words: string) => Fault;
 }
@@ -58,11 +59,11 @@ export interface Execution {
 type StopReason = 'timeout' | 'output_limit' | 'workspace_full' | 'aborted';
 
 /** Starts the command. `done` resolves when nothing of it is left; it throws as Sandbox.exec says. */
-export function execute({ token, command, launched, limits, clock, clearMsMax, counting, fault }: Job): Execution {
+export function execute({ token, command, launched, limits, clock, clearMsMax, fault, ...said }: Job): Execution {
   const startedMs = clock.mono();
   const over = new AbortController();
   const spoken = new Set<Word>();
-  const setting = preamble({ token, command, counting, hasInput: launched.hasInput });
+  const setting = preamble({ token, command, ...said, hasInput: launched.hasInput });
   let stopped: StopReason | undefined;
   let broken: unknown;
   let giveUp = (): void => {};

@@ -28,6 +28,8 @@ export interface Ground {
   /** What was killed may take so long to be gone. */
   readonly clearMsMax: number;
   readonly counting: Counting;
+  /** What the starter limits; undefined where that is somebody else's. */
+  readonly processesMax: number | undefined;
   /** The descriptor that brings the preamble. */
   readonly preambleFd: number;
   /** Starts what ends in `argv`, of which `token` is a word. */
@@ -87,10 +89,10 @@ export function createStartedSandbox(ground: Ground): Sandbox {
     const token = `skep-${id}-${randomBytes(8).toString('hex')}`;
     const argv = starterArgv({ token, command, preambleFd: ground.preambleFd });
     // What can't be said to the starter is refused before anything is started.
-    preamble({ token, command, hasInput: false, counting: 'unknown' });
+    preamble({ token, command, hasInput: false, counting: 'unknown', processesMax: undefined });
     const launched = await ground.launch({ argv, token, stdin: command.stdin });
-    const { clearMsMax, counting, fault } = ground;
-    return execute({ token, command, launched, limits, clock: home.clock, clearMsMax, counting, fault });
+    const { clearMsMax, counting, processesMax, fault } = ground;
+    return execute({ token, command, launched, limits, clock: home.clock, clearMsMax, counting, processesMax, fault });
   }
 
   function whileAlive(): void {

@@ -35,6 +35,7 @@ while read -r skep_line <&"$1" && [ "$skep_line" != "$0" ]; do skep_script="$ske
 "; done
 [ "$skep_line" = "$0" ] || exit 0
 eval "$skep_script"
+[ -z "$skep_processes" ] || ulimit -u "$skep_processes" 2> /dev/null || ulimit -p "$skep_processes" || exit 1
 [ "$1" = 0 ] || eval "exec $1<&-"
 shift
 cd -- "$1" 2> /dev/null || { say folder; exit 1; }
@@ -88,15 +89,17 @@ interface Setting {
   /** Whether the descriptor from which the starter has read is the command's standard input. */
   readonly hasInput: boolean;
   readonly counting: Counting;
+  /** So many processes the user of the command may have at most, the starter's among them; undefined: the starter limits nothing. */
+  readonly processesMax: number | undefined;
 }
 
 /** What the starter reads. */
-export function preamble({ token, command: { env = {} }, hasInput, counting }: Setting): string {
+export function preamble({ token, command: { env = {} }, hasInput, counting, processesMax }: Setting): string {
   const wrong = Object.keys(env).find(name => !variableName.test(name));
   if (wrong !== undefined) throw new Fault('invalid_request', { message: `"${wrong}" is no name of an environment variable` });
   const given = Object.entries({ PATH, HOME: homePath, LANG: 'C.UTF-8', ...env });
   const exports = given.map(([name, value]) => `export ${name}='${checked(value).replaceAll("'", String.raw`'\''`)}'\n`);
-  const facts = `skep_input=${hasInput ? 'given' : 'none'}\nskep_memory=${counting}\n`;
+  const facts = `skep_input=${hasInput ? 'given' : 'none'}\nskep_memory=${counting}\nskep_processes=${processesMax ?? ''}\n`;
   return `${exports.join('')}${facts}${token}\n`;
 }
 
