@@ -58,15 +58,13 @@ describe('the arguments of a container', () => {
     expect([words('starter'), words('host')].map(line => line.includes('--preserve-fds 1'))).toEqual([false, true]);
   });
 
-  it("limit the processes of a user that is the sandbox's alone, and leave those of others to the starter or the groups", () => {
-    const docker: Engine = { ...engine, name: 'docker' };
+  it("limit the processes of a user that is the sandbox's alone, and leave those of others to the starter", () => {
     const both = (changed: Partial<typeof container>) => {
       const made = { ...container, ...changed };
       return [/nproc=\S+/.exec(runArguments(made).join(' '))?.[0], processesByStarter(made)];
     };
     expect(both({})).toEqual(['nproc=12:12', undefined]);
     expect(both({ uid: undefined })).toEqual([undefined, 12]);
-    expect(both({ uid: undefined, engine: docker })).toEqual([undefined, undefined]);
     expect(both({ uid: undefined, engine: { ...engine, runtime: 'runsc' } })).toEqual(['nproc=1034:1034', undefined]);
   });
 

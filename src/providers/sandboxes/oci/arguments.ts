@@ -75,11 +75,10 @@ const SHM_BYTES_MAX = 64 * 2 ** 20;
 
 /**
  * How many processes the starter is to allow, where the engine must not: a runtime (crun) that has the limit itself, before the user namespace
- * of the container is made, is held to it by all that the worker's user runs, and starts nothing where that is more. Docker's containers
- * share their user with the host.
+ * of the container is made, is held to it by all that the worker's user runs, and starts nothing where that is more.
  */
 export function processesByStarter({ engine, limits, uid }: Pick<Container, 'engine' | 'limits' | 'uid'>): number | undefined {
-  if (uid !== undefined || hasOwnKernel(engine) || engine.name !== 'podman') return undefined;
+  if (uid !== undefined || hasOwnKernel(engine)) return undefined;
   return atMost('Max processes', limits.processCount + OWN_PROCESSES);
 }
 

@@ -169,9 +169,8 @@ interface Found {
 function worthOf(engine: Engine, { held, home }: Found): Worth {
   const own = hasOwnKernel(engine);
   const by = (controller: Controller) => (held.controllers.includes(controller) ? 'enforced' : 'none');
-  // A container of podman's of an ordinary user has a user namespace of its own.
-  const hasNamespace = engine.name === 'podman' && home.userIds === undefined && countsPerNamespace();
-  const isCounted = by('pids') === 'enforced' || (!own && hasNamespace);
+  // A container of an ordinary user has a user namespace of its own.
+  const isCounted = by('pids') === 'enforced' || (!own && home.userIds === undefined && countsPerNamespace());
   return {
     ...{ kind: 'oci', isolation: own ? 'kernel' : 'namespaces', network: 'enforced' },
     limits: {
