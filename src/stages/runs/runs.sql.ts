@@ -289,7 +289,7 @@ export const returnRunRow = statement<RunRow>(
 export const cancelRunsOfTicket = statement<RunRow>(
   'cancel_runs_of_ticket',
   `with stopped as materialized (
-     select r.id from tickets t join runs r on r.tenant_id = t.tenant_id and ${isOfTicket('r', 't.id')}
+     select r.id from tickets t join runs r on r.tenant_id = t.tenant_id and ${isOfTicket('r', '$2')}
       where t.tenant_id = $1 and t.id = $2 and t.status = any ($3::text[])
         and r.state in ('queued', 'leased', 'starting', 'working', 'submitted', 'parked')
         for no key update of r for share of t

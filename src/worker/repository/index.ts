@@ -1,10 +1,11 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { createHostGit } from '../../git/index.ts';
 import { retrying } from '../../client/index.ts';
 import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isFault } from '../../kernel/fault.ts';
 import type { Fault, FaultCode } from '../../kernel/fault.ts';
+import { identityOf } from '../../kernel/identity.ts';
 import type { LeaseKey } from '../client.ts';
 import { runFailure } from '../failure.ts';
 import { mirrorOf, writeTemplate } from './mirror.ts';
@@ -26,8 +27,8 @@ export interface Wanted {
 /** A bare repository on this machine, to be shown read-only to a sandbox. */
 export interface Copy {
   readonly path: string;
-  /** Tells it from one that was made again in its place. */
-  readonly made: string;
+  /** Tells it from one that was made again in its place; undefined where nothing is there. */
+  readonly made: string | undefined;
 }
 
 export interface Repositories {
@@ -64,7 +65,7 @@ export async function createRepositories({ folder, client, clock, random }: Opti
       const found = await mirror.look(commits, signal);
       if (found.lacking.length > 0 && !(await isFilled(mirror, found, { ...wanted, client })))
         await retrying({ clock, random, signal }, () => fill(mirror, { ...wanted, client }));
-      return { path: mirror.path, made: await identity(mirror.path) };
+      return { path: mirror.path, made: await identityOf(mirror.path) };
     } catch (error) {
       signal.throwIfAborted();
       throw isFault(error, 'repository_unavailable') ? runFailure('repository', error.message) : error;
@@ -74,11 +75,11 @@ export async function createRepositories({ folder, client, clock, random }: Opti
   return {
     async find(projectId) {
       const { path, isMade } = mirrorOf({ folder, projectId, template, git, clock });
-      return isMade() ? { path, made: await identity(path) } : undefined;
+      return isMade() ? { path, made: await identityOf(path) } : undefined;
     },
     open,
     async replace(broken, wanted) {
-      if ((await identity(broken.path)) === broken.made)
+      if ((await identityOf(broken.path)) === broken.made)
         await mirrorOf({ folder, projectId: wanted.projectId, template, git, clock }).remove();
       return open(wanted);
     },
@@ -149,8 +150,3 @@ function refuse(refusal: unknown): never {
 
 /** With which the server says that the run is not this worker's. */
 const losses: ReadonlySet<FaultCode> = new Set(['lease_lost', 'unauthenticated', 'forbidden'] as const);
-
-async function identity(path: string): Promise<string> {
-  const found = await stat(path, { bigint: true }).catch(() => undefined);
-  return found === undefined ? 'none' : `${found.dev}:${found.ino}:${found.birthtimeNs}`;
-}

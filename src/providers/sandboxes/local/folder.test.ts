@@ -4,8 +4,10 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -50,9 +52,13 @@ it('gives a draft its name when all is in it, and takes no name that something h
 
 it('makes a draft that was to show something else show nothing of that', () => {
   const other = draft([{ from: '/etc', to: '/skep/others/etc' }]);
-  mkdirSync(join(other.path, 'slot/skep/others/etc'), { recursive: true });
+  // As it lies on a disk.
+  rmSync(join(other.path, 'slot/skep'), { recursive: true });
+  mkdirSync(join(other.path, 'slot/disk/skep/others/etc'), { recursive: true });
+  symlinkSync('disk/skep', join(other.path, 'slot/skep'));
   const { slot } = nameDraft(other, join(top, 'one'), spec);
-  expect(readdirSync(join(slot, 'skep')).sort()).toEqual(['a', 'usr']);
+  expect(readdirSync(join(slot, 'disk/skep')).sort()).toEqual(['a', 'usr']);
+  expect(readlinkSync(join(slot, 'skep'))).toBe('disk/skep');
 });
 
 it('makes one of the compiled part fit for bubblewrap, and no younger', () => {

@@ -6,6 +6,8 @@ import {
   lchownSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -107,9 +109,9 @@ export function nameDraft(draft: Draft, path: string, spec: SandboxSpec): Folder
   const slot = join(draft.path, 'slot');
   const isShown = sameFolders(draft.folders, spec.folders);
   if (!isShown && draft.folders.length > 0) {
-    // Not even the names of what another sandbox was to show.
-    rmSync(join(slot, shownName), { recursive: true });
-    folder(join(slot, shownName));
+    // Not even the names of what another sandbox was to show. On a disk it is a link, which stays.
+    const shown = realpathSync(join(slot, shownName));
+    for (const name of readdirSync(shown)) rmSync(join(shown, name), { recursive: true });
   }
   writeShown(slot, isShown ? { ...spec, folders: [] } : spec);
   renameSync(draft.path, path);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Fault } from '../../../kernel/fault.ts';
 import { homePath, keptPath } from '../../../worker/sandbox.ts';
 import type { SandboxLimits } from '../../../worker/sandbox.ts';
+import { countsPerNamespace } from '../limits.ts';
 import type { Folder } from '../local/folder.ts';
 import { atMost } from '../local/launch.ts';
 import type { Controller } from '../local/host/cgroups.ts';
@@ -78,7 +79,7 @@ const SHM_BYTES_MAX = 64 * 2 ** 20;
  * of the container is made, is held to it by all that the worker's user runs, and starts nothing where that is more.
  */
 export function processesByStarter({ engine, limits, uid }: Pick<Container, 'engine' | 'limits' | 'uid'>): number | undefined {
-  if (uid !== undefined || hasOwnKernel(engine)) return undefined;
+  if (uid !== undefined || hasOwnKernel(engine) || !countsPerNamespace()) return undefined;
   return atMost('Max processes', limits.processCount + OWN_PROCESSES);
 }
 

@@ -79,6 +79,24 @@ describe.skipIf(program === '')('the launcher of sandboxes', () => {
     ]);
   });
 
+  it('starts nothing in a sandbox of which it was told something that it does not take', async () => {
+    const good = [
+      number(1_900_000_000),
+      number(0),
+      Buffer.alloc(32, 1),
+      ...['marker', '/tmp'].map(text),
+      list([]),
+      text(''),
+      list([]),
+    ];
+    const frames = [frame(sent.describe, 1, good), frame(sent.describe, 1, [...good, number(0)]), frame(sent.spare, 1)];
+    const start = frame(sent.start, 11, [number(1), ...streams, list([text('true')]), list([])]);
+    const { heard: all } = await answers([config, ...frames, start], 4);
+    const said = all.map(({ kind, id, body }) => [kind, id, kind === heard.spared ? body.readUInt32LE(0) : 0]);
+    expect(said).toContainEqual([heard.spared, 1, 0]);
+    expect(said).toContainEqual([heard.refused, 11, 0]);
+  });
+
   it('ends at a length that none has', async () => {
     for (const length of [0, 7, 2 ** 24]) expect((await answers([config, number(length), Buffer.alloc(8)], 9)).code).toBe(1);
   });
@@ -178,13 +196,6 @@ describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
 
     const showing = (id: string, from: string, to = '/skep/shown') =>
       provider.create({ id, limits, files: [{ path: '/skep/file', content: id }], folders: [{ from, to }] });
-    /** In the process that waited, and in one that was made for the command. */
-    const see = async (sandbox: Sandbox, script: string): Promise<string[]> => {
-      const seen: string[] = [];
-      for (let time = 0; time < 2; time += 1) seen.push((await sh(sandbox, script)).output);
-      await sandbox.kill();
-      return seen;
-    };
     const mountsOf = (pid: number) => readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
     const waits = () => inits().filter(pid => mountsOf(pid).some(line => line.includes(' /skep/shown ')));
     /** Processes 1 of what the launcher runs. */
@@ -207,30 +218,61 @@ describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
       await sandbox.kill();
     });
 
-    it('but not to one that shows something else, or nothing', async () => {
+    /** What two commands print, the first in a process that may have waited, and which processes 1 there were while it ran. */
+    async function seeing(sandbox: Sandbox, script: string): Promise<{ seen: string[]; during: number[] }> {
+      let during: number[] = [];
+      const onStart = (): void => void (during = inits());
+      const first = await sh(sandbox, script, { onStart });
+      const seen = [first.output, (await sh(sandbox, script)).output];
+      await sandbox.kill();
+      return { seen, during };
+    }
+
+    it('but not to one that shows something else', async () => {
       const waiting = waits();
+      expect(waiting).toHaveLength(1);
       const script = 'ls /skep /skep/*/which; grep -c /skep/shown /proc/self/mountinfo';
-      const seen = await see(await showing('c', shown, '/skep/elsewhere'), script);
+      const { seen, during } = await seeing(await showing('c', shown, '/skep/elsewhere'), script);
       expect(seen).toEqual(seen.map(() => '/skep/elsewhere/which\n\n/skep:\nelsewhere\nfile\n0\n'));
-      expect(inits()).not.toContain(waiting[0]);
-      await provider.prewarm(limits, 1);
+      expect(during).not.toContain(waiting[0]);
+    });
+
+    it('nor to one that shows nothing', async () => {
+      const waiting = waits();
+      expect(waiting).toHaveLength(1);
       const none = await provider.create({ id: 'none', limits, files: [], folders: [] });
-      expect(await see(none, 'ls -A /skep; grep -c /skep/shown /proc/self/mountinfo')).toEqual(['0\n', '0\n']);
+      const { seen, during } = await seeing(none, 'ls -A /skep; grep -c /skep/shown /proc/self/mountinfo');
+      expect(seen).toEqual(['0\n', '0\n']);
+      expect(during).not.toContain(waiting[0]);
+    });
+
+    it('nor to one that shows more than can be shown', async () => {
+      const folders = Array.from({ length: 65 }, (_, i) => ({ from: shown, to: `/skep/${i}` }));
+      const refused = provider.create({ id: 'many', limits, files: [], folders });
+      await expect(refused).rejects.toSatisfy(error => isFault(error, 'invalid_request'));
+      expect(ours().filter(name => name.startsWith('many'))).toEqual([]);
     });
 
     it('and is what lies there now, where that was made again', async () => {
       rmSync(shown, { recursive: true });
       mkdirSync(shown, { mode: 0o755 });
       writeFileSync(join(shown, 'which'), 'second');
-      expect(await see(await showing('c', shown), 'cat /skep/shown/which')).toEqual(['second', 'second']);
+      expect((await seeing(await showing('c', shown), 'cat /skep/shown/which')).seen).toEqual(['second', 'second']);
     });
 
-    it('and hinders nobody where it is gone', async () => {
+    it.each(['nothing', 'a file in the place of the folder above it'])('and hinders nobody where there is %s', async what => {
+      const inner = join(shown, 'inner');
+      mkdirSync(inner);
+      for (const id of ['c', 'd']) await (await showing(id, inner)).kill();
+      await provider.prewarm(limits, 2);
+      expect(waits()).toHaveLength(2);
       rmSync(shown, { recursive: true });
+      if (what !== 'nothing') writeFileSync(shown, '');
+      await expect(showing('e', inner)).rejects.toThrow();
       await provider.prewarm(limits, 1);
-      await expect(showing('c', shown)).rejects.toSatisfy(error => isFault(error, 'invalid_request'));
+      expect(waits()).toEqual([]);
       const other = await provider.create({ id: 'other', limits, files: [], folders: [] });
-      expect(await see(other, 'echo well')).toEqual(['well\n', 'well\n']);
+      expect((await seeing(other, 'echo well')).seen).toEqual(['well\n', 'well\n']);
     });
   });
 });

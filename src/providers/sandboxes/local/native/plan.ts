@@ -1,4 +1,5 @@
 import { homePath } from '../../../../worker/sandbox.ts';
+import { Fault } from '../../../../kernel/fault.ts';
 import type { SandboxLimits } from '../../../../worker/sandbox.ts';
 import { etcContent } from '../folder.ts';
 import { memorySizes } from '../shown/command.ts';
@@ -20,8 +21,16 @@ export interface Plan {
   readonly binds: readonly { readonly from: string; readonly to: string }[];
 }
 
-/** As serve.c reads it. */
+/** As serve.h has it. */
+const bindsMax = 64;
+
+/** As serve.c reads it. Throws Fault `invalid_request` where more is to be shown than it takes. */
 export function planParts({ uid, keeps, limits, byRlimit, marker, slot, joins, binds }: Plan): Buffer[] {
+  if (binds.length > bindsMax)
+    throw new Fault('invalid_request', {
+      message: `a sandbox is to show ${binds.length} folders`,
+      hint: `show at most ${bindsMax}, such as one that holds the others`,
+    });
   const sizes = memorySizes(limits);
   // A process is made in its group of version 2; into those of version 1 it must go by itself.
   const second = joins.find(file => file.endsWith(byProcess));

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmdirSync, rmSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { dirname, join } from 'node:path';
+import { identityNow } from '../../../../kernel/identity.ts';
 import type { Log } from '../../../../kernel/log.ts';
 import type { SandboxLimits, SandboxSpec } from '../../../../worker/sandbox.ts';
 import { diskName, isMounted } from '../../disk/mounted.ts';
@@ -25,13 +26,7 @@ export interface Warm {
   readonly folders: readonly Shown[];
 }
 
-type Shown = SandboxSpec['folders'][number] & Identity;
-
-/** What was at a path. */
-interface Identity {
-  readonly device: number;
-  readonly inode: number;
-}
+type Shown = SandboxSpec['folders'][number] & { readonly identity: string | undefined };
 
 export interface WarmSandboxes {
   /** One for this spec, the caller's from now on, where one waits. */
@@ -66,7 +61,8 @@ export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes 
         log.warn({ error: String(error) }, 'a sandbox that nobody asked for could not be removed; the next worker does it');
       }),
     isSame: (one, other) => one.keeps === other.keeps && JSON.stringify(one.limits) === JSON.stringify(other.limits),
-    isBest: (one, other) => sameFolders(one.folders, other.folders),
+    // To put folders into what shows none is quicker than to begin another process for what shows others.
+    rank: (one, other) => (sameFolders(one.folders, other.folders) ? 0 : one.folders.length === 0 ? 1 : 2),
     isWell: ({ path, place, folders: shown }) =>
       place.isReady() && existsSync(join(path, 'slot', 'work')) && shown.every(isThere),
     hasRoom: () => freemem() > freeBytesMin,
@@ -90,17 +86,11 @@ export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes 
 }
 
 /** Of what it shows it is the same still that lies there: a folder that was made again under its name is another. */
-function isThere({ from, device, inode }: Shown): boolean {
-  const now = identityOf(from);
-  return now?.device === device && now.inode === inode;
-}
+const isThere = ({ from, identity }: Shown): boolean => identity !== undefined && identityNow(from) === identity;
 
-function identityOf(path: string): Identity | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? undefined : { device: found.dev, inode: found.ino };
-}
-
-async function makeWarm(host: Host, native: Native, { limits, keeps, folders }: Shape): Promise<Warm> {
+async function makeWarm(host: Host, native: Native, { limits, keeps, folders: wanted }: Shape): Promise<Warm> {
+  // Where one of them is gone, those who show something else need not wait for it.
+  const folders = wanted.every(({ from }) => identityNow(from) !== undefined) ? wanted : [];
   const path = join(host.folder, draftName());
   const { userIds, cgroups, disks, seccomp } = host;
   const uid = userIds?.take();
@@ -112,7 +102,7 @@ async function makeWarm(host: Host, native: Native, { limits, keeps, folders }: 
     const spec = { id: 'ready', limits, keeps, files: [], folders };
     await makeDraft(path, { spec, uid, disks, group, seccomp });
     // What lies there is looked at before it is shown: what takes its place meanwhile is then another.
-    const shown = folders.map(each => ({ ...each, ...(identityOf(each.from) ?? { device: 0, inode: 0 }) }));
+    const shown = folders.map(each => ({ ...each, identity: identityNow(each.from) }));
     const folder = showInDraft(path, spec);
     place = native.open(planOf({ host, spec, folder, cgroup }, uid));
     if (!existsSync(pipesOf(path, 0).stderr)) await place.pipes(pipesOf(path, 0));

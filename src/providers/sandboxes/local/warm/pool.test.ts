@@ -29,7 +29,7 @@ function pool(make: (shape: string) => Promise<void> = () => Promise.resolve()) 
     },
     remove: item => Promise.resolve(void removed.push(item)),
     isSame: (one, other) => one.toLowerCase() === other.toLowerCase(),
-    isBest: (one, other) => one === other,
+    rank: (one, other) => (one === other ? 0 : 1),
     isWell: item => !dead.has(item),
     hasRoom: () => made.length < room,
     countMax: 4,

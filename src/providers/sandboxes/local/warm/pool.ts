@@ -2,7 +2,7 @@ import type { Clock } from '../../../../kernel/clock.ts';
 
 /** Things that are made before they are asked for, all alike. Each is handed out once. */
 export interface Pool<Shape, Item> {
-  /** The oldest that is well, of the best where there are some, and its caller's from now on; another is made in its place. */
+  /** The oldest that is well, of the quickest, and its caller's from now on; another is made in its place. */
   take(shape: Shape): Item | undefined;
   /** From now on this many of this shape and none of another. Resolves when they are there, or can't be made. Never throws. */
   want(shape: Shape, count: number): Promise<void>;
@@ -16,8 +16,8 @@ interface Options<Shape, Item> {
   readonly remove: (item: Item) => Promise<void>;
   /** Whether one of the one shape can be had for the other. */
   readonly isSame: (one: Shape, other: Shape) => boolean;
-  /** Whether it is quicker than others that can be had. */
-  readonly isBest: (one: Shape, other: Shape) => boolean;
+  /** How quick one of the one shape is, had for the other; 0 is the quickest. */
+  readonly rank: (one: Shape, other: Shape) => number;
   /** Whether it can be used still: what has ended while it waited is replaced. */
   readonly isWell: (item: Item) => boolean;
   /** Whether the machine has room for one more. */
@@ -31,7 +31,7 @@ const refillAfterMs = 100;
 
 /** They are made one after the other, with a rest after each that is as long as it took: at most half of one processor. */
 export function createPool<Shape, Item>(options: Options<Shape, Item>): Pool<Shape, Item> {
-  const { make, remove, isSame, isBest, isWell, hasRoom, countMax, clock } = options;
+  const { make, remove, isSame, rank, isWell, hasRoom, countMax, clock } = options;
   let wanted: { readonly shape: Shape; readonly count: number } | undefined;
   let ready: { readonly shape: Shape; readonly item: Item }[] = [];
   let last: Promise<void> = Promise.resolve();
@@ -86,8 +86,8 @@ export function createPool<Shape, Item>(options: Options<Shape, Item>): Pool<Sha
 
   return {
     take(shape) {
-      const fits = (each: (typeof ready)[number]) => isSame(each.shape, shape) && isWell(each.item);
-      const found = ready.find(each => isBest(each.shape, shape) && fits(each)) ?? ready.find(fits);
+      const fitting = ready.filter(each => isSame(each.shape, shape)).sort((a, b) => rank(a.shape, shape) - rank(b.shape, shape));
+      const found = fitting.find(({ item }) => isWell(item));
       if (found !== undefined) ready = ready.filter(each => each !== found);
       if (wanted !== undefined && isSame(wanted.shape, shape)) void refill();
       return found?.item;

@@ -59,6 +59,8 @@ struct sandbox {
   struct start *spare;
   uint32_t starts;
   bool is_forgotten;
+  /* The last plan for it was none: nothing is started by the one before. */
+  bool has_no_plan;
 };
 
 static struct {
@@ -250,11 +252,20 @@ static void forget_body(char *body) {
   free(body);
 }
 
+static void refuse_all(struct sandbox *sandbox) {
+  if (sandbox->spare != NULL) end_start(sandbox->spare);
+  sandbox->spare = NULL;
+  sandbox->has_no_plan = true;
+}
+
 /* Returns whether it keeps the body. */
 static bool describe(uint32_t id, char *body, struct words *words) {
   struct plan plan;
-  if (!read_plan(words, &plan)) return false;
   struct sandbox *sandbox = sandbox_of(id);
+  if (!read_plan(words, &plan)) {
+    if (sandbox != NULL) refuse_all(sandbox);
+    return false;
+  }
   if (sandbox == NULL) {
     sandbox = here.sandbox_count < sandboxes_max ? calloc(1, sizeof *sandbox) : NULL;
     if (sandbox == NULL) return false;
@@ -270,12 +281,13 @@ static bool describe(uint32_t id, char *body, struct words *words) {
   forget_body(sandbox->body);
   sandbox->body = body;
   sandbox->plan = plan;
+  sandbox->has_no_plan = false;
   return true;
 }
 
 static void spare(uint32_t id) {
   struct sandbox *sandbox = sandbox_of(id);
-  if (sandbox != NULL && sandbox->spare == NULL) sandbox->spare = begin(sandbox);
+  if (sandbox != NULL && sandbox->spare == NULL && !sandbox->has_no_plan) sandbox->spare = begin(sandbox);
   uint32_t is_there = 0;
   if (sandbox == NULL || sandbox->spare == NULL) tell(out_spared, id, &is_there, sizeof is_there);
   else if (sandbox->spare->is_ready) tell(out_spared, id, (is_there = 1, &is_there), sizeof is_there);
@@ -339,7 +351,7 @@ static void start_job(uint32_t job, struct words *words) {
   const char *input = take_text(words);
   const char *output = take_text(words);
   const char *errors = take_text(words);
-  if (words->bad || sandbox == NULL) return refuse(job, stage_setup, EINVAL, "the words of a job");
+  if (words->bad || sandbox == NULL || sandbox->has_no_plan) return refuse(job, stage_setup, EINVAL, "the words of a job");
   int fds[job_descriptors_max];
   size_t count = 0;
   if (input[0] != '\0') {
