@@ -45,6 +45,12 @@ interface Shape {
   readonly limits: SandboxLimits;
   readonly keeps: boolean;
   readonly folders: SandboxSpec['folders'];
+  /** Of the first two, and of the folders: each taking looks at all that wait. */
+  readonly words: { readonly kind: string; readonly folders: string };
+}
+
+function shapeOf(limits: SandboxLimits, keeps: boolean, folders: SandboxSpec['folders']): Shape {
+  return { limits, keeps, folders, words: { kind: JSON.stringify([limits, keeps]), folders: JSON.stringify(folders) } };
 }
 
 export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes {
@@ -60,9 +66,9 @@ export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes 
       removeWarm(host, warm).catch((error: unknown) => {
         log.warn({ error: String(error) }, 'a sandbox that nobody asked for could not be removed; the next worker does it');
       }),
-    isSame: (one, other) => one.keeps === other.keeps && JSON.stringify(one.limits) === JSON.stringify(other.limits),
+    isSame: (one, other) => one.words.kind === other.words.kind,
     // To put folders into what shows none is quicker than to begin another process for what shows others.
-    rank: (one, other) => (sameFolders(one.folders, other.folders) ? 0 : one.folders.length === 0 ? 1 : 2),
+    rank: (one, other) => (one.words.folders === other.words.folders ? 0 : one.folders.length === 0 ? 1 : 2),
     isWell: ({ path, place, folders: shown }) =>
       place.isReady() && existsSync(join(path, 'slot', 'work')) && shown.every(isThere),
     hasRoom: () => freemem() > freeBytesMin,
@@ -75,12 +81,12 @@ export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes 
       areAgain = sameFolders(folders, spec.folders);
       folders = spec.folders;
       // What begins as a snapshot has another disk.
-      return (spec.from ?? []).length > 0 ? undefined : pool.take({ limits: spec.limits, keeps, folders });
+      return (spec.from ?? []).length > 0 ? undefined : pool.take(shapeOf(spec.limits, keeps, folders));
     },
     want(limits, count) {
       if (!isLast) process.once('exit', () => pool.items().forEach(warm => dropWarm(host, warm)));
       isLast = true;
-      return pool.want({ limits, keeps, folders: areAgain ? folders : [] }, count);
+      return pool.want(shapeOf(limits, keeps, areAgain ? folders : []), count);
     },
   };
 }

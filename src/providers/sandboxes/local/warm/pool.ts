@@ -39,11 +39,14 @@ export function createPool<Shape, Item>(options: Options<Shape, Item>): Pool<Sha
 
   /** What is too many, of another shape or ended goes; what lacks is made. */
   async function fill(): Promise<void> {
+    let sortedFor = wanted;
     await sort();
     while (ready.length < (wanted?.count ?? 0) && hasRoom()) {
       const begunMs = clock.mono();
       if (!(await add())) return;
       await clock.sleep(clock.mono() - begunMs);
+      if (wanted === sortedFor) continue;
+      sortedFor = wanted;
       await sort();
     }
   }
