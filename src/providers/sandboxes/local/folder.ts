@@ -262,7 +262,15 @@ function skepPath(path: string): string {
   throw new Fault('invalid_request', { message: `"${path}" is not a plain path under /skep` });
 }
 
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 function hostFolder(path: string): string {
-  if (isAbsolute(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  if (isAbsolute(path) && isFolder(path)) return path;
   throw new Fault('invalid_request', { message: `"${path}" is not a folder of this machine` });
 }

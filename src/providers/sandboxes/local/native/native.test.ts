@@ -268,7 +268,7 @@ describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
       expect(waits()).toHaveLength(2);
       rmSync(shown, { recursive: true });
       if (what !== 'nothing') writeFileSync(shown, '');
-      await expect(showing('e', inner)).rejects.toThrow();
+      await expect(showing('e', inner)).rejects.toSatisfy(error => isFault(error, 'invalid_request'));
       await provider.prewarm(limits, 1);
       expect(waits()).toEqual([]);
       const other = await provider.create({ id: 'other', limits, files: [], folders: [] });
