@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database, FlowJob } from '../../src/db/database.ts';
 import { type FlowParts, tasks } from '../../src/flow.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { advance } from '../../src/stages/runs/protocol/advance.ts';
 import { createSubmit } from '../../src/stages/runs/protocol/submit.ts';
 import { type ClaimedRun, createClaims } from '../../src/stages/runs/queue/claim.ts';
@@ -29,7 +30,7 @@ export async function openWay(stage: Stage, place: Place, database: Database): P
   const parts: FlowParts = { database, settings: benchSettings, ...(await testStores(folder)) };
   await superuser.query(countTickets, [tenantId]);
   const claim = createClaims(database, benchSettings);
-  const submit = createSubmit(database);
+  const submit = createSubmit(database, systemClock);
   let ids: string[] = [];
   let held: ClaimedRun[] = [];
   const each = async (verb: (claimed: ClaimedRun) => Promise<unknown>) => {

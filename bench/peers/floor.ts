@@ -1,3 +1,4 @@
+import { systemClock } from '../../src/kernel/clock.ts';
 import { createBatches } from '../../src/kernel/batches.ts';
 import { hashSecret, randomSecret } from '../../src/kernel/secret.ts';
 import { rate } from '../harness/bench.ts';
@@ -40,7 +41,8 @@ export function openFloor({ enginePool, tenantId }: Place, how: 'alone' | 'toget
     },
   });
   const handIns = createBatches<HandedIn, void>({
-    ...{ countMax, atOnceMax, besideMin: how === 'alone' ? 1 : 4 },
+    ...{ countMax, atOnceMax },
+    ...(how === 'alone' ? {} : { gather: { clock: systemClock, restMsMax: 5, besideMs: 50 } }),
     async serve(_, asked) {
       const [one] = asked;
       const rows =

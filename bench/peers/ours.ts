@@ -1,5 +1,6 @@
 import { createSubmit } from '../../src/stages/runs/protocol/submit.ts';
 import { type ClaimedRun, createClaims } from '../../src/stages/runs/queue/claim.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { rate } from '../harness/bench.ts';
 import { fillFarRuns, fillRuns, fillTickets } from '../harness/fill.sql.ts';
 import type { Place } from '../harness/place.ts';
@@ -15,7 +16,7 @@ export function openOurs(place: Place, how: 'in turn' | 'beside', where: 'here' 
   const { tenantId, projectId, superuser } = place;
   const database = { ...place.database, enginePool: place.enginePool, committed() {} };
   const claim = createClaims(database, benchSettings);
-  const submit = createSubmit(database);
+  const submit = createSubmit(database, systemClock);
   let filled = 0;
 
   async function next(lane: number): Promise<ClaimedRun> {

@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { createBatches } from './batches.ts';
+import type { Clock } from './clock.ts';
 
 /** Serves when it is told to, and keeps what it was asked. */
-function gated({ countMax = 3, atOnceMax = 1, besideMin = 1 } = {}) {
+function gated({ countMax = 3, atOnceMax = 1, clock }: { countMax?: number; atOnceMax?: number; clock?: Clock } = {}) {
   const served: string[] = [];
   const gates: (() => void)[] = [];
   const batches = createBatches<string, string>({
     countMax,
     atOnceMax,
-    besideMin,
+    ...(clock === undefined ? {} : { gather: { clock, restMsMax: 5, besideMs: 50 } }),
     async serve(key, asked) {
       served.push(`${key}:${asked.join('')}`);
       await new Promise<void>(open => gates.push(open));
@@ -21,6 +22,35 @@ function gated({ countMax = 3, atOnceMax = 1, besideMin = 1 } = {}) {
     gates.shift()?.();
   }
   return { batches, served, next };
+}
+
+const turn = () => new Promise(resolve => setImmediate(resolve));
+
+/** Time that passes by hand. */
+function handClock(): Clock & { pass(ms: number): void; sleeps(): number[] } {
+  let nowMs = 0;
+  let asleep: { readonly ms: number; readonly untilMs: number; readonly wake: () => void }[] = [];
+  return {
+    now: () => nowMs,
+    mono: () => nowMs,
+    sleep: (ms, signal) =>
+      new Promise(resolve => {
+        const sleeper = { ms, untilMs: nowMs + ms, wake: resolve };
+        asleep.push(sleeper);
+        signal?.addEventListener('abort', () => {
+          asleep = asleep.filter(each => each !== sleeper);
+          resolve();
+        });
+      }),
+    pass(ms) {
+      nowMs += ms;
+      const due = asleep.filter(({ untilMs }) => untilMs <= nowMs);
+      asleep = asleep.filter(each => !due.includes(each));
+      for (const { wake } of due) wake();
+    },
+    /** How long each sleeps, but for those who look whether a batch is silent. */
+    sleeps: () => asleep.map(({ ms }) => ms).filter(ms => ms !== 50),
+  };
 }
 
 describe('batches', () => {
@@ -46,20 +76,71 @@ describe('batches', () => {
     expect(served).toEqual(['k:a', 'k:bcd', 'k:ef']);
   });
 
-  test('begin beside another when enough wait for that, and else when it is over', async () => {
-    const { batches, served, next } = gated({ countMax: 9, atOnceMax: 2, besideMin: 3 });
+  test('rest as long as the last took, at most five milliseconds, and go on with all that came', async () => {
+    const time = handClock();
+    const { batches, served, next } = gated({ countMax: 9, atOnceMax: 2, clock: time });
     const all = [batches('k', 'a')];
     await expect.poll(() => served).toEqual(['k:a']);
-    all.push(...['b', 'c'].map(each => batches('k', each)));
+    all.push(batches('k', 'b'));
+    time.pass(3);
     await next();
+    expect(await all[0]).toBe('A');
+    await expect.poll(() => time.sleeps()).toEqual([3]);
+    all.push(batches('k', 'c'));
+    await turn();
+    expect(served).toEqual(['k:a']);
+    time.pass(3);
     await expect.poll(() => served).toEqual(['k:a', 'k:bc']);
-    all.push(...['d', 'e'].map(each => batches('k', each)));
-    await new Promise(resolve => setImmediate(resolve));
+    time.pass(40);
+    await next();
+    await expect.poll(() => time.sleeps()).toEqual([5]);
+    time.pass(5);
+    expect(await Promise.all(all)).toEqual(['A', 'B', 'C']);
+    all.push(batches('k', 'd'));
+    await expect.poll(() => served).toEqual(['k:a', 'k:bc', 'k:d']);
+    await next();
+  });
+
+  test('rest no longer when a whole one has come', async () => {
+    const time = handClock();
+    const { batches, served, next } = gated({ clock: time });
+    const all = [batches('k', 'a')];
+    await expect.poll(() => served).toEqual(['k:a']);
+    time.pass(3);
+    await next();
+    await expect.poll(() => time.sleeps()).toEqual([3]);
+    all.push(...['b', 'c', 'd', 'e'].map(each => batches('k', each)));
+    await expect.poll(() => served).toEqual(['k:a', 'k:bcd']);
+    await next();
+    await expect.poll(() => time.sleeps()).toEqual([0]);
+    time.pass(0);
+    await expect.poll(() => served).toEqual(['k:a', 'k:bcd', 'k:e']);
+    await next();
+    expect(await Promise.all(all)).toEqual(['A', 'B', 'C', 'D', 'E']);
+  });
+
+  test('begin beside one that has fallen silent, and go on without it', async () => {
+    const time = handClock();
+    const { batches, served, next } = gated({ atOnceMax: 2, clock: time });
+    const silent = batches('k', 'a');
+    await expect.poll(() => served).toEqual(['k:a']);
+    const all = ['b', 'c'].map(each => batches('k', each));
+    await turn();
+    expect(served).toEqual(['k:a']);
+    time.pass(50);
+    await expect.poll(() => served).toEqual(['k:a', 'k:bc']);
+    // The gate of the silent one stands first.
+    const open = next;
+    all.push(batches('k', 'd'));
+    await turn();
     expect(served).toEqual(['k:a', 'k:bc']);
-    all.push(batches('k', 'f'));
-    await expect.poll(() => served).toEqual(['k:a', 'k:bc', 'k:def']);
-    for (let i = 0; i < 2; i++) await next();
-    expect(await Promise.all(all)).toEqual(['A', 'B', 'C', 'D', 'E', 'F']);
+    time.pass(50);
+    await open();
+    await open();
+    time.pass(5);
+    await expect.poll(() => served).toEqual(['k:a', 'k:bc', 'k:d']);
+    await open();
+    expect(await Promise.all([silent, ...all])).toEqual(['A', 'B', 'C', 'D']);
   });
 
   test('of another key do not wait', async () => {

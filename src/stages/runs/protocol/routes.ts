@@ -23,6 +23,7 @@ import type { SandboxLimit, TemplateLimits } from '../../../../contract/template
 import type { Database } from '../../../db/database.ts';
 import { type Api, byId, callerOf } from '../../../http/route.ts';
 import { failpoint } from '../../../kernel/failpoint.ts';
+import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { Caller } from '../../../support/access/index.ts';
 import { getProject } from '../../../support/projects/index.ts';
@@ -51,6 +52,7 @@ interface ProtocolParts {
   readonly desk: ClaimDesk;
   readonly blobs: BlobStore;
   readonly settings: RunSettings;
+  readonly clock: Clock;
 }
 
 const config = { need: 'work' } as const;
@@ -84,8 +86,8 @@ function claimRoute(app: Api, { database, desk, settings }: ProtocolParts): void
   });
 }
 
-function leaseRoutes(app: Api, { database, settings }: ProtocolParts): void {
-  const submit = createSubmit(database);
+function leaseRoutes(app: Api, { database, settings, clock }: ProtocolParts): void {
+  const submit = createSubmit(database, clock);
   app.post('/heartbeat', { config, schema: { body: heartbeat, response: { 200: heartbeatAnswer } } }, async request => {
     const { state, sandbox } = request.body;
     const scope = scopeOf(callerOf(request), request.body.run_id, request.body.token);

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { type Stages, useStages } from '../../../../test/harness/stages.ts';
 import type { Pool } from '../../../db/pool.ts';
+import { systemClock } from '../../../kernel/clock.ts';
 import { fence, type HolderScope } from '../holder.ts';
 import type { ClaimedRun } from '../queue/claim.ts';
 import { renewLease } from '../runs.sql.ts';
@@ -29,7 +30,7 @@ function counted() {
       return stages.database.enginePool.query(statement, values);
     },
   };
-  return { submit: createSubmit({ ...stages.database, enginePool }), made };
+  return { submit: createSubmit({ ...stages.database, enginePool }, systemClock), made };
 }
 
 const claimed = async (count: number) => {

@@ -141,7 +141,7 @@ function begin(options: MachineOptions, { name, dice, process }: Birth): Life {
   return {
     peer: {
       process,
-      verbs: witnessed(serverVerbs({ ...parts, desk, tenantId, agents }), world, options.number),
+      verbs: witnessed(serverVerbs({ ...parts, desk, clock, tenantId, agents }), world, options.number),
       whenDead: callback => void dead.push(callback),
     },
     end() {

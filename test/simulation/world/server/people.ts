@@ -1,3 +1,4 @@
+import type { Clock } from '../../../../src/kernel/clock.ts';
 import type { FlowParts } from '../../../../src/flow.ts';
 import type { SpecCard } from '../../../../contract/spec-card.ts';
 import type { Scope } from '../../../../src/db/database.ts';
@@ -18,6 +19,7 @@ import { prepareAgain } from '../../../../src/support/repositories/index.ts';
 import type { NewTicket } from '../../../../src/stages/tickets/verbs.ts';
 
 export interface VerbParts extends FlowParts {
+  readonly clock: Clock;
   readonly desk: ClaimDesk;
   readonly tenantId: string;
 }

@@ -150,8 +150,8 @@ function leaseVerbs(parts: VerbParts): Pick<ServerVerbs, 'heartbeat' | 'log' | '
 }
 
 function endVerbs(parts: VerbParts): Pick<ServerVerbs, 'complete' | 'park' | 'fail'> {
-  const { database, settings } = parts;
-  const submit = createSubmit(database);
+  const { database, settings, clock } = parts;
+  const submit = createSubmit(database, clock);
   return {
     async complete(worker, key, result) {
       await submit({ ...scopeOf(parts, worker), holder: key }, result);
