@@ -42,7 +42,7 @@ export function openFloor({ enginePool, tenantId }: Place, how: 'alone' | 'toget
   });
   const handIns = createBatches<HandedIn, void>({
     ...{ countMax, atOnceMax },
-    ...(how === 'alone' ? {} : { gather: { clock: systemClock, restMsMax: 5, besideMs: 50 } }),
+    ...(how === 'alone' ? {} : { gather: { clock: systemClock, restMsMax: 10, besideMs: 50 } }),
     async serve(_, asked) {
       const [one] = asked;
       const rows =

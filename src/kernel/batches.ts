@@ -96,6 +96,7 @@ export function createBatches<Asked, Answer>({
   function begin(key: string, line: Line<Asked, Answer>): void {
     if (line.served === atOnceMax) return;
     line.served += 1;
+    line.isHeld = gather !== undefined;
     // Begins when whoever else asks in this moment has taken his place.
     queueMicrotask(() => void work(key, line));
   }

@@ -16,7 +16,7 @@ interface Submission {
  * A statement costs as much as six hand-ins in it, and claims, for which somebody waits, go on meanwhile: of eight workers who hand in all the
  * time sixteen go together so, and not eight, for a fifth less of PostgreSQL's work (bench/README.md). Who hands in waits some milliseconds more.
  */
-const restMsMax = 5;
+const restMsMax = 10;
 /** Longer than any is served that is answered at all but by a database that has fallen silent, or has very much to do. */
 const besideMs = 50;
 
