@@ -78,7 +78,10 @@ export const talking: readonly Mutant[] = [
   {
     name: 'tokenOutlivesLease',
     what: 'a run token is worth something when the lease of its run is over',
-    how: inTexts({ where: /r\.run_token_hash = \$1/, edit: [' and r.lease_expires_at > clock_timestamp()', ''] }),
+    how: inTexts({
+      where: /r\.run_token_hash = \$1/,
+      edit: [` and r.state in ('leased', 'starting', 'working') and r.lease_expires_at > clock_timestamp()`, ''],
+    }),
     rules: ['a run token dies with its claim'],
   },
   {
