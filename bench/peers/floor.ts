@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createBatches } from '../../src/kernel/batches.ts';
 import { hashSecret, randomSecret } from '../../src/kernel/secret.ts';
+import { submissionGathering } from '../../src/stages/runs/protocol/submit.ts';
 import { rate } from '../harness/bench.ts';
 import type { Place } from '../harness/place.ts';
 import { fillFloorRuns, fillFloorTickets, floorClaim, floorClaims, floorHandIn, floorHandIns } from './floor.sql.ts';
@@ -42,7 +43,7 @@ export function openFloor({ enginePool, tenantId }: Place, how: 'alone' | 'toget
   });
   const handIns = createBatches<HandedIn, void>({
     ...{ countMax, atOnceMax },
-    ...(how === 'alone' ? {} : { gather: { clock: systemClock, restMsMax: 10, besideMs: 50 } }),
+    ...(how === 'alone' ? {} : { gather: { clock: systemClock, ...submissionGathering } }),
     async serve(_, asked) {
       const [one] = asked;
       const rows =

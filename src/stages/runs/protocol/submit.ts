@@ -12,13 +12,17 @@ interface Submission {
   readonly result: RunResult;
 }
 
-/**
- * A statement costs as much as six hand-ins in it, and claims, for which somebody waits, go on meanwhile: of eight workers who hand in all the
- * time sixteen go together so, and not eight, for a fifth less of PostgreSQL's work (bench/README.md). Who hands in waits some milliseconds more.
- */
-const restMsMax = 10;
-/** Longer than any is served that is answered at all but by a database that has fallen silent, or has very much to do. */
-const besideMs = 50;
+/** The floor of the benchmarks gathers as the server does. */
+export const submissionGathering = {
+  /**
+   * A statement costs as much as six hand-ins in it, and claims, for which somebody waits, go on meanwhile: of eight workers who hand in all
+   * the time sixteen go together so, and not eight, for a fifth less of PostgreSQL's work (bench/README.md). Who hands in waits some
+   * milliseconds more.
+   */
+  restMsMax: 10,
+  /** Longer than any is served that is answered at all but by a database that has fallen silent, or has very much to do. */
+  besideMs: 50,
+} as const;
 
 /** Hands a result in, as submitRun does. */
 export type Submit = (scope: HolderScope, result: RunResult) => Promise<RunRow>;
@@ -31,7 +35,7 @@ export function createSubmit(database: Database, clock: Clock): Submit {
   const together = createBatches<Submission, RunRow>({
     countMax: submissionsAtOnceMax,
     atOnceMax: 2,
-    gather: { clock, restMsMax, besideMs },
+    gather: { clock, ...submissionGathering },
     serve: (tenantId, asked) => submitTogether(database, tenantId, asked),
   });
   return (scope, result) => together(scope.tenantId, { scope, result });
