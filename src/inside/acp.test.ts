@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -75,6 +75,23 @@ describe('the client of ACP', () => {
     writeFileSync(sessionFile, 'no JSON');
     expect((await converse({ argv: agent('load', 'fresh'), sessionFile }, cwd)).events[0]).toMatchObject({ begins: 'anew' });
     expect(JSON.parse(readFileSync(sessionFile, 'utf8'))).toEqual({ sessionId: 'fresh' });
+  });
+
+  it('gives conversations that are named by the minute another name before the agent starts, each once', async () => {
+    const byMinute = temporaryFolder();
+    const chats = join(byMinute, 'work/chats');
+    mkdirSync(chats, { recursive: true });
+    const put = (name: string, words: string): void => writeFileSync(join(chats, name), words);
+    put('session-2026-11-23T07-46-ae5b12a1.jsonl', 'talk');
+    put('logs.json', 'other');
+    await converse({ byMinute });
+    expect(readdirSync(chats).sort()).toEqual(['logs.json', 'session-before-ae5b12a1.jsonl']);
+    // As it is begun beside the one that is gone on with.
+    put('session-2026-11-23T07-47-ae5b12a1.jsonl', 'empty');
+    await converse({ byMinute });
+    expect(readFileSync(join(chats, 'session-before-ae5b12a1.jsonl'), 'utf8')).toBe('talk');
+    const none = await converse({ byMinute: join(byMinute, 'nowhere') });
+    expect(none.events[0]).toEqual({ event: 'session', begins: 'new' });
   });
 
   it('begins anew where the model does not take the conversation any more', async () => {

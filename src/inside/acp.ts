@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import type { AcpTurn } from '../worker/host/acp-turn.ts';
 import { startAgent } from './acp/agent.ts';
+import { setAside } from './acp/aside.ts';
 import { converse } from './acp/converse.ts';
 import { tell } from './acp/tell.ts';
 
@@ -11,6 +12,7 @@ const turn = JSON.parse(await text(process.stdin)) as AcpTurn;
 const stop = new AbortController();
 process.on('SIGINT', () => stop.abort());
 
+if (turn.byMinute !== undefined) setAside(turn.byMinute);
 const agent = startAgent(turn.argv);
 try {
   const { stopReason, inputTokens, outputTokens } = await converse(agent.stream, { turn, stop: stop.signal });

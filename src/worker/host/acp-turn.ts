@@ -10,6 +10,8 @@ export interface AcpTurn {
   readonly promptAgain: string;
   /** Where the id of the session is kept; absent: sessions of this agent can't be gone on with. */
   readonly sessionFile?: string;
+  /** A folder with conversations of an agent that names them by the minute, and in the same would write over the one that it is to go on with. */
+  readonly byMinute?: string;
   /** The gateway's tools; the client adds the run token, which it has in its environment. */
   readonly mcpUrl: string;
 }

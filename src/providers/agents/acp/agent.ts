@@ -8,6 +8,8 @@ export interface AcpAgent {
   readonly home: (given: Given) => NonNullable<AgentProgram['home']>;
   /** The folder of its HOME with its conversations, where it can go on with one in another sandbox. */
   readonly conversations?: string;
+  /** Whether it names their files by the minute, and in the same one would write over what it is to go on with. */
+  readonly byMinute?: boolean;
 }
 
 export interface Given {

@@ -45,6 +45,8 @@ const gemini: AcpAgent = {
     { path: '.gemini/trustedFolders.json', content: distrust },
     { path: '.gemini/policies/skep.toml', content: geminiPolicy },
   ],
+  conversations: '.gemini/tmp',
+  byMinute: true,
 };
 
 /** It is in a sandbox already. What asks the network is not offered. */

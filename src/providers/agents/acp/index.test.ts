@@ -50,7 +50,8 @@ describe.each(acpKinds)('%s, as it was recorded', kind => {
     expect(JSON.stringify([program?.argv, program?.home, program?.stdin])).not.toContain('skeprun_x');
     const asked = JSON.parse(program?.stdin ?? '') as AcpTurn;
     expect(asked).toMatchObject({ prompt: 'Do it', promptAgain: 'Go on', mcpUrl: 'http://g/mcp' });
-    expect(asked.sessionFile === undefined).toBe(kind === 'gemini');
+    expect(asked.sessionFile).toBe('/kept/skep-session.json');
+    expect(asked.byMinute).toBe(kind === 'gemini' ? '/kept' : undefined);
   });
 
   it('has failed with the words of the gateway where the budget is spent', async () => {

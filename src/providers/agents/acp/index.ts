@@ -58,12 +58,13 @@ function settingsOf(settings: AgentSettings, kind: AcpKind | 'acp'): AcpSettings
 
 async function converse(context: AgentContext, settings: AcpSettings): Promise<AgentOutcome> {
   const { prompt, promptAgain, env, gatewayUrl, node, inside, onOutput, onUpdate, start } = context;
-  const { args, env: own, home, conversations } = acpAgentOf(settings);
+  const { args, env: own, home, conversations, byMinute = false } = acpAgentOf(settings);
   const given = { model: settings.model, gatewayUrl, token: env['SKEP_RUN_TOKEN'] ?? '' };
   const { argv, path } = programOf(settings, node);
   const asked: AcpTurn = {
     ...{ argv: [...argv, ...args(given)], prompt, promptAgain, mcpUrl: `${gatewayUrl}/mcp` },
     ...(conversations === undefined ? {} : { sessionFile: `${keptPath}/skep-session.json` }),
+    ...(byMinute ? { byMinute: keptPath } : {}),
   };
   const turn = createTurn();
   const read = jsonLines({
