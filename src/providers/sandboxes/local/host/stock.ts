@@ -1,7 +1,7 @@
 import type { UserIds } from './user-ids.ts';
 
 /** More at once few workers have. Whoever cleans up after one that was killed has to look at each. */
-const keptMax = 16;
+const keptMax = 128;
 
 /**
  * Keeps ids that are given back for the next sandboxes of this process: to free one and to take it again is some writes to a disk, which
