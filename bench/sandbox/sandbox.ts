@@ -17,6 +17,7 @@ import { sandboxHome } from './home.ts';
 import { issueFigures } from './ours.ts';
 import { containerWays } from './peers.ts';
 import { runtimeWay } from './runtime.ts';
+import { waitingWay } from './waiting.ts';
 
 const rounds = 3;
 const count = 100;
@@ -65,6 +66,7 @@ async function allWays({ stage, program, home, signal }: Place): Promise<{ ways:
   const isCompiled = probe.ok && probe.facts['launcher'] === 'native';
   const found: (Way | Lacking)[] = [
     ...waysBeside(program, { clock: systemClock, signal }),
+    waitingWay(program),
     ...containerWays(stage, program),
     await runtimeWay(stage, program),
     coldWay('Skep, plain way', plain),

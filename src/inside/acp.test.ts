@@ -89,6 +89,7 @@ describe('the client of ACP', () => {
     // As it is begun beside the one that is gone on with.
     put('session-2026-11-23T07-47-ae5b12a1.jsonl', 'empty');
     await converse({ byMinute });
+    expect(readdirSync(chats).sort()).toEqual(['logs.json', 'session-before-ae5b12a1.jsonl']);
     expect(readFileSync(join(chats, 'session-before-ae5b12a1.jsonl'), 'utf8')).toBe('talk');
     const none = await converse({ byMinute: join(byMinute, 'nowhere') });
     expect(none.events[0]).toEqual({ event: 'session', begins: 'new' });

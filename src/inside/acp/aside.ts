@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ofMinute = /^session-\d{4}-\d\d-\d\dT\d\d-\d\d-(?<id>[^/]+)$/;
@@ -14,7 +14,8 @@ export function setAside(folder: string): void {
       if (id === undefined) continue;
       const aside = join(parentPath, `session-before-${id}`);
       // What is there is the conversation; the other has been begun beside it, and is empty.
-      if (!existsSync(aside)) renameSync(join(parentPath, name), aside);
+      if (existsSync(aside)) rmSync(join(parentPath, name));
+      else renameSync(join(parentPath, name), aside);
     }
   } catch {
     // What the agent has left in a way in which it can't be read is not gone on with; the turn is had all the same.

@@ -23,14 +23,17 @@ export function openHome(folder: string): string {
 }
 
 /**
- * What comes and goes below it gets parts of the disk of its own, as users have below /home. ext4 gives a new file no place that was given back in
- * the last five seconds, and looks at each of those that lie near: where a hundred sandboxes have just ended, that took longer than all else of
- * the next one. Other file systems refuse, and need it not.
+ * What comes and goes below it gets parts of the disk of its own, as users have below /home. An ext4 without a journal gives a new file no place
+ * that was given back a short while ago, and looks at each of those that lie near: where a hundred sandboxes had just ended, that took longer
+ * than all else of the next hundred. Other file systems refuse, and need it not.
  */
 function spread(folder: string): void {
   const chattr = findProgram(SYSTEM_PATH, 'chattr');
-  if (chattr !== undefined) spawnSync(chattr, ['+T', '--', folder], { stdio: 'ignore', cwd: '/' });
+  if (chattr === undefined) return;
+  spawnSync(chattr, ['+T', '--', folder], { stdio: 'ignore', cwd: '/', env: { PATH: SYSTEM_PATH }, timeout: spreadMsMax });
 }
+
+const spreadMsMax = 5_000;
 
 /** Whatever started the worker may have left descriptors open; they would be handed on to the agent. */
 export function inheritedDescriptors(): number[] {

@@ -12,8 +12,8 @@ export type AcpSettings = Extract<AgentSettings, { kind: AcpKind | 'acp' }>;
 const distrust = JSON.stringify({ '/work': 'DO_NOT_TRUST' });
 
 /**
- * Gemini CLI. It does not trust the folder, and so reads neither settings nor `.env` of the repository. A session of another process it
- * does not find again, at least not one of the same minute.
+ * Gemini CLI. It does not trust the folder, and so reads neither settings nor `.env` of the repository. What it notes of a folder it keeps below
+ * that one's name, the conversations in a folder of their own.
  */
 const gemini: AcpAgent = {
   args: ({ model }) => ['--acp', '--model', model],
@@ -35,6 +35,8 @@ const gemini: AcpAgent = {
           enableAutoUpdateNotification: false,
           maxAttempts: 2,
           checkpointing: { enabled: false },
+          // At its start it would remove whatever has the id of a conversation with nothing in it, as one is that it has begun to go on with another.
+          sessionRetention: { enabled: false },
         },
         skills: { enabled: false },
         hooksConfig: { enabled: false },
@@ -45,7 +47,7 @@ const gemini: AcpAgent = {
     { path: '.gemini/trustedFolders.json', content: distrust },
     { path: '.gemini/policies/skep.toml', content: geminiPolicy },
   ],
-  conversations: '.gemini/tmp',
+  conversations: '.gemini/tmp/work/chats',
   byMinute: true,
 };
 

@@ -45,7 +45,7 @@ interface Shape {
   readonly limits: SandboxLimits;
   readonly keeps: boolean;
   readonly folders: SandboxSpec['folders'];
-  /** Of the first two, and of the folders: each taking looks at all that wait. */
+  /** Of the first two, and of the folders: a taking compares it with what waits. */
   readonly words: { readonly kind: string; readonly folders: string };
 }
 

@@ -82,11 +82,7 @@ void mount_folder(const char *path, mode_t mode) {
   mount_fail("mkdir", path);
 }
 
-int mount_device = -1;
-
-void mount_device_path(char *into, size_t size, int number) {
-  snprintf(into, size, "/dev/loop%d", number);
-}
+int mount_turn = 0;
 
 int mount_loop(const char *image, int is_read_only, char *path, size_t path_size) {
   struct timespec pause = {.tv_sec = 0, .tv_nsec = 1000000};
@@ -100,10 +96,12 @@ int mount_loop(const char *image, int is_read_only, char *path, size_t path_size
   config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (is_read_only ? LO_FLAGS_READ_ONLY : 0);
   snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%s", image);
   for (int tries = 0; tries < tries_max; tries++) {
-    int is_own = tries == 0 && mount_device >= 0;
-    int number = is_own ? mount_device : ioctl(control, LOOP_CTL_GET_FREE);
+    int number = ioctl(control, LOOP_CTL_GET_FREE);
     if (number < 0) mount_fail("no loop device is free for", image);
-    mount_device_path(path, path_size, number);
+    int is_own = tries == 0 && mount_turn > 0;
+    /* There may be none of that number yet. */
+    if (is_own) ioctl(control, LOOP_CTL_ADD, number += mount_turn);
+    snprintf(path, path_size, "/dev/loop%d", number);
     int loop = open(path, (is_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     if (loop < 0 && is_own) continue;
     if (loop < 0) mount_fail("open", path);

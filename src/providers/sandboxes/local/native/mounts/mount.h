@@ -22,13 +22,10 @@ void mount_tie(const char *parent);
 extern pid_t mount_parent;
 
 /*
- * The number of the loop device that this process tries before it asks for a free one, or -1. All who ask in one moment are told the same, and one of
- * them gets it.
+ * How far behind the first free loop device the one is that this process takes. All who ask in one moment are told the same, and one of them
+ * gets it.
  */
-extern int mount_device;
-
-/* The name of a loop device. */
-void mount_device_path(char *into, size_t size, int number);
+extern int mount_turn;
 
 /* A loop device over the file, which is free again when the last one that uses it closes it. Writes its path; returns a descriptor. */
 int mount_loop(const char *image, int is_read_only, char *path, size_t path_size);

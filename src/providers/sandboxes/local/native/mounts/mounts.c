@@ -35,7 +35,6 @@ static size_t input_length;
 
 static int has_request(size_t *length);
 static void begin(size_t length);
-static void next_device(void);
 static int act(int argc, char **argv);
 static void listen_to(struct job *job);
 
@@ -82,7 +81,8 @@ static void begin(size_t length) {
   struct job *job = &jobs[job_count];
   for (size_t at = 0; at < length - 1 && count < WORDS_MAX; at += strlen(input + at) + 1) words[count++] = input + at;
   words[count] = NULL;
-  next_device();
+  /* Those who mount in one moment take another device each. */
+  if (count > 1 && (strcmp(words[1], "ground") == 0 || strcmp(words[1], "disk") == 0)) mount_turn = (mount_turn + 1) % JOBS_MAX;
   memset(job, 0, sizeof *job);
   snprintf(job->number, sizeof job->number, "%s", words[0]);
   if (pipe2(said, O_CLOEXEC) != 0) mount_fail("pipe", "");
@@ -98,13 +98,6 @@ static void begin(size_t length) {
   job_count++;
   memmove(input, input + length, input_length - length);
   input_length -= length;
-}
-
-/* Each child another, as far as there are any. */
-static void next_device(void) {
-  char path[32];
-  mount_device_path(path, sizeof path, ++mount_device);
-  if (access(path, F_OK) != 0) mount_device = 0;
 }
 
 static int act(int argc, char **argv) {
