@@ -116,6 +116,11 @@ describe.each(agents)('$agent.kind', ({ agent, path }) => {
     expect(asked?.text).toContain('You were broken off in the middle of your work');
     expect(asked?.text).toContain(`Ticket ${first.run.ticketId}: Add a file`);
     expect(git(landed(second), 'show', 'result:done.txt')).toBe('done');
+    // What it was loaded from is there for whoever comes after that one too, who finds all of it done.
+    const third = await goingOn(second, agent, { limits });
+    expect(third.run.failure?.class).toBe('no_changes');
+    const [last] = third.gateway.asked;
+    for (const said of ['echo half > half.txt', 'cat half.txt']) expect(last?.text).toContain(said);
   });
 
   it('is changed by nothing that the repository says', async () => {
