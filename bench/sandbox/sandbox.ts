@@ -26,7 +26,7 @@ const bounds = { oneByOneMsMax: 4_000, atOnceMsMax: 8_000 };
 
 export const sandbox: Bench = {
   name: 'sandbox',
-  about: `Starting a sandbox, to the first instruction in it: plain process, unshare, bubblewrap, containers, ${count} one by one and at once, and ours cold and warm.`,
+  about: `Starting a sandbox, to the first instruction in it: plain process, unshare, bubblewrap, containers, a process that waits, ${count} one by one and at once, and ours cold and warm.`,
   async run(stage) {
     build();
     const program = await tinyProgram(systemClock);
