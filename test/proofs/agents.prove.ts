@@ -148,8 +148,7 @@ describe.each(agents)('$kind with $model', ({ path, ...agent }) => {
   });
 
   it('begins anew where the model does not take the conversation any more', async () => {
-    const first = begin(agent, [{ shell: 'echo half > half.txt; kill -KILL $PPID' }]);
-    await server.until(() => first.run.state === 'failed');
+    const first = await killed(agent, '26459');
     const second = await goingOn(first, agent, { before: [{ status: 400, message: 'The conversation is too long' }] });
     expect(second.run.failure).toBeUndefined();
     expect(second.run.log.toString()).toContain('could not be gone on with; a new one begins');
