@@ -36,7 +36,7 @@ const refillAfterMs = 100;
 
 /** They are made one after the other, with a rest after each that is as long as it took: at most half of one processor. */
 export function createPool<Shape, Item>(options: Options<Shape, Item>): Pool<Shape, Item> {
-  const { make, remove, isSame, rank, isWell, hasRoom, countMax, clock } = options;
+  const { make, remove, isSame, isWell, hasRoom, countMax, clock } = options;
   let wanted: { readonly shape: Shape; readonly count: number } | undefined;
   let ready: Waiting<Shape, Item>[] = [];
   let last: Promise<void> = Promise.resolve();
@@ -92,23 +92,9 @@ export function createPool<Shape, Item>(options: Options<Shape, Item>): Pool<Sha
     await filled();
   }
 
-  /** Looks no further than the first of the quickest: where a hundred wait and are taken in one moment, each would look at all. */
-  function bestFor(shape: Shape): Waiting<Shape, Item> | undefined {
-    let best: Waiting<Shape, Item> | undefined;
-    let bestRank = Number.POSITIVE_INFINITY;
-    for (const each of ready) {
-      if (!isSame(each.shape, shape)) continue;
-      const ranked = rank(each.shape, shape);
-      if (ranked >= bestRank || !isWell(each.item)) continue;
-      [best, bestRank] = [each, ranked];
-      if (ranked === 0) break;
-    }
-    return best;
-  }
-
   return {
     take(shape) {
-      const found = bestFor(shape);
+      const found = bestOf(ready, shape, options);
       if (found !== undefined) ready.splice(ready.indexOf(found), 1);
       if (wanted !== undefined && isSame(wanted.shape, shape)) void refill();
       return found?.item;
@@ -119,4 +105,22 @@ export function createPool<Shape, Item>(options: Options<Shape, Item>): Pool<Sha
     },
     items: () => ready.map(({ item }) => item),
   };
+}
+
+/** Looks no further than the first of the quickest: where a hundred wait and are taken in one moment, each would look at all. */
+function bestOf<Shape, Item>(
+  ready: readonly Waiting<Shape, Item>[],
+  shape: Shape,
+  { isSame, rank, isWell }: Pick<Options<Shape, Item>, 'isSame' | 'rank' | 'isWell'>,
+): Waiting<Shape, Item> | undefined {
+  let best: Waiting<Shape, Item> | undefined;
+  let bestRank = Number.POSITIVE_INFINITY;
+  for (const each of ready) {
+    if (!isSame(each.shape, shape)) continue;
+    const ranked = rank(each.shape, shape);
+    if (ranked >= bestRank || !isWell(each.item)) continue;
+    [best, bestRank] = [each, ranked];
+    if (ranked === 0) break;
+  }
+  return best;
 }
