@@ -1,4 +1,6 @@
+import { basename } from 'node:path';
 import type { AgentSettings } from '../../../worker/agent.ts';
+import { workPath } from '../../../worker/sandbox.ts';
 import type { InstalledKind } from '../install/packages.ts';
 import type { AcpAgent, Given } from './agent.ts';
 import { opencode } from './opencode.ts';
@@ -9,7 +11,7 @@ export type AcpKind = (typeof acpKinds)[number];
 export type AcpSettings = Extract<AgentSettings, { kind: AcpKind | 'acp' }>;
 
 /** The repository is not one whose settings count. */
-const distrust = JSON.stringify({ '/work': 'DO_NOT_TRUST' });
+const distrust = JSON.stringify({ [workPath]: 'DO_NOT_TRUST' });
 
 /**
  * Gemini CLI. It does not trust the folder, and so reads neither settings nor `.env` of the repository. What it notes of a folder it keeps below
@@ -47,7 +49,7 @@ const gemini: AcpAgent = {
     { path: '.gemini/trustedFolders.json', content: distrust },
     { path: '.gemini/policies/skep.toml', content: geminiPolicy },
   ],
-  conversations: '.gemini/tmp/work/chats',
+  conversations: `.gemini/tmp/${basename(workPath)}/chats`,
   byMinute: true,
 };
 
