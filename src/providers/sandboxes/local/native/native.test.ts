@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../../../test/harness/disks.ts';
+import { createGate } from '../../../../../test/harness/gate.ts';
 import { systemClock } from '../../../../kernel/clock.ts';
 import { isFault } from '../../../../kernel/fault.ts';
 import type { Log } from '../../../../kernel/log.ts';
@@ -208,42 +209,42 @@ describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
     it("and the same process is the third's", async () => {
       const waiting = waits();
       expect(waiting).toHaveLength(1);
-      const sandbox = await showing('c', shown);
-      let during: number[] = [];
-      const onStart = (): void => void (during = inits());
-      expect((await sh(sandbox, 'cat /skep/shown/which /skep/file; touch /skep/shown/x', { onStart })).output).toMatch(
-        /^firstc.*Read-only/,
-      );
-      expect(during).toContain(waiting[0]);
-      await sandbox.kill();
+      const script = 'cat /skep/shown/which /skep/file; touch /skep/shown/x';
+      const { seen } = await seeing(await showing('c', shown), script, () => expect(inits()).toContain(waiting[0]));
+      expect(seen).toEqual(seen.map(() => expect.stringMatching(/^firstc.*Read-only/)));
     });
 
-    /** What two commands print, the first in a process that may have waited, and which processes 1 there were while it ran. */
-    async function seeing(sandbox: Sandbox, script: string): Promise<{ seen: string[]; during: number[] }> {
-      let during: number[] = [];
-      const onStart = (): void => void (during = inits());
-      const first = await sh(sandbox, script, { onStart });
-      const seen = [first.output, (await sh(sandbox, script)).output];
-      await sandbox.kill();
-      return { seen, during };
+    /** What two commands print, the first in a process that may have waited; that one stays until somebody has looked. */
+    async function seeing(sandbox: Sandbox, script: string, look: () => unknown = () => {}): Promise<{ seen: string[] }> {
+      const begun = createGate();
+      const first = sh(sandbox, `${script}; until [ -e /work/looked ]; do sleep 0.01; done`, { onStart: begun.open });
+      try {
+        await Promise.race([begun.passed, first]);
+        await look();
+        await sandbox.files.write('looked', '');
+        return { seen: [(await first).output, (await sh(sandbox, script)).output] };
+      } finally {
+        await sandbox.kill();
+      }
     }
+
+    /** What was killed is there for a moment longer. */
+    const isGone = (pid: number | undefined) => () => expect.poll(inits).not.toContain(pid);
 
     it('but not to one that shows something else', async () => {
       const waiting = waits();
       expect(waiting).toHaveLength(1);
       const script = 'ls /skep /skep/*/which; grep -c /skep/shown /proc/self/mountinfo';
-      const { seen, during } = await seeing(await showing('c', shown, '/skep/elsewhere'), script);
+      const { seen } = await seeing(await showing('c', shown, '/skep/elsewhere'), script, isGone(waiting[0]));
       expect(seen).toEqual(seen.map(() => '/skep/elsewhere/which\n\n/skep:\nelsewhere\nfile\n0\n'));
-      expect(during).not.toContain(waiting[0]);
     });
 
     it('nor to one that shows nothing', async () => {
       const waiting = waits();
       expect(waiting).toHaveLength(1);
       const none = await provider.create({ id: 'none', limits, files: [], folders: [] });
-      const { seen, during } = await seeing(none, 'ls -A /skep; grep -c /skep/shown /proc/self/mountinfo');
+      const { seen } = await seeing(none, 'ls -A /skep; grep -c /skep/shown /proc/self/mountinfo', isGone(waiting[0]));
       expect(seen).toEqual(['0\n', '0\n']);
-      expect(during).not.toContain(waiting[0]);
     });
 
     it('nor to one that shows more than can be shown', async () => {
