@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Fault } from '../../kernel/fault.ts';
 import { isShown } from './disk/again.ts';
 import type { Disks } from './disk/index.ts';
-import { keptName } from './disk/mounted.ts';
+import { hasDisk, keptName } from './disk/mounted.ts';
 import type { Folder } from './local/folder.ts';
 import { openLinks } from './local/links.ts';
 import type { Links } from './local/links.ts';
@@ -29,5 +29,9 @@ export async function openLeft({ id, path, uid }: Left, disks: Disks | undefined
   const slot = join(path, 'slot');
   const links = openLinks([], { sockets: [], uid });
   await links.listening;
-  return { folder: { path, slot, binds: [], sockets: [] }, links, keeps: existsSync(join(slot, keptName)) };
+  return {
+    folder: { path, slot, binds: [], sockets: [], isOnDisk: hasDisk(path) },
+    links,
+    keeps: existsSync(join(slot, keptName)),
+  };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../../kernel/clock.ts';
 import { Fault } from '../../../kernel/fault.ts';
 import type { SandboxExit, Snapshot } from '../../../worker/sandbox.ts';
+import type { Folder } from '../local/folder.ts';
 import { run } from '../local/host/tools.ts';
 import type { Tools } from '../local/host/tools.ts';
 import { usedOf } from '../local/stats.ts';
@@ -29,7 +30,7 @@ export interface Workspace {
 interface Ground {
   readonly id: string;
   /** Of the sandbox, on the host. */
-  readonly folder: string;
+  readonly folder: Pick<Folder, 'path' | 'slot' | 'isOnDisk'>;
   readonly bytesMax: number;
   readonly disks: Disks | undefined;
   readonly tools: Tools;
@@ -40,9 +41,16 @@ interface Ground {
   readonly whileAlive: () => void;
 }
 
-export function openWorkspace({ id, folder, bytesMax, disks, tools, clock, onFull, whileAlive }: Ground): Workspace {
-  const slot = join(folder, 'slot');
-  const isOnDisk = hasDisk(folder);
+export function openWorkspace({
+  id,
+  folder: { path: folder, slot, isOnDisk },
+  bytesMax,
+  disks,
+  tools,
+  clock,
+  onFull,
+  whileAlive,
+}: Ground): Workspace {
   const folders = ['work', keptName].map(name => join(slot, name));
   const watch = isOnDisk ? undefined : watchSize({ folders, bytesMax, clock, du: tools.du, onFull });
   const space = watchSpace(folder, clock);
@@ -75,10 +83,12 @@ export function openWorkspace({ id, folder, bytesMax, disks, tools, clock, onFul
     async during(command) {
       whileWhole();
       running += 1;
+      // Before all else: the looks are taken while the command is being started.
+      const ending = command();
       const look = space.enter();
       const leave = watch?.enter();
       try {
-        const exit = await command();
+        const exit = await ending;
         await check(exit, look.wasFull());
         return exit;
       } finally {

@@ -4,16 +4,16 @@ import type { Fault } from '../../../kernel/fault.ts';
 import type { SandboxCommand, SandboxExit } from '../../../worker/sandbox.ts';
 import { clearMsMax, endlessFault, within } from './host/ending.ts';
 import type { OomKills } from './host/oom.ts';
-import type { Pipes } from './lanes.ts';
+import type { Lane } from './lanes.ts';
 import type { Launch, Launched } from './launcher.ts';
-import { closeAll, openEnds, readOutput } from './output.ts';
+import { readOutput } from './output.ts';
 import type { Output } from './output.ts';
 
 type StopReason = 'timeout' | 'output_limit' | 'workspace_full' | 'aborted';
 
 interface Job {
   readonly launch: Launch;
-  readonly pipes: Pipes;
+  readonly lane: Pick<Lane, 'pipes' | 'open'>;
   /** A file to be read as standard input; its name is removed. */
   readonly stdin: string | undefined;
   readonly command: SandboxCommand;
@@ -44,10 +44,11 @@ export function execute(job: Job): Execution {
     giveUp = () => resolve('given up');
   });
 
-  const ends = openEnds(job.pipes);
+  const ends = job.lane.open();
   // Before all else: what follows is done while the command is being started.
-  const launched = launch(job, { ...job, ends, onBegin: begin });
-  const output = read({ ...ends, command, onLimit: () => stop('output_limit'), onError: fail, onSpeak: begin }, launched);
+  const { pipes } = job.lane;
+  const launched = launch(job, { command, pipes, ends, stdin: job.stdin, onBegin: begin });
+  const output = read({ ends, command, onLimit: () => stop('output_limit'), onError: fail, onSpeak: begin }, launched);
 
   function begin(): void {
     if (begun) return;
@@ -105,7 +106,7 @@ function launch(job: Job, start: Parameters<Launch>[0]): Launched {
   try {
     return job.launch(start);
   } catch (error) {
-    closeAll(start.ends.readers);
+    start.ends.close();
     throw error;
   }
 }
@@ -116,7 +117,7 @@ function read(options: Parameters<typeof readOutput>[0], launched: Launched): Ou
     return readOutput(options);
   } catch (error) {
     launched.kill();
-    closeAll(options.readers);
+    options.ends.close();
     throw error;
   }
 }

@@ -35,7 +35,7 @@ function draft(folders: SandboxSpec['folders'] = []): Draft {
   const path = join(top, draftName());
   mkdirSync(join(path, 'slot/skep'), { recursive: true });
   writeFileSync(join(path, 'seccomp'), '');
-  return { path, folders };
+  return { path, folders, isOnDisk: false };
 }
 
 it('gives a draft its name when all is in it, and takes no name that something has', () => {
@@ -43,7 +43,7 @@ it('gives a draft its name when all is in it, and takes no name that something h
   const { slot } = nameDraft(draft(), path, spec);
   expect([readFileSync(join(slot, 'skep/a/b'), 'utf8'), existsSync(join(slot, 'skep/usr'))]).toEqual(['shown', true]);
   const second = draft();
-  expect(() => nameDraft(second, path, spec)).toThrow('ENOTEMPTY');
+  expect(() => nameDraft(second, path, spec)).toThrow('a sandbox one exists already');
   expect(existsSync(second.path)).toBe(true);
   const wrong = { ...spec, files: ['/skep/a', '/skep/a/b'].map(to => ({ path: to, content: '' })) };
   expect(() => nameDraft(draft(), join(top, 'two'), wrong)).toThrow('ENOTDIR');
@@ -65,7 +65,7 @@ it('makes one of the compiled part fit for bubblewrap, and no younger', () => {
   const { path } = draft();
   const then = new Date(1_700_000_000_000);
   utimesSync(join(path, 'seccomp'), then, then);
-  const folder = { path, slot: join(path, 'slot'), binds: [], sockets: [] };
+  const folder = { path, slot: join(path, 'slot'), binds: [], sockets: [], isOnDisk: false };
   makePlain(folder, Buffer.from('filter'));
   makePlain(folder, Buffer.from('another'));
   expect([readFileSync(join(path, 'seccomp'), 'utf8'), statSync(join(path, 'seccomp')).mtimeMs]).toEqual([

@@ -38,6 +38,8 @@ export interface Folder {
   readonly binds: readonly { readonly from: string; readonly name: string; readonly to: string }[];
   /** Where the sockets of links belong, in the order of the spec. */
   readonly sockets: readonly string[];
+  /** Whether the workspace is a disk of its own. */
+  readonly isOnDisk: boolean;
 }
 
 interface Ground {
@@ -56,7 +58,8 @@ interface Make extends Ground {
 
 /** Writes the folder, as bubblewrap and containers show it. Throws Fault `already_exists`, `disk_full`, `invalid_request`, or the errors of the file system. */
 export async function makeFolder({ path, spec, seccomp, ...ground }: Make): Promise<Folder> {
-  const made = folderOf(path, spec);
+  const made = folderOf(path, spec, ground.disks !== undefined);
+  checkHost(spec.folders);
   makeOnce(path, spec.id);
   await layGround({ path, spec, ...ground });
   for (const { name } of made.binds) folder(join(made.slot, name));
@@ -90,8 +93,9 @@ export async function makeDraft(path: string, { spec, uid, disks, group, seccomp
 }
 
 /** The folder that a draft is as yet, with where folders of the host are to be shown in it. Throws Fault `invalid_request`. */
-export function showInDraft(path: string, spec: SandboxSpec): Folder {
-  const made = folderOf(path, spec);
+export function showInDraft({ path, isOnDisk }: Omit<Draft, 'folders'>, spec: SandboxSpec): Folder {
+  const made = folderOf(path, spec, isOnDisk);
+  checkHost(spec.folders);
   writeShown(made.slot, spec);
   return made;
 }
@@ -99,22 +103,24 @@ export function showInDraft(path: string, spec: SandboxSpec): Folder {
 /** A draft that is to become the folder of a sandbox. */
 export interface Draft {
   readonly path: string;
-  /** What it was made to show. */
+  readonly isOnDisk: boolean;
+  /** What it shows already, and still lies there. */
   readonly folders: SandboxSpec['folders'];
 }
 
 /** Makes a draft the folder of a sandbox: with its last step, so that whoever finds that finds all of it. Throws as `makeFolder` does. */
 export function nameDraft(draft: Draft, path: string, spec: SandboxSpec): Folder {
-  const named = folderOf(path, spec);
+  const named = folderOf(path, spec, draft.isOnDisk);
   const slot = join(draft.path, 'slot');
   const isShown = sameFolders(draft.folders, spec.folders);
+  if (!isShown) checkHost(spec.folders);
   if (!isShown && draft.folders.length > 0) {
     // Not even the names of what another sandbox was to show. On a disk it is a link, which stays.
     const shown = realpathSync(join(slot, shownName));
     for (const name of readdirSync(shown)) rmSync(join(shown, name), { recursive: true });
   }
   writeShown(slot, isShown ? { ...spec, folders: [] } : spec);
-  renameSync(draft.path, path);
+  nameOnce(draft.path, path, spec.id);
   return named;
 }
 
@@ -126,10 +132,10 @@ export function sameFolders(some: SandboxSpec['folders'], others: SandboxSpec['f
 /** Its time is that at which it was made, and without it a folder is no sandbox yet. The compiled part, which has the filter itself, leaves it empty. */
 const filterName = 'seccomp';
 
-function folderOf(path: string, { folders: shown, links = [] }: SandboxSpec): Folder {
+function folderOf(path: string, { folders: shown, links = [] }: SandboxSpec, isOnDisk: boolean): Folder {
   const slot = join(path, 'slot');
-  const binds = shown.map(({ from, to }, index) => ({ from: hostFolder(from), name: `ro${index}`, to: skepPath(to) }));
-  return { path, slot, binds, sockets: links.map(link => join(slot, skepPath(link.path))) };
+  const binds = shown.map(({ from, to }, index) => ({ from, name: `ro${index}`, to: skepPath(to) }));
+  return { path, slot, binds, isOnDisk, sockets: links.map(link => join(slot, skepPath(link.path))) };
 }
 
 function writeShown(slot: string, { files, folders: shown, links = [] }: SandboxSpec): void {
@@ -236,6 +242,15 @@ function makeOnce(path: string, id: string): void {
   }
 }
 
+function nameOnce(draft: string, path: string, id: string): void {
+  try {
+    renameSync(draft, path);
+  } catch (error) {
+    const isTaken = error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST');
+    throw isTaken ? existsFault(id) : error;
+  }
+}
+
 export function existsFault(id: string): Fault {
   return new Fault('already_exists', { message: `a sandbox ${id} exists already` });
 }
@@ -270,7 +285,8 @@ function isFolder(path: string): boolean {
   }
 }
 
-function hostFolder(path: string): string {
-  if (isAbsolute(path) && isFolder(path)) return path;
-  throw new Fault('invalid_request', { message: `"${path}" is not a folder of this machine` });
+/** Throws Fault `invalid_request` where one of them can't be shown. */
+function checkHost(shown: SandboxSpec['folders']): void {
+  const wrong = shown.find(({ from }) => !isAbsolute(from) || !isFolder(from));
+  if (wrong !== undefined) throw new Fault('invalid_request', { message: `"${wrong.from}" is not a folder of this machine` });
 }

@@ -167,7 +167,7 @@ async function prepare({ folder, clock, path, inherited, native, log }: Preparat
     clock,
     inherited,
     turns: createTurns({ atOnceMax: madeAtOnceMax }),
-    begun: new Set(),
+    taken: new Set(),
     ...('why' in launcher ? { native: undefined, noNative: launcher } : { native: launcher, noNative: undefined }),
     cgroups: root ? findCgroups(clock) : undefined,
     userIds: root ? createStock(createUserIds({ folder: userIdsFolder, home: place })) : undefined,

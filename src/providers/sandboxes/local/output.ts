@@ -10,7 +10,12 @@ export interface Ends {
   /** For the child; `closeWriters` once it has them, or the end is never seen. */
   readonly writers: Readonly<Record<Stream, number>>;
   closeWriters(): void;
-  readonly readers: Readonly<Record<Stream, number>>;
+  /** Made when it is first asked for. */
+  reader(stream: Stream): Socket;
+  /** Makes both readers for a command that nobody has asked for yet: no process stays for them. */
+  wait(): void;
+  /** All that is open still. Never throws. */
+  close(): void;
 }
 
 export interface Output {
@@ -25,7 +30,7 @@ export interface Output {
 }
 
 interface Options {
-  readonly readers: Ends['readers'];
+  readonly ends: Ends;
   readonly command: SandboxCommand;
   readonly onLimit: () => void;
   readonly onError: (error: unknown) => void;
@@ -36,34 +41,65 @@ interface Options {
 /** More than any set-up step says: then it is the command that talks. */
 const WORDS_BYTES_MAX = 16 * 1024;
 
-/** Named pipes, because Node makes sockets for its children, and a socket cannot be opened again as /dev/stdout. */
+/**
+ * Named pipes, because Node makes sockets for its children, and a socket cannot be opened again as /dev/stdout. Throws the errors of the file
+ * system.
+ */
 export function openEnds(pipes: Pipes): Ends {
-  const readers = { stdout: -1, stderr: -1 };
+  const reading = { stdout: -1, stderr: -1 };
   const writers = { stdout: -1, stderr: -1 };
   try {
     for (const stream of streams) {
       // The command before may have taken the right from its own pipe.
       chmodSync(pipes[stream], 0o600);
       // A pipe opened for reading without a writer would wait; opened for writing without a reader it would fail: hence this order.
-      readers[stream] = openSync(pipes[stream], constants.O_RDONLY | constants.O_NONBLOCK);
+      reading[stream] = openSync(pipes[stream], constants.O_RDONLY | constants.O_NONBLOCK);
       writers[stream] = openSync(pipes[stream], constants.O_WRONLY);
     }
   } catch (error) {
-    closeAll(readers);
+    closeAll(reading);
     closeAll(writers);
     throw error;
   }
-  return { readers, writers, closeWriters: () => closeAll(writers) };
+  const sockets = new Map<Stream, Socket>();
+  function reader(stream: Stream): Socket {
+    const socket = sockets.get(stream) ?? new Socket({ fd: reading[stream], readable: true, writable: false });
+    reading[stream] = -1;
+    sockets.set(stream, socket);
+    return socket;
+  }
+  return {
+    writers,
+    closeWriters: () => closeAll(writers),
+    reader,
+    wait() {
+      // Without a listener an error would end the worker. Who listens later hears of it by the end.
+      for (const stream of streams)
+        reader(stream)
+          .unref()
+          .on('error', () => {});
+    },
+    close() {
+      for (const socket of sockets.values()) socket.destroy();
+      closeAll(reading);
+      closeAll(writers);
+    },
+  };
 }
 
 const streams = ['stdout', 'stderr'] as const;
 
-export function closeAll(ends: Readonly<Record<Stream, number>>): void {
-  for (const fd of Object.values(ends)) if (fd >= 0) closeSync(fd);
+/** Each once: the number of one that is closed is soon another's. */
+function closeAll(ends: Record<Stream, number>): void {
+  for (const stream of streams) {
+    const fd = ends[stream];
+    ends[stream] = -1;
+    if (fd >= 0) closeSync(fd);
+  }
 }
 
 /** Chunks are handed on as they come and nothing is kept, so memory stays bounded: a slow receiver slows the command. */
-export function readOutput({ readers, command, onLimit, onError, onSpeak }: Options): Output {
+export function readOutput({ ends, command, onLimit, onError, onSpeak }: Options): Output {
   let left = command.outputBytesMax;
   let held: Buffer[] | undefined = [];
 
@@ -94,7 +130,7 @@ export function readOutput({ readers, command, onLimit, onError, onSpeak }: Opti
   }
 
   const sockets = streams.map(stream => {
-    const socket = new Socket({ fd: readers[stream], readable: true, writable: false });
+    const socket = ends.reader(stream).ref();
     socket.on('data', chunk => receive(stream, chunk));
     socket.on('error', onError);
     return socket;

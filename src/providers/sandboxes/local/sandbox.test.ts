@@ -66,7 +66,7 @@ function host(tools: Partial<Tools> = {}, cgroups = named(() => {})): Host {
     inherited: [],
     countsProcesses: true,
     turns: createTurns({ atOnceMax: 1 }),
-    begun: new Set<string>(),
+    taken: new Set<string>(),
   };
   return {
     ...parts,

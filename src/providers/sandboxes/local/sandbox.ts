@@ -18,7 +18,7 @@ import type { OomKills } from './host/oom.ts';
 import { killUser } from './host/owner.ts';
 import { diskFault } from './host/tools.ts';
 import { createLanes } from './lanes.ts';
-import type { Pipes } from './lanes.ts';
+import type { Lane } from './lanes.ts';
 import type { Launch } from './launcher.ts';
 import { openLinks } from './links.ts';
 import type { Links } from './links.ts';
@@ -38,13 +38,14 @@ export async function makeSandbox(host: Host, spec: SandboxSpec, warm?: WarmSand
     throw new Fault('invalid_request', { message: `"${spec.id}" is no name for a sandbox`, hint: 'letters, digits and dashes' });
   checkLimits(spec.limits);
   const path = join(host.folder, folderName(spec.id));
-  // The names of this worker are nobody else's to take.
-  if (host.begun.has(path) || existsSync(path)) throw existsFault(spec.id);
-  host.begun.add(path);
+  // The names of this worker are nobody else's to take; what it could not remove is in the way of the last step.
+  if (host.taken.has(path)) throw existsFault(spec.id);
+  host.taken.add(path);
   try {
     return await host.turns(() => make(host, { ...spec, path }, warm));
-  } finally {
-    host.begun.delete(path);
+  } catch (error) {
+    host.taken.delete(path);
+    throw error;
   }
 }
 
@@ -53,7 +54,10 @@ type Named = SandboxSpec & { readonly path: string };
 async function make(host: Host, { path, ...spec }: Named, warm: WarmSandboxes | undefined): Promise<Sandbox> {
   const ready = warm?.take(spec);
   const uid = ready?.uid ?? host.userIds?.take();
-  const draft = host.native === undefined ? undefined : (ready ?? { path: join(host.folder, draftName()), folders: [] });
+  const draft =
+    host.native === undefined
+      ? undefined
+      : (ready ?? { path: join(host.folder, draftName()), folders: [], isOnDisk: host.disks !== undefined });
   const cgroup = ready === undefined && uid !== undefined ? host.cgroups?.open(String(uid)) : ready?.cgroup;
   let links: Links | undefined;
   try {
@@ -64,6 +68,7 @@ async function make(host: Host, { path, ...spec }: Named, warm: WarmSandboxes | 
     if (uid !== undefined) ready?.place.change(planOf(made, uid));
     return createSandbox(made, ready);
   } catch (error) {
+    ready?.ends.close();
     await Promise.all([links?.close(), ready?.place.close()]);
     const isOthers = error instanceof Fault && error.code === 'already_exists';
     const left = draft !== undefined && existsSync(draft.path) ? draft.path : isOthers ? undefined : path;
@@ -116,13 +121,13 @@ export function createSandbox(made: Made, ready?: Warm): Sandbox {
   const madeAtMs = host.clock.now();
   const running = new Set<Execution>();
   const place = ready?.place ?? (uid === undefined ? undefined : host.native?.open(planOf(made, uid)));
-  const lanes = createLanes({ path: folder.path, uid, tools: host.tools, make: place?.pipes });
+  const lanes = createLanes({ path: folder.path, uid, tools: host.tools, make: place?.pipes, opened: ready?.ends });
   // Only who is first waits for it to be made.
   if (place?.isReady() === false) void place.spare();
   const oomKills = watchOomKills(cgroup, ready?.oomKills);
   const launch: Launch = start => (place === undefined ? launchPlain(plainOf(made, start), start) : place.launch(start));
   const workspace = openWorkspace({
-    ...{ id: spec.id, folder: folder.path, bytesMax: spec.limits.workspaceBytes },
+    ...{ id: spec.id, folder, bytesMax: spec.limits.workspaceBytes },
     ...{ disks: host.disks, tools: host.tools, clock: host.clock, whileAlive },
     onFull: () => running.forEach(({ stop }) => stop('workspace_full')),
   });
@@ -139,9 +144,11 @@ export function createSandbox(made: Made, ready?: Warm): Sandbox {
       return false;
     });
     if (uid !== undefined && isEmpty !== true) killUser(uid);
+    lanes.close();
     await links.close();
     // Whoever does not end keeps its user id.
     await removeTraces({ host, path: folder.path, uid: isHaunted ? undefined : uid, cgroup });
+    host.taken.delete(folder.path);
   }
 
   async function exec(command: SandboxCommand): Promise<SandboxExit> {
@@ -151,10 +158,11 @@ export function createSandbox(made: Made, ready?: Warm): Sandbox {
   }
 
   async function inLane(command: SandboxCommand): Promise<SandboxExit> {
-    const lane = await lanes.take();
+    const lane = lanes.take();
     try {
+      if (!lane.isMade()) await lane.make();
       whileAlive();
-      const execution = begin(made, { command, pipes: lane.pipes, launch, oomKills });
+      const execution = begin(made, { command, lane, launch, oomKills });
       running.add(execution);
       return await execution.done.finally(() => ended(execution));
     } catch (error) {
@@ -187,7 +195,7 @@ export function createSandbox(made: Made, ready?: Warm): Sandbox {
 
 interface Asked {
   readonly command: SandboxCommand;
-  readonly pipes: Pipes;
+  readonly lane: Lane;
   readonly launch: Launch;
   readonly oomKills: OomKills;
 }

@@ -81,7 +81,7 @@ export async function adoptSandbox(home: Home, left: Left): Promise<Sandbox> {
 function standing(home: Home, made: Made, links: Links): Sandbox {
   const { id, limits, uid, folder } = made;
   return createStartedSandbox({
-    ...{ id, limits, home, folder: folder.path },
+    ...{ id, limits, home, folder },
     ...home.ground(made),
     async remove(haunting) {
       if (uid !== undefined) killUser(uid);

@@ -6,6 +6,7 @@ import type { Sandbox, SandboxCommand, SandboxExit, SandboxLimits, SandboxStats 
 import type { Disks } from '../disk/index.ts';
 import { openWorkspace } from '../disk/workspace.ts';
 import { createFiles } from '../files.ts';
+import type { Folder } from '../local/folder.ts';
 import type { Tools } from '../local/host/tools.ts';
 import { execute } from './execute.ts';
 import type { Execution, Launched } from './execute.ts';
@@ -23,8 +24,7 @@ export interface Ground {
   readonly id: string;
   readonly limits: SandboxLimits;
   readonly home: { readonly disks: Disks | undefined; readonly tools: Tools; readonly clock: Clock };
-  /** Of the sandbox, on the host. */
-  readonly folder: string;
+  readonly folder: Folder;
   /** What was killed may take so long to be gone. */
   readonly clearMsMax: number;
   readonly counting: Counting;

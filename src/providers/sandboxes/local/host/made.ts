@@ -19,8 +19,8 @@ export interface Host extends FoundDisks {
   readonly inherited: readonly number[];
   /** Of those that are being made. */
   readonly turns: Turns;
-  /** Their folders. */
-  readonly begun: Set<string>;
+  /** Folders of those that are being made, that live, or are being removed. */
+  readonly taken: Set<string>;
   readonly cgroups: Cgroups | undefined;
   /** Present when the worker is root; then each sandbox runs as an id of its own. */
   readonly userIds: UserIds | undefined;

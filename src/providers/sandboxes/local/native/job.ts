@@ -21,36 +21,31 @@ export interface Line {
 export function launchNative({ command, pipes, ends, stdin, onBegin }: Start, line: Line): Launched {
   let init: number | undefined;
   let report: Report | undefined;
-  let hasWriters = true;
-  const release = (): void => {
-    if (hasWriters) ends.closeWriters();
-    hasWriters = false;
-  };
-  const ended = new Promise<number | undefined>(resolve => {
-    line.listen({
-      onHeld(pid) {
-        init = pid;
-        release();
-      },
-      onBegun: onBegin,
-      onRefused: said => void (report = said),
-      onEnded(code) {
-        init = undefined;
-        release();
-        line.leave();
-        resolve(code);
-      },
-    });
-  });
   try {
     const variables = environment(command.env ?? {}).map(([name, value]) => text(`${name}=${value}`));
     const streams = [stdin ?? '', pipes.stdout, pipes.stderr];
     line.begin([...[...streams, workPath(command.cwd)].map(text), list(command.argv.map(text)), list(variables)]);
   } catch (error) {
-    release();
-    line.leave();
+    ends.closeWriters();
     throw error;
   }
+  // Not before: what is told of it is heard later, and to stay for that takes a while.
+  const ended = new Promise<number | undefined>(resolve => {
+    line.listen({
+      onHeld(pid) {
+        init = pid;
+        ends.closeWriters();
+      },
+      onBegun: onBegin,
+      onRefused: said => void (report = said),
+      onEnded(code) {
+        init = undefined;
+        ends.closeWriters();
+        line.leave();
+        resolve(code);
+      },
+    });
+  });
   return {
     init: () => init,
     ended,

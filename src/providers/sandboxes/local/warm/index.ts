@@ -10,6 +10,8 @@ import { draftName, makeDraft, removeFolder, sameFolders, showInDraft } from '..
 import type { Cgroup } from '../host/cgroups.ts';
 import type { Host } from '../host/made.ts';
 import { pipesOf } from '../lanes.ts';
+import { openEnds } from '../output.ts';
+import type { Ends } from '../output.ts';
 import type { Native, Place } from '../native/launcher.ts';
 import { planOf } from '../native/planned.ts';
 import { createPool } from './pool.ts';
@@ -22,8 +24,11 @@ export interface Warm {
   readonly place: Place;
   /** How many the kernel had killed in its group for want of memory when it was made. */
   readonly oomKills: number;
+  readonly isOnDisk: boolean;
   /** What it shows already. */
   readonly folders: readonly Shown[];
+  /** What its first command will print to. */
+  readonly ends: Ends;
 }
 
 type Shown = SandboxSpec['folders'][number] & { readonly identity: string | undefined };
@@ -45,12 +50,6 @@ interface Shape {
   readonly limits: SandboxLimits;
   readonly keeps: boolean;
   readonly folders: SandboxSpec['folders'];
-  /** Of the first two, and of the folders: a taking compares it with what waits. */
-  readonly words: { readonly kind: string; readonly folders: string };
-}
-
-function shapeOf(limits: SandboxLimits, keeps: boolean, folders: SandboxSpec['folders']): Shape {
-  return { limits, keeps, folders, words: { kind: JSON.stringify([limits, keeps]), folders: JSON.stringify(folders) } };
 }
 
 export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes {
@@ -66,9 +65,9 @@ export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes 
       removeWarm(host, warm).catch((error: unknown) => {
         log.warn({ error: String(error) }, 'a sandbox that nobody asked for could not be removed; the next worker does it');
       }),
-    isSame: (one, other) => one.words.kind === other.words.kind,
+    isSame: (one, other) => one.keeps === other.keeps && sameLimits(one.limits, other.limits),
     // To put folders into what shows none is quicker than to begin another process for what shows others.
-    rank: (one, other) => (one.words.folders === other.words.folders ? 0 : one.folders.length === 0 ? 1 : 2),
+    rank: (one, other) => (sameFolders(one.folders, other.folders) ? 0 : one.folders.length === 0 ? 1 : 2),
     isWell: ({ path, place, folders: shown }) =>
       place.isReady() && existsSync(join(path, 'slot', 'work')) && shown.every(isThere),
     hasRoom: () => freemem() > freeBytesMin,
@@ -81,14 +80,18 @@ export function createWarm(host: Host, native: Native, log: Log): WarmSandboxes 
       areAgain = sameFolders(folders, spec.folders);
       folders = spec.folders;
       // What begins as a snapshot has another disk.
-      return (spec.from ?? []).length > 0 ? undefined : pool.take(shapeOf(spec.limits, keeps, folders));
+      return (spec.from ?? []).length > 0 ? undefined : pool.take({ limits: spec.limits, keeps, folders });
     },
     want(limits, count) {
       if (!isLast) process.once('exit', () => pool.items().forEach(warm => dropWarm(host, warm)));
       isLast = true;
-      return pool.want(shapeOf(limits, keeps, areAgain ? folders : []), count);
+      return pool.want({ limits, keeps, folders: areAgain ? folders : [] }, count);
     },
   };
+}
+
+function sameLimits(some: SandboxLimits, others: SandboxLimits): boolean {
+  return some === others || (Object.keys(some) as (keyof SandboxLimits)[]).every(name => some[name] === others[name]);
 }
 
 /** Of what it shows it is the same still that lies there: a folder that was made again under its name is another. */
@@ -102,6 +105,7 @@ async function makeWarm(host: Host, native: Native, { limits, keeps, folders: wa
   const uid = userIds?.take();
   if (uid === undefined) throw new Error('only root has sandboxes that wait');
   let place: Place | undefined;
+  let ends: Ends | undefined;
   try {
     const cgroup = cgroups?.open(String(uid));
     const group = cgroups?.plan(String(uid), limits);
@@ -109,12 +113,16 @@ async function makeWarm(host: Host, native: Native, { limits, keeps, folders: wa
     await makeDraft(path, { spec, uid, disks, group, seccomp });
     // What lies there is looked at before it is shown: what takes its place meanwhile is then another.
     const shown = folders.map(each => ({ ...each, identity: identityNow(each.from) }));
-    const folder = showInDraft(path, spec);
+    const isOnDisk = disks !== undefined;
+    const folder = showInDraft({ path, isOnDisk }, spec);
     place = native.open(planOf({ host, spec, folder, cgroup }, uid));
     if (!existsSync(pipesOf(path, 0).stderr)) await place.pipes(pipesOf(path, 0));
     if (!(await place.spare())) throw new Error('no process waits in it');
-    return { path, uid, cgroup, place, oomKills: cgroup?.oomKills() ?? 0, folders: shown };
+    ends = openEnds(pipesOf(path, 0));
+    ends.wait();
+    return { path, uid, cgroup, place, oomKills: cgroup?.oomKills() ?? 0, isOnDisk, folders: shown, ends };
   } catch (error) {
+    ends?.close();
     await place?.close();
     await removed(host, { path, uid, cgroup: cgroups?.open(String(uid)) }).catch(() => {});
     throw error;
@@ -122,6 +130,7 @@ async function makeWarm(host: Host, native: Native, { limits, keeps, folders: wa
 }
 
 async function removeWarm(host: Host, warm: Warm): Promise<void> {
+  warm.ends.close();
   await warm.place.close();
   await removed(host, warm);
 }
