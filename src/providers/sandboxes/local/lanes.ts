@@ -5,13 +5,7 @@ import { commandsMax } from '../../../worker/sandbox.ts';
 import { run } from './host/tools.ts';
 import type { Tools } from './host/tools.ts';
 import { openEnds } from './output.ts';
-import type { Ends } from './output.ts';
-
-/** Named pipes for what a command prints. */
-export interface Pipes {
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import type { Ends, Pipes } from './output.ts';
 
 /** For as many commands as may run in one sandbox at once; each has its own pipes, which the next command after it has again. */
 interface Lanes {

@@ -1,7 +1,6 @@
 import type { Fault } from '../../../kernel/fault.ts';
 import type { SandboxCommand } from '../../../worker/sandbox.ts';
-import type { Pipes } from './lanes.ts';
-import type { Ends } from './output.ts';
+import type { Ends, Pipes } from './output.ts';
 
 /** A command that is to be started, with what it reads and writes. */
 export interface Start {

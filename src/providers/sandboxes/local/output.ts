@@ -1,9 +1,14 @@
 import { chmodSync, closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { SandboxCommand } from '../../../worker/sandbox.ts';
-import type { Pipes } from './lanes.ts';
 
 type Stream = 'stdout' | 'stderr';
+
+/** Named pipes for what a command prints. */
+export interface Pipes {
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /** Both ends of both pipes of a command. */
 export interface Ends {

@@ -4,7 +4,7 @@ import type { Log } from '../../../../kernel/log.ts';
 import { within } from '../host/ending.ts';
 import { diskFault, setupFault } from '../host/tools.ts';
 import { sameFolders } from '../folder.ts';
-import type { Pipes } from '../lanes.ts';
+import type { Pipes } from '../output.ts';
 import type { Launched, Start } from '../launcher.ts';
 import { createBoard } from './board.ts';
 import type { Board } from './board.ts';

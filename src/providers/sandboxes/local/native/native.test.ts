@@ -217,7 +217,7 @@ describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
     /** What two commands print, the first in a process that may have waited; that one stays until somebody has looked. */
     async function seeing(sandbox: Sandbox, script: string, look: () => unknown = () => {}): Promise<{ seen: string[] }> {
       const begun = createGate();
-      const first = sh(sandbox, `${script}; until [ -e /work/looked ]; do sleep 0.01; done`, { onStart: begun.open });
+      const first = sh(sandbox, `${script}; until [ -e looked ]; do sleep 0.01; done`, { onStart: begun.open });
       try {
         await Promise.race([begun.passed, first]);
         await look();
