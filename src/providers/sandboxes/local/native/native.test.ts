@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -18,6 +18,15 @@ import { bytes, createReader, frame, heard, list, number, readReport, sent, text
 import type { Heard } from './frames.ts';
 import { findNative } from './index.ts';
 import { configParts } from './plan.ts';
+
+/** Of a descriptor that may have been closed since it was listed. */
+function target(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
+}
 
 const found = await findNative();
 if ('why' in found) process.stderr.write(`SKIPPED: the launcher of sandboxes: ${found.why}\n`);
@@ -147,6 +156,22 @@ describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
     expect(warnings).toEqual([expect.stringContaining('the launcher of sandboxes has ended')]);
     expect(launchers()).not.toContain(launcher);
     await sandbox.kill();
+    expect(ours()).toEqual([]);
+  });
+
+  it('leave no descriptor open here, with a command, without one, or where nobody asks for them', async () => {
+    const pipes = () => readdirSync('/proc/self/fd').filter(fd => /\/std(out|err)\d$/.test(target(`/proc/self/fd/${fd}`))).length;
+    await provider.prewarm(limits, 3);
+    expect(pipes()).toBe(12);
+    const used = await create('used');
+    const unused = await create('unused');
+    await provider.prewarm(limits, 0);
+    for (const output of ['1\n', '2\n']) expect(await sh(used, `echo ${output.trim()}`)).toMatchObject({ output });
+    await expect(create('used')).rejects.toThrow('exists already');
+    await Promise.all([used.kill(), unused.kill()]);
+    await expect.poll(pipes).toBe(0);
+    // Its name is free again when nothing is left of it.
+    await (await create('used')).kill();
     expect(ours()).toEqual([]);
   });
 
