@@ -160,7 +160,7 @@ describe.skipIf(program === '')('sandboxes that the launcher starts', () => {
   });
 
   it('leave no descriptor open here, with a command, without one, or where nobody asks for them', async () => {
-    const pipes = () => readdirSync('/proc/self/fd').filter(fd => /\/std(out|err)\d$/.test(target(`/proc/self/fd/${fd}`))).length;
+    const pipes = () => readdirSync('/proc/self/fd').filter(fd => /\/std(out|err)\d/.test(target(`/proc/self/fd/${fd}`))).length;
     await provider.prewarm(limits, 3);
     expect(pipes()).toBe(12);
     const used = await create('used');
